@@ -1,0 +1,349 @@
+import { inspect } from 'node:util'
+import type { Context, Middleware } from 'koa'
+import { readEnvironment } from './config/environment.js'
+import type { AuthXOptions, TokenLocation, TokenType } from './config/options.js'
+import { resolveOptions } from './config/resolve.js'
+import type { Config } from './config/table.js'
+import { BadConfigurationError } from './errors.js'
+import { checkFresh, checkLoginType, checkType } from './koa/authenticate.js'
+import * as flows from './koa/flows.js'
+import * as guards from './koa/guards.js'
+import { RequestMemory } from './koa/memory.js'
+import { middleware } from './koa/middleware.js'
+import type { AuthContext, Parts, SubjectGetter } from './koa/parts.js'
+import { clearedCookies, setCookies, tokenCookies } from './request/cookies.js'
+import { type LocatedToken, locate } from './request/locate.js'
+import { warnOnce } from './request/warn.js'
+import { type EventName, Events, type Listener } from './session/events.js'
+import { type BlocklistCallback, Revocation } from './session/revocation.js'
+import { type Session, Sessions } from './session/sessions.js'
+import { draftPair, type TokenPairOptions } from './session/tokens.js'
+import { type AccessTokenOptions, newClaims, type TokenOptions } from './token/claims.js'
+import { makeKeyRing } from './token/keys.js'
+import type { TokenPayload } from './token/payload.js'
+import { sign } from './token/sign.js'
+import { verify } from './token/verify.js'
+
+/** What `createTokenPair` resolves to (RFC 6749 §5.1). */
+export interface TokenPair {
+  access_token: string
+  refresh_token: string
+  token_type: 'bearer'
+  /** Seconds until the access token ends. */
+  expires_in: number
+}
+
+/** What `verifyToken` asks of a token. */
+export interface VerifyTokenOptions {
+  /** Default `'access'`. */
+  type?: TokenType
+  /** Whether a token of the other type is refused. Default true. */
+  verifyType?: boolean
+  /** Whether only a fresh token will do. Default false. */
+  verifyFresh?: boolean
+}
+
+/** A guard that promises `State` to the handlers after it. */
+export type Guard<State> = Middleware<State>
+
+/**
+ * Logins for Koa. One instance holds keys, options and the store; it is made once and used by all requests.
+ *
+ * `Claims` types what the application puts into `data`, `Subject` what its subject getter returns.
+ */
+export class AuthX<Claims extends object = Record<string, unknown>, Subject = unknown> {
+  readonly #parts: Parts
+  readonly #events = new Events()
+
+  /** @throws BadConfigurationError naming every wrong option. */
+  constructor(options: AuthXOptions) {
+    const { config, problems } = resolveOptions(options)
+    const { ring, problems: keyProblems } = makeKeyRing(config)
+    const all = [...problems, ...keyProblems]
+    if (all.length > 0) throw new BadConfigurationError(all)
+    const sessions = config.store && new Sessions(config.store, config, this.#events)
+    const revocation = new Revocation(sessions, config)
+    this.#parts = { config, ring, sessions, revocation, memory: new RequestMemory(), subjectGetter: undefined }
+    if (!sessions) warnAboutStore()
+  }
+
+  /**
+   * Configure from AuthX's own `JWT_*` variables; `options` win over them. Unknown `JWT_*` variables are a process warning.
+   * @throws BadConfigurationError naming every wrong variable and option.
+   */
+  static fromEnv<Claims extends object = Record<string, unknown>, Subject = unknown>(
+    options: AuthXOptions = {},
+    env: Readonly<Record<string, string | undefined>> = process.env,
+  ): AuthX<Claims, Subject> {
+    const { options: fromEnvironment, problems, unknown } = readEnvironment(env, options)
+    if (unknown.length > 0) process.emitWarning(`no option of koa-authx: ${unknown.join(', ')}`, 'AuthXWarning')
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+    const merged: AuthXOptions = { ...fromEnvironment, ...given }
+    if (problems.length === 0) return new AuthX(merged)
+    const { config, problems: others } = resolveOptions(merged)
+    throw new BadConfigurationError([...problems, ...others, ...makeKeyRing(config).problems])
+  }
+
+  /** The options as they are in force: normalised and frozen, durations in seconds; without keys and store. */
+  get config(): Readonly<Omit<Config, SecretOption>> {
+    const { secretKey, privateKey, publicKey, previousSecretKey, previousPublicKey, keys, store, ...open } =
+      this.#parts.config
+    return Object.freeze(open)
+  }
+
+  /** Puts the payload of a valid access token on `ctx.state.token`, refuses nobody, and renders the library's errors as JSON. */
+  middleware(): Guard<{ token?: TokenPayload<Claims> }> {
+    return middleware(this.#parts) as unknown as Guard<{ token?: TokenPayload<Claims> }>
+  }
+
+  /** Lets requests pass that carry a token as `options` describe it; by default an access token. */
+  tokenRequired(options: guards.TokenGuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
+  tokenRequired(options?: guards.TokenGuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
+  tokenRequired(options?: guards.TokenGuardOptions): Guard<{ token?: TokenPayload<Claims> }>
+  tokenRequired(options?: guards.TokenGuardOptions): unknown {
+    return guards.tokenRequired(this.#parts, options)
+  }
+
+  /** Lets requests pass that carry a good access token. */
+  accessTokenRequired(options: guards.GuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
+  accessTokenRequired(options?: guards.GuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
+  accessTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
+  accessTokenRequired(options?: guards.GuardOptions): unknown {
+    return guards.tokenRequired(this.#parts, { ...options, type: 'access' })
+  }
+
+  /** Lets requests pass that carry a good refresh token, one that has not been used up. It does not use it up. */
+  refreshTokenRequired(options: guards.GuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
+  refreshTokenRequired(options?: guards.GuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
+  refreshTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
+  refreshTokenRequired(options?: guards.GuardOptions): unknown {
+    return guards.tokenRequired(this.#parts, { ...options, type: 'refresh' })
+  }
+
+  /** Lets requests pass whose access token was issued for credentials, not by a refresh. */
+  freshTokenRequired(options: guards.GuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
+  freshTokenRequired(options?: guards.GuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
+  freshTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
+  freshTokenRequired(options?: guards.GuardOptions): unknown {
+    return guards.tokenRequired(this.#parts, { ...options, type: 'access', verifyFresh: true })
+  }
+
+  /** Lets requests pass whose access token has all these scopes. `admin:*` covers `admin` and everything below it. */
+  scopesRequired(...scopes: string[]): Guard<{ token: TokenPayload<Claims> }> {
+    return guards.scopesRequired(this.#parts, 'every', scopes) as unknown as Guard<{ token: TokenPayload<Claims> }>
+  }
+
+  /** Lets requests pass whose access token has one of these scopes. */
+  anyScopeRequired(...scopes: string[]): Guard<{ token: TokenPayload<Claims> }> {
+    return guards.scopesRequired(this.#parts, 'some', scopes) as unknown as Guard<{ token: TokenPayload<Claims> }>
+  }
+
+  /** Lets requests pass whose access token's subject exists, and puts it on `ctx.state.subject`. */
+  subjectRequired(): Guard<{ token: TokenPayload<Claims>; subject: Subject }> {
+    return guards.subjectRequired(this.#parts) as unknown as Guard<{ token: TokenPayload<Claims>; subject: Subject }>
+  }
+
+  /**
+   * A signed access token, by itself: without `sid` it belongs to no session and is good until it ends or is revoked.
+   * @throws TypeError naming the option that is wrong.
+   */
+  createAccessToken(sub: string, options: AccessTokenOptions = {}): string {
+    return this.#issue('access', sub, options)
+  }
+
+  /**
+   * A signed refresh token, by itself: its first refresh opens a session.
+   * @throws TypeError naming the option that is wrong.
+   */
+  createRefreshToken(sub: string, options: TokenOptions = {}): string {
+    return this.#issue('refresh', sub, options)
+  }
+
+  /**
+   * Open a session and return its tokens. Without a store the tokens name no session.
+   * @throws TypeError naming the option that is wrong; rejects with StoreUnavailableError.
+   */
+  async createTokenPair(sub: string, options: TokenPairOptions = {}): Promise<TokenPair> {
+    const { access, refresh, sid, record } = draftPair(this.#parts, sub, options)
+    await this.#parts.sessions?.open(sid, record)
+    const expires_in = Math.max(0, access.claims.exp - access.claims.iat)
+    return { access_token: access.token, refresh_token: refresh.token, token_type: 'bearer', expires_in }
+  }
+
+  /** Open a session, set the cookies that are configured and return the body of the response. Check the credentials before. */
+  login(ctx: AuthContext, sub: string, options: TokenPairOptions = {}): Promise<flows.TokenResponse> {
+    return flows.login(this.#parts, ctx, sub, options)
+  }
+
+  /** Exchange the request's refresh token for its successor and a new access token; `options` concern the latter. */
+  refresh(ctx: AuthContext, options: flows.RefreshOptions = {}): Promise<flows.TokenResponse> {
+    return flows.refresh(this.#parts, ctx, options)
+  }
+
+  /** Revoke what the request's tokens belong to, expired or not, and clear their cookies. */
+  logout(ctx: AuthContext): Promise<void> {
+    return flows.logout(this.#parts, ctx)
+  }
+
+  /**
+   * The token of a request, not verified; `undefined` if there is none.
+   * @throws MalformedTokenRequestError
+   */
+  getTokenFromRequest(
+    ctx: AuthContext,
+    options: { type?: TokenType; locations?: readonly TokenLocation[] } = {},
+  ): LocatedToken | undefined {
+    const { type = 'access', locations = this.#parts.config.tokenLocation[type] } = options
+    return locate(ctx, type, locations, this.#parts.config)
+  }
+
+  /** Verify a token outside of a request: signature, claims, type and revocation. CSRF is a matter of requests. */
+  async verifyToken(token: string, options: VerifyTokenOptions = {}): Promise<TokenPayload<Claims>> {
+    const { type = 'access', verifyType = true, verifyFresh = false } = options
+    const payload = this.#verify(token)
+    if (verifyType) checkType(payload, type)
+    checkLoginType(payload, this.#parts.config)
+    await this.#parts.revocation.check(payload)
+    if (verifyFresh) checkFresh(payload)
+    return payload as TokenPayload<Claims>
+  }
+
+  /** Set the access token's cookie, and its CSRF cookie. @throws JWTDecodeError, CookieTooLargeError. */
+  setAccessCookies(ctx: AuthContext, token: string): void {
+    this.#setCookies(ctx, 'access', token)
+  }
+
+  /** Set the refresh token's cookie, and its CSRF cookie. @throws JWTDecodeError, CookieTooLargeError. */
+  setRefreshCookies(ctx: AuthContext, token: string): void {
+    this.#setCookies(ctx, 'refresh', token)
+  }
+
+  unsetAccessCookies(ctx: AuthContext): void {
+    setCookies(ctx, clearedCookies('access', this.#parts.config), this.#parts.config)
+  }
+
+  unsetRefreshCookies(ctx: AuthContext): void {
+    setCookies(ctx, clearedCookies('refresh', this.#parts.config), this.#parts.config)
+  }
+
+  /** Clear the cookies of both tokens. It revokes nothing; `logout` does both. */
+  unsetCookies(ctx: AuthContext): void {
+    this.unsetAccessCookies(ctx)
+    this.unsetRefreshCookies(ctx)
+  }
+
+  /** The CSRF value of a token of ours; `undefined` if it has none. @throws JWTDecodeError */
+  getCsrfToken(token: string): string | undefined {
+    return verify(token, this.#parts.ring, this.#parts.config, { ignoreExpiry: true }).csrf
+  }
+
+  /**
+   * End what a token, or a verified payload, belongs to: its session with all its tokens, or the token alone if it names
+   * none (RFC 7009 §2.1). Expired tokens will do.
+   */
+  async revoke(tokenOrPayload: string | TokenPayload): Promise<void> {
+    const sessions = this.#sessions()
+    await sessions.revoke(typeof tokenOrPayload === 'string' ? this.#verify(tokenOrPayload, true) : tokenOrPayload)
+  }
+
+  /** Whether a token has been revoked, or a refresh token used up. Rejects with StoreUnavailableError if that is unknown. */
+  async isRevoked(payload: TokenPayload): Promise<boolean> {
+    this.#sessions()
+    return this.#parts.revocation.isRevoked(payload)
+  }
+
+  /** The live sessions of a subject, the most recently active first. */
+  async listSessions(sub: string): Promise<Session[]> {
+    return this.#sessions().list(sub)
+  }
+
+  /** A live session; `undefined` if it has ended or never was. */
+  async getSession(sid: string): Promise<Session | undefined> {
+    return this.#sessions().find(sid)
+  }
+
+  /** End a session; with `sub`, only if it is that subject's. Resolves to whether one was ended. */
+  async revokeSession(sid: string, options: { sub?: string } = {}): Promise<boolean> {
+    return this.#sessions().revokeSession(sid, options.sub)
+  }
+
+  /** Revoke everything of a subject, up to now; with `except`, all sessions but this one. */
+  async revokeAllSessions(sub: string, options: { except?: string } = {}): Promise<void> {
+    await this.#sessions().revokeAll(sub, options.except)
+  }
+
+  /** A blocklist of the application's, asked besides the store. If it rejects or is late, the answer is 503. */
+  setTokenBlocklist(blocklist: BlocklistCallback): void {
+    this.#parts.revocation.blocklist = blocklist
+  }
+
+  /** Who a token is about, for `subjectRequired`. */
+  setSubjectGetter(getter: (sub: string, ctx: Context) => Subject | undefined | Promise<Subject | undefined>): void {
+    this.#parts.subjectGetter = getter as SubjectGetter<unknown>
+  }
+
+  /** Listen to what happens to sessions. Listeners run later and change no answer. */
+  on<Name extends EventName>(name: Name, listener: Listener<Name>): this {
+    this.#events.on(name, listener)
+    return this
+  }
+
+  off<Name extends EventName>(name: Name, listener: Listener<Name>): this {
+    this.#events.off(name, listener)
+    return this
+  }
+
+  /** Release the store. */
+  async close(): Promise<void> {
+    await this.#parts.config.store?.close?.()
+  }
+
+  /** Neither logs nor JSON show what an instance holds. */
+  toJSON(): Record<string, unknown> {
+    return {}
+  }
+
+  [inspect.custom](): string {
+    return 'AuthX {}'
+  }
+
+  #issue(type: TokenType, sub: string, options: AccessTokenOptions): string {
+    const { config, ring } = this.#parts
+    return sign(newClaims(type, sub, options, config), ring, config.identityClaim, options.headers)
+  }
+
+  #verify(token: string, ignoreExpiry = false): TokenPayload {
+    return verify(token, this.#parts.ring, this.#parts.config, { ignoreExpiry })
+  }
+
+  #setCookies(ctx: AuthContext, type: TokenType, token: string): void {
+    const { csrf, exp, ...payload } = this.#verify(token)
+    checkType({ ...payload, exp }, type)
+    setCookies(ctx, tokenCookies(type, { token, exp, ...(csrf && { csrf }) }, this.#parts.config), this.#parts.config)
+  }
+
+  #sessions(): Sessions {
+    const { sessions } = this.#parts
+    if (sessions) return sessions
+    throw new BadConfigurationError([
+      'store is missing, and nothing can be revoked or listed without one; set store: new SqliteTokenStore(...)',
+    ])
+  }
+}
+
+type SecretOption =
+  | 'secretKey'
+  | 'privateKey'
+  | 'publicKey'
+  | 'previousSecretKey'
+  | 'previousPublicKey'
+  | 'keys'
+  | 'store'
+
+function warnAboutStore(): void {
+  warnOnce(
+    'AUTHX_NO_STORE',
+    'AuthX has no store: nothing can be revoked, and tokens outlive their logout. ' +
+      "Set one: new AuthX({ store: new SqliteTokenStore('tokens.sqlite') }), from 'koa-authx/stores/sqlite'.",
+  )
+}

@@ -1,0 +1,34 @@
+/** A length of time: a number of seconds, or a string with a unit: `'15m'`, `'1h30m'`, `'30d'`, `'PT15M'`. */
+export type Duration = number | string
+
+const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
+const WITH_UNITS = /^(?:\d+(?:\.\d+)?[smhdw])+$/
+const ISO_8601 = /^p(?:(\d+)w)?(?:(\d+)d)?(?:t(?=\d)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?)?$/
+
+/** A hundred years; what is longer is a mistake in the unit. */
+const LONGEST = 100 * 365 * UNITS.d!
+
+/**
+ * The number of seconds that `value` stands for, or `undefined` if it is no duration. A bare number is seconds, as a
+ * string too: jsonwebtoken takes `'900'` for milliseconds, which nobody means.
+ */
+export function parseDuration(value: unknown): number | undefined {
+  const seconds = typeof value === 'string' ? parseText(value.trim().toLowerCase()) : value
+  if (typeof seconds !== 'number' || !Number.isFinite(seconds) || seconds < 0 || seconds > LONGEST) return undefined
+  return seconds
+}
+
+function parseText(text: string): number | undefined {
+  if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text)
+  if (WITH_UNITS.test(text)) return sumOfUnits(text)
+  const iso = text.length > 1 ? ISO_8601.exec(text) : null
+  if (!iso) return undefined
+  const [weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = iso.slice(1).map(part => Number(part ?? 0))
+  return weeks * UNITS.w! + days * UNITS.d! + hours * UNITS.h! + minutes * UNITS.m! + seconds
+}
+
+function sumOfUnits(text: string): number {
+  let sum = 0
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)([smhdw])/g)) sum += Number(amount) * UNITS[unit!]!
+  return sum
+}

@@ -1,0 +1,38 @@
+import type { AuthXOptions } from './options.js'
+import { OPTIONS } from './table.js'
+
+export interface EnvironmentOptions {
+  readonly options: AuthXOptions
+  readonly problems: readonly string[]
+  /** `JWT_*` variables that are no option of AuthX's. */
+  readonly unknown: readonly string[]
+}
+
+/** `accessTokenExpires` -> `JWT_ACCESS_TOKEN_EXPIRES`. */
+export const variableOf = (option: string) => `JWT_${option.replace(/[A-Z]/g, letter => `_${letter}`).toUpperCase()}`
+
+/**
+ * The options that the environment sets, in AuthX's own variables. Lists are JSON or separated by commas, an empty
+ * variable counts as not set. `overridden` names options that are given otherwise: their variables are not read.
+ * Problems name variables, never values.
+ */
+export function readEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  overridden: AuthXOptions = {},
+): EnvironmentOptions {
+  const options: Record<string, unknown> = {}
+  const problems: string[] = []
+  const known = new Set<string>()
+  for (const [name, { type, environment }] of Object.entries(OPTIONS)) {
+    if (!environment) continue
+    const variable = variableOf(name)
+    known.add(variable)
+    const text = env[variable]
+    if (text === undefined || text === '' || overridden[name as keyof AuthXOptions] !== undefined) continue
+    const value = type.fromText(text)
+    if (type.read(value) === undefined) problems.push(`${variable} must be ${type.accepts}`)
+    else options[name] = value
+  }
+  const unknown = Object.keys(env).filter(name => name.startsWith('JWT_') && !known.has(name))
+  return { options, problems, unknown }
+}

@@ -1,0 +1,83 @@
+import type { AuthXOptions } from './options.js'
+import { type Config, OPTIONS } from './table.js'
+import { isObject } from './values.js'
+
+/** The claims that only the library writes; `data` cannot set them and `identityClaim` cannot take their name. */
+export const RESERVED_CLAIMS: ReadonlySet<string> = new Set(
+  'iss sub aud exp nbf iat jti type fresh csrf scopes login_type sid gen'.split(' '),
+)
+
+export interface Resolved {
+  readonly config: Config
+  /** One sentence for each thing that is wrong. It names options, never values. */
+  readonly problems: readonly string[]
+}
+
+/** Normalise `options` and find everything that is wrong with them. Never throws. */
+export function resolveOptions(options: AuthXOptions): Resolved {
+  if (!isObject(options)) {
+    return {
+      config: resolveOptions({}).config,
+      problems: ['the options must be an object: new AuthX({ secretKey: ... })'],
+    }
+  }
+  const problems: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, { type, fallback }] of Object.entries(OPTIONS)) {
+    const given = options[name as keyof AuthXOptions]
+    const value = given === undefined ? fallback : type.read(given)
+    if (given !== undefined && value === undefined) problems.push(`${name} must be ${type.accepts}`)
+    values[name] = value ?? fallback
+  }
+  values.decodeAlgorithms ??= Object.freeze([values.algorithm])
+  values.decodeAudience ??= values.encodeAudience
+  values.decodeIssuer ??= values.encodeIssuer
+  const config = Object.freeze(values) as Config
+  return { config, problems: [...problems, ...unknownNames(options), ...conflicts(config)] }
+}
+
+function unknownNames(options: AuthXOptions): string[] {
+  return Object.keys(options)
+    .filter(name => !Object.hasOwn(OPTIONS, name))
+    .map(name => `${JSON.stringify(name)} is not an option; see the list of options in the README`)
+}
+
+/** What is wrong with options that are right each by itself. */
+function conflicts(config: Config): string[] {
+  const problems: string[] = []
+  const { identityClaim, errorMessageKey } = config
+  if (identityClaim !== 'sub' && RESERVED_CLAIMS.has(identityClaim)) {
+    problems.push('identityClaim is the name of a claim that has another meaning; choose another name')
+  }
+  if (errorMessageKey === 'error_type') {
+    problems.push("errorMessageKey cannot be 'error_type', which names the error; choose another name")
+  }
+  return [...problems, ...cookieConflicts(config)]
+}
+
+function cookieConflicts(config: Config): string[] {
+  const problems: string[] = []
+  const names = ['accessCookieName', 'refreshCookieName', 'accessCsrfCookieName', 'refreshCsrfCookieName'] as const
+  if (new Set(names.map(name => config[name])).size < names.length) {
+    problems.push(`${names.join(', ')} must be four different names`)
+  }
+  if (config.cookieSamesite === 'none' && !config.cookieSecure) {
+    problems.push("cookieSamesite 'none' needs cookieSecure: true; browsers drop the cookie otherwise")
+  }
+  for (const name of names) problems.push(...prefixProblems(config, name))
+  return problems
+}
+
+/** The two name prefixes bind a cookie's attributes (RFC 6265bis §4.1.3). */
+function prefixProblems(config: Config, name: `${string}CookieName` & keyof Config): string[] {
+  const path = name.replace('Name', 'Path') as 'accessCookiePath'
+  const cookie = String(config[name]).toLowerCase()
+  const problems: string[] = []
+  if (/^__(?:host|secure)-/.test(cookie) && !config.cookieSecure) {
+    problems.push(`${name} begins with __Host- or __Secure-, which needs cookieSecure: true`)
+  }
+  if (cookie.startsWith('__host-') && (config.cookieDomain !== undefined || config[path] !== '/')) {
+    problems.push(`${name} begins with __Host-, which needs ${path} '/' and no cookieDomain`)
+  }
+  return problems
+}

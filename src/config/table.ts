@@ -1,0 +1,135 @@
+import { KeyObject } from 'node:crypto'
+import type { TokenStore } from '../store.js'
+import { ALGORITHMS, type AuthXOptions, type KeyInput, type NamedKey, type TokenLocation } from './options.js'
+import * as values from './values.js'
+
+/** How one option is read. */
+export interface OptionSpec<T> {
+  readonly type: values.ValueType<T>
+  readonly fallback: T
+  /** Whether AuthX has it, so that `JWT_<NAME>` in the environment sets it. */
+  readonly environment: boolean
+}
+
+/** What is read of an option, if there is no default: `undefined` stays `undefined`. */
+type Maybe<T> = T | undefined
+
+const authx = <T>(type: values.ValueType<T>, fallback: T): OptionSpec<T> => ({ type, fallback, environment: true })
+const maybe = <T>(type: values.ValueType<T>): OptionSpec<Maybe<T>> => ({ type, fallback: undefined, environment: true })
+const ours = <T>(type: values.ValueType<T>, fallback: T): OptionSpec<T> => ({ type, fallback, environment: false })
+
+const isKey = (value: unknown) => typeof value === 'string' || value instanceof Uint8Array || value instanceof KeyObject
+
+const key: values.ValueType<KeyInput> = {
+  ...values.opaque('a string, a Buffer or a KeyObject', isKey),
+  // A PEM document has no other way to travel in one line.
+  fromText: text => (text.includes('-----BEGIN') ? text.replaceAll('\\n', '\n') : text),
+}
+
+const LOCATIONS = values.listOf(values.oneOf('headers', 'cookies', 'json', 'query'))
+
+export interface LocationsByType {
+  readonly access: readonly TokenLocation[]
+  readonly refresh: readonly TokenLocation[]
+}
+
+const locations: values.ValueType<LocationsByType> = {
+  accepts: `${LOCATIONS.accepts}; or { access: [...], refresh: [...] }`,
+  read(value) {
+    if (!values.isObject(value)) {
+      const list = LOCATIONS.read(value)
+      // A refresh token in a URL ends up in logs and histories; who wants that has to say it of refresh tokens.
+      return list && Object.freeze({ access: list, refresh: Object.freeze(list.filter(place => place !== 'query')) })
+    }
+    if (Object.keys(value).some(name => name !== 'access' && name !== 'refresh')) return undefined
+    const [access, refresh] = [LOCATIONS.read(value.access), LOCATIONS.read(value.refresh)]
+    return access && refresh && Object.freeze({ access, refresh })
+  },
+  fromText: LOCATIONS.fromText,
+}
+
+const namedKeys = values.opaque<readonly NamedKey[]>(
+  'a list of { kid, secretKey } or { kid, privateKey, publicKey }',
+  value => Array.isArray(value) && value.length > 0 && value.every(values.isObject),
+)
+
+const store = values.opaque<TokenStore>(
+  'a TokenStore: an object with get and compareAndSet',
+  value => values.isObject(value) && typeof value.get === 'function' && typeof value.compareAndSet === 'function',
+)
+
+const clock = values.opaque<() => number>('a function', value => typeof value === 'function')
+
+const HEADERS_ONLY: LocationsByType = Object.freeze({
+  access: Object.freeze(['headers' as const]),
+  refresh: Object.freeze(['headers' as const]),
+})
+
+/** Every option: how its value is read and what it is when nobody says. */
+export const OPTIONS = {
+  algorithm: authx(values.oneOf(...ALGORITHMS), 'HS256'),
+  secretKey: maybe(key),
+  privateKey: maybe(key),
+  publicKey: maybe(key),
+  previousSecretKey: authx<readonly KeyInput[]>(values.oneOrMore(key), Object.freeze([])),
+  previousPublicKey: authx<readonly KeyInput[]>(values.oneOrMore(key), Object.freeze([])),
+  keys: ours<Maybe<readonly NamedKey[]>>(namedKeys, undefined),
+  decodeAlgorithms: maybe(values.listOf(values.oneOf(...ALGORITHMS))),
+  decodeAudience: maybe(values.oneOrMore(values.text)),
+  decodeIssuer: maybe(values.text),
+  decodeLeeway: authx(values.integer(0, 300, 'seconds'), 0),
+  encodeAudience: maybe(values.oneOrMore(values.text)),
+  encodeIssuer: maybe(values.text),
+  encodeNbf: authx(values.flag, true),
+  identityClaim: authx(values.text, 'sub'),
+  errorMessageKey: authx(values.text, 'message'),
+  accessTokenExpires: authx(values.duration(), 15 * 60),
+  refreshTokenExpires: authx(values.duration(), 20 * 86_400),
+  tokenLocation: authx(locations, HEADERS_ONLY),
+  headerName: authx(values.httpToken, 'Authorization'),
+  headerType: authx(values.optionalHttpToken, 'Bearer'),
+  accessCookieName: authx(values.httpToken, 'access_token_cookie'),
+  accessCookiePath: authx(values.cookiePath, '/'),
+  refreshCookieName: authx(values.httpToken, 'refresh_token_cookie'),
+  refreshCookiePath: authx(values.cookiePath, '/'),
+  cookieCsrfProtect: authx(values.flag, true),
+  cookieDomain: maybe(values.domain),
+  cookieMaxAge: maybe(values.duration()),
+  cookieSamesite: authx(values.samesite, 'lax'),
+  cookieSecure: authx(values.flag, true),
+  cookieHttpOnly: authx(values.flag, true),
+  sessionCookie: authx(values.flag, true),
+  accessCsrfCookieName: authx(values.httpToken, 'csrf_access_token'),
+  accessCsrfCookiePath: authx(values.cookiePath, '/'),
+  accessCsrfHeaderName: authx(values.httpToken, 'X-CSRF-TOKEN'),
+  accessCsrfFieldName: authx(values.text, 'csrf_token'),
+  refreshCsrfCookieName: authx(values.httpToken, 'csrf_refresh_token'),
+  refreshCsrfCookiePath: authx(values.cookiePath, '/'),
+  refreshCsrfHeaderName: authx(values.httpToken, 'X-CSRF-TOKEN'),
+  refreshCsrfFieldName: authx(values.text, 'csrf_token'),
+  csrfCheckForm: authx(values.flag, false),
+  csrfInCookies: authx(values.flag, true),
+  csrfMethods: authx<readonly string[]>(
+    values.listOf(values.method),
+    Object.freeze(['POST', 'PUT', 'PATCH', 'DELETE']),
+  ),
+  queryStringName: authx(values.text, 'token'),
+  jsonKey: authx(values.text, 'access_token'),
+  refreshJsonKey: authx(values.text, 'refresh_token'),
+  sessionTracking: authx(values.flag, false),
+  sessionUpdateLastActive: authx(values.flag, true),
+  store: ours<Maybe<TokenStore>>(store, undefined),
+  storeTimeout: ours(values.integer(1, 60_000, 'milliseconds'), 250),
+  refreshGracePeriod: ours(values.duration({ least: 0, most: 60 }), 10),
+  sessionExpires: ours(values.duration(), 90 * 86_400),
+  accessTokenRevocation: ours(values.flag, true),
+  loginType: ours<Maybe<string>>(values.text, undefined),
+  now: ours(clock, Date.now),
+} satisfies { [Name in keyof AuthXOptions]-?: OptionSpec<unknown> }
+
+/** The options as the library uses them: normalised, complete, frozen. Durations are seconds. */
+export type Config = {
+  readonly [Name in keyof typeof OPTIONS]: (typeof OPTIONS)[Name] extends OptionSpec<infer T> ? T : never
+} & {
+  readonly decodeAlgorithms: readonly (typeof ALGORITHMS)[number][]
+}

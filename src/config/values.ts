@@ -1,0 +1,124 @@
+import { type Duration, parseDuration } from './duration.js'
+
+/** A kind of option value: what it accepts, how it is normalised, and how the environment spells it. */
+export interface ValueType<T> {
+  /** Completes "<option> must be ...". */
+  readonly accepts: string
+  /** The normalised value; `undefined` if `value` is not of this type. */
+  read(value: unknown): T | undefined
+  /** What an environment variable's text stands for; `read` judges it. */
+  fromText(text: string): unknown
+}
+
+const asIs = (text: string) => text
+
+/** Text in the environment that is JSON (for what a plain word cannot say) or the word itself. */
+function jsonOr(text: string, otherwise: (text: string) => unknown): unknown {
+  if (!/^\s*[[{"]/.test(text)) return otherwise(text)
+  try {
+    return JSON.parse(text)
+  } catch {
+    return otherwise(text)
+  }
+}
+
+const splitList = (text: string) =>
+  text
+    .split(',')
+    .map(item => item.trim())
+    .filter(item => item !== '')
+
+const textMatching = (accepts: string, pattern: RegExp): ValueType<string> => ({
+  accepts,
+  read: value => (typeof value === 'string' && pattern.test(value) ? value : undefined),
+  fromText: asIs,
+})
+
+export const text = textMatching('a string that is not empty', /^[^]+$/)
+/** RFC 9110 §5.6.2; cookie names are the same tokens (RFC 6265 §4.1.1). */
+export const httpToken = textMatching("a name of letters, digits and !#$%&'*+-.^_`|~", /^[!#$%&'*+\-.^_`|~\w]+$/)
+export const optionalHttpToken = textMatching(
+  "a name of letters, digits and !#$%&'*+-.^_`|~, or ''",
+  /^[!#$%&'*+\-.^_`|~\w]*$/,
+)
+export const cookiePath = textMatching("a path that begins with '/'", /^\/[\x20-\x3a\x3c-\x7e]*$/)
+export const domain = textMatching('a domain name', /^\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/)
+
+export const flag: ValueType<boolean> = {
+  accepts: 'true or false',
+  read: value => (typeof value === 'boolean' ? value : undefined),
+  fromText(text) {
+    const word = text.trim().toLowerCase()
+    if (['true', '1', 'yes', 'on'].includes(word)) return true
+    return ['false', '0', 'no', 'off'].includes(word) ? false : undefined
+  },
+}
+
+export function oneOf<const T extends string>(...words: T[]): ValueType<T> {
+  return {
+    accepts: `one of ${words.map(word => `'${word}'`).join(', ')}`,
+    read: value => words.find(word => word === value),
+    fromText: asIs,
+  }
+}
+
+export const samesite: ValueType<'lax' | 'strict' | 'none'> = {
+  accepts: "'lax', 'strict' or 'none'",
+  read: value => (typeof value === 'string' ? oneOf('lax', 'strict', 'none').read(value.toLowerCase()) : undefined),
+  fromText: asIs,
+}
+
+export function listOf<T>(item: ValueType<T>, { empty = false } = {}): ValueType<readonly T[]> {
+  return {
+    accepts: `a list${empty ? '' : ' that is not empty'}, each item ${item.accepts}`,
+    read(value) {
+      if (!Array.isArray(value) || (value.length === 0 && !empty)) return undefined
+      const items = value.map(each => item.read(each))
+      return items.includes(undefined) ? undefined : Object.freeze([...new Set(items as T[])])
+    },
+    fromText: words => jsonOr(words, splitList),
+  }
+}
+
+export function oneOrMore<T>(item: ValueType<T>): ValueType<readonly T[]> {
+  const list = listOf(item)
+  return {
+    accepts: `${item.accepts}, or a list of such`,
+    read: value => list.read(Array.isArray(value) ? value : [value]),
+    fromText: word => jsonOr(word, item.fromText),
+  }
+}
+
+/** A duration in seconds, normalised to a number of seconds. */
+export function duration({ least = 1, most = Number.POSITIVE_INFINITY } = {}): ValueType<number> {
+  const bounds =
+    most < Number.POSITIVE_INFINITY ? ` between ${least} and ${most} seconds` : ` of ${least} second or more`
+  return {
+    accepts: `a duration${bounds}: a number of seconds or a string such as '15m', '30d', 'PT15M'`,
+    read(value) {
+      const seconds = parseDuration(value as Duration)
+      return seconds !== undefined && seconds >= least && seconds <= most ? seconds : undefined
+    },
+    fromText: asIs,
+  }
+}
+
+export function integer(least: number, most: number, unit: string): ValueType<number> {
+  return {
+    accepts: `a whole number of ${unit} from ${least} to ${most}`,
+    read: value =>
+      Number.isInteger(value) && Number(value) >= least && Number(value) <= most ? Number(value) : undefined,
+    fromText: text => (/^\d+$/.test(text.trim()) ? Number(text) : undefined),
+  }
+}
+
+const METHOD = textMatching('an HTTP method', /^[A-Za-z]+$/)
+export const method: ValueType<string> = { ...METHOD, read: value => METHOD.read(value)?.toUpperCase() }
+
+/** Anything; what is wrong with it is said elsewhere (keys: in token/keys, where they are read). */
+export function opaque<T>(accepts: string, holds: (value: unknown) => boolean): ValueType<T> {
+  return { accepts, read: value => (holds(value) ? (value as T) : undefined), fromText: asIs }
+}
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

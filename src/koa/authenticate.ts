@@ -1,0 +1,99 @@
+import type { TokenLocation, TokenType } from '../config/options.js'
+import type { Config } from '../config/table.js'
+import {
+  AccessTokenRequiredError,
+  FreshTokenRequiredError,
+  LoginTypeMismatchError,
+  MissingTokenError,
+  RefreshTokenRequiredError,
+} from '../errors.js'
+import { checkCsrf } from '../request/csrf.js'
+import { type LocatedToken, locate, parsedBody } from '../request/locate.js'
+import { warnOnce } from '../request/warn.js'
+import type { TokenPayload } from '../token/payload.js'
+import { type VerifyOptions, verify } from '../token/verify.js'
+import type { AuthContext, Parts } from './parts.js'
+
+/** What a guard asks of a token. */
+export interface Requirement {
+  /** Which token is looked for, and has to be found. Default `'access'`. */
+  readonly type?: TokenType
+  /** Whether a token of the other type is refused. Default true. */
+  readonly verifyType?: boolean
+  /** Whether only a fresh token will do. Default false. */
+  readonly verifyFresh?: boolean
+  /** Whether a token from a cookie needs its CSRF value. Default: if the method is one of `csrfMethods`. */
+  readonly verifyCsrf?: boolean
+  /** Where to look. Default: `tokenLocation`. */
+  readonly locations?: readonly TokenLocation[]
+}
+
+/**
+ * Judge the token of a request. The order is that in which reasons are given: the first that fails answers.
+ * @returns the payload, or `undefined` if there is no token at all.
+ * @throws AuthXError
+ */
+export async function authenticate(
+  parts: Parts,
+  ctx: AuthContext,
+  requirement: Requirement,
+): Promise<TokenPayload | undefined> {
+  const identified = identify(parts, ctx, requirement)
+  if (!identified) return undefined
+  const { payload, located } = identified
+  await parts.memory.revocation(ctx.req, located, () => parts.revocation.check(payload))
+  if (requirement.verifyFresh) checkFresh(payload)
+  return payload
+}
+
+/** All that can be said of the token of a request without asking the store. */
+export function identify(
+  parts: Parts,
+  ctx: AuthContext,
+  requirement: Requirement,
+  options: VerifyOptions = {},
+): { payload: TokenPayload; located: LocatedToken } | undefined {
+  const { config, ring } = parts
+  const { type = 'access', verifyType = true, locations = config.tokenLocation[type] } = requirement
+  const located = locate(ctx, type, locations, config)
+  if (!located) return undefined
+  const payload = options.ignoreExpiry
+    ? verify(located.token, ring, config, options)
+    : parts.memory.verified(ctx.req, located, () => verify(located.token, ring, config))
+  if (verifyType) checkType(payload, type)
+  checkLoginType(payload, config)
+  checkCsrf(ctx, located, payload, config, requirement.verifyCsrf)
+  return { payload, located }
+}
+
+/** Nothing was there: say where was looked, and what may have been forgotten. */
+export function missing(
+  ctx: AuthContext,
+  { type = 'access', locations }: Requirement,
+  config: Config,
+): MissingTokenError {
+  const tried = locations ?? config.tokenLocation[type]
+  const unparsed =
+    tried.includes('json') && parsedBody(ctx) === undefined && Number(ctx.req.headers['content-length'] ?? 0) > 0
+  if (unparsed) {
+    warnOnce(
+      'AUTHX_BODY_NOT_PARSED',
+      'A guard looks for tokens in JSON bodies, but the body has not been parsed: mount koa-body before the guard.',
+    )
+  }
+  const hint = unparsed ? '; the body has not been parsed: mount koa-body before the guard' : ''
+  return new MissingTokenError({ cause: `no ${type} token in ${tried.join(', ')}${hint}` })
+}
+
+export function checkType(payload: TokenPayload, type: TokenType): void {
+  if (payload.type === type) return
+  throw type === 'access' ? new AccessTokenRequiredError() : new RefreshTokenRequiredError()
+}
+
+export function checkLoginType(payload: TokenPayload, { loginType }: Config): void {
+  if (loginType !== undefined && payload.login_type !== loginType) throw new LoginTypeMismatchError()
+}
+
+export function checkFresh(payload: TokenPayload): void {
+  if (payload.fresh !== true) throw new FreshTokenRequiredError()
+}

@@ -1,0 +1,187 @@
+import type { Duration } from '../config/duration.js'
+import type { TokenType } from '../config/options.js'
+import type { Config } from '../config/table.js'
+import { InsufficientScopeError, ReusedTokenError, RevokedTokenError } from '../errors.js'
+import { clearedCookies, setCookies, tokenCookies } from '../request/cookies.js'
+import { idOf } from '../session/rotation.js'
+import {
+  type AccessChanges,
+  draftPair,
+  type Issued,
+  statelessAccess,
+  successorPair,
+  type TokenPairOptions,
+} from '../session/tokens.js'
+import { checkData, checkScopes, timeOf, usesCookies } from '../token/claims.js'
+import type { TokenPayload } from '../token/payload.js'
+import { coversAll } from '../token/scopes.js'
+import { identify, missing } from './authenticate.js'
+import type { AuthContext, Parts } from './parts.js'
+
+/** The body of a login or refresh response (RFC 6749 §5.1): without the tokens that travel in cookies only. */
+export interface TokenResponse {
+  access_token?: string
+  refresh_token?: string
+  token_type: 'bearer'
+  /** Seconds until the access token ends. */
+  expires_in: number
+  /** With `csrfInCookies: false`: what requests have to repeat in the CSRF header. */
+  csrf_token?: string
+}
+
+/** Changes to the new access token; the refresh token, and what comes after it, stays as the login made it. */
+export interface RefreshOptions {
+  /** Claims to add or replace. */
+  data?: Record<string, unknown>
+  /** Narrower scopes: each must be covered by the refresh token's. */
+  scopes?: readonly string[]
+  /** When the access token ends. Default `accessTokenExpires`. */
+  expiry?: Duration | Date
+}
+
+interface Tokens {
+  readonly access: Issued
+  readonly refresh?: Issued
+}
+
+/** Open a session for `sub` and hand out its tokens. Check the credentials before. */
+export async function login(
+  parts: Parts,
+  ctx: AuthContext,
+  sub: string,
+  options: TokenPairOptions,
+): Promise<TokenResponse> {
+  const device = { ...(parts.config.sessionTracking && whereabouts(ctx)), ...options.device }
+  const draft = draftPair(parts, sub, { fresh: true, ...options, device })
+  const cookies = linesFor(draft, parts.config)
+  await parts.sessions?.open(draft.sid, draft.record)
+  return handOut(parts, ctx, draft, cookies)
+}
+
+/** Exchange the refresh token of the request for its successor and a new access token. */
+export async function refresh(parts: Parts, ctx: AuthContext, options: RefreshOptions): Promise<TokenResponse> {
+  const requirement = { type: 'refresh', verifyCsrf: true } as const
+  const presented = identify(parts, ctx, requirement)?.payload
+  if (!presented) throw missing(ctx, requirement, parts.config)
+  const changes = checkChanges(options, presented, parts.config)
+  await parts.revocation.checkBlocklist(presented)
+  const tokens = await exchange(parts, presented, options.expiry, changes)
+  parts.memory.forget(ctx.req)
+  return handOut(parts, ctx, tokens, tokens.cookies)
+}
+
+async function exchange(
+  parts: Parts,
+  presented: TokenPayload,
+  expiry: RefreshOptions['expiry'],
+  changes: AccessChanges,
+): Promise<Tokens & { cookies: CookieLines }> {
+  const { sessions, config } = parts
+  if (!sessions) return withCookies({ access: refreshStateless(parts, presented, expiry, changes) }, config)
+  try {
+    return await sessions.rotate(presented, expiry, (sid, record, times) =>
+      withCookies(successorPair(parts, presented, sid, record, times, changes), config),
+    )
+  } catch (error) {
+    // The session has just ended here; a thrown error keeps no other headers than its own.
+    if (error instanceof ReusedTokenError && usesCookies(config)) {
+      error.headers['Set-Cookie'] = clearingLines(config).map(({ text }) => text)
+    }
+    throw error
+  }
+}
+
+function refreshStateless(
+  parts: Parts,
+  presented: TokenPayload,
+  expiry: RefreshOptions['expiry'],
+  changes: AccessChanges,
+): Issued {
+  const { config } = parts
+  if (presented.sid !== undefined) {
+    throw new RevokedTokenError(undefined, undefined, {
+      cause: 'the token names a session, and there is no store that knows it',
+    })
+  }
+  const now = config.now()
+  const times = { iat: Math.floor(now / 1000), exp: timeOf('expiry', expiry ?? config.accessTokenExpires, now) }
+  return statelessAccess(parts, presented, times, changes)
+}
+
+/** End what the tokens of the request belong to, then clear their cookies. */
+export async function logout(parts: Parts, ctx: AuthContext): Promise<void> {
+  const found = (['access', 'refresh'] as const).map(type => presentedAtLogout(parts, ctx, type))
+  const payloads = found.map(({ payload }) => payload).filter(payload => payload !== undefined)
+  if (payloads.length === 0) {
+    throw found.find(({ error }) => error !== undefined)?.error ?? missing(ctx, {}, parts.config)
+  }
+  const distinct = new Map(payloads.map(payload => [idOf(payload), payload]))
+  await Promise.all([...distinct.values()].map(payload => parts.sessions?.revoke(payload)))
+  parts.memory.forget(ctx.req)
+  setCookies(ctx, clearingLines(parts.config), parts.config)
+}
+
+/** One may log out with an expired token, but not be logged out by another site. */
+function presentedAtLogout(
+  parts: Parts,
+  ctx: AuthContext,
+  type: TokenType,
+): { payload?: TokenPayload; error?: unknown } {
+  try {
+    const identified = identify(parts, ctx, { type, verifyCsrf: true }, { ignoreExpiry: true })
+    return identified ? { payload: identified.payload } : {}
+  } catch (error) {
+    return { error }
+  }
+}
+
+type CookieLines = ReturnType<typeof tokenCookies>
+
+const withCookies = (tokens: Tokens, config: Config) => ({ ...tokens, cookies: linesFor(tokens, config) })
+
+/** The lines for those tokens that travel in cookies; made before anything is written, since they may be too large. */
+function linesFor({ access, refresh }: Tokens, config: Config): CookieLines {
+  const issued = [access, refresh].filter(each => each !== undefined)
+  return issued
+    .filter(({ claims }) => config.tokenLocation[claims.type].includes('cookies'))
+    .flatMap(({ token, claims }) => tokenCookies(claims.type, { ...claims, token }, config))
+}
+
+const clearingLines = (config: Config) =>
+  (['access', 'refresh'] as const)
+    .filter(type => config.tokenLocation[type].includes('cookies'))
+    .flatMap(type => clearedCookies(type, config))
+
+function handOut(parts: Parts, ctx: AuthContext, { access, refresh }: Tokens, cookies: CookieLines): TokenResponse {
+  const { config } = parts
+  setCookies(ctx, cookies, config)
+  ctx.response.set('Cache-Control', 'no-store')
+  const inBody = (type: TokenType) => config.tokenLocation[type].some(location => location !== 'cookies')
+  const { csrf, exp } = access.claims
+  return {
+    ...(inBody('access') && { access_token: access.token }),
+    ...(refresh && inBody('refresh') && { refresh_token: refresh.token }),
+    token_type: 'bearer',
+    expires_in: Math.max(0, exp - Math.floor(config.now() / 1000)),
+    ...(cookies.length > 0 && config.cookieCsrfProtect && !config.csrfInCookies && csrf && { csrf_token: csrf }),
+  }
+}
+
+/** What `sessionTracking` keeps of a request. */
+function whereabouts(ctx: AuthContext): Record<string, unknown> {
+  const userAgent = ctx.req.headers['user-agent']?.slice(0, 512)
+  return { ...(userAgent && { userAgent }), ip: ctx.ip }
+}
+
+const REFRESH_OPTIONS = new Set(['data', 'scopes', 'expiry'])
+
+/** @throws TypeError, or InsufficientScopeError if `scopes` are wider than the login's. */
+function checkChanges(options: RefreshOptions, presented: TokenPayload, config: Config): AccessChanges {
+  const unknown = Object.keys(options).filter(name => !REFRESH_OPTIONS.has(name))
+  if (unknown.length > 0) throw new TypeError(`${unknown.join(', ')}: no such option of refresh`)
+  const { data, scopes } = options
+  checkData(data, config)
+  checkScopes(scopes)
+  if (scopes && !coversAll(presented.scopes ?? [], scopes)) throw new InsufficientScopeError(scopes)
+  return { ...(data && { data }), ...(scopes && { scopes }) }
+}

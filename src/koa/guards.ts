@@ -1,0 +1,98 @@
+import type { Context, Middleware } from 'koa'
+import type { TokenLocation, TokenType } from '../config/options.js'
+import { BadConfigurationError, InsufficientScopeError, SubjectNotFoundError } from '../errors.js'
+import type { TokenPayload } from '../token/payload.js'
+import { coversAll, coversAny, isScope } from '../token/scopes.js'
+import { authenticate, missing, type Requirement } from './authenticate.js'
+import type { Parts } from './parts.js'
+
+export interface GuardOptions {
+  /** Whether a token from a cookie needs its CSRF value. Default: if the method is one of `csrfMethods`. */
+  verifyCsrf?: boolean
+  /** Where to look, in this order. Default: `tokenLocation`. */
+  locations?: readonly TokenLocation[]
+  /** Whether a request without a token passes, as nobody's. A token that is not good is refused all the same. Default false. */
+  optional?: boolean
+}
+
+export interface TokenGuardOptions extends GuardOptions {
+  /** Default `'access'`. */
+  type?: TokenType
+  /** Whether a token of the other type is refused. Default true. */
+  verifyType?: boolean
+  /** Whether only a token issued by credentials passes, not one issued by a refresh. Default false. */
+  verifyFresh?: boolean
+}
+
+const FLAGS = ['verifyType', 'verifyFresh', 'verifyCsrf', 'optional']
+const LOCATIONS = ['headers', 'cookies', 'json', 'query']
+
+/** The guard that all others are made of: verifies the token and puts its payload on `ctx.state.token`. */
+export function tokenRequired(parts: Parts, options: TokenGuardOptions = {}): Middleware<{ token: TokenPayload }> {
+  checkGuardOptions(options)
+  return async function tokenRequired(ctx, next) {
+    await admit(parts, ctx, options)
+    await next()
+  }
+}
+
+/** Passes access tokens whose scopes cover all (`every`) or one (`some`) of `scopes`. */
+export function scopesRequired(
+  parts: Parts,
+  how: 'every' | 'some',
+  scopes: readonly string[],
+): Middleware<{ token: TokenPayload }> {
+  if (scopes.length === 0 || !scopes.every(isScope)) {
+    throw new TypeError(
+      'scopesRequired and anyScopeRequired take one scope or more: printable ASCII without space, quote and backslash',
+    )
+  }
+  const cover = how === 'every' ? coversAll : coversAny
+  return async function scopesRequired(ctx, next) {
+    const payload = await admit(parts, ctx, {})
+    if (!cover(payload?.scopes ?? [], scopes)) throw new InsufficientScopeError(scopes)
+    await next()
+  }
+}
+
+/** Passes access tokens whose subject the subject getter finds, and puts it on `ctx.state.subject`. */
+export function subjectRequired(parts: Parts): Middleware<{ token: TokenPayload; subject: unknown }> {
+  return async function subjectRequired(ctx, next) {
+    if (!parts.subjectGetter)
+      throw new BadConfigurationError(['subjectRequired needs a subject getter: authx.setSubjectGetter(...)'])
+    const payload = await admit(parts, ctx, {})
+    const subject = await parts.subjectGetter(String(payload?.sub), ctx as unknown as Context)
+    if (subject === undefined || subject === null) throw new SubjectNotFoundError()
+    ctx.state.subject = subject
+    await next()
+  }
+}
+
+/** Authenticate, and only then commit to the request. What another guard or the middleware found there is replaced. */
+async function admit(
+  parts: Parts,
+  ctx: Parameters<Middleware<{ token: TokenPayload }>>[0],
+  requirement: Requirement & { optional?: boolean },
+): Promise<TokenPayload | undefined> {
+  const payload = await authenticate(parts, ctx, requirement)
+  if (!payload && !requirement.optional) throw missing(ctx, requirement, parts.config)
+  const state: { token?: TokenPayload } = ctx.state
+  if (payload) state.token = payload
+  else delete state.token
+  return payload
+}
+
+/** @throws TypeError when the guard is made, not when a request comes. */
+export function checkGuardOptions(options: TokenGuardOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    if (FLAGS.includes(name)) {
+      if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`)
+    } else if (name === 'type') {
+      if (value !== 'access' && value !== 'refresh') throw new TypeError("type must be 'access' or 'refresh'")
+    } else if (name === 'locations') {
+      const sound = Array.isArray(value) && value.length > 0 && value.every(location => LOCATIONS.includes(location))
+      if (!sound) throw new TypeError(`locations must be a list of ${LOCATIONS.join(', ')}`)
+    } else throw new TypeError(`${name} is not an option of a guard`)
+  }
+}

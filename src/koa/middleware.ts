@@ -1,0 +1,54 @@
+import type { Context, Middleware } from 'koa'
+import type { Config } from '../config/table.js'
+import { AuthXError, BadConfigurationError } from '../errors.js'
+import type { TokenPayload } from '../token/payload.js'
+import { authenticate } from './authenticate.js'
+import type { Parts } from './parts.js'
+
+/** Recognises who is there, refuses nobody, and renders the library's errors. */
+export function middleware(parts: Parts): Middleware<{ token?: TokenPayload }> {
+  return async function authx(ctx, next) {
+    const payload = await recognise(parts, ctx as unknown as Context)
+    if (payload) ctx.state.token = payload
+    const before = { ...ctx.res.getHeaders() }
+    try {
+      await next()
+    } catch (error) {
+      if (!(error instanceof AuthXError) || ctx.headerSent) throw error
+      render(ctx as unknown as Context, error, before, parts.config)
+    }
+  }
+}
+
+/** A token that is not good is a guard's business: on a public page it is as if there were none. */
+async function recognise(parts: Parts, ctx: Context): Promise<TokenPayload | undefined> {
+  try {
+    return await authenticate(parts, ctx, { type: 'access' })
+  } catch (error) {
+    if (error instanceof AuthXError) return undefined
+    throw error
+  }
+}
+
+/** Like Koa, drop what the failed handlers set (cookies of a login that did not come about), but keep what stood before. */
+function render(
+  ctx: Context,
+  error: AuthXError,
+  before: NodeJS.Dict<number | string | string[]>,
+  config: Config,
+): void {
+  for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name)
+  for (const [name, value] of Object.entries(before)) if (value !== undefined) ctx.res.setHeader(name, value)
+  for (const [name, value] of Object.entries(error.headers)) {
+    if (name.toLowerCase() === 'set-cookie') ctx.append(name, value)
+    else ctx.set(name, value)
+  }
+  ctx.status = error.status
+  ctx.body = { [config.errorMessageKey]: publicMessage(error), error_type: error.name }
+  if (error.status >= 500) ctx.app.emit('error', error, ctx)
+}
+
+/** What is configured is the operator's business. */
+function publicMessage(error: AuthXError): string {
+  return error instanceof BadConfigurationError ? 'Internal Server Error' : error.message
+}

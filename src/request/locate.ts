@@ -1,0 +1,96 @@
+import type { Context } from 'koa'
+import type { TokenLocation, TokenType } from '../config/options.js'
+import type { Config } from '../config/table.js'
+import { isObject } from '../config/values.js'
+import { MalformedTokenRequestError } from '../errors.js'
+import { readCookie } from './cookies.js'
+
+/** The parts of a Koa context that are read. Any Koa context is one, whatever its state is typed as. */
+export type RequestContext = Pick<Context, 'req' | 'request' | 'method' | 'query'>
+
+export interface LocatedToken {
+  /** The encoded string, not verified yet. */
+  readonly token: string
+  readonly location: TokenLocation
+  /** The type that was looked for; what the token says of itself is not known yet. */
+  readonly type: TokenType
+}
+
+type Locator = (ctx: RequestContext, type: TokenType, config: Config) => string | undefined
+
+const LOCATORS: Record<TokenLocation, Locator> = {
+  headers: fromHeader,
+  cookies: (ctx, type, config) =>
+    readCookie(ctx, type === 'access' ? config.accessCookieName : config.refreshCookieName),
+  json: fromJson,
+  query: fromQuery,
+}
+
+/**
+ * The token of a request: the first location that holds one. Locating never judges the token.
+ * @throws MalformedTokenRequestError if a location holds something other than one token; the next is not tried then.
+ */
+export function locate(
+  ctx: RequestContext,
+  type: TokenType,
+  locations: readonly TokenLocation[],
+  config: Config,
+): LocatedToken | undefined {
+  for (const location of locations) {
+    const token = LOCATORS[location](ctx, type, config)
+    if (token) return { token, location, type }
+  }
+  return undefined
+}
+
+function malformed(cause: string): never {
+  throw new MalformedTokenRequestError({ cause })
+}
+
+function fromHeader(ctx: RequestContext, _type: TokenType, { headerName, headerType }: Config): string | undefined {
+  const value = ctx.req.headers[headerName.toLowerCase()]
+  if (value === undefined) return undefined
+  // Node keeps the first of two Authorization headers and joins others; which of them was meant is not for us to say.
+  if (Array.isArray(value) || isRepeated(ctx, headerName)) malformed(`the header ${headerName} was sent more than once`)
+  const token = headerType === '' ? value : afterScheme(value, headerType)
+  if (token?.includes(' ')) malformed(`the header ${headerName} holds more than one token`)
+  return token
+}
+
+function isRepeated({ req }: RequestContext, headerName: string): boolean {
+  const name = headerName.toLowerCase()
+  let count = 0
+  for (let n = 0; n < req.rawHeaders.length; n += 2) if (req.rawHeaders[n]?.toLowerCase() === name) count++
+  return count > 1
+}
+
+/** `scheme SP+ token`, the scheme in any case (RFC 9110 §11.1); `undefined` for another scheme. */
+function afterScheme(value: string, scheme: string): string | undefined {
+  const space = value.indexOf(' ')
+  if (space < 0 || value.slice(0, space).toLowerCase() !== scheme.toLowerCase()) return undefined
+  return value.slice(space).replace(/^ +| +$/g, '')
+}
+
+function fromJson(ctx: RequestContext, type: TokenType, config: Config): string | undefined {
+  const body = jsonBody(ctx)
+  const name = type === 'access' ? config.jsonKey : config.refreshJsonKey
+  const value = isObject(body) && Object.hasOwn(body, name) ? body[name] : undefined
+  if (value === undefined || value === null || value === '') return undefined
+  return typeof value === 'string' ? value : malformed(`the member ${name} of the JSON body is not a string`)
+}
+
+/** What a body parser has left; `undefined` if the body is not JSON or has not been parsed. */
+export function jsonBody(ctx: RequestContext): unknown {
+  const mediaType = ctx.req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+  return mediaType === 'application/json' ? parsedBody(ctx) : undefined
+}
+
+/** Body parsers agree on `ctx.request.body`; Koa's own types do not know it. */
+export const parsedBody = (ctx: RequestContext) => (ctx.request as { body?: unknown }).body
+
+function fromQuery(ctx: RequestContext, _type: TokenType, { queryStringName }: Config): string | undefined {
+  const value = Object.hasOwn(ctx.query, queryStringName) ? ctx.query[queryStringName] : undefined
+  return Array.isArray(value)
+    ? malformed(`the query parameter ${queryStringName} was sent more than once`)
+    : value || undefined
+}

@@ -1,0 +1,40 @@
+import { EventEmitter } from 'node:events'
+import type { StoreUnavailableError } from '../errors.js'
+
+/** What `authx.on` announces. Ids only: neither tokens nor claims nor CSRF values. */
+export interface AuthXEvents {
+  /** A used-up refresh token came again; its session has been revoked. */
+  reuse: { sid: string; sub: string }
+  /** A session, or a token that names none (`sid` is then its `jti`), has been revoked. */
+  revoked: { sid: string; sub: string }
+  /** Everything of a subject up to now has been revoked, but for the session `except`. */
+  allRevoked: { sub: string; except?: string }
+  /** A refresh token came that is one generation ahead of the store: an acknowledged write has been lost. */
+  storeRollback: { sid: string; sub: string }
+  /** The store did not answer, or not in time; `error.cause` says why. */
+  storeError: { operation: string; error: StoreUnavailableError }
+}
+
+export type EventName = keyof AuthXEvents
+export type Listener<Name extends EventName> = (event: AuthXEvents[Name]) => void
+
+/** An emitter whose listeners cannot change an answer: what they throw or reject becomes a process warning. */
+export class Events {
+  readonly #emitter = new EventEmitter()
+
+  on<Name extends EventName>(name: Name, listener: Listener<Name>): void {
+    this.#emitter.on(name, listener)
+  }
+
+  off<Name extends EventName>(name: Name, listener: Listener<Name>): void {
+    this.#emitter.off(name, listener)
+  }
+
+  emit<Name extends EventName>(name: Name, event: AuthXEvents[Name]): void {
+    for (const listener of this.#emitter.listeners(name)) {
+      void Promise.resolve()
+        .then(() => listener(event))
+        .catch(error => process.emitWarning(`a listener of '${name}' failed: ${String(error)}`, 'AuthXWarning'))
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import type { Config } from '../config/table.js'
+import { isObject } from '../config/values.js'
+
+/** What the application knows of where a session lives: user agent, IP address, its own fields. */
+export type Device = Readonly<Record<string, unknown>>
+
+/** A live session in the store, under `session:<id>`. Members ending in `At`, and `keptUntil`, are milliseconds. */
+export interface SessionRecord {
+  readonly sub: string
+  readonly gen: number
+  /** The subject's cut-off as its login read it, before it wrote this record. */
+  readonly cutoff: number
+  readonly createdAt: number
+  readonly rotatedAt: number
+  readonly lastActiveAt: number
+  /** The absolute end: nothing of the session is good after it. */
+  readonly expiresAt: number
+  /** Until when the store keeps the record, live or as a tombstone: past the last `exp` of its tokens. */
+  readonly keptUntil: number
+  /** Of the current refresh token; `iat` and `exp` are seconds. */
+  readonly jti: string
+  readonly iat: number
+  readonly exp: number
+  /** Given to successors of a token that had none, when cookies came into use after it was issued. */
+  readonly csrf?: string
+  readonly device: Device
+}
+
+/** What takes the place of a session, or stands for a single token, when it has been revoked. */
+export interface Tombstone {
+  readonly revoked: true
+}
+
+/** What is stored under `subject:<hash>`: sessions whose login read an earlier cut-off are dead, but for one. */
+export interface SubjectRecord {
+  readonly cutoff: number
+  /** The sid of the session that outlived the cut-off. */
+  readonly except?: string
+}
+
+/** `[sid, end in milliseconds]`, under `sessions:<hash>`. */
+export type Listing = readonly (readonly [sid: string, end: number])[]
+
+export const NEVER_CUT: SubjectRecord = { cutoff: 0 }
+
+/** Tokens may be accepted `decodeLeeway` past their `exp`; what revokes them has to outlive that. */
+export const KEPT_AFTER_EXP = 10 * 60_000
+
+/** Ten years: a cut-off outlives every token that it has to refuse. */
+export const CUTOFF_KEPT = 10 * 365 * 86_400_000
+
+export const TOMBSTONE = JSON.stringify({ revoked: true } satisfies Tombstone)
+
+const PLAIN_ID = /^[A-Za-z0-9_-]{1,64}$/
+
+const hash = (text: string) => createHash('sha256').update(text).digest('base64url')
+
+/** Ids of other issuers may be of any length and hold any characters. */
+export const sessionKey = (id: string) => `session:${PLAIN_ID.test(id) ? id : `~${hash(id)}`}`
+
+const subjectHash = (sub: string, { loginType }: Config) => hash(JSON.stringify([loginType ?? '', sub]))
+
+export const subjectKey = (sub: string, config: Config) => `subject:${subjectHash(sub, config)}`
+
+export const listingKey = (sub: string, config: Config) => `sessions:${subjectHash(sub, config)}`
+
+const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value)
+
+const NUMBERS = [
+  'gen',
+  'cutoff',
+  'createdAt',
+  'rotatedAt',
+  'lastActiveAt',
+  'expiresAt',
+  'keptUntil',
+  'iat',
+  'exp',
+] as const
+
+/** @throws Error if the value is not one that this library wrote. Unknown is not the same as not revoked. */
+export function parseSession(value: string | undefined): SessionRecord | Tombstone | undefined {
+  if (value === undefined) return undefined
+  const record: unknown = JSON.parse(value)
+  if (isObject(record)) {
+    if (record.revoked === true) return { revoked: true }
+    const sound =
+      NUMBERS.every(name => isNumber(record[name])) && typeof record.sub === 'string' && typeof record.jti === 'string'
+    if (sound && isObject(record.device)) return record as unknown as SessionRecord
+  }
+  throw new Error('the store holds a session record that koa-authx did not write')
+}
+
+/** @throws Error if the value is not one that this library wrote. */
+export function parseSubject(value: string | undefined): SubjectRecord {
+  if (value === undefined) return NEVER_CUT
+  const record: unknown = JSON.parse(value)
+  if (
+    isObject(record) &&
+    isNumber(record.cutoff) &&
+    (record.except === undefined || typeof record.except === 'string')
+  ) {
+    return record as unknown as SubjectRecord
+  }
+  throw new Error('the store holds a subject record that koa-authx did not write')
+}
+
+/** @throws Error if the value is not one that this library wrote. */
+export function parseListing(value: string | undefined): Listing {
+  if (value === undefined) return []
+  const pairs: unknown = JSON.parse(value)
+  const isPair = (pair: unknown) => Array.isArray(pair) && typeof pair[0] === 'string' && isNumber(pair[1])
+  if (Array.isArray(pairs) && pairs.every(isPair)) return pairs as Listing
+  throw new Error('the store holds a listing that koa-authx did not write')
+}

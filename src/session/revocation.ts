@@ -1,0 +1,49 @@
+import type { Config } from '../config/table.js'
+import { RevokedTokenError } from '../errors.js'
+import type { TokenPayload } from '../token/payload.js'
+import { known } from './asker.js'
+import { within } from './deadline.js'
+import type { Sessions } from './sessions.js'
+
+/** The application's own blocklist: resolves to whether a token, whose signature has been verified, is revoked. */
+export type BlocklistCallback = (payload: TokenPayload) => boolean | Promise<boolean>
+
+/** Asks everybody who may have revoked a token: the store, and the application's own blocklist besides. */
+export class Revocation {
+  blocklist: BlocklistCallback | undefined
+  readonly #sessions: Sessions | undefined
+  readonly #config: Config
+
+  constructor(sessions: Sessions | undefined, config: Config) {
+    this.#sessions = sessions
+    this.#config = config
+  }
+
+  /** @throws RevokedTokenError, ReusedTokenError, StoreUnavailableError. */
+  async check(token: TokenPayload): Promise<void> {
+    const asksStore = this.#sessions && (token.type === 'refresh' || this.#config.accessTokenRevocation)
+    await Promise.all([asksStore && this.#sessions?.check(token), this.checkBlocklist(token)])
+  }
+
+  /** The same as an answer, and always from the store: who asks wants to know. @throws StoreUnavailableError. */
+  async isRevoked(token: TokenPayload): Promise<boolean> {
+    try {
+      await Promise.all([this.#sessions?.check(token), this.checkBlocklist(token)])
+      return false
+    } catch (error) {
+      if (error instanceof RevokedTokenError) return true
+      throw error
+    }
+  }
+
+  /** Only the application's blocklist. @throws RevokedTokenError, StoreUnavailableError. */
+  async checkBlocklist(token: TokenPayload): Promise<void> {
+    const { blocklist } = this
+    if (!blocklist) return
+    const revoked = await within(this.#config.storeTimeout, () => known(async () => blocklist(token)))
+    if (revoked === true) throw new RevokedTokenError()
+    // A forgotten `return` must not let everyone in.
+    if (revoked !== false)
+      await known(() => Promise.reject(new TypeError('the token blocklist must resolve to true or false')))
+  }
+}

@@ -1,0 +1,134 @@
+import type { Config } from '../config/table.js'
+import type { TokenPayload } from '../token/payload.js'
+import { KEPT_AFTER_EXP, type SessionRecord, type SubjectRecord, type Tombstone } from './record.js'
+
+/**
+ * The state machine of a session, without a store and without a clock of its own. Times are milliseconds, but for the
+ * claims `iat` and `exp`, which are seconds as always.
+ */
+
+export type Presented = Pick<TokenPayload, 'sub' | 'jti' | 'iat' | 'exp' | 'type' | 'sid' | 'gen'>
+
+/** The options that decide. */
+export type RotationConfig = Pick<Config, 'refreshGracePeriod' | 'sessionExpires'>
+
+/** What the store says about a token: the record of its id, and its subject's cut-off. */
+export interface Known {
+  readonly record: SessionRecord | Tombstone | undefined
+  readonly subject: SubjectRecord
+}
+
+export type Decision =
+  /** The token is the current one: it is used up, its successor is of generation `gen`. */
+  | { readonly outcome: 'rotate'; readonly gen: number; readonly rollback: boolean }
+  /** The direct predecessor came again in time: it gets the successor that the record describes. */
+  | { readonly outcome: 'replay'; readonly record: SessionRecord }
+  /** A used-up token came again: the session ends. */
+  | { readonly outcome: 'reuse'; readonly record: SessionRecord }
+  | { readonly outcome: 'revoked' }
+
+const REVOKED: Decision = { outcome: 'revoked' }
+
+/** A token that names no session is judged by itself. */
+export const idOf = ({ sid, jti }: Pick<Presented, 'sid' | 'jti'>) => sid ?? jti
+
+export const isTombstone = (record: Known['record']): record is Tombstone => record !== undefined && 'revoked' in record
+
+/** The record of a session of which tokens may still be good; `undefined` if it has ended or never was. */
+export function liveRecord(
+  id: string,
+  sub: string,
+  { record, subject }: Known,
+  now: number,
+): SessionRecord | undefined {
+  if (record === undefined || isTombstone(record)) return undefined
+  const outlivesCutoff = record.cutoff >= subject.cutoff || subject.except === id
+  return record.sub === sub && now < record.expiresAt && outlivesCutoff ? record : undefined
+}
+
+/** The absolute end (milliseconds) of the session that a token opens which names none. */
+const ownEnd = ({ iat }: Presented, { sessionExpires }: RotationConfig) => (iat + sessionExpires) * 1000
+
+/** What a refresh with this token comes to. */
+export function decide(token: Presented, known: Known, now: number, config: RotationConfig): Decision {
+  if (known.record === undefined && token.sid === undefined) {
+    const refused = isCutOff(token, known.subject) || now >= ownEnd(token, config)
+    return refused ? REVOKED : { outcome: 'rotate', gen: 1, rollback: false }
+  }
+  const record = liveRecord(idOf(token), token.sub, known, now)
+  const presented = token.sid === undefined ? 0 : token.gen
+  if (!record || presented === undefined) return REVOKED
+  if (presented > record.gen + 1) return REVOKED
+  if (presented === record.gen + 1) return { outcome: 'rotate', gen: presented + 1, rollback: true }
+  if (presented === record.gen && token.jti === record.jti)
+    return { outcome: 'rotate', gen: presented + 1, rollback: false }
+  const inTime = Math.abs(now - record.rotatedAt) < config.refreshGracePeriod * 1000
+  return { outcome: presented === record.gen - 1 && inTime ? 'replay' : 'reuse', record }
+}
+
+/** Whether a guard lets an access or a refresh token pass, as far as the store is concerned. It changes nothing. */
+export function assess(
+  token: Presented,
+  known: Known,
+  now: number,
+  config: RotationConfig,
+): 'good' | 'revoked' | 'reuse' {
+  if (token.type === 'refresh') {
+    const { outcome } = decide(token, known, now, config)
+    return outcome === 'rotate' || outcome === 'replay' ? 'good' : outcome
+  }
+  if (token.sid === undefined && known.record === undefined) return isCutOff(token, known.subject) ? 'revoked' : 'good'
+  return liveRecord(idOf(token), token.sub, known, now) ? 'good' : 'revoked'
+}
+
+/** For tokens that name no session: their issue is known to the second only, so the whole second of the cut-off is dead. */
+function isCutOff({ iat }: Presented, { cutoff }: SubjectRecord): boolean {
+  return iat * 1000 <= cutoff
+}
+
+/** How a rotation is written down: the generation that it makes, its refresh token's id, and the access token's `exp`. */
+export interface Rotation {
+  readonly gen: number
+  readonly jti: string
+  readonly accessExp: number
+  readonly now: number
+}
+
+/** The record after a rotation. */
+export function successor(token: Presented, known: Known, rotation: Rotation, config: RotationConfig): SessionRecord {
+  const before = recordBefore(token, known, config)
+  const { gen, jti, accessExp, now } = rotation
+  const iat = Math.floor(now / 1000)
+  // A session keeps the life that its login gave to its refresh tokens, within its absolute end.
+  const exp = Math.min(iat + Math.max(1, Math.ceil(token.exp - token.iat)), Math.floor(before.expiresAt / 1000))
+  const keptUntil = Math.max(before.keptUntil, keptUntilAfter(exp, accessExp))
+  return { ...before, gen, jti, iat, exp, keptUntil, rotatedAt: now, lastActiveAt: now }
+}
+
+/** The record that a rotation changes; what a token without a session opens, if there is none yet. */
+export function recordBefore(token: Presented, { record, subject }: Known, config: RotationConfig): SessionRecord {
+  return record === undefined || isTombstone(record) ? opened(token, subject, config) : record
+}
+
+/** Until when to keep what judges tokens with these `exp` (seconds). */
+export const keptUntilAfter = (...exps: number[]) => Math.ceil(Math.max(...exps)) * 1000 + KEPT_AFTER_EXP
+
+/** The session that a token opens which names none: it began when the token was issued. */
+function opened({ sub, jti, iat, exp }: Presented, subject: SubjectRecord, config: RotationConfig): SessionRecord {
+  const createdAt = iat * 1000
+  const expiresAt = (iat + config.sessionExpires) * 1000
+  return {
+    sub,
+    gen: 0,
+    jti,
+    iat,
+    exp,
+    cutoff: subject.cutoff,
+    createdAt,
+    rotatedAt: createdAt,
+    lastActiveAt: createdAt,
+    expiresAt,
+    keptUntil: expiresAt + KEPT_AFTER_EXP,
+    device: {},
+  }
+}

@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto'
+import type { Duration } from '../config/duration.js'
+import type { Config } from '../config/table.js'
+import { isObject } from '../config/values.js'
+import {
+  type AccessTokenOptions,
+  accessClaimsFrom,
+  inheritedClaims,
+  newClaims,
+  type TokenOptions,
+  timeOf,
+  usesCookies,
+} from '../token/claims.js'
+import type { KeyRing } from '../token/keys.js'
+import type { TokenPayload } from '../token/payload.js'
+import { type Claims, sign } from '../token/sign.js'
+import type { Device, SessionRecord } from './record.js'
+import { keptUntilAfter } from './rotation.js'
+import type { AccessTimes } from './sessions.js'
+
+export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
+  /** Whether the access token is fresh: credentials were given just now. Default false; true in `login`. */
+  fresh?: boolean
+  /** When the access token ends. Default `accessTokenExpires`. Never after the session's absolute end. */
+  accessExpiry?: Duration | Date
+  /** When the refresh token ends; its successors get the same life. Default `refreshTokenExpires`. */
+  refreshExpiry?: Duration | Date
+  /** What the list of sessions shows of this one: a small object of JSON values. */
+  device?: Record<string, unknown>
+}
+
+/** What is needed to issue tokens. */
+export interface Issuer {
+  readonly config: Config
+  readonly ring: KeyRing
+}
+
+/** A signed token beside what is in it. */
+export interface Issued {
+  readonly token: string
+  readonly claims: Claims
+}
+
+export interface Draft {
+  readonly access: Issued
+  readonly refresh: Issued
+  readonly sid: string
+  readonly record: Omit<SessionRecord, 'cutoff'>
+}
+
+const LARGEST_DEVICE = 8192
+
+const PAIR_OPTIONS = new Set(
+  'fresh accessExpiry refreshExpiry notBefore data audience scopes headers device'.split(' '),
+)
+
+/**
+ * Sign both tokens of a new session, and describe its record. Nothing is written.
+ * @throws TypeError naming the option that is wrong.
+ */
+export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions): Draft {
+  const { config } = issuer
+  const unknown = Object.keys(options).filter(name => !PAIR_OPTIONS.has(name))
+  if (unknown.length > 0) throw new TypeError(`${unknown.join(', ')}: no such option of a token pair`)
+  const { fresh, accessExpiry, refreshExpiry, device = {}, ...common } = options
+  checkDevice(device)
+  const now = config.now()
+  const sid = randomUUID()
+  const expiresAt = now + config.sessionExpires * 1000
+  const member = { sid: config.store && sid, csrf: usesCookies(config) ? randomUUID() : undefined }
+  const endOf = (option: string, expiry: Duration | Date) =>
+    new Date(Math.min(timeOf(option, expiry, now) * 1000, expiresAt))
+
+  const accessEnd = endOf('accessExpiry', accessExpiry ?? config.accessTokenExpires)
+  const refreshEnd = endOf('refreshExpiry', refreshExpiry ?? config.refreshTokenExpires)
+  const accessOptions: AccessTokenOptions = { ...common, expiry: accessEnd, ...(fresh !== undefined && { fresh }) }
+  const access = newClaims('access', sub, accessOptions, config, member)
+  const refresh = newClaims(
+    'refresh',
+    sub,
+    { ...common, expiry: refreshEnd },
+    config,
+    config.store ? { ...member, gen: 0 } : member,
+  )
+  const { jti, iat, exp } = refresh
+  const times = {
+    createdAt: now,
+    rotatedAt: now,
+    lastActiveAt: now,
+    expiresAt,
+    keptUntil: keptUntilAfter(access.exp, exp),
+  }
+  return {
+    access: issue(access, issuer, options.headers),
+    refresh: issue(refresh, issuer, options.headers),
+    sid,
+    record: { sub, gen: 0, ...times, jti, iat, exp, device },
+  }
+}
+
+/**
+ * Sign the tokens that a session's record describes after a rotation: for the same record and the same presented token
+ * always the same refresh token, and each time a new access token.
+ */
+export function successorPair(
+  issuer: Issuer,
+  presented: TokenPayload,
+  sid: string,
+  record: SessionRecord,
+  times: AccessTimes,
+  changes: AccessChanges,
+): { access: Issued; refresh: Issued } {
+  const csrf = presented.csrf || record.csrf
+  const { jti, iat, exp, gen } = record
+  const refresh = {
+    ...inheritedClaims(presented, issuer.config),
+    ...(csrf && { csrf }),
+    ...(issuer.config.encodeNbf && { nbf: iat }),
+    sid,
+    gen,
+    jti,
+    iat,
+    exp,
+  } as Claims
+  return { refresh: issue(refresh, issuer), access: issue(changed(accessClaimsFrom(refresh, times), changes), issuer) }
+}
+
+/** What `refresh` may change in the new access token. */
+export interface AccessChanges {
+  readonly data?: Record<string, unknown>
+  readonly scopes?: readonly string[]
+}
+
+/** The access token for a refresh token, where there is no store to rotate in. */
+export function statelessAccess(
+  issuer: Issuer,
+  presented: TokenPayload,
+  times: AccessTimes,
+  changes: AccessChanges,
+): Issued {
+  const claims = {
+    ...inheritedClaims(presented, issuer.config),
+    ...(issuer.config.encodeNbf && { nbf: times.iat }),
+  } as Claims
+  return issue(changed(accessClaimsFrom(claims, times), changes), issuer)
+}
+
+function changed(access: Claims, { data, scopes }: AccessChanges): Claims {
+  return { ...access, ...data, ...(scopes && { scopes: [...scopes] }) }
+}
+
+function issue(claims: Claims, { ring, config }: Issuer, headers?: Record<string, unknown>): Issued {
+  return { claims, token: sign(claims, ring, config.identityClaim, headers) }
+}
+
+function checkDevice(device: unknown): asserts device is Device {
+  if (!isObject(device)) throw new TypeError('device must be an object')
+  if (JSON.stringify(device).length > LARGEST_DEVICE)
+    throw new TypeError(`device is larger than ${LARGEST_DEVICE} characters`)
+}

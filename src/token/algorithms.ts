@@ -1,0 +1,42 @@
+import type { KeyObject } from 'node:crypto'
+import type { Algorithm } from '../config/options.js'
+
+/** HS: the least length of the secret, the length of the hash's output (RFC 7518 §3.2). */
+const SECRET_BYTES: Partial<Record<Algorithm, number>> = { HS256: 32, HS384: 48, HS512: 64 }
+
+/** ES: the one curve (RFC 7518 §3.4), as OpenSSL names it. */
+const CURVES: Partial<Record<Algorithm, { openssl: string; name: string }>> = {
+  ES256: { openssl: 'prime256v1', name: 'P-256' },
+  ES384: { openssl: 'secp384r1', name: 'P-384' },
+  ES512: { openssl: 'secp521r1', name: 'P-521' },
+}
+
+/** RS and PS (RFC 7518 §3.3, §3.5). */
+const RSA_BITS = 2048
+
+export type KeyKind = 'secret' | 'rsa' | 'ec'
+
+export function kindOf(algorithm: Algorithm): KeyKind {
+  if (algorithm.startsWith('HS')) return 'secret'
+  return algorithm.startsWith('ES') ? 'ec' : 'rsa'
+}
+
+/** Why `key` cannot be used with `algorithm`, completing "<key> ..."; `undefined` if it can. */
+export function misfit(key: KeyObject, algorithm: Algorithm): string | undefined {
+  const kind = kindOf(algorithm)
+  if ((key.asymmetricKeyType ?? 'secret') !== kind) return `is not a key for ${algorithm}`
+  if (kind === 'secret') {
+    const bytes = SECRET_BYTES[algorithm] ?? 0
+    if ((key.symmetricKeySize ?? 0) >= bytes) return undefined
+    return `is shorter than the ${bytes} bytes that ${algorithm} needs; make one with: openssl rand -hex ${bytes}`
+  }
+  if (kind === 'ec') {
+    const curve = CURVES[algorithm]
+    return key.asymmetricKeyDetails?.namedCurve === curve?.openssl
+      ? undefined
+      : `is not on ${curve?.name}, the curve of ${algorithm}`
+  }
+  return (key.asymmetricKeyDetails?.modulusLength ?? 0) >= RSA_BITS
+    ? undefined
+    : `is an RSA key of less than ${RSA_BITS} bits`
+}

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto'
+import { type Duration, parseDuration } from '../config/duration.js'
+import type { TokenType } from '../config/options.js'
+import { RESERVED_CLAIMS } from '../config/resolve.js'
+import type { Config } from '../config/table.js'
+import { isObject } from '../config/values.js'
+import { LAST_SECOND, type TokenPayload } from './payload.js'
+import { isScope } from './scopes.js'
+import type { Claims } from './sign.js'
+
+export interface TokenOptions {
+  /** When the token ends: a duration from now, or a Date. Default: the configured life of its type. */
+  expiry?: Duration | Date
+  /** When the token begins to be good: a duration from now, or a Date. Default: now. */
+  notBefore?: Duration | Date
+  /** Claims of the application. The claims that the library writes cannot be among them. */
+  data?: Record<string, unknown>
+  /** `aud` in place of the configured `encodeAudience`. */
+  audience?: string | readonly string[]
+  scopes?: readonly string[]
+  /** Further members of the token's header. */
+  headers?: Record<string, unknown>
+}
+
+export interface AccessTokenOptions extends TokenOptions {
+  /** Whether credentials were given just now. Default false. */
+  fresh?: boolean
+  /** The session that the token belongs to: it ends with it. Default: none, the token is good until revoked. */
+  sid?: string
+}
+
+/** What a session knows of a token before the token's own claims. */
+interface Membership {
+  sid?: string
+  gen?: number
+  csrf?: string
+}
+
+const OPTION_NAMES: Record<TokenType, ReadonlySet<string>> = {
+  access: new Set('expiry notBefore data audience scopes headers fresh sid'.split(' ')),
+  refresh: new Set('expiry notBefore data audience scopes headers'.split(' ')),
+}
+
+/** Whether tokens can come back in cookies, so that they need a CSRF value. */
+export const usesCookies = ({ tokenLocation }: Config) =>
+  tokenLocation.access.includes('cookies') || tokenLocation.refresh.includes('cookies')
+
+/**
+ * The claims of a new token.
+ * @throws TypeError naming the option that is wrong.
+ */
+export function newClaims(
+  type: TokenType,
+  sub: string,
+  options: AccessTokenOptions,
+  config: Config,
+  member: Membership = {},
+): Claims {
+  checkOptions(type, sub, options, config)
+  const now = config.now()
+  const iat = Math.floor(now / 1000)
+  const nbf = options.notBefore === undefined ? iat : timeOf('notBefore', options.notBefore, now)
+  const lifetime = type === 'access' ? config.accessTokenExpires : config.refreshTokenExpires
+  const sid = member.sid ?? options.sid
+  return {
+    sub,
+    jti: randomUUID(),
+    type,
+    iat,
+    ...((config.encodeNbf || options.notBefore !== undefined) && { nbf }),
+    exp: timeOf('expiry', options.expiry ?? lifetime, now),
+    ...(type === 'access' && { fresh: options.fresh ?? false }),
+    ...(usesCookies(config) && { csrf: member.csrf ?? randomUUID() }),
+    ...(config.encodeIssuer !== undefined && { iss: config.encodeIssuer }),
+    ...audienceClaim(options.audience, config),
+    ...(options.scopes && { scopes: [...options.scopes] }),
+    ...(config.loginType !== undefined && { login_type: config.loginType }),
+    ...(sid !== undefined && { sid }),
+    ...(member.gen !== undefined && { gen: member.gen }),
+    ...options.data,
+  }
+}
+
+/**
+ * The claims of the access token that a refresh token pays for: all of the refresh token's, but never fresh, and with
+ * its own id and times. `exp` and `iat` are seconds.
+ */
+export function accessClaimsFrom(refresh: Claims, times: { iat: number; exp: number }): Claims {
+  const { gen: _, nbf, ...copied } = refresh
+  return {
+    ...copied,
+    ...times,
+    jti: randomUUID(),
+    type: 'access',
+    ...(nbf !== undefined && { nbf: times.iat }),
+    fresh: false,
+  }
+}
+
+/**
+ * What a token hands on to its successors: every claim that is not about the one token. Verified payloads carry the
+ * subject as `sub`; the claim that it travelled in is written again at signing.
+ */
+export function inheritedClaims(payload: TokenPayload, config: Config): Record<string, unknown> {
+  const { jti, iat, nbf, exp, gen, ...inherited } = payload as Claims
+  if (config.identityClaim !== 'sub') delete inherited[config.identityClaim]
+  return inherited
+}
+
+/**
+ * @throws TypeError if `data` is no object or sets a claim that the library writes.
+ */
+export function checkData(data: unknown, config: Config): void {
+  if (data === undefined) return
+  if (!isObject(data)) throw new TypeError('data must be an object of claims')
+  const reserved = Object.keys(data).filter(name => RESERVED_CLAIMS.has(name) || name === config.identityClaim)
+  if (reserved.length > 0) throw new TypeError(`data cannot set ${reserved.join(', ')}: koa-authx writes these claims`)
+}
+
+/** @throws TypeError if `scopes` is no list of scopes as RFC 6749 §3.3 writes them. */
+export function checkScopes(scopes: unknown): void {
+  if (scopes === undefined || (Array.isArray(scopes) && scopes.every(isScope))) return
+  throw new TypeError('scopes must be a list of scopes: printable ASCII without space, quote and backslash')
+}
+
+function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions, config: Config): void {
+  if (typeof sub !== 'string' || sub === '') throw new TypeError('the subject must be a string that is not empty')
+  const unknown = Object.keys(options).filter(name => !OPTION_NAMES[type].has(name))
+  if (unknown.length > 0) throw new TypeError(`${unknown.join(', ')}: no such option of a ${type} token`)
+  const { audience, fresh, sid, headers } = options
+  checkData(options.data, config)
+  checkScopes(options.scopes)
+  const audiences = audience === undefined ? undefined : [audience].flat()
+  if (audiences?.length === 0 || audiences?.some(each => typeof each !== 'string' || each === '')) {
+    throw new TypeError('audience must be a string or a list of strings')
+  }
+  if (fresh !== undefined && typeof fresh !== 'boolean') throw new TypeError('fresh must be true or false')
+  if (sid !== undefined && (typeof sid !== 'string' || sid === ''))
+    throw new TypeError('sid must be a string that is not empty')
+  if (headers !== undefined && !isObject(headers)) throw new TypeError('headers must be an object')
+}
+
+/** The whole second that `when` means, as seen from `now` (milliseconds). */
+export function timeOf(option: string, when: Duration | Date, now: number): number {
+  const seconds = when instanceof Date ? Math.floor(when.getTime() / 1000) : secondsFromNow(when, now)
+  if (seconds === undefined || !(seconds >= 0 && seconds <= LAST_SECOND)) {
+    throw new TypeError(`${option} must be a Date or a positive duration: seconds, or a string such as '15m'`)
+  }
+  return seconds
+}
+
+function secondsFromNow(duration: Duration, now: number): number | undefined {
+  const length = parseDuration(duration)
+  return length === undefined || length === 0 ? undefined : Math.floor(now / 1000) + Math.ceil(length)
+}
+
+function audienceClaim(audience: TokenOptions['audience'], config: Config): { aud?: string | string[] } {
+  const audiences = audience === undefined ? config.encodeAudience : [audience].flat()
+  if (audiences === undefined) return {}
+  return { aud: audiences.length === 1 ? String(audiences[0]) : [...audiences] }
+}

@@ -1,0 +1,84 @@
+import type { TokenType } from '../config/options.js'
+import type { Config } from '../config/table.js'
+import { isObject } from '../config/values.js'
+import { JWTDecodeError } from '../errors.js'
+
+/** The claims of a token, spelt as RFC 7519 spells them. Times are seconds since 1970. */
+export interface RegisteredClaims {
+  /** Subject: who the token is about. */
+  sub: string
+  /** The token's own id. */
+  jti: string
+  type: TokenType
+  /** Issued at. */
+  iat: number
+  /** Expires at. */
+  exp: number
+  /** Not before. */
+  nbf?: number
+  /** Issuer. */
+  iss?: string
+  /** Audience. */
+  aud?: string | string[]
+  /** On access tokens: whether credentials were given for this very token. */
+  fresh?: boolean
+  /** What a request with this token in a cookie has to repeat. */
+  csrf?: string
+  scopes?: string[]
+  login_type?: string
+  /** The session that the token belongs to. */
+  sid?: string
+  /** On refresh tokens: how often the session had been rotated. */
+  gen?: number
+}
+
+/** The verified content of a token, deeply frozen. `Claims` types what the application put into `data`. */
+export type TokenPayload<Claims extends object = Record<string, unknown>> = DeepReadonly<RegisteredClaims & Claims>
+
+export type DeepReadonly<T> = T extends (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T
+
+/** Past this, a Date cannot hold the time (the end of year 9999). */
+export const LAST_SECOND = 253_402_300_799
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
+
+const isTime = (value: unknown) => typeof value === 'number' && value >= 0 && value <= LAST_SECOND
+
+/** Each claim that has a meaning here, and whether a value can carry it. The order is that of the errors. */
+const SHAPES: Record<string, { required?: true; holds: (value: unknown) => boolean }> = {
+  sub: { required: true, holds: isText },
+  jti: { required: true, holds: isText },
+  type: { required: true, holds: value => value === 'access' || value === 'refresh' },
+  iat: { required: true, holds: isTime },
+  exp: { required: true, holds: isTime },
+  nbf: { holds: isTime },
+  scopes: { holds: value => Array.isArray(value) && value.every(scope => typeof scope === 'string') },
+  sid: { holds: isText },
+  gen: { holds: value => Number.isSafeInteger(value) && Number(value) >= 0 },
+}
+
+/**
+ * The payload that `claims`, the verified but untrusted JSON of a token, stand for.
+ * @throws JWTDecodeError if a claim is missing or of the wrong type.
+ */
+export function toPayload(claims: unknown, config: Config): TokenPayload {
+  if (!isObject(claims)) throw new JWTDecodeError()
+  const { identityClaim } = config
+  const sub = Object.hasOwn(claims, identityClaim) ? claims[identityClaim] : undefined
+  const payload: Record<string, unknown> = { ...claims, sub }
+  for (const [name, { required, holds }] of Object.entries(SHAPES)) {
+    if (!Object.hasOwn(payload, name) ? required : !holds(payload[name])) {
+      throw new JWTDecodeError(undefined, undefined, { cause: `the claim ${name} is missing or malformed` })
+    }
+  }
+  return deepFreeze(payload) as unknown as TokenPayload
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) deepFreeze(member)
+  return Object.freeze(value)
+}

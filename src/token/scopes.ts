@@ -1,0 +1,21 @@
+/** A scope of RFC 6749 §3.3: printable ASCII without space, quote and backslash. */
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/
+
+export const isScope = (value: unknown): value is string => typeof value === 'string' && SCOPE.test(value)
+
+/**
+ * Whether one of the scopes `held` covers `wanted`. `admin:*` covers `admin` and all that begins with `admin:`, at any
+ * depth; `*` covers everything; any other scope covers itself. A wildcard stands last, after a colon.
+ */
+export function covers(held: readonly string[], wanted: string): boolean {
+  return held.some(scope => {
+    if (scope === wanted || scope === '*') return true
+    return scope.endsWith(':*') && `${wanted}:`.startsWith(scope.slice(0, -1))
+  })
+}
+
+export const coversAll = (held: readonly string[], wanted: readonly string[]) =>
+  wanted.every(scope => covers(held, scope))
+
+export const coversAny = (held: readonly string[], wanted: readonly string[]) =>
+  wanted.some(scope => covers(held, scope))
