@@ -1,12 +1,13 @@
 /** A length of time: a number of seconds, or a string with a unit: `'15m'`, `'1h30m'`, `'30d'`, `'PT15M'`. */
 export type Duration = number | string
 
-const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
+const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
+
 const WITH_UNITS = /^(?:\d+(?:\.\d+)?[smhdw])+$/
 const ISO_8601 = /^p(?:(\d+)w)?(?:(\d+)d)?(?:t(?=\d)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?)?$/
 
 /** A hundred years; what is longer is a mistake in the unit. */
-const LONGEST = 100 * 365 * UNITS.d!
+const LONGEST = 36_500 * SECONDS.d
 
 /**
  * The number of seconds that `value` stands for, or `undefined` if it is no duration. A bare number is seconds, as a
@@ -24,11 +25,13 @@ function parseText(text: string): number | undefined {
   const iso = text.length > 1 ? ISO_8601.exec(text) : null
   if (!iso) return undefined
   const [weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = iso.slice(1).map(part => Number(part ?? 0))
-  return weeks * UNITS.w! + days * UNITS.d! + hours * UNITS.h! + minutes * UNITS.m! + seconds
+  return weeks * SECONDS.w + days * SECONDS.d + hours * SECONDS.h + minutes * SECONDS.m + seconds
 }
 
 function sumOfUnits(text: string): number {
   let sum = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)([smhdw])/g)) sum += Number(amount) * UNITS[unit!]!
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)([smhdw])/g)) {
+    sum += Number(amount) * SECONDS[unit as keyof typeof SECONDS]
+  }
   return sum
 }

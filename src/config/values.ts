@@ -34,7 +34,7 @@ const textMatching = (accepts: string, pattern: RegExp): ValueType<string> => ({
   fromText: asIs,
 })
 
-export const text = textMatching('a string that is not empty', /^[^]+$/)
+export const text = textMatching('a string that is not empty', /./s)
 /** RFC 9110 §5.6.2; cookie names are the same tokens (RFC 6265 §4.1.1). */
 export const httpToken = textMatching("a name of letters, digits and !#$%&'*+-.^_`|~", /^[!#$%&'*+\-.^_`|~\w]+$/)
 export const optionalHttpToken = textMatching(

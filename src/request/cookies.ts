@@ -29,7 +29,7 @@ export function readCookie(ctx: Pick<Context, 'req'>, name: string): string | un
   if (!header?.includes(name)) return undefined
   let found: string | undefined
   for (const pair of header.split(';')) {
-    const value = valueOf(pair, name)
+    const value = valueIn(pair, name)
     if (!value) continue
     if (found !== undefined && found !== value)
       throw new MalformedTokenRequestError({ cause: `two different cookies ${name}` })
@@ -38,7 +38,7 @@ export function readCookie(ctx: Pick<Context, 'req'>, name: string): string | un
   return found
 }
 
-function valueOf(pair: string, name: string): string | undefined {
+function valueIn(pair: string, name: string): string | undefined {
   const equals = pair.indexOf('=')
   if (equals < 0 || pair.slice(0, equals).trim() !== name) return undefined
   return pair
