@@ -1,0 +1,61 @@
+/**
+ * One server process of an API: `fork` it with the JSON of `ApiOptions`; it sends its port when it listens, and ends
+ * when its parent does.
+ */
+import Router from '@koa/router'
+import Koa from 'koa'
+import { AuthX, type AuthXOptions } from '../../src/index.js'
+import { MemoryTokenStore } from '../../stores/memory.js'
+import { openShared, type SharedBackend } from './store-kinds.js'
+
+export interface ApiOptions {
+  /** Left out: a memory store. */
+  backend?: SharedBackend
+  options?: Pick<AuthXOptions, 'refreshGracePeriod' | 'storeTimeout' | 'accessTokenExpires' | 'tokenLocation'>
+}
+
+export const TEST_SECRET = 'test secret, not for use anywhere else: 0123456789'
+
+export function apiApp({ backend, options }: ApiOptions): { app: Koa; authx: AuthX } {
+  const timeout = options?.storeTimeout
+  const store = backend ? openShared(backend, timeout === undefined ? {} : { timeout }) : new MemoryTokenStore()
+  const authx = new AuthX({ secretKey: TEST_SECRET, store, ...options })
+  const app = new Koa()
+  // What fails is told to the client; the log would only drown the test's own output.
+  app.on('error', () => {})
+  const router = new Router()
+  router.get('/public', ctx => {
+    ctx.body = { public: true }
+  })
+  router.post('/login/:sub', async ctx => {
+    ctx.body = await authx.login(ctx, String(ctx.params.sub))
+  })
+  router.post('/refresh', async ctx => {
+    ctx.body = await authx.refresh(ctx)
+  })
+  router.post('/logout', async ctx => {
+    await authx.logout(ctx)
+    ctx.status = 204
+  })
+  router.post('/logout-everywhere', authx.accessTokenRequired(), async ctx => {
+    await authx.revokeAllSessions(ctx.state.token.sub)
+    ctx.status = 204
+  })
+  router.get('/protected', authx.accessTokenRequired(), ctx => {
+    ctx.body = { sub: ctx.state.token.sub }
+  })
+  router.get('/refreshable', authx.refreshTokenRequired(), ctx => {
+    ctx.body = { sub: ctx.state.token.sub }
+  })
+  app.use(authx.middleware()).use(router.routes())
+  return { app, authx }
+}
+
+if (process.send && process.argv[2]) {
+  const { app } = apiApp(JSON.parse(process.argv[2]) as ApiOptions)
+  const server = app.listen(0, '127.0.0.1', () => {
+    const address = server.address()
+    if (address && typeof address === 'object') process.send?.(address.port)
+  })
+  process.on('disconnect', () => process.exit())
+}

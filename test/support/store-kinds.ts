@@ -1,0 +1,14 @@
+import type { TokenStore } from '../../src/store.js'
+import { RedisTokenStore } from '../../stores/redis.js'
+import { SqliteTokenStore } from '../../stores/sqlite.js'
+
+/** A store that another process can open as well. */
+export interface SharedBackend {
+  kind: 'sqlite' | 'redis'
+  /** Path or url. */
+  at: string
+}
+
+export function openShared({ kind, at }: SharedBackend, options?: { prefix?: string; timeout?: number }): TokenStore {
+  return kind === 'sqlite' ? new SqliteTokenStore(at, options) : new RedisTokenStore(at, options)
+}
