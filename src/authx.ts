@@ -57,10 +57,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** @throws BadConfigurationError naming every wrong option. */
   constructor(options: AuthXOptions) {
-    const { config, problems } = resolveOptions(options)
-    const { ring, problems: keyProblems } = makeKeyRing(config)
-    const all = [...problems, ...keyProblems]
-    if (all.length > 0) throw new BadConfigurationError(all)
+    const { config, ring, problems } = configure(options)
+    if (problems.length > 0) throw new BadConfigurationError(problems)
     const sessions = config.store && new Sessions(config.store, config, this.#events)
     const revocation = new Revocation(sessions, config)
     this.#parts = { config, ring, sessions, revocation, memory: new RequestMemory(), subjectGetter: undefined }
@@ -75,13 +73,12 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     options: AuthXOptions = {},
     env: Readonly<Record<string, string | undefined>> = process.env,
   ): AuthX<Claims, Subject> {
-    const { options: fromEnvironment, problems, unknown } = readEnvironment(env, options)
+    const { options: fromEnvironment, problems, wrong, unknown } = readEnvironment(env, options)
     if (unknown.length > 0) process.emitWarning(`no option of koa-authx: ${unknown.join(', ')}`, 'AuthXWarning')
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
     const merged: AuthXOptions = { ...fromEnvironment, ...given }
     if (problems.length === 0) return new AuthX(merged)
-    const { config, problems: others } = resolveOptions(merged)
-    throw new BadConfigurationError([...problems, ...others, ...makeKeyRing(config).problems])
+    throw new BadConfigurationError([...problems, ...configure(merged, wrong).problems])
   }
 
   /** The options as they are in force: normalised and frozen, durations in seconds; without keys and store. */
@@ -329,6 +326,19 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
       'store is missing, and nothing can be revoked or listed without one; set store: new SqliteTokenStore(...)',
     ])
   }
+}
+
+/**
+ * Read the options and their keys. `wrong`: options that have been reported already. Keys are not judged by an algorithm
+ * that nobody chose, and an option that is of a wrong type is not missing too.
+ */
+function configure(options: AuthXOptions, wrong: readonly string[] = []) {
+  const { config, problems, wrong: alsoWrong } = resolveOptions(options)
+  const { ring, problems: keyProblems } = makeKeyRing(config)
+  const reported = [...wrong, ...alsoWrong]
+  const judged = !['algorithm', 'decodeAlgorithms', 'keys'].some(name => reported.includes(name))
+  const news = keyProblems.filter(problem => judged && !reported.some(name => problem.startsWith(`${name} `)))
+  return { config, ring, problems: [...problems, ...news] }
 }
 
 type SecretOption =

@@ -4,6 +4,8 @@ import { OPTIONS } from './table.js'
 export interface EnvironmentOptions {
   readonly options: AuthXOptions
   readonly problems: readonly string[]
+  /** The options whose variables are wrong. */
+  readonly wrong: readonly string[]
   /** `JWT_*` variables that are no option of AuthX's. */
   readonly unknown: readonly string[]
 }
@@ -22,6 +24,7 @@ export function readEnvironment(
 ): EnvironmentOptions {
   const options: Record<string, unknown> = {}
   const problems: string[] = []
+  const wrong: string[] = []
   const known = new Set<string>()
   for (const [name, { type, environment }] of Object.entries(OPTIONS)) {
     if (!environment) continue
@@ -30,9 +33,12 @@ export function readEnvironment(
     const text = env[variable]
     if (text === undefined || text === '' || overridden[name as keyof AuthXOptions] !== undefined) continue
     const value = type.fromText(text)
-    if (type.read(value) === undefined) problems.push(`${variable} must be ${type.accepts}`)
-    else options[name] = value
+    if (type.read(value) !== undefined) options[name] = value
+    else {
+      problems.push(`${variable} must be ${type.accepts}`)
+      wrong.push(name)
+    }
   }
   const unknown = Object.keys(env).filter(name => name.startsWith('JWT_') && !known.has(name))
-  return { options, problems, unknown }
+  return { options, problems, wrong, unknown }
 }

@@ -11,6 +11,8 @@ export interface Resolved {
   readonly config: Config
   /** One sentence for each thing that is wrong. It names options, never values. */
   readonly problems: readonly string[]
+  /** The options whose value is of a wrong type: the config holds their default in its place. */
+  readonly wrong: readonly string[]
 }
 
 /** Normalise `options` and find everything that is wrong with them. Never throws. */
@@ -19,21 +21,26 @@ export function resolveOptions(options: AuthXOptions): Resolved {
     return {
       config: resolveOptions({}).config,
       problems: ['the options must be an object: new AuthX({ secretKey: ... })'],
+      wrong: ['secretKey'],
     }
   }
   const problems: string[] = []
+  const wrong: string[] = []
   const values: Record<string, unknown> = {}
   for (const [name, { type, fallback }] of Object.entries(OPTIONS)) {
     const given = options[name as keyof AuthXOptions]
     const value = given === undefined ? fallback : type.read(given)
-    if (given !== undefined && value === undefined) problems.push(`${name} must be ${type.accepts}`)
+    if (given !== undefined && value === undefined) {
+      problems.push(`${name} must be ${type.accepts}`)
+      wrong.push(name)
+    }
     values[name] = value ?? fallback
   }
   values.decodeAlgorithms ??= Object.freeze([values.algorithm])
   values.decodeAudience ??= values.encodeAudience
   values.decodeIssuer ??= values.encodeIssuer
   const config = Object.freeze(values) as Config
-  return { config, problems: [...problems, ...unknownNames(options), ...conflicts(config)] }
+  return { config, problems: [...problems, ...unknownNames(options), ...conflicts(config)], wrong }
 }
 
 function unknownNames(options: AuthXOptions): string[] {

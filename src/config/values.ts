@@ -80,12 +80,13 @@ export function listOf<T>(item: ValueType<T>, { empty = false } = {}): ValueType
   }
 }
 
-export function oneOrMore<T>(item: ValueType<T>): ValueType<readonly T[]> {
+/** `commas`: whether a comma separates items in the environment; a secret may hold one. */
+export function oneOrMore<T>(item: ValueType<T>, { commas = true } = {}): ValueType<readonly T[]> {
   const list = listOf(item)
   return {
     accepts: `${item.accepts}, or a list of such`,
     read: value => list.read(Array.isArray(value) ? value : [value]),
-    fromText: word => jsonOr(word, item.fromText),
+    fromText: word => jsonOr(word, commas ? splitList : item.fromText),
   }
 }
 

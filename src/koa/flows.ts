@@ -104,7 +104,8 @@ function refreshStateless(
     })
   }
   const now = config.now()
-  const times = { iat: Math.floor(now / 1000), exp: timeOf('expiry', expiry ?? config.accessTokenExpires, now) }
+  const exp = timeOf('expiry', expiry === undefined ? config.accessTokenExpires : expiry, now)
+  const times = { iat: Math.floor(now / 1000), exp }
   return statelessAccess(parts, presented, times, changes)
 }
 

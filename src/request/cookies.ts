@@ -78,9 +78,9 @@ export function setCookies(ctx: Pick<Context, 'response' | 'secure'>, lines: rea
   if (lines.length === 0) return
   if (config.cookieSecure && !ctx.secure) warnAboutProxy()
   const names = lines.map(({ name }) => `${name}=`)
-  const others = [ctx.response.get('Set-Cookie')]
-    .flat()
-    .filter(text => text !== '' && !names.some(name => text.startsWith(name)))
+  // Koa 2 says '' where nothing was set, Koa 3 undefined; its type says neither that nor that there may be several.
+  const present = ctx.response.get('Set-Cookie') as string | string[] | undefined
+  const others = [present || []].flat().filter(text => !names.some(name => text.startsWith(name)))
   ctx.response.set('Set-Cookie', [...others, ...lines.map(({ text }) => text)])
 }
 

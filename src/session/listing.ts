@@ -1,5 +1,5 @@
 import type { Config } from '../config/table.js'
-import { type Asker, known } from './asker.js'
+import { type Asker, orUnavailable } from './asker.js'
 import { type Deadline, within } from './deadline.js'
 import { type Listing, listingKey, parseListing } from './record.js'
 
@@ -23,7 +23,7 @@ async function add(asker: Asker, { sid, sub, end }: Listed, config: Config, dead
   const key = listingKey(sub, config)
   while (!deadline.over()) {
     const [raw] = await asker.get([key])
-    const current = unexpired(await known(() => parseListing(raw)), config.now())
+    const current = unexpired(await orUnavailable(() => parseListing(raw)), config.now())
     const next: Listing = [...current, [sid, end] as const].slice(-MOST_LISTED)
     const keptUntil = Math.max(...next.map(([, each]) => each))
     if (await asker.compareAndSet(key, raw, JSON.stringify(next), keptUntil)) return
@@ -40,7 +40,7 @@ interface Listed {
 /** The ids on a subject's list, oldest first. */
 export async function listed(asker: Asker, sub: string, config: Config): Promise<string[]> {
   const [raw] = await asker.get([listingKey(sub, config)])
-  return unexpired(await known(() => parseListing(raw)), config.now()).map(([sid]) => sid)
+  return unexpired(await orUnavailable(() => parseListing(raw)), config.now()).map(([sid]) => sid)
 }
 
 const unexpired = (pairs: Listing, now: number) => pairs.filter(([, end]) => end > now)

@@ -1,7 +1,7 @@
 import type { Config } from '../config/table.js'
 import { RevokedTokenError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
-import { known } from './asker.js'
+import { orUnavailable } from './asker.js'
 import { within } from './deadline.js'
 import type { Sessions } from './sessions.js'
 
@@ -40,10 +40,10 @@ export class Revocation {
   async checkBlocklist(token: TokenPayload): Promise<void> {
     const { blocklist } = this
     if (!blocklist) return
-    const revoked = await within(this.#config.storeTimeout, () => known(async () => blocklist(token)))
+    const revoked = await within(this.#config.storeTimeout, () => orUnavailable(async () => blocklist(token)))
     if (revoked === true) throw new RevokedTokenError()
     // A forgotten `return` must not let everyone in.
     if (revoked !== false)
-      await known(() => Promise.reject(new TypeError('the token blocklist must resolve to true or false')))
+      await orUnavailable(() => Promise.reject(new TypeError('the token blocklist must resolve to true or false')))
   }
 }

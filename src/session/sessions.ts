@@ -5,7 +5,7 @@ import { ReusedTokenError, RevokedTokenError, StoreUnavailableError } from '../e
 import type { TokenStore } from '../store.js'
 import { timeOf, usesCookies } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
-import { Asker, known } from './asker.js'
+import { Asker, orUnavailable } from './asker.js'
 import { type Deadline, within } from './deadline.js'
 import type { Events } from './events.js'
 import { list, listed } from './listing.js'
@@ -60,7 +60,7 @@ export class Sessions {
   async open(sid: string, draft: Omit<SessionRecord, 'cutoff'>): Promise<void> {
     const deadline = await this.#operation('open', async deadline => {
       const [value] = await this.#asker.get([subjectKey(draft.sub, this.#config)])
-      const { cutoff } = await known(() => parseSubject(value))
+      const { cutoff } = await orUnavailable(() => parseSubject(value))
       if (!(await this.#write(sid, undefined, { ...draft, cutoff }))) {
         throw new StoreUnavailableError({ cause: new Error('the new session is in the store already') })
       }
@@ -169,12 +169,11 @@ export class Sessions {
     await this.#operation('revokeAll', async deadline => {
       while (!deadline.over()) {
         const now = this.#config.now()
-        const [raw, spared] = await this.#asker.get([key, sessionKey(except ?? '')])
-        const subject = await known(() => parseSubject(raw))
-        const record = except === undefined ? undefined : await known(() => parseSession(spared))
+        const [raw, spared] = await this.#asker.get(except === undefined ? [key] : [key, sessionKey(except)])
+        const known = await orUnavailable(() => ({ subject: parseSubject(raw), record: parseSession(spared) }))
         // A session that an earlier cut-off ended must not come back by being named now.
-        const live = except !== undefined && rotation.liveRecord(except, sub, { record, subject }, now) !== undefined
-        const next: SubjectRecord = { cutoff: Math.max(now, subject.cutoff + 1), ...(live && { except }) }
+        const live = except !== undefined && rotation.liveRecord(except, sub, known, now) !== undefined
+        const next: SubjectRecord = { cutoff: Math.max(now, known.subject.cutoff + 1), ...(live && { except }) }
         if (!(await this.#asker.compareAndSet(key, raw, JSON.stringify(next), now + CUTOFF_KEPT))) continue
         return this.#events.emit('allRevoked', { sub, ...(live && { except }) })
       }
@@ -187,8 +186,8 @@ export class Sessions {
     return this.#operation('list', async () => {
       const sids = await listed(this.#asker, sub, this.#config)
       const [subjectValue, ...values] = await this.#asker.get([subjectKey(sub, this.#config), ...sids.map(sessionKey)])
-      const subject = await known(() => parseSubject(subjectValue))
-      const records = await known(() => values.map(parseSession))
+      const subject = await orUnavailable(() => parseSubject(subjectValue))
+      const records = await orUnavailable(() => values.map(parseSession))
       const now = this.#config.now()
       return sids
         .map((sid, n) => toSession(sid, rotation.liveRecord(sid, sub, { record: records[n], subject }, now)))
@@ -202,7 +201,7 @@ export class Sessions {
       const { record } = await this.#readSession(sid)
       if (record === undefined || rotation.isTombstone(record)) return undefined
       const [value] = await this.#asker.get([subjectKey(record.sub, this.#config)])
-      const subject = await known(() => parseSubject(value))
+      const subject = await orUnavailable(() => parseSubject(value))
       return toSession(sid, rotation.liveRecord(sid, record.sub, { record, subject }, this.#config.now()))
     })
   }
@@ -221,13 +220,13 @@ export class Sessions {
       sessionKey(rotation.idOf(token)),
       subjectKey(token.sub, this.#config),
     ])
-    const state = await known(() => ({ record: parseSession(raw), subject: parseSubject(subject) }))
+    const state = await orUnavailable(() => ({ record: parseSession(raw), subject: parseSubject(subject) }))
     return { state, raw }
   }
 
   async #readSession(sid: string): Promise<{ record: rotation.Known['record']; raw: string | undefined }> {
     const [raw] = await this.#asker.get([sessionKey(sid)])
-    return { record: await known(() => parseSession(raw)), raw }
+    return { record: await orUnavailable(() => parseSession(raw)), raw }
   }
 
   #write(sid: string, raw: string | undefined, record: SessionRecord): Promise<boolean> {
@@ -251,7 +250,7 @@ export class Sessions {
   }
 
   #times(record: SessionRecord, expiry: Duration | Date | undefined, now: number): AccessTimes {
-    const exp = timeOf('expiry', expiry ?? this.#config.accessTokenExpires, now)
+    const exp = timeOf('expiry', expiry === undefined ? this.#config.accessTokenExpires : expiry, now)
     return { iat: Math.floor(now / 1000), exp: Math.min(exp, Math.floor(record.expiresAt / 1000)) }
   }
 

@@ -62,7 +62,8 @@ export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions
   const { config } = issuer
   const unknown = Object.keys(options).filter(name => !PAIR_OPTIONS.has(name))
   if (unknown.length > 0) throw new TypeError(`${unknown.join(', ')}: no such option of a token pair`)
-  const { fresh, accessExpiry, refreshExpiry, device = {}, ...common } = options
+  const { fresh, device = {}, ...others } = options
+  const { accessExpiry = config.accessTokenExpires, refreshExpiry = config.refreshTokenExpires, ...common } = others
   checkDevice(device)
   const now = config.now()
   const sid = randomUUID()
@@ -71,8 +72,8 @@ export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions
   const endOf = (option: string, expiry: Duration | Date) =>
     new Date(Math.min(timeOf(option, expiry, now) * 1000, expiresAt))
 
-  const accessEnd = endOf('accessExpiry', accessExpiry ?? config.accessTokenExpires)
-  const refreshEnd = endOf('refreshExpiry', refreshExpiry ?? config.refreshTokenExpires)
+  const accessEnd = endOf('accessExpiry', accessExpiry)
+  const refreshEnd = endOf('refreshExpiry', refreshExpiry)
   const accessOptions: AccessTokenOptions = { ...common, expiry: accessEnd, ...(fresh !== undefined && { fresh }) }
   const access = newClaims('access', sub, accessOptions, config, member)
   const refresh = newClaims(

@@ -60,7 +60,7 @@ export function newClaims(
   const now = config.now()
   const iat = Math.floor(now / 1000)
   const nbf = options.notBefore === undefined ? iat : timeOf('notBefore', options.notBefore, now)
-  const lifetime = type === 'access' ? config.accessTokenExpires : config.refreshTokenExpires
+  const { expiry = type === 'access' ? config.accessTokenExpires : config.refreshTokenExpires } = options
   const sid = member.sid ?? options.sid
   return {
     sub,
@@ -68,7 +68,7 @@ export function newClaims(
     type,
     iat,
     ...((config.encodeNbf || options.notBefore !== undefined) && { nbf }),
-    exp: timeOf('expiry', options.expiry ?? lifetime, now),
+    exp: timeOf('expiry', expiry, now),
     ...(type === 'access' && { fresh: options.fresh ?? false }),
     ...(usesCookies(config) && { csrf: member.csrf ?? randomUUID() }),
     ...(config.encodeIssuer !== undefined && { iss: config.encodeIssuer }),

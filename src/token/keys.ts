@@ -26,7 +26,8 @@ export interface VerificationKey {
 export function makeKeyRing(config: Config): { ring: KeyRing; problems: readonly string[] } {
   const reader = new KeyReader(config)
   const ring = config.keys ? reader.named(config.keys) : reader.unnamed()
-  return { ring, problems: reader.problems }
+  // The key that signs verifies too, and what is wrong with it is found twice.
+  return { ring, problems: [...new Set(reader.problems)] }
 }
 
 /** Reads keys, collecting problems on the way. */
@@ -85,6 +86,8 @@ class KeyReader {
       else if (byKid.has(named.kid)) this.problems.push(`${prefix}kid is the kid of an earlier key`)
       else if (verifying) byKid.set(named.kid, verifying)
       if (pair.none) this.problems.push(`${prefix.slice(0, -1)} needs secretKey, privateKey or publicKey`)
+      if (pair.secret && pair.public)
+        this.problems.push(`${prefix.slice(0, -1)} holds a secret and a key pair; give each a kid of its own`)
       if (n === 0) signing = this.#firstNamed(prefix, pair, named.kid)
     })
     const verification = [...byKid.values()]
@@ -154,8 +157,9 @@ class KeyReader {
 
   #secret(name: string, input: KeyInput | undefined): KeyObject | undefined {
     if (input === undefined) return undefined
-    if (input instanceof KeyObject) return this.#ofType(name, input, 'secret')
-    const bytes = typeof input === 'string' ? Buffer.from(input, 'utf8') : Buffer.from(input)
+    if (input instanceof KeyObject && input.type !== 'secret') return this.#ofType(name, input, 'secret')
+    const bytes = this.#bytes(name, input)
+    if (!bytes) return undefined
     if (bytes.length === 0) return this.#problem(`${name} is empty`)
     if (looksAsymmetric(bytes)) {
       return this.#problem(
@@ -168,8 +172,10 @@ class KeyReader {
   #private(name: string, input: KeyInput | undefined): KeyObject | undefined {
     if (input === undefined) return undefined
     if (input instanceof KeyObject) return this.#ofType(name, input, 'private')
+    const pem = this.#bytes(name, input)
+    if (!pem) return undefined
     try {
-      return createPrivateKey(typeof input === 'string' ? input : Buffer.from(input))
+      return createPrivateKey(pem)
     } catch {
       return this.#problem(`${name} is not a private key in PEM form, without a passphrase`)
     }
@@ -178,13 +184,23 @@ class KeyReader {
   #public(name: string, input: KeyInput | undefined): KeyObject | undefined {
     if (input === undefined) return undefined
     if (input instanceof KeyObject) return this.#ofType(name, input, 'public')
-    const pem = typeof input === 'string' ? input : Buffer.from(input)
+    const pem = this.#bytes(name, input)
+    if (!pem) return undefined
     if (pem.includes('PRIVATE KEY-----')) return this.#problem(`${name} holds a private key; give the public one`)
     try {
       return createPublicKey(pem)
     } catch {
       return this.#problem(`${name} is not a public key in PEM form`)
     }
+  }
+
+  /** A copy. What `keys` hold is looked at here for the first time: it may be anything. */
+  #bytes(name: string, input: KeyInput): Buffer | undefined {
+    if (typeof input === 'string') return Buffer.from(input, 'utf8')
+    if (input instanceof Uint8Array) return Buffer.from(input)
+    return input instanceof KeyObject
+      ? input.export()
+      : this.#problem(`${name} must be a string, a Buffer or a KeyObject`)
   }
 
   #ofType(name: string, key: KeyObject, type: KeyObject['type']): KeyObject | undefined {
@@ -209,8 +225,13 @@ interface Pair {
 function looksAsymmetric(bytes: Buffer): boolean {
   const text = bytes.toString('latin1')
   if (text.includes('-----BEGIN') || (text.includes('{') && text.includes('"kty"'))) return true
+  return (['spki', 'pkcs1', 'pkcs8', 'sec1'] as const).some(type => isDer(bytes, type))
+}
+
+function isDer(key: Buffer, type: 'spki' | 'pkcs1' | 'pkcs8' | 'sec1'): boolean {
   try {
-    createPublicKey({ key: bytes, format: 'der', type: 'spki' })
+    // Its type does not say that it takes private keys too, and makes the public half of them.
+    createPublicKey({ key, format: 'der', type: type as 'spki' })
     return true
   } catch {
     return false

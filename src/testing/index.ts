@@ -1,0 +1,1 @@
+export { type StoreConformance, testTokenStore } from './conformance.js'

@@ -1,0 +1,68 @@
+import type { TestContext } from 'node:test'
+import Router from '@koa/router'
+import { AuthX, type AuthXOptions, type RefreshOptions, type TokenPairOptions } from '../../src/index.js'
+import { MemoryTokenStore } from '../../stores/memory.js'
+import { appOf, bearer, type Client, type Reply, serve, TEST_NOW, TEST_SECRET } from '../support/app.js'
+
+/** An API over real HTTP whose clock the test sets. */
+export interface FlowApi {
+  authx: AuthX
+  send: Client
+  clock: { now: number }
+  login(options?: TokenPairOptions): Promise<Reply>
+  /** With the refresh token in the header; `options` are those of `authx.refresh`. */
+  refresh(token: unknown, options?: RefreshOptions): Promise<Reply>
+  logout(token: unknown): Promise<Reply>
+  protected(token: unknown): Promise<Reply>
+}
+
+export async function flowApi(t: TestContext, options: AuthXOptions = {}): Promise<FlowApi> {
+  const clock = { now: TEST_NOW }
+  const store = new MemoryTokenStore()
+  t.after(() => store.close())
+  const authx = new AuthX({ secretKey: TEST_SECRET, store, now: () => clock.now, ...options })
+  let loginOptions: TokenPairOptions
+  let refreshOptions: RefreshOptions
+  const router = new Router()
+  router.post('/login', async ctx => {
+    ctx.body = await authx.login(ctx, 'ada', loginOptions)
+  })
+  router.post('/refresh', async ctx => {
+    ctx.body = await authx.refresh(ctx, refreshOptions)
+  })
+  router.post('/logout', async ctx => {
+    await authx.logout(ctx)
+    ctx.status = 204
+  })
+  router.get('/protected', authx.accessTokenRequired(), ctx => {
+    ctx.body = ctx.state.token
+  })
+  router.get('/refreshable', authx.refreshTokenRequired(), ctx => {
+    ctx.body = ctx.state.token
+  })
+  const send = await serve(t, appOf(authx.middleware()).use(router.routes()))
+  const withToken = (method: string, path: string, token: unknown) =>
+    send({ method, path, headers: [bearer(String(token))] })
+  return {
+    authx,
+    send,
+    clock,
+    login(options = {}) {
+      loginOptions = options
+      return send({ method: 'POST', path: '/login', headers: [['User-Agent', 'test browser']] })
+    },
+    refresh(token, options = {}) {
+      refreshOptions = options
+      return withToken('POST', '/refresh', token)
+    },
+    logout: token => withToken('POST', '/logout', token),
+    protected: token => withToken('GET', '/protected', token),
+  }
+}
+
+/** The claims of a token, not verified. */
+export const claimsOf = (token: unknown): Record<string, unknown> =>
+  JSON.parse(Buffer.from(String(token).split('.')[1] ?? '', 'base64url').toString())
+
+/** What went wrong, if anything. */
+export const verdict = ({ status, json }: Reply) => [status, json.error_type]

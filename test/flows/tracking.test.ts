@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { until } from '../support/until.js'
+import { flowApi } from './api.js'
+
+test('a login keeps the fields that the application gives, and no more unless told to', async t => {
+  const api = await flowApi(t)
+  await api.login({ device: { name: 'laptop' } })
+  assert.deepEqual((await api.authx.listSessions('ada'))[0]?.device, { name: 'laptop' })
+})
+
+test('with sessionTracking a login keeps user agent and IP address beside them', async t => {
+  const api = await flowApi(t, { sessionTracking: true })
+  await api.login({ device: { name: 'laptop' } })
+  const [session] = await api.authx.listSessions('ada')
+  assert.deepEqual(session?.device, { userAgent: 'test browser', ip: '127.0.0.1', name: 'laptop' })
+})
+
+test('with sessionTracking a guarded request writes down when the session was last active, once a minute', async t => {
+  const api = await flowApi(t, { sessionTracking: true })
+  const { json } = await api.login()
+  const lastActive = async () => (await api.authx.listSessions('ada'))[0]?.lastActiveAt.getTime()
+  const login = api.clock.now
+  api.clock.now += 59_000
+  await api.protected(json.access_token)
+  assert.equal(await lastActive(), login)
+  api.clock.now += 1_000
+  await api.protected(json.access_token)
+  await until(async () => (await lastActive()) === login + 60_000)
+})
+
+for (const options of [{}, { sessionTracking: true, sessionUpdateLastActive: false }]) {
+  test(`with ${JSON.stringify(options)} a guarded request writes nothing`, async t => {
+    const api = await flowApi(t, options)
+    const { json } = await api.login()
+    const login = api.clock.now
+    api.clock.now += 600_000
+    await api.protected(json.access_token)
+    await new Promise(setImmediate)
+    assert.equal((await api.authx.listSessions('ada'))[0]?.lastActiveAt.getTime(), login)
+  })
+}
+
+test('what is written down of activity never undoes a logout or a rotation', async t => {
+  const api = await flowApi(t, { sessionTracking: true })
+  const { json } = await api.login()
+  api.clock.now += 61_000
+  const [, rotated] = await Promise.all([
+    api.protected(json.access_token),
+    api.refresh(json.refresh_token),
+    api.protected(json.access_token),
+  ])
+  assert.equal((await api.refresh(rotated.json.refresh_token)).status, 200)
+  api.clock.now += 61_000
+  await Promise.all([api.protected(json.access_token), api.logout(json.access_token), api.protected(json.access_token)])
+  assert.equal((await api.protected(json.access_token)).status, 401)
+})
+
+test('a refresh counts as activity in any case', async t => {
+  const api = await flowApi(t)
+  const { json } = await api.login()
+  api.clock.now += 5_000
+  await api.refresh(json.refresh_token)
+  assert.equal((await api.authx.listSessions('ada'))[0]?.lastActiveAt.getTime(), api.clock.now)
+})

@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { AuthX, type AuthXOptions, type TokenPayload } from '../../src/index.js'
+import { MemoryTokenStore } from '../../stores/memory.js'
+
+const TEST_SECRET = 'test secret, not for use anywhere else: 0123456789'
+const DAY = 86_400_000
+const GONE = { name: 'RevokedTokenError' }
+
+let now: number
+let authx: AuthX
+let store: MemoryTokenStore
+
+function make(options: Partial<AuthXOptions> = {}): AuthX {
+  return new AuthX({ secretKey: TEST_SECRET, store, now: () => now, ...options })
+}
+
+beforeEach(() => {
+  now = 1_800_000_000_000
+  store = new MemoryTokenStore()
+  authx = make()
+})
+afterEach(() => store.close())
+
+describe('a token pair', () => {
+  test('names one session in both of its tokens, and begins at generation 0', async () => {
+    const pair = await authx.createTokenPair('ada')
+    const access = await authx.verifyToken(pair.access_token)
+    const refresh = await authx.verifyToken(pair.refresh_token, { type: 'refresh' })
+    assert.equal(access.sid, refresh.sid)
+    assert.equal(refresh.gen, 0)
+    assert.equal(access.gen, undefined)
+    assert.deepEqual([pair.token_type, pair.expires_in], ['bearer', 900])
+  })
+
+  test('carries claims, scopes and audience in both of its tokens', async () => {
+    authx = make({ decodeAudience: 'web' })
+    const pair = await authx.createTokenPair('ada', {
+      data: { role: 'admin' },
+      scopes: ['a:*'],
+      audience: ['web', 'api'],
+    })
+    for (const [token, type] of [
+      [pair.access_token, 'access'],
+      [pair.refresh_token, 'refresh'],
+    ] as const) {
+      const payload = await authx.verifyToken(token, { type })
+      assert.deepEqual([payload.role, payload.scopes, payload.aud], ['admin', ['a:*'], ['web', 'api']])
+    }
+  })
+
+  test('never outlives the absolute end of its session', async () => {
+    authx = make({ sessionExpires: '1h' })
+    const pair = await authx.createTokenPair('ada', { accessExpiry: '2h' })
+    const refresh = await authx.verifyToken(pair.refresh_token, { type: 'refresh' })
+    assert.equal(refresh.exp, now / 1000 + 3600)
+    assert.equal(pair.expires_in, 3600)
+  })
+
+  test('is refused with an option that does not exist, before a session is opened', async () => {
+    await assert.rejects(authx.createTokenPair('ada', { expiry: 60 } as object), TypeError)
+    await assert.rejects(authx.createTokenPair('ada', { data: { sid: 'x' } }), TypeError)
+    await assert.rejects(authx.createTokenPair(''), TypeError)
+    assert.deepEqual(await authx.listSessions('ada'), [])
+  })
+})
+
+describe('the list of sessions', () => {
+  test('shows the live sessions of a subject, the most recently active first', async () => {
+    const first = await sessionOf('ada', { device: { name: 'laptop' } })
+    now += 1000
+    const second = await sessionOf('ada', { device: { name: 'phone' } })
+    await sessionOf('grace')
+    const sessions = await authx.listSessions('ada')
+    assert.deepEqual(
+      sessions.map(({ sid }) => sid),
+      [second.sid, first.sid],
+    )
+    assert.deepEqual(
+      sessions.map(({ device }) => device),
+      [{ name: 'phone' }, { name: 'laptop' }],
+    )
+    assert.deepEqual(sessions[1]?.createdAt, new Date(now - 1000))
+    assert.deepEqual(sessions[1]?.expiresAt, new Date(now - 1000 + 90 * DAY))
+    assert.deepEqual(await authx.getSession(String(first.sid)), sessions[1])
+  })
+
+  test('leaves out sessions that have ended', async () => {
+    const revoked = await sessionOf('ada')
+    const kept = await sessionOf('ada')
+    await authx.revokeSession(String(revoked.sid))
+    assert.deepEqual(
+      (await authx.listSessions('ada')).map(({ sid }) => sid),
+      [kept.sid],
+    )
+    assert.equal(await authx.getSession(String(revoked.sid)), undefined)
+    now += 90 * DAY
+    assert.deepEqual(await authx.listSessions('ada'), [])
+    assert.equal(await authx.getSession(String(kept.sid)), undefined)
+  })
+
+  test('holds the 500 youngest; older sessions live on unlisted', async () => {
+    const oldest = await sessionOf('ada')
+    for (let n = 0; n < 500; n++) await authx.createTokenPair('ada')
+    const listed = await authx.listSessions('ada')
+    assert.equal(listed.length, 500)
+    assert.ok(!listed.some(({ sid }) => sid === oldest.sid))
+    assert.equal(await authx.isRevoked(oldest), false)
+  })
+
+  test('keeps one login type from another', async () => {
+    const admins = make({ loginType: 'admin' })
+    await authx.createTokenPair('ada')
+    assert.deepEqual(await admins.listSessions('ada'), [])
+    await admins.revokeAllSessions('ada')
+    assert.equal((await authx.listSessions('ada')).length, 1)
+  })
+})
+
+describe('revoking', () => {
+  test('a token ends its whole session, access and refresh alike', async () => {
+    for (const which of ['access_token', 'refresh_token'] as const) {
+      const pair = await authx.createTokenPair('ada')
+      await authx.revoke(pair[which])
+      await assert.rejects(authx.verifyToken(pair.access_token), GONE)
+      await assert.rejects(authx.verifyToken(pair.refresh_token, { type: 'refresh' }), GONE)
+    }
+  })
+
+  test('an expired token still ends its session', async () => {
+    const pair = await authx.createTokenPair('ada')
+    now += DAY
+    await authx.revoke(pair.access_token)
+    await assert.rejects(authx.verifyToken(pair.refresh_token, { type: 'refresh' }), GONE)
+  })
+
+  test('twice is done once', async () => {
+    const told: unknown[] = []
+    authx.on('revoked', event => told.push(event))
+    const payload = await sessionOf('ada')
+    await authx.revoke(payload)
+    await authx.revoke(payload)
+    await new Promise(setImmediate)
+    assert.deepEqual(told, [{ sid: payload.sid, sub: 'ada' }])
+  })
+
+  test('a token that names no session ends that token alone', async () => {
+    const [one, other] = [authx.createAccessToken('ada'), authx.createAccessToken('ada')]
+    await authx.revoke(one)
+    await assert.rejects(authx.verifyToken(one), GONE)
+    assert.equal((await authx.verifyToken(other)).sub, 'ada')
+  })
+
+  test('a token that names no session holds for as long as the token would, and its leeway', async () => {
+    authx = make({ decodeLeeway: 300 })
+    const token = authx.createAccessToken('ada')
+    await authx.revoke(token)
+    now += 15 * 60_000 + 299_000
+    await assert.rejects(authx.verifyToken(token), GONE)
+  })
+
+  test('a forged token is refused and ends nothing', async () => {
+    const pair = await authx.createTokenPair('ada')
+    const forged = `${pair.access_token.slice(0, -10)}AAAAAAAAAA`
+    await assert.rejects(authx.revoke(forged), { name: 'TokenInvalidSignatureError' })
+    assert.equal((await authx.verifyToken(pair.access_token)).sub, 'ada')
+  })
+
+  test('a session by its id ends it, for its owner only if an owner is named', async () => {
+    const payload = await sessionOf('ada')
+    const sid = String(payload.sid)
+    assert.equal(await authx.revokeSession(sid, { sub: 'eve' }), false)
+    assert.equal(await authx.isRevoked(payload), false)
+    assert.equal(await authx.revokeSession(sid, { sub: 'ada' }), true)
+    assert.equal(await authx.isRevoked(payload), true)
+    assert.equal(await authx.revokeSession(sid), false)
+    assert.equal(await authx.revokeSession('no such session, and ☃'), false)
+  })
+
+  test('a token made for a session ends with it', async () => {
+    const payload = await sessionOf('ada')
+    const token = authx.createAccessToken('ada', { sid: String(payload.sid) })
+    assert.equal((await authx.verifyToken(token)).sid, payload.sid)
+    await authx.revokeSession(String(payload.sid))
+    await assert.rejects(authx.verifyToken(token), GONE)
+  })
+
+  test("a token made for somebody else's session is refused, and cannot end it", async () => {
+    const payload = await sessionOf('ada')
+    const token = authx.createAccessToken('eve', { sid: String(payload.sid) })
+    await assert.rejects(authx.verifyToken(token), GONE)
+    await authx.revoke(token)
+    assert.equal(await authx.isRevoked(payload), false)
+  })
+})
+
+describe('revoking all sessions of a subject', () => {
+  test('ends every session and every lone token from before, and nothing of others', async () => {
+    const [one, two, other] = [await sessionOf('ada'), await sessionOf('ada'), await sessionOf('grace')]
+    const lone = await authx.verifyToken(authx.createAccessToken('ada'))
+    await authx.revokeAllSessions('ada')
+    for (const payload of [one, two, lone]) assert.equal(await authx.isRevoked(payload), true)
+    assert.equal(await authx.isRevoked(other), false)
+    assert.deepEqual(await authx.listSessions('ada'), [])
+  })
+
+  test('lets a login live that comes after it, in the same millisecond', async () => {
+    await authx.revokeAllSessions('ada')
+    assert.equal(await authx.isRevoked(await sessionOf('ada')), false)
+  })
+
+  test('spares the session that is named', async () => {
+    const [mine, theirs] = [await sessionOf('ada'), await sessionOf('ada')]
+    await authx.revokeAllSessions('ada', { except: String(mine.sid) })
+    assert.equal(await authx.isRevoked(mine), false)
+    assert.equal(await authx.isRevoked(theirs), true)
+  })
+
+  test('never brings a session back by naming it', async () => {
+    const [first, second] = [await sessionOf('ada'), await sessionOf('ada')]
+    await authx.revokeAllSessions('ada', { except: String(first.sid) })
+    await authx.revokeAllSessions('ada', { except: String(second.sid) })
+    await authx.revokeAllSessions('ada', { except: String(first.sid) })
+    for (const payload of [first, second]) assert.equal(await authx.isRevoked(payload), true)
+  })
+
+  test('holds though the clock has been set back since', async () => {
+    await authx.revokeAllSessions('ada')
+    const before = await sessionOf('ada')
+    now -= 3_600_000
+    await authx.revokeAllSessions('ada')
+    now += 3_600_000
+    assert.equal(await authx.isRevoked(before), true)
+  })
+})
+
+describe('a store', () => {
+  test('that loses everything ends every session', async () => {
+    const payload = await sessionOf('ada')
+    store = new MemoryTokenStore()
+    assert.equal(await make().isRevoked(payload), true)
+  })
+
+  test('that holds what koa-authx did not write is an unavailable one', async () => {
+    const payload = await sessionOf('ada')
+    for (const value of ['null', '{}', '[]', 'no JSON', '{"sub":"ada"}', '{"revoked":false}', '5', '']) {
+      const [before] = await store.get([`session:${payload.sid}`])
+      await store.compareAndSet(`session:${payload.sid}`, before, value, new Date(Date.now() + DAY))
+      await assert.rejects(authx.isRevoked(payload), { name: 'StoreUnavailableError' })
+      await assert.rejects(authx.revoke(payload), { name: 'StoreUnavailableError' })
+    }
+  })
+
+  test('that is missing makes revoking and listing a matter of configuration', async () => {
+    const bare = new AuthX({ secretKey: TEST_SECRET })
+    const payload = await bare.verifyToken(bare.createAccessToken('ada'))
+    const calls = [
+      bare.revoke(payload),
+      bare.isRevoked(payload),
+      bare.listSessions('ada'),
+      bare.getSession('x'),
+      bare.revokeSession('x'),
+      bare.revokeAllSessions('ada'),
+    ]
+    for (const call of calls) await assert.rejects(call, { name: 'BadConfigurationError' })
+  })
+
+  test('that is not asked about access tokens is still asked about refresh tokens', async () => {
+    authx = make({ accessTokenRevocation: false })
+    const pair = await authx.createTokenPair('ada')
+    await authx.revoke(pair.access_token)
+    assert.equal((await authx.verifyToken(pair.access_token)).sub, 'ada')
+    await assert.rejects(authx.verifyToken(pair.refresh_token, { type: 'refresh' }), GONE)
+    assert.equal(await authx.isRevoked(await authx.verifyToken(pair.access_token)), true)
+  })
+})
+
+describe("the application's blocklist", () => {
+  test('is asked besides the store', async () => {
+    const blocked = new Set<string>()
+    authx.setTokenBlocklist(async ({ jti }) => blocked.has(jti))
+    const pair = await authx.createTokenPair('ada')
+    const { jti } = await authx.verifyToken(pair.access_token)
+    blocked.add(jti)
+    await assert.rejects(authx.verifyToken(pair.access_token), GONE)
+  })
+
+  test('that rejects, is late or forgets to answer is a reason for 503, never for letting in', async () => {
+    const { access_token } = await authx.createTokenPair('ada')
+    const failing = [
+      () => Promise.reject(new Error('down')),
+      () => new Promise<boolean>(() => {}),
+      () => undefined as unknown as boolean,
+      () => {
+        throw new Error('broken')
+      },
+    ]
+    for (const blocklist of failing) {
+      authx.setTokenBlocklist(blocklist)
+      await assert.rejects(authx.verifyToken(access_token), { name: 'StoreUnavailableError', status: 503 })
+    }
+  })
+})
+
+describe('listeners', () => {
+  test('that throw or reject change no answer', async () => {
+    const warned = new Promise(resolve => process.once('warning', resolve))
+    authx.on('revoked', () => {
+      throw new Error('listener')
+    })
+    await authx.revoke((await authx.createTokenPair('ada')).access_token)
+    assert.match(String(await warned), /listener/)
+  })
+
+  test('learn that the store did not answer', async () => {
+    const told: string[] = []
+    await store.close()
+    authx.on('storeError', ({ operation }) => told.push(operation))
+    await assert.rejects(authx.createTokenPair('ada'), { name: 'StoreUnavailableError' })
+    await new Promise(setImmediate)
+    assert.deepEqual(told, ['open'])
+  })
+})
+
+async function sessionOf(sub: string, options: { device?: Record<string, unknown> } = {}): Promise<TokenPayload> {
+  return authx.verifyToken((await authx.createTokenPair(sub, options)).access_token)
+}
