@@ -8,7 +8,7 @@ import {
   RefreshTokenRequiredError,
 } from '../errors.js'
 import { checkCsrf } from '../request/csrf.js'
-import { type LocatedToken, locate, parsedBody } from '../request/locate.js'
+import { hasUnparsedJson, type LocatedToken, locate } from '../request/locate.js'
 import { warnOnce } from '../request/warn.js'
 import type { TokenPayload } from '../token/payload.js'
 import { type VerifyOptions, verify } from '../token/verify.js'
@@ -73,8 +73,7 @@ export function missing(
   config: Config,
 ): MissingTokenError {
   const tried = locations ?? config.tokenLocation[type]
-  const unparsed =
-    tried.includes('json') && parsedBody(ctx) === undefined && Number(ctx.req.headers['content-length'] ?? 0) > 0
+  const unparsed = tried.includes('json') && hasUnparsedJson(ctx)
   if (unparsed) {
     warnOnce(
       'AUTHX_BODY_NOT_PARSED',

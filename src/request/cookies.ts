@@ -53,7 +53,8 @@ function valueIn(pair: string, name: string): string | undefined {
  */
 export function tokenCookies(type: TokenType, { token, csrf, exp }: CookieToken, config: Config): Line[] {
   const life = config.sessionCookie ? undefined : Math.max(0, Math.floor(exp - config.now() / 1000))
-  const maxAge = config.cookieMaxAge ?? life
+  // RFC 6265 §5.2.2: a Max-Age that is no whole number is ignored.
+  const maxAge = config.cookieMaxAge === undefined ? life : Math.floor(config.cookieMaxAge)
   const { tokenCookie, csrfCookie } = cookiesOf(type, config)
   const lines = [line({ ...tokenCookie, value: token, maxAge }, config)]
   if (csrfCookie && csrf) lines.push(line({ ...csrfCookie, value: encodeURIComponent(csrf), maxAge }, config))

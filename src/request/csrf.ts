@@ -4,7 +4,7 @@ import type { Config } from '../config/table.js'
 import { isObject } from '../config/values.js'
 import { CSRFError, MissingCSRFTokenError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
-import { type LocatedToken, parsedBody, type RequestContext } from './locate.js'
+import { type LocatedToken, mediaTypeOf, parsedBody, type RequestContext } from './locate.js'
 
 /**
  * Signed double submit: a browser sends cookies by itself, but only a script of our own origin can repeat the value that
@@ -37,8 +37,8 @@ function sentValue(ctx: RequestContext, type: TokenType, config: Config): Buffer
   return typeof field === 'string' && field !== '' ? Buffer.from(field) : undefined
 }
 
-function isForm({ req }: RequestContext): boolean {
-  const mediaType = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+function isForm(ctx: RequestContext): boolean {
+  const mediaType = mediaTypeOf(ctx)
   return mediaType === 'application/x-www-form-urlencoded' || mediaType === 'multipart/form-data'
 }
 

@@ -81,8 +81,18 @@ function fromJson(ctx: RequestContext, type: TokenType, config: Config): string 
 
 /** What a body parser has left; `undefined` if the body is not JSON or has not been parsed. */
 export function jsonBody(ctx: RequestContext): unknown {
-  const mediaType = ctx.req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
-  return mediaType === 'application/json' ? parsedBody(ctx) : undefined
+  return mediaTypeOf(ctx) === 'application/json' ? parsedBody(ctx) : undefined
+}
+
+/** Without its parameters, in lower case. */
+export const mediaTypeOf = ({ req }: RequestContext) =>
+  req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+
+/** Whether there is a JSON body that nobody has parsed (RFC 9112 §6.3: what says that there is a body at all). */
+export function hasUnparsedJson(ctx: RequestContext): boolean {
+  const { headers } = ctx.req
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+  return hasBody && mediaTypeOf(ctx) === 'application/json' && parsedBody(ctx) === undefined
 }
 
 /** Body parsers agree on `ctx.request.body`; Koa's own types do not know it. */

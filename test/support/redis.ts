@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './free-port.js'
 import { findRedisServer } from './redis-binary.js'
@@ -68,12 +70,21 @@ export async function startRedis({ args = [], port, binary }: RedisServerOptions
 }
 
 async function launch(program: string, port: number, args: readonly string[]): Promise<ChildProcess> {
-  const always = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', tmpdir()]
+  // Of its own: a server reads the dump.rdb that it finds where it starts.
+  const folder = mkdtempSync(join(tmpdir(), 'koa-authx-redis-'))
+  const always = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
   const server = spawn(program, [...always, ...args], { stdio: 'ignore' })
   const failed = once(server, 'error').then(([error]) => Promise.reject(error))
-  const kill = () => server.kill('SIGKILL')
+  const clear = () => rmSync(folder, { recursive: true, force: true })
+  const kill = () => {
+    server.kill('SIGKILL')
+    clear()
+  }
   process.once('exit', kill)
-  server.once('exit', () => process.off('exit', kill))
+  server.once('exit', () => {
+    process.off('exit', kill)
+    clear()
+  })
   await Promise.race([failed, answering(server, port)])
   failed.catch(() => {})
   return server

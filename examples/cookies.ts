@@ -1,0 +1,66 @@
+/**
+ * Tokens in cookies, for pages of a browser. Scripts cannot read them (HttpOnly), other sites cannot use them: a request
+ * that changes something repeats the CSRF value, which a script of this site reads from the cookie beside the token.
+ *
+ *     npx tsx examples/cookies.ts
+ *     curl -c jar -b jar http://localhost:8000/login -d username=test -d password=test
+ *     curl -c jar -b jar http://localhost:8000/protected
+ *     csrf=$(awk '$6 == "csrf_access_token" { print $7 }' jar)
+ *     curl -c jar -b jar -H "X-CSRF-TOKEN: $csrf" -X POST http://localhost:8000/protected
+ *     curl -c jar -b jar -H "X-CSRF-TOKEN: $csrf" -X POST http://localhost:8000/refresh
+ *     curl -c jar -b jar -H "X-CSRF-TOKEN: $csrf" -X POST http://localhost:8000/logout
+ */
+import { randomBytes } from 'node:crypto'
+import Router from '@koa/router'
+import Koa from 'koa'
+import { AuthX } from 'koa-authx'
+import { MemoryTokenStore } from 'koa-authx/stores/memory'
+import { koaBody } from 'koa-body'
+import { checkPassword } from './check-password.js'
+
+const { HOST = '127.0.0.1', PORT = '8000', JWT_SECRET_KEY } = process.env
+
+const authx = new AuthX({
+  secretKey: JWT_SECRET_KEY ?? randomBytes(32).toString('hex'),
+  store: new MemoryTokenStore(),
+  tokenLocation: ['cookies'],
+  // Cookies are Secure. Chromium and curl take them on http://localhost too; anywhere else they need HTTPS.
+})
+
+const router = new Router()
+
+router.post('/login', koaBody(), async ctx => {
+  const username = checkPassword(ctx)
+  // `authx.login(ctx, username)` does these three lines in one.
+  const pair = await authx.createTokenPair(username, { fresh: true })
+  authx.setAccessCookies(ctx, pair.access_token)
+  authx.setRefreshCookies(ctx, pair.refresh_token)
+  ctx.body = { message: 'Logged in' }
+})
+
+router.post('/refresh', async ctx => {
+  ctx.body = await authx.refresh(ctx)
+})
+
+router.post('/logout', async ctx => {
+  await authx.logout(ctx)
+  ctx.body = { message: 'Logged out' }
+})
+
+router.post('/logout-everywhere', authx.accessTokenRequired(), async ctx => {
+  await authx.revokeAllSessions(ctx.state.token.sub)
+  authx.unsetCookies(ctx)
+  ctx.body = { message: 'Logged out on all devices' }
+})
+
+// GET changes nothing and needs no CSRF value; POST does.
+router.get('/protected', authx.accessTokenRequired(), ctx => {
+  ctx.body = { message: 'You have access', sub: ctx.state.token.sub }
+})
+router.post('/protected', authx.accessTokenRequired(), ctx => {
+  ctx.body = { message: 'Changed', sub: ctx.state.token.sub }
+})
+
+const app = new Koa().use(authx.middleware()).use(router.routes())
+
+export const server = app.listen(Number(PORT), HOST)

@@ -1,0 +1,56 @@
+/**
+ * What `npm start` runs: the application of app.ts, on sessions that survive a restart.
+ *
+ *     npm start                                        sessions in the SQLite file .data/tokens.sqlite
+ *     TOKEN_STORE=redis://127.0.0.1:6379 npm start     in Redis
+ *     TOKEN_STORE=memory: npm start                    in memory, gone when it ends
+ *
+ * JWT_SECRET_KEY signs the tokens; PORT and HOST say where to listen. Other JWT_* variables of AuthX work as well.
+ */
+import { mkdirSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { AuthX } from 'koa-authx'
+import { createApp } from './app.js'
+import { curlLines } from './start/curl-lines.js'
+import { secretKey } from './start/secret-key.js'
+import { tokenStore } from './start/token-store.js'
+
+const FOLDER = '.data'
+
+try {
+  start(process.env)
+} catch (error) {
+  fail(error)
+}
+
+function start({ HOST = '127.0.0.1', PORT = '8000', TOKEN_STORE, JWT_SECRET_KEY }: NodeJS.ProcessEnv): void {
+  mkdirSync(FOLDER, { recursive: true, mode: 0o700 })
+  const { store, where } = tokenStore(TOKEN_STORE, FOLDER)
+  const authx = AuthX.fromEnv({ store, secretKey: JWT_SECRET_KEY || secretKey(FOLDER) })
+  authx.on('storeError', ({ operation, error }) => console.error(`${operation}: ${error.cause}`))
+
+  const server = createApp(authx).listen(Number(PORT), HOST)
+  server.once('listening', () => {
+    const url = urlOf(server)
+    console.log(`Listening on ${url}. Sessions are kept ${where}. Lines to try, one after the other:\n`)
+    console.log(`${curlLines(url, FOLDER)}\n`)
+  })
+  server.once('error', async (error: NodeJS.ErrnoException) => {
+    await authx.close()
+    fail(error.code === 'EADDRINUSE' ? `Port ${PORT} is in use. Take another: PORT=8001 npm start` : error)
+  })
+  server.once('close', () => authx.close())
+  // The requests under way are answered before the store is closed. A second signal ends the process at once.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close())
+}
+
+function urlOf(server: Server): string {
+  const address = server.address()
+  return `http://localhost:${typeof address === 'object' ? address?.port : address}`
+}
+
+/** Ends the process at once: a connection to Redis would keep it going. */
+function fail(error: unknown): never {
+  console.error(error instanceof Error ? error.message : error)
+  process.exit(1)
+}
