@@ -8,6 +8,7 @@ import { BadConfigurationError } from './errors.js'
 import { checkFresh, checkLoginType, checkType } from './koa/authenticate.js'
 import * as flows from './koa/flows.js'
 import * as guards from './koa/guards.js'
+import { implicitRefresh } from './koa/implicit-refresh.js'
 import { RequestMemory } from './koa/memory.js'
 import { middleware } from './koa/middleware.js'
 import type { AuthContext, Parts, SubjectGetter } from './koa/parts.js'
@@ -91,6 +92,15 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   /** Puts the payload of a valid access token on `ctx.state.token`, refuses nobody, and renders the library's errors as JSON. */
   middleware(): Guard<{ token?: TokenPayload<Claims> }> {
     return middleware(this.#parts) as unknown as Guard<{ token?: TokenPayload<Claims> }>
+  }
+
+  /**
+   * Renews access tokens in cookies that are about to expire, after the handlers. For browsers that keep no refresh
+   * token; mount it on the app, after `middleware()`.
+   * @throws BadConfigurationError if access tokens do not travel in cookies.
+   */
+  implicitRefresh(): Middleware {
+    return implicitRefresh(this.#parts)
   }
 
   /** Lets requests pass that carry a token as `options` describe it; by default an access token. */

@@ -79,17 +79,17 @@ export interface AuthXOptions {
   refreshTokenExpires?: Duration
   /** Where tokens are looked for, in this order; one list, or one for each type. Default `['headers']`. */
   tokenLocation?: readonly TokenLocation[] | { access: readonly TokenLocation[]; refresh: readonly TokenLocation[] }
-  /** Default `'Authorization'`. */
+  /** The header of the location `headers`. Default `'Authorization'`. */
   headerName?: string
   /** The scheme before the token; `''`: the header holds nothing but the token. Default `'Bearer'`. */
   headerType?: string
-  /** Default `'access_token_cookie'`. */
+  /** The cookie that holds the access token. Default `'access_token_cookie'`. */
   accessCookieName?: string
-  /** Default `'/'`. */
+  /** `Path` of that cookie. Default `'/'`. */
   accessCookiePath?: string
-  /** Default `'refresh_token_cookie'`. */
+  /** The cookie that holds the refresh token. Default `'refresh_token_cookie'`. */
   refreshCookieName?: string
-  /** Default `'/'`. */
+  /** `Path` of that cookie. Default `'/'`. */
   refreshCookiePath?: string
   /** Whether tokens from cookies need a CSRF value. Default true. */
   cookieCsrfProtect?: boolean
@@ -105,21 +105,21 @@ export interface AuthXOptions {
   cookieHttpOnly?: boolean
   /** Whether cookies end with the browser's session. If false they live as long as their token. Default true. */
   sessionCookie?: boolean
-  /** Default `'csrf_access_token'`. */
+  /** The cookie that holds the access token's CSRF value, for scripts. Default `'csrf_access_token'`. */
   accessCsrfCookieName?: string
-  /** Default `'/'`. */
+  /** `Path` of that cookie. Default `'/'`. */
   accessCsrfCookiePath?: string
-  /** Default `'X-CSRF-TOKEN'`. */
+  /** The header in which requests repeat the access token's CSRF value. Default `'X-CSRF-TOKEN'`. */
   accessCsrfHeaderName?: string
-  /** Default `'csrf_token'`. */
+  /** The form field in which they may, with `csrfCheckForm`. Default `'csrf_token'`. */
   accessCsrfFieldName?: string
-  /** Default `'csrf_refresh_token'`. */
+  /** The cookie that holds the refresh token's CSRF value, for scripts. Default `'csrf_refresh_token'`. */
   refreshCsrfCookieName?: string
-  /** Default `'/'`. */
+  /** `Path` of that cookie. Default `'/'`. */
   refreshCsrfCookiePath?: string
-  /** Default `'X-CSRF-TOKEN'`. */
+  /** The header in which requests repeat the refresh token's CSRF value. Default `'X-CSRF-TOKEN'`. */
   refreshCsrfHeaderName?: string
-  /** Default `'csrf_token'`. */
+  /** The form field in which they may, with `csrfCheckForm`. Default `'csrf_token'`. */
   refreshCsrfFieldName?: string
   /** Whether the CSRF value may come in a form field too. Default false. */
   csrfCheckForm?: boolean
@@ -137,6 +137,17 @@ export interface AuthXOptions {
   sessionTracking?: boolean
   /** With `sessionTracking`: whether guards write `lastActiveAt`, at most once a minute. Default true. */
   sessionUpdateLastActive?: boolean
+
+  /** Paths whose requests `implicitRefresh()` leaves alone. Default none. */
+  implicitRefreshRouteExclude?: readonly string[]
+  /** The only paths whose requests `implicitRefresh()` renews tokens on. Default: all. */
+  implicitRefreshRouteInclude?: readonly string[]
+  /** Methods that `implicitRefresh()` leaves alone. Default none. */
+  implicitRefreshMethodExclude?: readonly string[]
+  /** The only methods that `implicitRefresh()` renews tokens on. Default: all. */
+  implicitRefreshMethodInclude?: readonly string[]
+  /** How long before its end an access token in a cookie is renewed. Default 10 minutes. */
+  implicitRefreshDeltatime?: Duration
 
   /** Where sessions live. Without one, nothing can be revoked. Not in AuthX. */
   store?: TokenStore

@@ -60,6 +60,10 @@ const store = values.opaque<TokenStore>(
 
 const clock = values.opaque<() => number>('a function', value => typeof value === 'function')
 
+const routes = values.listOf(values.path, { empty: true })
+const methods = values.listOf(values.method, { empty: true })
+const NONE: readonly string[] = Object.freeze([])
+
 const HEADERS_ONLY: LocationsByType = Object.freeze({
   access: Object.freeze(['headers' as const]),
   refresh: Object.freeze(['headers' as const]),
@@ -118,6 +122,11 @@ export const OPTIONS = {
   refreshJsonKey: authx(values.text, 'refresh_token'),
   sessionTracking: authx(values.flag, false),
   sessionUpdateLastActive: authx(values.flag, true),
+  implicitRefreshRouteExclude: authx<readonly string[]>(routes, NONE),
+  implicitRefreshRouteInclude: authx<readonly string[]>(routes, NONE),
+  implicitRefreshMethodExclude: authx<readonly string[]>(methods, NONE),
+  implicitRefreshMethodInclude: authx<readonly string[]>(methods, NONE),
+  implicitRefreshDeltatime: authx(values.duration(), 10 * 60),
   store: ours<Maybe<TokenStore>>(store, undefined),
   storeTimeout: ours(values.integer(1, 60_000, 'milliseconds'), 250),
   refreshGracePeriod: ours(values.duration({ least: 0, most: 60 }), 10),

@@ -41,6 +41,7 @@ export const optionalHttpToken = textMatching(
   "a name of letters, digits and !#$%&'*+-.^_`|~, or ''",
   /^[!#$%&'*+\-.^_`|~\w]*$/,
 )
+export const path = textMatching("a path that begins with '/'", /^\/\S*$/)
 export const cookiePath = textMatching("a path that begins with '/'", /^\/[\x20-\x3a\x3c-\x7e]*$/)
 export const domain = textMatching('a domain name', /^\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/)
 

@@ -79,10 +79,19 @@ export function setCookies(ctx: Pick<Context, 'response' | 'secure'>, lines: rea
   if (lines.length === 0) return
   if (config.cookieSecure && !ctx.secure) warnAboutProxy()
   const names = lines.map(({ name }) => `${name}=`)
-  // Koa 2 says '' where nothing was set, Koa 3 undefined; its type says neither that nor that there may be several.
-  const present = ctx.response.get('Set-Cookie') as string | string[] | undefined
-  const others = [present || []].flat().filter(text => !names.some(name => text.startsWith(name)))
+  const others = linesOf(ctx).filter(text => !names.some(name => text.startsWith(name)))
   ctx.response.set('Set-Cookie', [...others, ...lines.map(({ text }) => text)])
+}
+
+/** Whether the response sets or clears a cookie of this name already. */
+export function setsCookie(ctx: Pick<Context, 'response'>, name: string): boolean {
+  return linesOf(ctx).some(text => text.startsWith(`${name}=`))
+}
+
+/** Koa 2 says '' where nothing was set, Koa 3 undefined; its type says neither that nor that there may be several. */
+function linesOf(ctx: Pick<Context, 'response'>): string[] {
+  const present = ctx.response.get('Set-Cookie') as string | string[] | undefined
+  return [present || []].flat()
 }
 
 function warnAboutProxy(): void {

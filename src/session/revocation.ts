@@ -25,10 +25,21 @@ export class Revocation {
     await Promise.all([asksStore && this.#sessions?.check(token), this.checkBlocklist(token)])
   }
 
-  /** The same as an answer, and always from the store: who asks wants to know. @throws StoreUnavailableError. */
+  /**
+   * The same, always from the store.
+   * @returns the end (milliseconds) of what the token belongs to.
+   * @throws RevokedTokenError, also for a token of a session that no store can judge; ReusedTokenError, StoreUnavailableError.
+   */
+  async endOf(token: TokenPayload): Promise<number> {
+    if (!this.#sessions && token.sid !== undefined) throw new RevokedTokenError()
+    const [end] = await Promise.all([this.#sessions?.check(token), this.checkBlocklist(token)])
+    return end ?? (token.iat + this.#config.sessionExpires) * 1000
+  }
+
+  /** Whether a token is revoked; asked of the store in any case, for who asks wants to know. @throws StoreUnavailableError. */
   async isRevoked(token: TokenPayload): Promise<boolean> {
     try {
-      await Promise.all([this.#sessions?.check(token), this.checkBlocklist(token)])
+      await this.endOf(token)
       return false
     } catch (error) {
       if (error instanceof RevokedTokenError) return true

@@ -71,15 +71,18 @@ export class Sessions {
 
   /**
    * Judge a verified token by its session and its subject's cut-off.
+   * @returns the end (milliseconds) of what the token belongs to.
    * @throws RevokedTokenError, ReusedTokenError (for a refresh token that has been used up), StoreUnavailableError.
    */
-  async check(token: TokenPayload): Promise<void> {
-    await this.#operation('check', async () => {
+  async check(token: TokenPayload): Promise<number> {
+    return this.#operation('check', async () => {
       const { state, raw } = await this.#read(token)
       const judgement = rotation.assess(token, state, this.#config.now(), this.#config)
       if (judgement === 'reuse') throw new ReusedTokenError()
       if (judgement === 'revoked') throw new RevokedTokenError()
       this.#touch(token, state.record, raw)
+      const { expiresAt, keptUntil } = rotation.recordBefore(token, state, this.#config)
+      return Math.min(expiresAt, keptUntil)
     })
   }
 
@@ -243,10 +246,10 @@ export class Sessions {
     )
   }
 
-  /** Until when a token has to be refused that is revoked by itself, or that could still open a session. */
-  #ownEnd(token: TokenPayload): number {
-    const opensUntil = token.type === 'refresh' && token.sid === undefined ? token.iat + this.#config.sessionExpires : 0
-    return rotation.keptUntilAfter(token.exp, opensUntil)
+  /** Until when a token has to be refused that is revoked by itself: longer if it could open a session or be renewed. */
+  #ownEnd({ type, sid, csrf, iat, exp }: TokenPayload): number {
+    const livesOn = sid === undefined && (type === 'refresh' || Boolean(csrf))
+    return rotation.keptUntilAfter(exp, livesOn ? iat + this.#config.sessionExpires : 0)
   }
 
   #times(record: SessionRecord, expiry: Duration | Date | undefined, now: number): AccessTimes {

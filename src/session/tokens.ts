@@ -126,6 +126,19 @@ export function successorPair(
   return { refresh: issue(refresh, issuer), access: issue(changed(accessClaimsFrom(refresh, times), changes), issuer) }
 }
 
+/**
+ * The access token again with a later end, and not fresh. A token that names no session keeps its id and `iat`, by
+ * which it is revoked and its age is told; one of a session is a new token of that session.
+ */
+export function renewedAccess(issuer: Issuer, payload: TokenPayload, { iat, exp }: AccessTimes): Issued {
+  const { jti, iat: issued, nbf } = payload
+  const own =
+    payload.sid === undefined
+      ? { jti, iat: issued, ...(nbf !== undefined && { nbf }) }
+      : { jti: randomUUID(), iat, ...(issuer.config.encodeNbf && { nbf: iat }) }
+  return issue({ ...inheritedClaims(payload, issuer.config), ...own, exp, fresh: false } as Claims, issuer)
+}
+
 /** What `refresh` may change in the new access token. */
 export interface AccessChanges {
   readonly data?: Record<string, unknown>

@@ -39,6 +39,10 @@ export class Client {
     return this.#send('POST', path, sent)
   }
 
+  delete(path: string, sent: Sent = {}): Promise<Answer> {
+    return this.#send('DELETE', path, sent)
+  }
+
   login(more: Record<string, unknown> = {}): Promise<Answer> {
     return this.post('/login', { json: { username: 'test', password: 'test', ...more } })
   }

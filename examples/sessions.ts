@@ -1,0 +1,55 @@
+/**
+ * "Where you are logged in": the sessions of a person, which of them is this one, and four ways to end some.
+ *
+ *     npx tsx examples/sessions.ts
+ *     curl http://localhost:8000/login -d username=test -d password=test
+ *     curl http://localhost:8000/sessions -H 'Authorization: Bearer <access_token>'
+ *     curl -X DELETE http://localhost:8000/sessions/<sid> -H 'Authorization: Bearer <access_token>'
+ *     curl -X POST http://localhost:8000/sessions/revoke-others -H 'Authorization: Bearer <access_token>'
+ *     curl -X POST http://localhost:8000/sessions/revoke-all -H 'Authorization: Bearer <access_token>'
+ */
+import { randomBytes } from 'node:crypto'
+import Router from '@koa/router'
+import { AuthX } from 'koa-authx'
+import { MemoryTokenStore } from 'koa-authx/stores/memory'
+import { createApp } from './app.js'
+
+const { HOST = '127.0.0.1', PORT = '8000', JWT_SECRET_KEY } = process.env
+
+const authx = new AuthX({
+  secretKey: JWT_SECRET_KEY ?? randomBytes(32).toString('hex'),
+  store: new MemoryTokenStore(),
+  // Keeps user agent and IP address of each login, and when it was last active.
+  sessionTracking: true,
+})
+
+const router = new Router()
+const guard = authx.accessTokenRequired()
+
+router.get('/sessions', guard, async ctx => {
+  const { sub, sid } = ctx.state.token
+  const sessions = await authx.listSessions(sub)
+  ctx.body = sessions.map(session => ({ ...session, current: session.sid === sid }))
+})
+
+// With `sub` it ends a session of this person only; somebody else's is not found.
+router.delete('/sessions/:sid', guard, async ctx => {
+  const ended = await authx.revokeSession(String(ctx.params.sid), { sub: ctx.state.token.sub })
+  ctx.status = ended ? 204 : 404
+})
+
+router.post('/sessions/revoke-others', guard, async ctx => {
+  const { sub, sid } = ctx.state.token
+  await authx.revokeAllSessions(sub, { except: sid })
+  ctx.status = 204
+})
+
+router.post('/sessions/revoke-all', guard, async ctx => {
+  await authx.revokeAllSessions(ctx.state.token.sub)
+  ctx.status = 204
+})
+
+// Login, refresh and logout are those of app.ts.
+const app = createApp(authx).use(router.routes())
+
+export const server = app.listen(Number(PORT), HOST)

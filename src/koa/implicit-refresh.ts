@@ -1,0 +1,77 @@
+import type { Context, Middleware } from 'koa'
+import type { Config } from '../config/table.js'
+import { AuthXError, BadConfigurationError } from '../errors.js'
+import { setCookies, setsCookie, tokenCookies } from '../request/cookies.js'
+import { renewedAccess } from '../session/tokens.js'
+import type { TokenPayload } from '../token/payload.js'
+import { identify } from './authenticate.js'
+import type { Parts } from './parts.js'
+
+/**
+ * After the handlers, puts a new access token into the cookie of a browser whose own is about to expire. It says nothing
+ * about the request: a token that is not good is not renewed, and refused where a guard stands.
+ * @throws BadConfigurationError if access tokens do not travel in cookies.
+ */
+export function implicitRefresh(parts: Parts): Middleware {
+  if (!parts.config.tokenLocation.access.includes('cookies')) {
+    throw new BadConfigurationError(["implicitRefresh renews cookies: add 'cookies' to tokenLocation, or leave it out"])
+  }
+  return async function implicitRefresh(ctx, next) {
+    await next()
+    if (!isIncluded(ctx, parts.config) || isSettled(ctx, parts.config)) return
+    try {
+      await renew(parts, ctx)
+    } catch (error) {
+      // Revoked, forged or unknown: not renewed. What the handlers have answered stands.
+      if (!(error instanceof AuthXError)) throw error
+    }
+  }
+}
+
+async function renew(parts: Parts, ctx: Context): Promise<void> {
+  const { config } = parts
+  const requirement = { type: 'access', locations: ['cookies'], verifyCsrf: false } as const
+  const payload = identify(parts, ctx, requirement)?.payload
+  if (!payload || !isDue(payload, config)) return
+  // Asked anew: the handlers may have revoked what a guard found good before them.
+  const end = await parts.revocation.endOf(payload)
+  const iat = Math.floor(config.now() / 1000)
+  const exp = Math.min(iat + config.accessTokenExpires, Math.floor(end / 1000))
+  if (exp <= payload.exp || ctx.headerSent) return
+  const { token, claims } = renewedAccess(parts, payload, { iat, exp })
+  setCookies(ctx, tokenCookies('access', { ...claims, token }, config), config)
+  if (!/private|no-store/i.test(ctx.response.get('Cache-Control') ?? '')) ctx.set('Cache-Control', 'no-store')
+}
+
+/** Lists that are empty include everything and exclude nothing; what any of them forbids is not renewed. */
+function isIncluded(ctx: Context, config: Config): boolean {
+  const path = spelledAlike(ctx.path)
+  const names = (routes: readonly string[]) => routes.some(route => spelledAlike(route) === path)
+  const { implicitRefreshRouteInclude: routes, implicitRefreshMethodInclude: methods } = config
+  if (names(config.implicitRefreshRouteExclude) || config.implicitRefreshMethodExclude.includes(ctx.method))
+    return false
+  return (routes.length === 0 || names(routes)) && (methods.length === 0 || methods.includes(ctx.method))
+}
+
+/** Routers take these spellings of a path for the same. */
+function spelledAlike(path: string): string {
+  try {
+    return decodeURIComponent(path).toLowerCase().replace(/\/+$/, '')
+  } catch {
+    return path
+  }
+}
+
+/** The handlers have said themselves what becomes of the cookie, or have made a page that caches hand to others. */
+function isSettled(ctx: Context, config: Config): boolean {
+  return (
+    ctx.headerSent ||
+    setsCookie(ctx, config.accessCookieName) ||
+    /public|s-maxage/i.test(ctx.response.get('Cache-Control') ?? '')
+  )
+}
+
+/** A lone token can only be renewed if its issuer meant it for cookies; only such a one is revoked for that long. */
+function isDue({ exp, sid, csrf }: TokenPayload, config: Config): boolean {
+  return (sid !== undefined || Boolean(csrf)) && exp - config.now() / 1000 < config.implicitRefreshDeltatime
+}

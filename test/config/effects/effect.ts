@@ -1,0 +1,55 @@
+import type { TestContext } from 'node:test'
+import Router from '@koa/router'
+import { koaBody } from 'koa-body'
+import type { OPTIONS } from '../../../src/config/table.js'
+import type { AuthX, AuthXOptions } from '../../../src/index.js'
+import { appOf, type Client, serve } from '../../support/app.js'
+
+export type OptionName = keyof typeof OPTIONS
+
+/** How one sees from outside that an option is read. */
+export interface Effect {
+  /** What both instances have in common. */
+  readonly base?: AuthXOptions
+  /** What only the second has. */
+  readonly given: AuthXOptions
+  /** What is looked at. */
+  see(authx: AuthX, t: TestContext): unknown
+  readonly without: unknown
+  readonly with: unknown
+}
+
+/** An application with everything: logs in anybody, guards `/access` and `/refresh-guarded`. */
+export async function clientOf(authx: AuthX, t: TestContext): Promise<Client> {
+  const router = new Router()
+  router.post('/login', async ctx => {
+    ctx.body = await authx.login(ctx, 'test')
+  })
+  router.post('/refresh', async ctx => {
+    ctx.body = await authx.refresh(ctx)
+  })
+  router.all('/access', authx.accessTokenRequired(), ctx => {
+    ctx.body = { sub: ctx.state.token.sub }
+  })
+  router.all('/refresh-guarded', authx.refreshTokenRequired(), ctx => {
+    ctx.body = { sub: ctx.state.token.sub }
+  })
+  return serve(t, appOf(koaBody(), authx.middleware()).use(router.routes()))
+}
+
+/** The cookies of a login: name to attributes, `Path=/` and all, without the value. */
+export async function cookiesOfLogin(authx: AuthX, t: TestContext): Promise<Record<string, string[]>> {
+  const client = await clientOf(authx, t)
+  const { cookies } = await client({ method: 'POST', path: '/login' })
+  const named = cookies.map(line => {
+    const [pair = '', ...attributes] = line.split('; ')
+    return [pair.slice(0, pair.indexOf('=')), attributes]
+  })
+  return Object.fromEntries(named)
+}
+
+/** The cookies and CSRF values that a browser would hold after a login. */
+export async function jarOfLogin(client: Client): Promise<Record<string, string>> {
+  const { cookies } = await client({ method: 'POST', path: '/login' })
+  return Object.fromEntries(cookies.map(line => (line.split(';')[0] ?? '').split(/=(.*)/s, 2)))
+}

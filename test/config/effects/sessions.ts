@@ -1,0 +1,107 @@
+import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AuthX, TokenStore } from '../../../src/index.js'
+import { MemoryTokenStore } from '../../../stores/memory.js'
+import { bearer, TEST_NOW } from '../../support/app.js'
+import { verdictOf } from '../../support/signing.js'
+import { clientOf, type Effect } from './effect.js'
+
+/** A store that takes its time; not for a verdict about speed, but so that a deadline of 1 ms passes first. */
+class SlowStore implements TokenStore {
+  readonly #store = new MemoryTokenStore()
+  async get(keys: readonly string[]) {
+    await sleep(30)
+    return this.#store.get(keys)
+  }
+  async compareAndSet(...args: Parameters<TokenStore['compareAndSet']>) {
+    await sleep(30)
+    return this.#store.compareAndSet(...args)
+  }
+}
+
+const store = () => new MemoryTokenStore()
+
+async function loginAndRefreshTwice(authx: AuthX, t: TestContext): Promise<number> {
+  const client = await clientOf(authx, t)
+  const { json } = await client({ method: 'POST', path: '/login' })
+  const refresh = () => client({ method: 'POST', path: '/refresh', headers: [bearer(String(json.refresh_token))] })
+  await refresh()
+  return (await refresh()).status
+}
+
+async function deviceOfLogin(authx: AuthX, t: TestContext): Promise<unknown> {
+  await (await clientOf(authx, t))({ method: 'POST', path: '/login', headers: [['User-Agent', 'TEST']] })
+  return (await authx.listSessions('test'))[0]?.device
+}
+
+/** A clock that a test moves by hand. */
+const clock = { time: TEST_NOW }
+
+async function movesLastActive(authx: AuthX, t: TestContext): Promise<boolean> {
+  clock.time = TEST_NOW
+  const client = await clientOf(authx, t)
+  const { json } = await client({ method: 'POST', path: '/login' })
+  clock.time += 120_000
+  await client({ path: '/access', headers: [bearer(String(json.access_token))] })
+  // Nobody waits for the write, but this store has done it by the time that the call returns.
+  return (await authx.listSessions('test'))[0]?.lastActiveAt.getTime() === clock.time
+}
+
+/** The options about sessions and their store. */
+export const SESSION_EFFECTS = {
+  store: {
+    given: { store: store() },
+    see: authx => verdictOf(() => authx.listSessions('test')),
+    without: 'BadConfigurationError',
+    with: 'good',
+  },
+  storeTimeout: {
+    base: { store: new SlowStore(), storeTimeout: 60_000 },
+    given: { storeTimeout: 1 },
+    see: authx => verdictOf(() => authx.listSessions('test')),
+    without: 'good',
+    with: 'StoreUnavailableError',
+  },
+  refreshGracePeriod: {
+    base: { store: store() },
+    given: { refreshGracePeriod: 0 },
+    see: loginAndRefreshTwice,
+    without: 200,
+    with: 401,
+  },
+  sessionExpires: {
+    base: { store: store(), now: () => TEST_NOW },
+    given: { store: store(), sessionExpires: '7d' },
+    see: async authx => {
+      await authx.createTokenPair('test')
+      return (await authx.listSessions('test'))[0]?.expiresAt
+    },
+    without: new Date(TEST_NOW + 90 * 86_400_000),
+    with: new Date(TEST_NOW + 7 * 86_400_000),
+  },
+  accessTokenRevocation: {
+    base: { store: store() },
+    given: { accessTokenRevocation: false },
+    see: async authx => {
+      const token = authx.createAccessToken('test')
+      await authx.revoke(token)
+      return verdictOf(() => authx.verifyToken(token))
+    },
+    without: 'RevokedTokenError',
+    with: 'good',
+  },
+  sessionTracking: {
+    base: { store: store() },
+    given: { store: store(), sessionTracking: true },
+    see: deviceOfLogin,
+    without: {},
+    with: { userAgent: 'TEST', ip: '127.0.0.1' },
+  },
+  sessionUpdateLastActive: {
+    base: { store: store(), sessionTracking: true, now: () => clock.time },
+    given: { store: store(), sessionUpdateLastActive: false },
+    see: movesLastActive,
+    without: true,
+    with: false,
+  },
+} satisfies Record<string, Effect>

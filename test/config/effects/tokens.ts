@@ -1,0 +1,131 @@
+import { type AuthX, AuthX as Library } from '../../../src/index.js'
+import { bearer, makeAuthX, TEST_NOW, TEST_SECRET } from '../../support/app.js'
+import { contentOf, makeRsaPair, verdictOf } from '../../support/signing.js'
+import { clientOf, type Effect } from './effect.js'
+
+const TEST_OTHER_SECRET = 'TEST_ONLY_another_secret_of_more_than_64_bytes_0123456789_0123456789'
+const [pair, otherPair] = [makeRsaPair(), makeRsaPair()]
+const verifyOnly = { secretKey: undefined, algorithm: 'RS256', publicKey: pair.publicKey } as const
+
+const fromOtherSecret = makeAuthX({ secretKey: TEST_OTHER_SECRET }).createAccessToken('test')
+const fromOtherPair = new Library({ algorithm: 'RS256', ...otherPair }).createAccessToken('test')
+const fromHS384 = makeAuthX({ algorithm: 'HS384' }).createAccessToken('test')
+const endedTenSecondsAgo = makeAuthX({ now: () => TEST_NOW - 20_000 }).createAccessToken('test', { expiry: 10 })
+
+const verdictOn = (token: string) => (authx: AuthX) => verdictOf(() => authx.verifyToken(token))
+const verdictOnOwn = (authx: AuthX) => verdictOf(() => authx.verifyToken(authx.createAccessToken('test')))
+const claimOf = (name: string) => (authx: AuthX) => contentOf(authx.createAccessToken('test')).claims[name]
+const headerOf = (name: string) => (authx: AuthX) => contentOf(authx.createAccessToken('test')).header[name]
+
+function lifeOf(token: string): number {
+  const { iat, exp } = contentOf(token).claims
+  return Number(exp) - Number(iat)
+}
+
+/** The options about tokens and keys. */
+export const TOKEN_EFFECTS = {
+  algorithm: { given: { algorithm: 'HS512' }, see: headerOf('alg'), without: 'HS256', with: 'HS512' },
+  secretKey: {
+    given: { secretKey: TEST_OTHER_SECRET },
+    see: verdictOn(fromOtherSecret),
+    without: 'TokenInvalidSignatureError',
+    with: 'good',
+  },
+  privateKey: {
+    base: verifyOnly,
+    given: { privateKey: pair.privateKey },
+    see: authx => verdictOf(() => authx.createAccessToken('test')),
+    without: 'BadConfigurationError',
+    with: 'good',
+  },
+  publicKey: {
+    base: verifyOnly,
+    given: { publicKey: otherPair.publicKey },
+    see: verdictOn(fromOtherPair),
+    without: 'TokenInvalidSignatureError',
+    with: 'good',
+  },
+  previousSecretKey: {
+    given: { previousSecretKey: TEST_OTHER_SECRET },
+    see: verdictOn(fromOtherSecret),
+    without: 'TokenInvalidSignatureError',
+    with: 'good',
+  },
+  previousPublicKey: {
+    base: verifyOnly,
+    given: { previousPublicKey: otherPair.publicKey },
+    see: verdictOn(fromOtherPair),
+    without: 'TokenInvalidSignatureError',
+    with: 'good',
+  },
+  keys: {
+    given: { secretKey: undefined, keys: [{ kid: 'one', secretKey: TEST_SECRET }] },
+    see: headerOf('kid'),
+    without: undefined,
+    with: 'one',
+  },
+  decodeAlgorithms: {
+    given: { decodeAlgorithms: ['HS256', 'HS384'] },
+    see: verdictOn(fromHS384),
+    without: 'JWTDecodeError',
+    with: 'good',
+  },
+  decodeAudience: {
+    base: { encodeAudience: 'web' },
+    given: { decodeAudience: 'api' },
+    see: verdictOnOwn,
+    without: 'good',
+    with: 'TokenInvalidAudienceError',
+  },
+  decodeIssuer: {
+    base: { encodeIssuer: 'https://here.example' },
+    given: { decodeIssuer: 'https://there.example' },
+    see: verdictOnOwn,
+    without: 'good',
+    with: 'TokenInvalidIssuerError',
+  },
+  decodeLeeway: {
+    base: { now: () => TEST_NOW },
+    given: { decodeLeeway: 30 },
+    see: verdictOn(endedTenSecondsAgo),
+    without: 'TokenExpiredError',
+    with: 'good',
+  },
+  encodeAudience: { given: { encodeAudience: 'web' }, see: claimOf('aud'), without: undefined, with: 'web' },
+  encodeIssuer: { given: { encodeIssuer: 'here' }, see: claimOf('iss'), without: undefined, with: 'here' },
+  encodeNbf: {
+    base: { now: () => TEST_NOW },
+    given: { encodeNbf: false },
+    see: claimOf('nbf'),
+    without: TEST_NOW / 1000,
+    with: undefined,
+  },
+  identityClaim: { given: { identityClaim: 'user' }, see: claimOf('user'), without: undefined, with: 'test' },
+  loginType: { given: { loginType: 'admin' }, see: claimOf('login_type'), without: undefined, with: 'admin' },
+  accessTokenExpires: {
+    given: { accessTokenExpires: '1h' },
+    see: authx => lifeOf(authx.createAccessToken('test')),
+    without: 15 * 60,
+    with: 60 * 60,
+  },
+  refreshTokenExpires: {
+    given: { refreshTokenExpires: '30d' },
+    see: authx => lifeOf(authx.createRefreshToken('test')),
+    without: 20 * 86_400,
+    with: 30 * 86_400,
+  },
+  now: {
+    base: { now: () => TEST_NOW },
+    given: { now: () => TEST_NOW + 60_000 },
+    see: claimOf('iat'),
+    without: TEST_NOW / 1000,
+    with: TEST_NOW / 1000 + 60,
+  },
+  errorMessageKey: {
+    given: { errorMessageKey: 'msg' },
+    see: async (authx, t) =>
+      Object.keys((await (await clientOf(authx, t))({ path: '/access', headers: [bearer('a')] })).json),
+    without: ['message', 'error_type'],
+    with: ['msg', 'error_type'],
+  },
+} satisfies Record<string, Effect>

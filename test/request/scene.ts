@@ -1,0 +1,58 @@
+import Router from '@koa/router'
+import { koaBody } from 'koa-body'
+import type { AuthX, AuthXOptions } from '../../src/index.js'
+import { MemoryTokenStore } from '../../stores/memory.js'
+import { appOf, type Client, makeAuthX, type Sent, serve } from '../support/app.js'
+
+export type Header = readonly [name: string, value: string]
+
+export interface Scene {
+  readonly client: Client
+  readonly authx: AuthX
+  /** The cookies after a login. */
+  readonly jar: Record<string, string>
+  readonly csrf: string
+}
+
+/** An application on cookies, and somebody who is logged in there. */
+export async function loggedIn(t: Parameters<typeof serve>[0], options: AuthXOptions = {}): Promise<Scene> {
+  const authx = makeAuthX({
+    tokenLocation: ['cookies', 'headers'],
+    cookieSecure: false,
+    store: new MemoryTokenStore(),
+    ...options,
+  })
+  const router = new Router()
+  router.all('/login', async ctx => {
+    ctx.body = await authx.login(ctx, 'test')
+  })
+  router.all('/refresh', async ctx => {
+    ctx.body = await authx.refresh(ctx)
+  })
+  router.all('/logout', async ctx => {
+    await authx.logout(ctx)
+    ctx.status = 204
+  })
+  router.all('/access', authx.accessTokenRequired(), ctx => {
+    ctx.body = 'in'
+  })
+  router.all('/always', authx.accessTokenRequired({ verifyCsrf: true }), ctx => {
+    ctx.body = 'in'
+  })
+  router.all('/never', authx.accessTokenRequired({ verifyCsrf: false }), ctx => {
+    ctx.body = 'in'
+  })
+  const client = await serve(t, appOf(koaBody(), authx.middleware()).use(router.routes()))
+  const { cookies } = await client({ method: 'POST', path: '/login' })
+  const jar = Object.fromEntries(cookies.map(line => (line.split(';')[0] ?? '').split(/=(.*)/s, 2)))
+  return { client, authx, jar, csrf: authx.getCsrfToken(jar.access_token_cookie ?? '') ?? '' }
+}
+
+/** `200`, or the status and type of the error. */
+export async function outcome(client: Client, sent: Sent): Promise<string> {
+  const { status, json } = await client(sent)
+  return status < 300 ? `${status}` : `${status} ${json.error_type}`
+}
+
+export const MISSING = '403 MissingCSRFTokenError'
+export const WRONG = '403 CSRFError'
