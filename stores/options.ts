@@ -1,0 +1,45 @@
+/** What every store takes. */
+export interface StoreOptions {
+  /** Put before every key, so that applications can share a backend. Letters, digits, `_`, `:`, `-`; default `authx:`. */
+  prefix?: string
+}
+
+/** What a store takes whose backend can keep it waiting. */
+export interface TimedStoreOptions extends StoreOptions {
+  /** Milliseconds after which a call that has no answer rejects; default 250. */
+  timeout?: number
+}
+
+/** `options`, if all their names are known. A misspelt option would otherwise be a default that nobody chose. */
+export function knownOptions<T extends object>(
+  store: string,
+  options: T | undefined,
+  names: readonly string[],
+): Partial<T> {
+  for (const name of Object.keys(options ?? {})) {
+    if (!names.includes(name)) throw new TypeError(`${store}: unknown option ${name}; it takes ${names.join(', ')}`)
+  }
+  return options ?? {}
+}
+
+export function checkedPrefix(store: string, prefix = 'authx:'): string {
+  // Anything else could be a pattern or a hash tag to one backend or the other.
+  if (typeof prefix === 'string' && /^[A-Za-z0-9_:-]*$/.test(prefix)) return prefix
+  throw new TypeError(`${store}: prefix takes only letters, digits, "_", ":" and "-"`)
+}
+
+export function checkedTimeout(store: string, timeout = 250): number {
+  if (Number.isInteger(timeout) && timeout > 0 && timeout <= 60_000) return timeout
+  throw new TypeError(`${store}: timeout takes a whole number of milliseconds from 1 to 60000`)
+}
+
+/** Whole milliseconds from now to `expiresAt`, at least 1. Backends take 0, NaN and fractions for "for ever" or for nothing. */
+export function millisecondsUntil(expiresAt: Date): number {
+  const milliseconds = Math.ceil(expiresAt.getTime() - Date.now())
+  if (milliseconds >= 1) return milliseconds
+  throw new RangeError('expiresAt must be a date in the future')
+}
+
+export function closedError(store: string): Error {
+  return new Error(`${store} is closed`)
+}

@@ -1,0 +1,120 @@
+import type { TokenStore } from '../src/store.js'
+import { checkedPrefix, checkedTimeout, knownOptions, millisecondsUntil, type TimedStoreOptions } from './options.js'
+import {
+  isClient,
+  type RedisClient,
+  type RedisClientOptions,
+  RedisConnection,
+  RedisStoreError,
+} from './redis-connection.js'
+import { RedisClock, readAnswer, type ScriptAnswer, script, scriptSha } from './redis-script.js'
+
+export type { RedisClient, RedisClientOptions }
+
+export type RedisTokenStoreOptions = TimedStoreOptions
+
+interface ScriptCall {
+  keys: string[]
+  arguments: string[]
+}
+
+/** Clients, clusters and sentinels agree on these two; their types do not. */
+interface Scripting {
+  evalSha(sha: string, call: ScriptCall): Promise<unknown>
+  eval(script: string, call: ScriptCall): Promise<unknown>
+}
+
+/** One attempt to learn Redis's clock, one to write, one more if the clock has been set meanwhile. */
+const attempts = 3
+
+/**
+ * Sessions in Redis or Valkey, for any number of processes on any number of machines, through `@keyv/redis`.
+ *
+ * Given a url or node-redis options it makes a client that rejects calls at once while Redis is away and comes back by
+ * itself; constructing needs no Redis. Given a client, cluster or sentinel of node-redis 5, connecting and closing it
+ * stay the caller's. `timeout` bounds every call, and a write that was given up is not applied later, whatever the clocks
+ * say. On a Cluster each key is asked for by itself.
+ *
+ * Redis must not evict: `maxmemory-policy noeviction`.
+ *
+ * @throws TypeError for a wrong option. Calls reject with Error when Redis is out of reach, refuses or does not answer
+ * in time; with RangeError for an `expiresAt` that is not in the future; and with Error once the store is closed.
+ */
+export class RedisTokenStore implements TokenStore {
+  readonly #prefix: string
+  readonly #timeout: number
+  readonly #connection: RedisConnection
+  readonly #clock = new RedisClock()
+
+  constructor(connect: string | RedisClientOptions | RedisClient, options?: RedisTokenStoreOptions) {
+    checkConnect(connect)
+    const { prefix, timeout } = knownOptions('RedisTokenStore', options, ['prefix', 'timeout'])
+    this.#prefix = checkedPrefix('RedisTokenStore', prefix)
+    this.#timeout = checkedTimeout('RedisTokenStore', timeout)
+    this.#connection = new RedisConnection(connect, this.#timeout, () => this.#clock.forget())
+  }
+
+  // Single GETs, written together and so one round trip. MGET would answer "nothing" for a key that is not a string, and
+  // on a Cluster fails when the keys live on different nodes.
+  async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const { adapter } = this.#connection
+    return this.#connection.call(() => Promise.all(keys.map(async key => text(await adapter.get(this.#prefix + key)))))
+  }
+
+  async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
+    millisecondsUntil(expiresAt)
+    const deadline = performance.now() + this.#timeout
+    return this.#connection.call(() => this.#write(this.#prefix + key, expected, value, expiresAt, deadline))
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close()
+  }
+
+  async #write(
+    key: string,
+    expected: string | undefined,
+    value: string,
+    expiresAt: Date,
+    deadline: number,
+  ): Promise<boolean> {
+    // Several machines may answer for a Cluster or a Sentinel, each with a clock of its own: learn it every time.
+    const clock = this.#connection.manyMachines ? new RedisClock() : this.#clock
+    for (let attempt = 1; attempt <= attempts && performance.now() < deadline; attempt++) {
+      const ttl = millisecondsUntil(expiresAt)
+      const values = [clock.at(deadline).toFixed(3), String(ttl), value]
+      const { answer } = await this.#run(clock, key, expected === undefined ? values : [...values, expected])
+      if (answer !== 'late') return answer === 'written'
+    }
+    throw new RedisStoreError('Redis took the call for late: its clock is being set, or the time is too short')
+  }
+
+  async #run(clock: RedisClock, key: string, values: string[]): Promise<ScriptAnswer> {
+    const client = this.#connection.client as unknown as Scripting
+    const call = { keys: [key], arguments: values }
+    const sent = performance.now()
+    const reply = await client.evalSha(scriptSha, call).catch((error: unknown) => {
+      if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return client.eval(script, call)
+      throw error
+    })
+    const answer = readAnswer(reply)
+    clock.learn(answer.now, sent, performance.now())
+    return answer
+  }
+}
+
+function checkConnect(connect: unknown): void {
+  const ok = typeof connect === 'string' ? connect !== '' : typeof connect === 'object' && connect !== null
+  if (!ok) throw new TypeError('RedisTokenStore takes a url, options for a node-redis client, or such a client')
+  if (isClient(connect) || typeof connect === 'string') return
+  if ('rootNodes' in (connect as object) || 'sentinelRootNodes' in (connect as object)) {
+    throw new TypeError(
+      'RedisTokenStore: for a Cluster or Sentinel, give the client that createCluster or createSentinel made',
+    )
+  }
+}
+
+function text(value: unknown): string | undefined {
+  if (value === undefined || typeof value === 'string') return value
+  throw new RedisStoreError('Redis gave an answer that is not a string')
+}

@@ -1,0 +1,206 @@
+import { statSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { KeyvStoreAdapter, StoredData } from 'keyv'
+import { closedError } from './options.js'
+import { type Database, isLocked, type Statement, sqliteDriver } from './sqlite-driver.js'
+
+const schema = `
+  PRAGMA synchronous = NORMAL;
+  CREATE TABLE IF NOT EXISTS koa_authx (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, expires INTEGER NOT NULL) STRICT;
+  CREATE INDEX IF NOT EXISTS koa_authx_expires ON koa_authx (expires);`
+
+const sql = {
+  get: 'SELECT j.key AS place, CAST(t.value AS BLOB) AS value FROM json_each(?) j JOIN koa_authx t ON t.key = j.value WHERE t.expires > ?',
+  insert: `INSERT INTO koa_authx (key, value, expires) VALUES (?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires WHERE expires <= ?`,
+  update: 'UPDATE koa_authx SET value = ?, expires = ? WHERE key = ? AND value = ? AND expires > ?',
+  set: 'INSERT OR REPLACE INTO koa_authx (key, value, expires) VALUES (?, ?, ?)',
+  delete: 'DELETE FROM koa_authx WHERE key = ? AND expires > ?',
+  clear: 'DELETE FROM koa_authx WHERE substr(key, 1, length(?)) = ?',
+  expired: 'SELECT 1 FROM koa_authx WHERE expires <= ? LIMIT 1',
+  purge: 'DELETE FROM koa_authx WHERE rowid IN (SELECT rowid FROM koa_authx WHERE expires <= ? LIMIT ?)',
+}
+
+const purgeEvery = 1000
+const purgeBatch = 500
+const purgePause = 20
+const longestWait = 16
+const forEver = 8.64e15
+
+interface Connection {
+  database: Database
+  /** Which file it is, to notice that another one has taken its place. */
+  file: string
+  statements: Map<string, Statement>
+}
+
+/**
+ * A Keyv storage adapter over one SQLite file, with the compare-and-set that Keyv lacks. Nothing is opened before the
+ * first call; a call that cannot open the file rejects and the next one tries again. A lock that another process holds
+ * is waited for with a timer, never inside SQLite, so the event loop goes on.
+ */
+export class SqliteAdapter implements KeyvStoreAdapter {
+  // Keyv looks for the dialect in both before it offers its iterator.
+  readonly opts = { dialect: 'sqlite', url: '' }
+  namespace?: string | undefined
+  readonly #open: (path: string) => Database
+  readonly #path: string
+  readonly #timeout: number
+  #connection: Connection | undefined
+  #purger: NodeJS.Timeout | undefined
+  #closed = false
+
+  /** `timeout`: milliseconds to wait for a lock. */
+  constructor(path: string, timeout: number) {
+    this.#open = sqliteDriver()
+    this.#path = path
+    this.#timeout = timeout
+  }
+
+  /** Write only if the key holds `expected`, in one statement and so for all processes; `expires` in ms since 1970. */
+  async compareAndSet(key: string, expected: string | undefined, value: string, expires: number): Promise<boolean> {
+    // run(), not RETURNING: it steps to the end, so that a commit that fails is seen.
+    const { changes } = await this.#call(statement =>
+      expected === undefined
+        ? statement(sql.insert).run(key, value, expires, Date.now())
+        : statement(sql.update).run(value, expires, key, expected, Date.now()),
+    )
+    return Number(changes) === 1
+  }
+
+  /** The values of `keys` in their order, in one statement. */
+  async getMany<Value>(keys: readonly string[]): Promise<StoredData<Value | undefined>[]> {
+    const rows = await this.#call(statement => statement(sql.get).all(JSON.stringify(keys), Date.now()))
+    const values: unknown[] = new Array(keys.length).fill(undefined)
+    for (const { place, value } of rows as { place: number; value: Uint8Array }[]) values[place] = textOf(value)
+    return values as StoredData<Value | undefined>[]
+  }
+
+  async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
+    const [value] = await this.getMany<Value>([key])
+    return value as StoredData<Value> | undefined
+  }
+
+  /** `ttl` in milliseconds; without one, for ever. */
+  async set(key: string, value: string, ttl?: number): Promise<boolean> {
+    await this.#call(statement => statement(sql.set).run(key, value, ttl ? Date.now() + ttl : forEver))
+    return true
+  }
+
+  async delete(key: string): Promise<boolean> {
+    const { changes } = await this.#call(statement => statement(sql.delete).run(key, Date.now()))
+    return Number(changes) === 1
+  }
+
+  /** Delete what belongs to Keyv's namespace, or everything if it has none. */
+  async clear(): Promise<void> {
+    const start = this.namespace ? `${this.namespace}:` : ''
+    await this.#call(statement => statement(sql.clear).run(start, start))
+  }
+
+  /** Keyv listens for errors; here they are rejections. */
+  on(): this {
+    return this
+  }
+
+  async disconnect(): Promise<void> {
+    this.#closed = true
+    this.#drop()
+  }
+
+  async #call<T>(work: (statement: (sql: string) => Statement) => T): Promise<T> {
+    const deadline = performance.now() + this.#timeout
+    for (let wait = 1; ; wait = Math.min(wait * 2, longestWait)) {
+      if (this.#closed) throw closedError('The SQLite store')
+      try {
+        return work(this.#statements())
+      } catch (error) {
+        if (!isLocked(error)) throw this.#failed(error)
+        // Jitter, or processes that were refused together come back together.
+        const pause = wait * (0.5 + Math.random())
+        if (performance.now() + pause > deadline) throw this.#stayedLocked(error)
+        await sleep(pause)
+      }
+    }
+  }
+
+  /** The statements of the open database, each prepared once. */
+  #statements(): (sql: string) => Statement {
+    this.#connection ??= this.#connect()
+    const { database, statements } = this.#connection
+    return sql => {
+      const statement = statements.get(sql) ?? database.prepare(sql)
+      statements.set(sql, statement)
+      return statement
+    }
+  }
+
+  #connect(): Connection {
+    const database = this.#open(this.#path)
+    try {
+      // Fails while another process is switching as well; then the whole call is tried again.
+      database.prepare('PRAGMA journal_mode = WAL').get()
+      database.exec(schema)
+    } catch (error) {
+      database.close()
+      throw error
+    }
+    this.#schedulePurge(purgeEvery)
+    return { database, file: identity(this.#path), statements: new Map() }
+  }
+
+  /** A connection that has failed is not trusted again: the next call opens the file anew. */
+  #failed(cause: unknown): Error {
+    this.#drop()
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    return new Error(`SQLite: ${reason}`, { cause })
+  }
+
+  #stayedLocked(cause: unknown): Error {
+    return new Error(`SQLite: the database stayed locked for ${this.#timeout} ms`, { cause })
+  }
+
+  #drop(): void {
+    clearTimeout(this.#purger)
+    const connection = this.#connection
+    this.#connection = undefined
+    try {
+      connection?.database.close()
+    } catch {
+      // It is given up either way; what was wrong has been reported by the call that failed.
+    }
+  }
+
+  #schedulePurge(after: number): void {
+    clearTimeout(this.#purger)
+    this.#purger = setTimeout(() => {
+      // A file that was deleted or replaced would go on being read and written here and by nobody else.
+      if (this.#connection?.file !== identity(this.#path)) this.#drop()
+      else this.#schedulePurge(this.#purge() ? purgePause : purgeEvery)
+    }, after).unref()
+  }
+
+  /** Delete one batch of expired records; whether there may be more. Small, because SQLite works on the event loop. */
+  #purge(): boolean {
+    try {
+      const statement = this.#statements()
+      const now = Date.now()
+      // Ask first: a DELETE takes the write lock even if it finds nothing.
+      if (statement(sql.expired).get(now) === undefined) return false
+      return Number(statement(sql.purge).run(now, purgeBatch).changes) === purgeBatch
+    } catch {
+      // Locked, or broken: the next turn or the next call will see. Nothing expired is ever read meanwhile.
+      return false
+    }
+  }
+}
+
+/** Values are read as bytes: node:sqlite ends a text at its first NUL. */
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString()
+}
+
+function identity(path: string): string {
+  const file = statSync(path, { throwIfNoEntry: false })
+  return file ? `${file.dev}:${file.ino}` : ''
+}

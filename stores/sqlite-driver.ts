@@ -1,0 +1,46 @@
+import { createRequire } from 'node:module'
+
+/** The part of node:sqlite and better-sqlite3 that is the same in both. */
+export interface Database {
+  prepare(sql: string): Statement
+  exec(sql: string): unknown
+  close(): unknown
+}
+
+export interface Statement {
+  run(...values: (string | number)[]): { changes: number | bigint }
+  get(...values: (string | number)[]): unknown
+  all(...values: (string | number)[]): unknown[]
+}
+
+type BuiltinModules = { getBuiltinModule?(name: string): unknown }
+type NodeSqlite = { DatabaseSync: new (path: string) => Database }
+type BetterSqlite = new (path: string, options: { timeout: number }) => Database
+
+/**
+ * How to open a database here: with node:sqlite where Node has it, else with better-sqlite3. Both without a busy
+ * timeout, which would stop the event loop for as long as another process holds the lock.
+ *
+ * @throws Error if neither is there.
+ */
+export function sqliteDriver(): (path: string) => Database {
+  const builtin = (process as BuiltinModules).getBuiltinModule?.('node:sqlite') as NodeSqlite | undefined
+  if (builtin) return path => new builtin.DatabaseSync(path)
+  const BetterSqlite = requireBetterSqlite()
+  return path => new BetterSqlite(path, { timeout: 0 })
+}
+
+function requireBetterSqlite(): BetterSqlite {
+  try {
+    return createRequire(import.meta.url)('better-sqlite3') as BetterSqlite
+  } catch (cause) {
+    throw new Error('SqliteTokenStore needs Node 22.13 or later, or a driver: npm install better-sqlite3@12', { cause })
+  }
+}
+
+/** BUSY, LOCKED and PROTOCOL with all their extended codes: another connection is in the way, now. */
+export function isLocked(error: unknown): boolean {
+  const { code, errcode } = error as { code?: unknown; errcode?: unknown }
+  if (typeof errcode === 'number') return [5, 6, 15].includes(errcode & 0xff)
+  return typeof code === 'string' && /^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(code)
+}

@@ -1,0 +1,44 @@
+import type { TokenStore } from '../src/store.js'
+import { checkedPrefix, checkedTimeout, knownOptions, millisecondsUntil, type TimedStoreOptions } from './options.js'
+import { SqliteAdapter } from './sqlite-adapter.js'
+
+export { SqliteAdapter }
+
+export type SqliteTokenStoreOptions = TimedStoreOptions
+
+/**
+ * Sessions in one SQLite file, for any number of processes of one machine (WAL does not work on network file systems).
+ * Uses `node:sqlite` where Node has it, else `better-sqlite3`. `:memory:` is a database of this store's own.
+ *
+ * The file is opened at the first call, and again after a failure; its folder must exist. Commits are not synchronised
+ * one by one (`synchronous=NORMAL`): a killed process loses nothing, a power cut may lose the last moments. `timeout` is
+ * how long a call waits for another process's lock.
+ *
+ * @throws TypeError for a wrong option, Error if there is no driver. Calls reject with Error when the file cannot be
+ * opened, read or written, stays locked or is no database, with RangeError for an `expiresAt` that is not in the future,
+ * and with Error once the store is closed.
+ */
+export class SqliteTokenStore implements TokenStore {
+  readonly #prefix: string
+  readonly #adapter: SqliteAdapter
+
+  constructor(path: string, options?: SqliteTokenStoreOptions) {
+    if (typeof path !== 'string' || path === '') throw new TypeError('SqliteTokenStore takes the path of a file')
+    const { prefix, timeout } = knownOptions('SqliteTokenStore', options, ['prefix', 'timeout'])
+    this.#prefix = checkedPrefix('SqliteTokenStore', prefix)
+    this.#adapter = new SqliteAdapter(path, checkedTimeout('SqliteTokenStore', timeout))
+  }
+
+  async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    return (await this.#adapter.getMany(keys.map(key => this.#prefix + key))) as (string | undefined)[]
+  }
+
+  async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
+    millisecondsUntil(expiresAt)
+    return this.#adapter.compareAndSet(this.#prefix + key, expected, value, expiresAt.getTime())
+  }
+
+  close(): Promise<void> {
+    return this.#adapter.disconnect()
+  }
+}

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { Keyv } from 'keyv'
+import { testTokenStore } from '../../src/testing/index.js'
+import { KeyvTokenStore } from '../../stores/keyv.js'
+
+/** A storage adapter that takes its time and, like those of Keyv, hides errors unless `throwOnErrors` is on. */
+class SlowAdapter {
+  opts = {}
+  throwOnErrors = false
+  broken = false
+  refuses = false
+  readonly ttls: number[] = []
+  readonly #map = new Map<string, unknown>()
+
+  async get(key: string) {
+    return this.#act(() => this.#map.get(key))
+  }
+
+  async set(key: string, value: unknown, ttl: number) {
+    this.ttls.push(ttl)
+    return this.#act(() => !this.refuses && this.#map.set(key, value) === this.#map)
+  }
+
+  async delete(key: string) {
+    return this.#act(() => this.#map.delete(key))
+  }
+
+  async clear() {}
+
+  on() {
+    return this
+  }
+
+  async #act<T>(work: () => T): Promise<T | undefined> {
+    await new Promise(setImmediate)
+    if (!this.broken) return work()
+    if (this.throwOnErrors) throw new Error('out of order')
+    return undefined
+  }
+}
+
+describe('KeyvTokenStore meets the contract over a Keyv', () => {
+  const keyv = new Keyv()
+  testTokenStore({ test, createStore: options => new KeyvTokenStore(keyv, options) })
+})
+
+describe('KeyvTokenStore meets the contract over several Keyvs with one slow adapter', () => {
+  const adapter = new SlowAdapter()
+  testTokenStore({ test, createStore: options => new KeyvTokenStore(new Keyv({ store: adapter }), options) })
+})
+
+describe('KeyvTokenStore', () => {
+  test('a backend that fails makes calls reject, even if its adapter and the Keyv were told to be silent', async () => {
+    const adapter = new SlowAdapter()
+    const store = new KeyvTokenStore(new Keyv({ store: adapter, throwOnErrors: false, emitErrors: false }))
+    await store.compareAndSet('key', undefined, 'a', soon())
+    adapter.broken = true
+    await assert.rejects(store.get(['key']), /out of order/)
+    await assert.rejects(store.get(['key', 'other']), /out of order/)
+    await assert.rejects(store.compareAndSet('key', 'a', 'b', soon()), /out of order/)
+    adapter.broken = false
+    assert.deepEqual(await store.get(['key']), ['a'])
+  })
+
+  test('an adapter that says it did not store makes the call reject', async () => {
+    const adapter = new SlowAdapter()
+    const store = new KeyvTokenStore(new Keyv({ store: adapter }))
+    adapter.refuses = true
+    await assert.rejects(store.compareAndSet('key', undefined, 'a', soon()), /did not store/)
+  })
+
+  test('a stored value that is not ours rejects instead of reading as nothing', async () => {
+    const map = new Map<string, unknown>()
+    const store = new KeyvTokenStore(new Keyv({ store: map }))
+    const foreign = [123, {}, 'text', '', 'null', '123', '{}', '[]', '{"value":null}', '{"value":5}', '{"value":"a"}']
+    for (const value of foreign) {
+      map.set('keyv:authx:key', value)
+      await assert.rejects(store.get(['key']), Error, `stored ${JSON.stringify(value)}`)
+      await assert.rejects(store.compareAndSet('key', undefined, 'a', soon()))
+    }
+  })
+
+  test('the Keyv is given whole positive milliseconds to keep a record for', async () => {
+    const adapter = new SlowAdapter()
+    const store = new KeyvTokenStore(new Keyv({ store: adapter }))
+    await store.compareAndSet('key', undefined, 'a', new Date(Date.now() + 1000))
+    assert.ok(adapter.ttls.every(ttl => Number.isInteger(ttl) && ttl > 0 && ttl <= 1000))
+    assert.equal(adapter.ttls.length, 1)
+  })
+
+  test('a failed call does not block those that queue behind it', async () => {
+    const adapter = new SlowAdapter()
+    const store = new KeyvTokenStore(new Keyv({ store: adapter }))
+    adapter.broken = true
+    const failed = store.get(['key'])
+    const queued = store.compareAndSet('key', undefined, 'a', soon())
+    await assert.rejects(failed)
+    adapter.broken = false
+    assert.equal(await queued, true)
+  })
+
+  test('closing leaves the Keyv to its owner', async () => {
+    const keyv = new Keyv()
+    await new KeyvTokenStore(keyv).close()
+    await keyv.set('own', 1)
+    assert.equal(await keyv.get('own'), 1)
+  })
+
+  test('wrong arguments are a TypeError', () => {
+    assert.throws(() => new KeyvTokenStore(new Map() as never), TypeError)
+    assert.throws(() => new KeyvTokenStore(undefined as never), TypeError)
+    assert.throws(() => new KeyvTokenStore(new Keyv(), { prefix: 'a b' }), { name: 'TypeError', message: /prefix/ })
+    assert.throws(() => new KeyvTokenStore(new Keyv(), { ttl: 5 } as never), { name: 'TypeError', message: /ttl/ })
+  })
+})
+
+function soon(): Date {
+  return new Date(Date.now() + 60_000)
+}

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { describe, test } from 'node:test'
+import { testTokenStore } from '../../src/testing/index.js'
+import { type MemoryRecord, MemoryTokenStore } from '../../stores/memory.js'
+import { until } from '../support/until.js'
+
+describe('MemoryTokenStore meets the contract', () => {
+  const map = new Map<string, MemoryRecord>()
+  testTokenStore({ test, createStore: options => new MemoryTokenStore({ ...options, map }) })
+})
+
+describe('MemoryTokenStore', () => {
+  test('expired records go away without being read, the others stay', async () => {
+    const map = new Map<string, MemoryRecord>()
+    const store = new MemoryTokenStore({ map })
+    await store.compareAndSet('stays', undefined, 'a', inMilliseconds(60_000))
+    for (let i = 0; i < 500; i++) await store.compareAndSet(`goes ${i}`, undefined, 'a', inMilliseconds(50))
+    assert.equal(map.size, 501)
+    await until(() => map.size === 1)
+    assert.deepEqual([...map.keys()], ['authx:stays'])
+    await store.close()
+  })
+
+  test('a large Map is swept in portions that do not hold up the event loop', async () => {
+    const map = new Map<string, MemoryRecord>()
+    const store = new MemoryTokenStore({ map })
+    const expires = Date.now() - 1
+    for (let i = 0; i < 300_000; i++) map.set(`authx:${i}`, { value: 'a', expires })
+    await store.compareAndSet('wakes the sweeper', undefined, 'a', inMilliseconds(60_000))
+    await until(() => map.size < 300_000)
+    assert.ok(map.size > 200_000, `${map.size} are left after one portion`)
+    await store.close()
+  })
+
+  test('two stores without a common Map have nothing in common', async () => {
+    const [one, other] = [new MemoryTokenStore(), new MemoryTokenStore()]
+    await one.compareAndSet('key', undefined, 'a', inMilliseconds(60_000))
+    assert.deepEqual(await other.get(['key']), [undefined])
+  })
+
+  test('its timer does not keep the process alive', () => {
+    const program = `
+      import { MemoryTokenStore } from './stores/memory.js'
+      await new MemoryTokenStore().compareAndSet('key', undefined, 'a', new Date(Date.now() + 60_000))`
+    const node = ['--import', 'tsx', '--input-type=module', '-e', program]
+    const { status, stderr } = spawnSync(process.execPath, node, { timeout: 20_000, encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+  })
+
+  test('a date that is not in the future rejects', async () => {
+    const store = new MemoryTokenStore()
+    for (const date of [new Date(), new Date(0), new Date(Number.NaN)]) {
+      await assert.rejects(store.compareAndSet('key', undefined, 'a', date), RangeError)
+    }
+  })
+
+  test('wrong options are a TypeError that names the option', () => {
+    assert.throws(() => new MemoryTokenStore({ prefix: 'with space' }), { name: 'TypeError', message: /prefix/ })
+    assert.throws(() => new MemoryTokenStore({ prefix: '{tag}' }), { name: 'TypeError', message: /prefix/ })
+    assert.throws(() => new MemoryTokenStore({ map: {} as never }), { name: 'TypeError', message: /map/ })
+    assert.throws(() => new MemoryTokenStore({ prefx: 'a' } as never), { name: 'TypeError', message: /prefx/ })
+  })
+})
+
+function inMilliseconds(milliseconds: number): Date {
+  return new Date(Date.now() + milliseconds)
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import { createCluster } from '@keyv/redis'
+import { testTokenStore } from '../../src/testing/index.js'
+import { RedisTokenStore } from '../../stores/redis.js'
+import { freePort } from '../support/free-port.js'
+import { type RedisServer, startRedis } from '../support/redis.js'
+import { until } from '../support/until.js'
+
+const soon = () => new Date(Date.now() + 60_000)
+
+const nodes = await startCluster()
+const cluster = createCluster({ rootNodes: nodes.map(node => ({ url: node.url })) })
+cluster.on('error', () => {})
+await cluster.connect()
+after(async () => {
+  cluster.destroy()
+  for (const node of nodes) await node.stop()
+})
+
+describe('RedisTokenStore meets the contract on a Cluster', () => {
+  testTokenStore({ test, createStore: options => new RedisTokenStore(cluster, { ...options, timeout: 5000 }) })
+})
+
+describe('RedisTokenStore on a Cluster', () => {
+  test('keys whose slots move to the other node are found and written there', async () => {
+    const store = new RedisTokenStore(cluster, { timeout: 5000 })
+    const keys = Array.from({ length: 50 }, (_, i) => `moving ${i}`)
+    for (const key of keys) await store.compareAndSet(key, undefined, 'a', soon())
+    // Slots that are empty are given away, the rest keep theirs: both kinds of answer are then in use.
+    await giveAllEmptySlots(nodes[0], nodes[1])
+    const fresh = Array.from({ length: 50 }, (_, i) => `fresh ${i}`)
+    for (const key of fresh) assert.equal(await store.compareAndSet(key, undefined, 'b', soon()), true)
+    const values = await store.get([...keys, ...fresh])
+    assert.deepEqual([...values], [...keys.map(() => 'a'), ...fresh.map(() => 'b')])
+    await store.close()
+  })
+
+  test('a node that does not answer rejects what it holds, within the time, and the rest goes on', async () => {
+    const store = new RedisTokenStore(cluster, { timeout: 200 })
+    const keys = Array.from({ length: 40 }, (_, i) => `node ${i}`)
+    for (const key of keys) await store.compareAndSet(key, undefined, 'a', soon())
+    nodes[0].pause()
+    const started = performance.now()
+    const answers = await Promise.allSettled(keys.map(key => store.get([key])))
+    const took = performance.now() - started
+    nodes[0].resume()
+    assert.ok(took < 400, `took ${took} ms`)
+    for (const answer of answers) if (answer.status === 'fulfilled') assert.deepEqual(answer.value, ['a'])
+    assert.deepEqual(new Set(answers.map(answer => answer.status)), new Set(['fulfilled', 'rejected']))
+    await until(async () => assert.equal((await store.get(keys)).length, keys.length))
+    await store.close()
+  })
+})
+
+/** Two nodes with half the slots each. */
+async function startCluster(): Promise<[RedisServer, RedisServer]> {
+  const start = async () => startRedis({ args: ['--cluster-enabled', 'yes'], port: await clusterPort() })
+  const [one, two] = await Promise.all([start(), start()])
+  await one.command('CLUSTER', 'ADDSLOTSRANGE', '0', '8191')
+  await two.command('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
+  await two.command('CLUSTER', 'SET-CONFIG-EPOCH', '2')
+  await one.command('CLUSTER', 'MEET', '127.0.0.1', String(two.port))
+  for (const node of [one, two]) {
+    await until(async () => /cluster_state:ok/.test(await node.command('CLUSTER', 'INFO')), 20_000)
+    await until(async () => /cluster_slots_assigned:16384/.test(await node.command('CLUSTER', 'INFO')), 20_000)
+  }
+  return [one, two]
+}
+
+/** The nodes talk to each other on a port that is higher by 10000. */
+async function clusterPort(): Promise<number> {
+  for (;;) {
+    const port = await freePort()
+    if (port <= 55_535) return port
+  }
+}
+
+async function giveAllEmptySlots(from: RedisServer, to: RedisServer): Promise<void> {
+  const [, receiver] = /\$40\r\n([0-9a-f]{40})/.exec(await to.command('CLUSTER', 'MYID')) ?? []
+  for (let slot = 0; slot < 8192; slot += 16) {
+    const holds = await from.command('CLUSTER', 'COUNTKEYSINSLOT', String(slot))
+    if (!holds.startsWith(':0')) continue
+    for (const node of [to, from]) await node.command('CLUSTER', 'SETSLOT', String(slot), 'NODE', receiver as string)
+  }
+}

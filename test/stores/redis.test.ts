@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { after, describe, test } from 'node:test'
+import { inspect } from 'node:util'
+import { createClient } from '@keyv/redis'
+import { testTokenStore } from '../../src/testing/index.js'
+import { RedisTokenStore } from '../../stores/redis.js'
+import { inProcesses } from '../support/processes.js'
+import { startRedis } from '../support/redis.js'
+import { until } from '../support/until.js'
+
+const own = process.env.TEST_REDIS_URL ? undefined : await startRedis()
+const url = process.env.TEST_REDIS_URL ?? (own?.url as string)
+after(() => own?.stop())
+const soon = () => new Date(Date.now() + 60_000)
+/** What is said is at issue here, not how soon: other tests keep the processors busy. */
+const timeout = 5000
+const newKey = () => `test:${randomUUID()}`
+
+describe('RedisTokenStore meets the contract with a url', () => {
+  testTokenStore({ test, createStore: options => new RedisTokenStore(url, { ...options, timeout }) })
+})
+
+describe('RedisTokenStore meets the contract with a client of the caller', async () => {
+  const client = createClient({ url })
+  await client.connect()
+  after(() => client.destroy())
+  testTokenStore({ test, createStore: options => new RedisTokenStore(client, { ...options, timeout }) })
+})
+
+describe('RedisTokenStore meets the contract with client options and RESP 3', () => {
+  testTokenStore({ test, createStore: options => new RedisTokenStore({ url, RESP: 3 }, { ...options, timeout }) })
+})
+
+describe('RedisTokenStore, four processes at one server', () => {
+  test('each meets the contract while the others do the same', async () => {
+    const reports = await inProcesses(4, { kind: 'redis', at: url }, { suite: true })
+    for (const { failures } of reports) assert.deepEqual(failures, [])
+  })
+
+  test('of all that claim a key exactly one gets it, and nobody loses a count', async () => {
+    const claim = Array.from({ length: 500 }, newKey)
+    const key = newKey()
+    const reports = await inProcesses(4, { kind: 'redis', at: url }, { claim, count: { key, times: 200 } })
+    for (const { failures } of reports) assert.deepEqual(failures, [])
+    assert.deepEqual(reports.flatMap(report => report.claimed).sort(), [...claim].sort())
+    const store = new RedisTokenStore(url)
+    assert.deepEqual(await store.get([key]), ['800'])
+    await store.close()
+  })
+})
+
+describe('RedisTokenStore', () => {
+  test('the value is kept as it is, under prefix and key, with a time to live', async () => {
+    const client = createClient({ url })
+    await client.connect()
+    const store = new RedisTokenStore(url, { prefix: 'app-1:' })
+    const key = newKey()
+    await store.compareAndSet(key, undefined, 'the value', new Date(Date.now() + 5000))
+    assert.equal(await client.get(`app-1:${key}`), 'the value')
+    const left = await client.pTTL(`app-1:${key}`)
+    assert.ok(left > 3000 && left <= 5000, `${left} ms are left`)
+    await store.close()
+    client.destroy()
+  })
+
+  test('a key that holds something else than a string rejects both verbs', async () => {
+    const client = createClient({ url })
+    await client.connect()
+    const store = new RedisTokenStore(url)
+    const key = newKey()
+    await client.lPush(`authx:${key}`, 'a')
+    await client.expire(`authx:${key}`, 60)
+    await assert.rejects(store.get([newKey(), key]), /WRONGTYPE/)
+    await assert.rejects(store.compareAndSet(key, undefined, 'a', soon()), /WRONGTYPE|ERR/)
+    await store.close()
+    client.destroy()
+  })
+
+  test('the script is sent again after Redis has forgotten it', async () => {
+    const client = createClient({ url })
+    await client.connect()
+    const store = new RedisTokenStore(url)
+    const key = newKey()
+    await store.compareAndSet(key, undefined, 'a', soon())
+    await client.scriptFlush()
+    assert.equal(await store.compareAndSet(key, 'a', 'b', soon()), true)
+    assert.deepEqual(await store.get([key]), ['b'])
+    await store.close()
+    client.destroy()
+  })
+
+  test('a client of the caller is left open, and is never connected for the caller', async () => {
+    const client = createClient({ url })
+    const store = new RedisTokenStore(client)
+    await assert.rejects(store.get(['key']), /connect\(\)/)
+    await client.connect()
+    const key = newKey()
+    assert.equal(await store.compareAndSet(key, undefined, 'a', soon()), true)
+    await store.close()
+    await assert.rejects(store.get([key]), /closed/)
+    assert.equal(await client.get(`authx:${key}`), 'a')
+    client.destroy()
+  })
+
+  test('an event loop that was busy for longer than the timeout does not turn an answer into a failure', async () => {
+    const store = new RedisTokenStore(url, { timeout: 100 })
+    const key = newKey()
+    await until(() => store.compareAndSet(key, undefined, 'a', soon()))
+    const answer = store.get([key])
+    // node-redis writes with setImmediate, too.
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate)
+    const end = performance.now() + 400
+    while (performance.now() < end);
+    assert.deepEqual(await answer, ['a'])
+    await store.close()
+  })
+
+  test('calls under way when it is closed come to their end', async () => {
+    const store = new RedisTokenStore(url)
+    const key = newKey()
+    const write = store.compareAndSet(key, undefined, 'a', soon())
+    await store.close()
+    assert.equal(await write, true)
+  })
+
+  test('the process ends after close, and after close while Redis is away', () => {
+    for (const at of [url, 'redis://127.0.0.1:1']) {
+      const program = `
+        import { RedisTokenStore } from './stores/redis.js'
+        const store = new RedisTokenStore(${JSON.stringify(at)})
+        await store.get(['key']).catch(() => {})
+        await store.close()`
+      const node = ['--import', 'tsx', '--input-type=module', '-e', program]
+      const { status, stderr } = spawnSync(process.execPath, node, { timeout: 20_000, encoding: 'utf8' })
+      assert.equal(status, 0, stderr)
+      assert.equal(stderr, '')
+    }
+  })
+
+  test('the process ends when the store is closed before it has connected', () => {
+    const program = `
+      import { RedisTokenStore } from './stores/redis.js'
+      await new RedisTokenStore(${JSON.stringify(url)}).close()`
+    const node = ['--import', 'tsx', '--input-type=module', '-e', program]
+    const { status, stderr } = spawnSync(process.execPath, node, { timeout: 20_000, encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+  })
+
+  test('a date that is not in the future rejects', async () => {
+    const store = new RedisTokenStore(url)
+    for (const date of [new Date(), new Date(0), new Date(Number.NaN)]) {
+      await assert.rejects(store.compareAndSet('key', undefined, 'a', date), RangeError)
+    }
+    await store.close()
+  })
+
+  test('neither the store nor its errors show the url or the password', async () => {
+    const secret = 'redis://user:secret-password@127.0.0.1:1/5'
+    const store = new RedisTokenStore(secret)
+    const errors = [
+      await store.get(['key']).catch(error => error),
+      await store.compareAndSet('secret-key', undefined, 'secret-value', soon()).catch(error => error),
+    ]
+    for (const shown of [store, ...errors]) {
+      assert.doesNotMatch(inspect(shown, { depth: 10, showHidden: true }), /secret|127\.0\.0\.1/)
+    }
+    assert.doesNotMatch(JSON.stringify(store), /secret/)
+    await store.close()
+    for (const wrong of [
+      'redis//:secret@host',
+      'http://user:secret@host',
+      'redis://user:secret@host:port:5',
+      'redis://h/x-secret',
+    ]) {
+      assert.throws(
+        () => new RedisTokenStore(wrong),
+        error =>
+          error instanceof TypeError && !inspect(error, { showHidden: true }).split('\n    at ')[0]?.includes('secret'),
+      )
+    }
+  })
+
+  test('wrong arguments are a TypeError that names the option', () => {
+    for (const wrong of [undefined, null, '', 5]) assert.throws(() => new RedisTokenStore(wrong as never), TypeError)
+    assert.throws(() => new RedisTokenStore({ rootNodes: [] } as never), {
+      name: 'TypeError',
+      message: /createCluster/,
+    })
+    assert.throws(() => new RedisTokenStore(url, { prefix: 'a b' }), { name: 'TypeError', message: /prefix/ })
+    assert.throws(() => new RedisTokenStore(url, { timeout: 0 }), { name: 'TypeError', message: /timeout/ })
+    assert.throws(() => new RedisTokenStore(url, { tmeout: 5 } as never), { name: 'TypeError', message: /tmeout/ })
+  })
+})
