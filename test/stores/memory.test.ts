@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, test } from 'node:test'
+import { Keyv } from 'keyv'
 import { testTokenStore } from '../../src/testing/index.js'
-import { type MemoryRecord, MemoryTokenStore } from '../../stores/memory.js'
+import { MemoryAdapter, type MemoryRecord, MemoryTokenStore } from '../../stores/memory.js'
 import { until } from '../support/until.js'
 
 describe('MemoryTokenStore meets the contract', () => {
@@ -60,6 +61,27 @@ describe('MemoryTokenStore', () => {
     assert.throws(() => new MemoryTokenStore({ prefix: '{tag}' }), { name: 'TypeError', message: /prefix/ })
     assert.throws(() => new MemoryTokenStore({ map: {} as never }), { name: 'TypeError', message: /map/ })
     assert.throws(() => new MemoryTokenStore({ prefx: 'a' } as never), { name: 'TypeError', message: /prefx/ })
+  })
+})
+
+describe('MemoryAdapter', () => {
+  test('a Keyv works over it, and clearing a namespace leaves the others', async () => {
+    const map = new Map<string, MemoryRecord>()
+    const keyvOf = (namespace: string) => new Keyv({ store: new MemoryAdapter(map), namespace, throwOnErrors: true })
+    const [one, other] = [keyvOf('one'), keyvOf('other')]
+    await one.set('key', { a: 1 })
+    await one.set('brief', 'a', 30)
+    await other.set('key', { b: 2 })
+    assert.deepEqual(await one.get('key'), { a: 1 })
+    await until(async () => assert.equal(await one.get('brief'), undefined))
+    assert.equal(await one.delete('key'), true)
+    assert.equal(await one.delete('key'), false)
+    await one.set('key', 'again')
+    await one.clear()
+    assert.equal(await one.get('key'), undefined)
+    assert.deepEqual(await other.get('key'), { b: 2 })
+    await one.disconnect()
+    await other.disconnect()
   })
 })
 

@@ -1,0 +1,107 @@
+import type { KeyvStoreAdapter, StoredData } from 'keyv'
+import { closedError } from './options.js'
+
+/** What is kept under a key; `expires` in milliseconds since 1970. */
+export interface MemoryRecord {
+  readonly value: string
+  readonly expires: number
+}
+
+const sweepEvery = 1000
+const sweepAtLeast = 1000
+const sweepRound = 60
+
+/**
+ * A Keyv storage adapter over a Map, with the compare-and-set that Keyv lacks and without the expired records that a
+ * plain Map keeps for ever. They are swept in small portions, each within about a minute, by a timer that does not keep
+ * the process alive.
+ */
+export class MemoryAdapter implements KeyvStoreAdapter {
+  readonly opts = { dialect: 'map', url: '' }
+  namespace?: string | undefined
+  readonly #map: Map<string, MemoryRecord>
+  #cursor: IterableIterator<[string, MemoryRecord]>
+  #sweeper: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(map: Map<string, MemoryRecord> = new Map()) {
+    this.#map = map
+    this.#cursor = map.entries()
+  }
+
+  // Nothing is awaited between the comparison and the write, so no other call can come between them.
+  async compareAndSet(key: string, expected: string | undefined, value: string, expires: number): Promise<boolean> {
+    if (this.#read(key, Date.now()) !== expected) return false
+    this.#write(key, { value, expires })
+    return true
+  }
+
+  async getMany<Value>(keys: readonly string[]): Promise<StoredData<Value | undefined>[]> {
+    const now = Date.now()
+    return keys.map(key => this.#read(key, now)) as StoredData<Value | undefined>[]
+  }
+
+  async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
+    return this.#read(key, Date.now()) as StoredData<Value> | undefined
+  }
+
+  /** `ttl` in milliseconds; without one, for ever. */
+  async set(key: string, value: string, ttl?: number): Promise<boolean> {
+    this.#write(key, { value, expires: ttl ? Date.now() + ttl : Number.POSITIVE_INFINITY })
+    return true
+  }
+
+  async delete(key: string): Promise<boolean> {
+    const held = this.#read(key, Date.now()) !== undefined
+    this.#map.delete(key)
+    return held
+  }
+
+  /** Delete what belongs to Keyv's namespace, or everything if it has none. */
+  async clear(): Promise<void> {
+    const start = this.namespace ? `${this.namespace}:` : ''
+    for (const key of this.#map.keys()) if (key.startsWith(start)) this.#map.delete(key)
+  }
+
+  /** Keyv listens for errors; here they are rejections. */
+  on(): this {
+    return this
+  }
+
+  async disconnect(): Promise<void> {
+    this.#closed = true
+    this.#rest()
+  }
+
+  #read(key: string, now: number): string | undefined {
+    if (this.#closed) throw closedError('The memory store')
+    const record = this.#map.get(key)
+    return record !== undefined && record.expires > now ? record.value : undefined
+  }
+
+  #write(key: string, record: MemoryRecord): void {
+    if (this.#closed) throw closedError('The memory store')
+    this.#map.set(key, record)
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepEvery).unref()
+  }
+
+  /** Look at the next portion: all of a small Map, a sixtieth of a large one, so that no sweep holds up a request. */
+  #sweep(): void {
+    const now = Date.now()
+    for (let left = Math.max(sweepAtLeast, this.#map.size / sweepRound); left > 0; left--) {
+      const next = this.#cursor.next()
+      if (next.done) {
+        this.#cursor = this.#map.entries()
+        break
+      }
+      const [name, record] = next.value
+      if (record.expires <= now) this.#map.delete(name)
+    }
+    if (this.#map.size === 0) this.#rest()
+  }
+
+  #rest(): void {
+    clearInterval(this.#sweeper)
+    this.#sweeper = undefined
+  }
+}
