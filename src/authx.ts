@@ -1,26 +1,30 @@
 import { inspect } from 'node:util'
 import type { Context, Middleware } from 'koa'
+import * as policies from './authorization/guard.js'
 import { readEnvironment } from './config/environment.js'
-import type { AuthXOptions, TokenLocation, TokenType } from './config/options.js'
-import { resolveOptions } from './config/resolve.js'
+import type { KeyOptions, TokenLocation, TokenType } from './config/options.js'
 import type { Config } from './config/table.js'
 import { BadConfigurationError } from './errors.js'
 import { checkFresh, checkLoginType, checkType } from './koa/authenticate.js'
 import * as flows from './koa/flows.js'
 import * as guards from './koa/guards.js'
 import { implicitRefresh } from './koa/implicit-refresh.js'
+import { jwks } from './koa/jwks.js'
 import { RequestMemory } from './koa/memory.js'
 import { middleware } from './koa/middleware.js'
-import type { AuthContext, Parts, SubjectGetter } from './koa/parts.js'
+import type { AuthContext, AuthXOptions, Parts, SubjectGetter } from './koa/parts.js'
+import { verifyToken } from './koa/verification.js'
 import { clearedCookies, setCookies, tokenCookies } from './request/cookies.js'
 import { type LocatedToken, locate } from './request/locate.js'
 import { warnOnce } from './request/warn.js'
 import { type EventName, Events, type Listener } from './session/events.js'
+import type { Session } from './session/listing.js'
 import { type BlocklistCallback, Revocation } from './session/revocation.js'
-import { type Session, Sessions } from './session/sessions.js'
+import { Sessions } from './session/sessions.js'
 import { draftPair, type TokenPairOptions } from './session/tokens.js'
-import { type AccessTokenOptions, newClaims, type TokenOptions } from './token/claims.js'
-import { makeKeyRing } from './token/keys.js'
+import { type AccessTokenOptions, checkSid, checkSubject, newClaims, type TokenOptions } from './token/claims.js'
+import { configure, replacementRing } from './token/configure.js'
+import { KeyCache } from './token/key-cache.js'
 import type { TokenPayload } from './token/payload.js'
 import { sign } from './token/sign.js'
 import { verify } from './token/verify.js'
@@ -55,6 +59,7 @@ export type Guard<State> = Middleware<State>
 export class AuthX<Claims extends object = Record<string, unknown>, Subject = unknown> {
   readonly #parts: Parts
   readonly #events = new Events()
+  #policyEngine: policies.PolicyDecider | undefined
 
   /** @throws BadConfigurationError naming every wrong option. */
   constructor(options: AuthXOptions) {
@@ -62,7 +67,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     if (problems.length > 0) throw new BadConfigurationError(problems)
     const sessions = config.store && new Sessions(config.store, config, this.#events)
     const revocation = new Revocation(sessions, config)
-    this.#parts = { config, ring, sessions, revocation, memory: new RequestMemory(), subjectGetter: undefined }
+    const [memory, keyCache] = [new RequestMemory(), new KeyCache()]
+    this.#parts = { config, ring, keyCache, sessions, revocation, memory, subjectGetter: undefined }
     if (!sessions) warnAboutStore()
   }
 
@@ -84,9 +90,11 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** The options as they are in force: normalised and frozen, durations in seconds; without keys and store. */
   get config(): Readonly<Omit<Config, SecretOption>> {
-    const { secretKey, privateKey, publicKey, previousSecretKey, previousPublicKey, keys, store, ...open } =
-      this.#parts.config
-    return Object.freeze(open)
+    const { config, ring } = this.#parts
+    const { secretKey, privateKey, publicKey, previousSecretKey, previousPublicKey, keys, getKey, store, ...open } =
+      config
+    const { algorithm, decodeAlgorithms } = ring
+    return Object.freeze({ ...open, algorithm, decodeAlgorithms })
   }
 
   /** Puts the payload of a valid access token on `ctx.state.token`, refuses nobody, and renders the library's errors as JSON. */
@@ -108,7 +116,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   tokenRequired(options?: guards.TokenGuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
   tokenRequired(options?: guards.TokenGuardOptions): Guard<{ token?: TokenPayload<Claims> }>
   tokenRequired(options?: guards.TokenGuardOptions): unknown {
-    return guards.tokenRequired(this.#parts, options)
+    return guards.tokenGuard(this.#parts, 'tokenRequired', options)
   }
 
   /** Lets requests pass that carry a good access token. */
@@ -116,7 +124,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   accessTokenRequired(options?: guards.GuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
   accessTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
   accessTokenRequired(options?: guards.GuardOptions): unknown {
-    return guards.tokenRequired(this.#parts, { ...options, type: 'access' })
+    return guards.tokenGuard(this.#parts, 'accessTokenRequired', options)
   }
 
   /** Lets requests pass that carry a good refresh token, one that has not been used up. It does not use it up. */
@@ -124,7 +132,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   refreshTokenRequired(options?: guards.GuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
   refreshTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
   refreshTokenRequired(options?: guards.GuardOptions): unknown {
-    return guards.tokenRequired(this.#parts, { ...options, type: 'refresh' })
+    return guards.tokenGuard(this.#parts, 'refreshTokenRequired', options)
   }
 
   /** Lets requests pass whose access token was issued for credentials, not by a refresh. */
@@ -132,22 +140,61 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   freshTokenRequired(options?: guards.GuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
   freshTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
   freshTokenRequired(options?: guards.GuardOptions): unknown {
-    return guards.tokenRequired(this.#parts, { ...options, type: 'access', verifyFresh: true })
+    return guards.tokenGuard(this.#parts, 'freshTokenRequired', options)
   }
 
   /** Lets requests pass whose access token has all these scopes. `admin:*` covers `admin` and everything below it. */
   scopesRequired(...scopes: string[]): Guard<{ token: TokenPayload<Claims> }> {
-    return guards.scopesRequired(this.#parts, 'every', scopes) as unknown as Guard<{ token: TokenPayload<Claims> }>
+    return guards.scopesRequired(this.#parts, 'scopesRequired', scopes) as unknown as Guard<{
+      token: TokenPayload<Claims>
+    }>
   }
 
   /** Lets requests pass whose access token has one of these scopes. */
   anyScopeRequired(...scopes: string[]): Guard<{ token: TokenPayload<Claims> }> {
-    return guards.scopesRequired(this.#parts, 'some', scopes) as unknown as Guard<{ token: TokenPayload<Claims> }>
+    return guards.scopesRequired(this.#parts, 'anyScopeRequired', scopes) as unknown as Guard<{
+      token: TokenPayload<Claims>
+    }>
   }
 
   /** Lets requests pass whose access token's subject exists, and puts it on `ctx.state.subject`. */
   subjectRequired(): Guard<{ token: TokenPayload<Claims>; subject: Subject }> {
     return guards.subjectRequired(this.#parts) as unknown as Guard<{ token: TokenPayload<Claims>; subject: Subject }>
+  }
+
+  /**
+   * Lets requests pass whose access token's holder may do `action` to the resource, as the policy engine says. The
+   * resource, and what else the rules look at, can be functions of `ctx`.
+   */
+  policyRequired(
+    action: string,
+    resource: policies.PolicyResource<Claims>,
+    options: policies.PolicyGuardOptions<Claims> = {},
+  ): Guard<{ token: TokenPayload<Claims> }> {
+    const guard = policies.policyRequired(
+      this.#parts,
+      () => this.#policyEngine,
+      action,
+      resource as never,
+      options as never,
+    )
+    return guard as unknown as Guard<{ token: TokenPayload<Claims> }>
+  }
+
+  /**
+   * Ask the policy engine from within a handler: about the access token of `ctx`, or about a payload that has been
+   * verified before. Resolves to the payload.
+   * @throws PolicyDeniedError, PolicyEvaluationError, and with `ctx` what `accessTokenRequired` throws.
+   */
+  async authorize(
+    ctxOrPayload: AuthContext | TokenPayload,
+    action: string,
+    resource: string,
+    options: policies.AuthorizeOptions = {},
+  ): Promise<TokenPayload<Claims>> {
+    const engine = () => this.#policyEngine
+    const payload = await policies.authorize(this.#parts, engine, ctxOrPayload, action, resource, options)
+    return payload as TokenPayload<Claims>
   }
 
   /**
@@ -206,8 +253,10 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** Verify a token outside of a request: signature, claims, type and revocation. CSRF is a matter of requests. */
   async verifyToken(token: string, options: VerifyTokenOptions = {}): Promise<TokenPayload<Claims>> {
-    const { type = 'access', verifyType = true, verifyFresh = false } = options
-    const payload = this.#verify(token)
+    const { type = 'access', verifyType = true, verifyFresh = false, ...others } = options
+    const [unknown] = Object.keys(others)
+    if (unknown !== undefined) throw new TypeError(`${unknown} is not an option of verifyToken`)
+    const payload = await verifyToken(this.#parts, token, undefined)
     if (verifyType) checkType(payload, type)
     checkLoginType(payload, this.#parts.config)
     await this.#parts.revocation.check(payload)
@@ -215,12 +264,16 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     return payload as TokenPayload<Claims>
   }
 
-  /** Set the access token's cookie, and its CSRF cookie. @throws JWTDecodeError, CookieTooLargeError. */
+  /**
+   * Set the access token's cookie, and its CSRF cookie. The token must be good under the configured keys, as those that
+   * this instance makes are; `getKey` is not asked.
+   * @throws JWTDecodeError, CookieTooLargeError.
+   */
   setAccessCookies(ctx: AuthContext, token: string): void {
     this.#setCookies(ctx, 'access', token)
   }
 
-  /** Set the refresh token's cookie, and its CSRF cookie. @throws JWTDecodeError, CookieTooLargeError. */
+  /** The same for the refresh token. @throws JWTDecodeError, CookieTooLargeError. */
   setRefreshCookies(ctx: AuthContext, token: string): void {
     this.#setCookies(ctx, 'refresh', token)
   }
@@ -239,28 +292,38 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     this.unsetRefreshCookies(ctx)
   }
 
-  /** The CSRF value of a token of ours; `undefined` if it has none. @throws JWTDecodeError */
+  /**
+   * The CSRF value of a token that this instance made; `undefined` if it has none. `getKey` is not asked.
+   * @throws JWTDecodeError
+   */
   getCsrfToken(token: string): string | undefined {
-    return verify(token, this.#parts.ring, this.#parts.config, { ignoreExpiry: true }).csrf
+    return verify(token, this.#parts.ring, this.#parts.config, { signatureOnly: true }).csrf
   }
 
   /**
    * End what a token, or a verified payload, belongs to: its session with all its tokens, or the token alone if it names
-   * none (RFC 7009 §2.1). Expired tokens will do.
+   * none (RFC 7009 §2.1). An encoded token needs a good signature and nothing more: it may have expired.
    */
   async revoke(tokenOrPayload: string | TokenPayload): Promise<void> {
     const sessions = this.#sessions()
-    await sessions.revoke(typeof tokenOrPayload === 'string' ? this.#verify(tokenOrPayload, true) : tokenOrPayload)
+    const isPayload = typeof tokenOrPayload !== 'string'
+    const payload = isPayload
+      ? tokenOrPayload
+      : await verifyToken(this.#parts, tokenOrPayload, undefined, { signatureOnly: true })
+    checkLoginType(payload, this.#parts.config)
+    await sessions.revoke(payload)
   }
 
   /** Whether a token has been revoked, or a refresh token used up. Rejects with StoreUnavailableError if that is unknown. */
   async isRevoked(payload: TokenPayload): Promise<boolean> {
     this.#sessions()
+    checkLoginType(payload, this.#parts.config)
     return this.#parts.revocation.isRevoked(payload)
   }
 
   /** The live sessions of a subject, the most recently active first. */
   async listSessions(sub: string): Promise<Session[]> {
+    checkSubject(sub)
     return this.#sessions().list(sub)
   }
 
@@ -271,12 +334,37 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** End a session; with `sub`, only if it is that subject's. Resolves to whether one was ended. */
   async revokeSession(sid: string, options: { sub?: string } = {}): Promise<boolean> {
+    // An owner that got lost on the way must not turn into anybody.
+    if (Object.hasOwn(options, 'sub')) checkSubject(options.sub)
     return this.#sessions().revokeSession(sid, options.sub)
   }
 
   /** Revoke everything of a subject, up to now; with `except`, all sessions but this one. */
   async revokeAllSessions(sub: string, options: { except?: string } = {}): Promise<void> {
+    checkSubject(sub)
+    if (options.except !== undefined) checkSid(options.except)
     await this.#sessions().revokeAll(sub, options.except)
+  }
+
+  /**
+   * Replace the keys, in one step and without a restart. What is left out is gone: tokens of the former keys stay good
+   * only under `previousSecretKey`, `previousPublicKey` or a later place in `keys`. `algorithm` and `decodeAlgorithms`
+   * stay as they are if both are left out. `getKey` stays.
+   * @throws BadConfigurationError naming every wrong option; nothing has changed then.
+   */
+  setKeys(options: KeyOptions): void {
+    const { ring, problems } = replacementRing(options, this.#parts.ring, this.#parts.config.getKey)
+    if (problems.length > 0) throw new BadConfigurationError(problems)
+    this.#parts.ring = ring
+  }
+
+  /**
+   * Serves the public keys that tokens are verified with, current and previous, as a JWK Set (RFC 7517): for
+   * `router.get('/.well-known/jwks.json', authx.jwks())`. Caches may keep it for five minutes. It holds no secret and no
+   * private key, and nothing that `getKey` finds.
+   */
+  jwks(): Middleware {
+    return jwks(this.#parts)
   }
 
   /** A blocklist of the application's, asked besides the store. If it rejects or is late, the answer is 503. */
@@ -287,6 +375,12 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   /** Who a token is about, for `subjectRequired`. */
   setSubjectGetter(getter: (sub: string, ctx: Context) => Subject | undefined | Promise<Subject | undefined>): void {
     this.#parts.subjectGetter = getter as SubjectGetter<unknown>
+  }
+
+  /** What decides for `policyRequired` and `authorize`. @throws TypeError if it is no engine. */
+  setPolicyEngine(engine: policies.PolicyDecider): void {
+    policies.checkDecider(engine)
+    this.#policyEngine = engine
   }
 
   /** Listen to what happens to sessions. Listeners run later and change no answer. */
@@ -319,14 +413,13 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     return sign(newClaims(type, sub, options, config), ring, config.identityClaim, options.headers)
   }
 
-  #verify(token: string, ignoreExpiry = false): TokenPayload {
-    return verify(token, this.#parts.ring, this.#parts.config, { ignoreExpiry })
-  }
-
   #setCookies(ctx: AuthContext, type: TokenType, token: string): void {
-    const { csrf, exp, ...payload } = this.#verify(token)
-    checkType({ ...payload, exp }, type)
-    setCookies(ctx, tokenCookies(type, { token, exp, ...(csrf && { csrf }) }, this.#parts.config), this.#parts.config)
+    const { config, ring } = this.#parts
+    const payload = verify(token, ring, config, { signatureOnly: true })
+    checkType(payload, type)
+    checkLoginType(payload, config)
+    const { csrf, exp } = payload
+    setCookies(ctx, tokenCookies(type, { token, exp, ...(csrf && { csrf }) }, config), config)
   }
 
   #sessions(): Sessions {
@@ -338,19 +431,6 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 }
 
-/**
- * Read the options and their keys. `wrong`: options that have been reported already. Keys are not judged by an algorithm
- * that nobody chose, and an option that is of a wrong type is not missing too.
- */
-function configure(options: AuthXOptions, wrong: readonly string[] = []) {
-  const { config, problems, wrong: alsoWrong } = resolveOptions(options)
-  const { ring, problems: keyProblems } = makeKeyRing(config)
-  const reported = [...wrong, ...alsoWrong]
-  const judged = !['algorithm', 'decodeAlgorithms', 'keys'].some(name => reported.includes(name))
-  const news = keyProblems.filter(problem => judged && !reported.some(name => problem.startsWith(`${name} `)))
-  return { config, ring, problems: [...problems, ...news] }
-}
-
 type SecretOption =
   | 'secretKey'
   | 'privateKey'
@@ -358,6 +438,7 @@ type SecretOption =
   | 'previousSecretKey'
   | 'previousPublicKey'
   | 'keys'
+  | 'getKey'
   | 'store'
 
 function warnAboutStore(): void {

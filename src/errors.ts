@@ -183,6 +183,24 @@ export class MissingCSRFTokenError extends CSRFError {
   }
 }
 
+/** 403: no policy rule allows it, or one denies it. */
+export class PolicyDeniedError extends AuthXError {
+  /** For the developer; the client is told no more than that it was denied. `cause` is the whole decision. */
+  readonly reason: string
+
+  constructor(reason = 'denied', options?: ErrorOptions, message = 'Access was denied', code = 'ERR_POLICY_DENIED') {
+    super(message, { status: 403, code }, options)
+    this.reason = reason
+  }
+}
+
+/** 403: the policy could not be evaluated, which denies. `cause` is what a condition or an evaluator has thrown. */
+export class PolicyEvaluationError extends PolicyDeniedError {
+  constructor(reason = 'not evaluated', options?: ErrorOptions) {
+    super(reason, options, 'Access could not be decided', 'ERR_POLICY_EVALUATION')
+  }
+}
+
 /** 503: the store (or a callback of the application) did not say in time whether the token is good. */
 export class StoreUnavailableError extends AuthXError {
   constructor(options?: ErrorOptions) {
@@ -234,6 +252,8 @@ const NAMED = {
   InsufficientScopeError,
   CSRFError,
   MissingCSRFTokenError,
+  PolicyDeniedError,
+  PolicyEvaluationError,
   StoreUnavailableError,
   CookieTooLargeError,
   BadConfigurationError,

@@ -1,15 +1,46 @@
+export type {
+  AuthorizeOptions,
+  PolicyDecider,
+  PolicyGuardContext,
+  PolicyGuardOptions,
+  PolicyResource,
+} from './authorization/guard.js'
+export { PolicyEngine, type PolicyEngineOptions } from './authorization/policy/engine.js'
+export type {
+  PolicyCondition,
+  PolicyContext,
+  PolicyDecision,
+  PolicyEffect,
+  PolicyEvaluator,
+  PolicyOperator,
+  PolicyRequest,
+  PolicyRule,
+  PolicySource,
+  PolicyValue,
+} from './authorization/policy/rule.js'
 export { AuthX, type Guard, type TokenPair, type VerifyTokenOptions } from './authx.js'
 export type { Duration } from './config/duration.js'
-export type { Algorithm, AuthXOptions, KeyInput, NamedKey, TokenLocation, TokenType } from './config/options.js'
+export type {
+  Algorithm,
+  GetKey,
+  KeyInput,
+  KeyOptions,
+  NamedKey,
+  TokenLocation,
+  TokenType,
+  UnverifiedHeader,
+  UnverifiedPayload,
+} from './config/options.js'
 export * from './errors.js'
 export type { RefreshOptions, TokenResponse } from './koa/flows.js'
 export type { GuardOptions, TokenGuardOptions } from './koa/guards.js'
-export type { AuthContext, SubjectGetter } from './koa/parts.js'
+export type { AuthContext, AuthXOptions, SubjectGetter } from './koa/parts.js'
+export { AuthManager, type AuthManagerOptions, type LoginTypes, type ManagedAuthX } from './manager.js'
 export type { LocatedToken } from './request/locate.js'
 export type { AuthXEvents, EventName, Listener } from './session/events.js'
+export type { Session } from './session/listing.js'
 export type { Device } from './session/record.js'
 export type { BlocklistCallback } from './session/revocation.js'
-export type { Session } from './session/sessions.js'
 export type { TokenPairOptions } from './session/tokens.js'
 export type { TokenStore } from './store.js'
 export type { AccessTokenOptions, TokenOptions } from './token/claims.js'

@@ -1,8 +1,15 @@
 import type { Keyv } from 'keyv'
 import type { TokenStore } from '../src/store.js'
-import { checkedPrefix, closedError, knownOptions, millisecondsUntil, type StoreOptions } from './options.js'
+import {
+  checkedPrefix,
+  checkedTimeout,
+  closedError,
+  knownOptions,
+  millisecondsUntil,
+  type TimedStoreOptions,
+} from './options.js'
 
-export type KeyvTokenStoreOptions = StoreOptions
+export type KeyvTokenStoreOptions = TimedStoreOptions
 
 type Queue = Map<string, Promise<unknown>>
 
@@ -14,7 +21,8 @@ const queues = new WeakMap<object, Queue>()
  * for one process and no more. For several, take SqliteTokenStore or RedisTokenStore.
  *
  * Errors are switched on (`throwOnErrors`) in the Keyv and in its storage adapter: a Keyv that cannot reach its backend
- * otherwise says "nothing there", which here would mean "not revoked". Whether expired records go away unread is the
+ * otherwise says "nothing there", which here would mean "not revoked". A call that has no answer within `timeout` rejects;
+ * a write that has been given up so is not begun later, and one that is under way is waited for by the next. Whether expired records go away unread is the
  * backend's matter; a plain Map keeps them, MemoryTokenStore does not. The Keyv stays the caller's: `close()` does not
  * disconnect it.
  *
@@ -25,12 +33,15 @@ const queues = new WeakMap<object, Queue>()
 export class KeyvTokenStore implements TokenStore {
   readonly #keyv: Keyv
   readonly #prefix: string
+  readonly #timeout: number
   readonly #queue: Queue
   #closed = false
 
   constructor(keyv: Keyv, options?: KeyvTokenStoreOptions) {
     if (typeof keyv?.getRaw !== 'function') throw new TypeError('KeyvTokenStore takes a Keyv of version 5')
-    this.#prefix = checkedPrefix('KeyvTokenStore', knownOptions('KeyvTokenStore', options, ['prefix']).prefix)
+    const { prefix, timeout } = knownOptions('KeyvTokenStore', options, ['prefix', 'timeout'])
+    this.#prefix = checkedPrefix('KeyvTokenStore', prefix)
+    this.#timeout = checkedTimeout('KeyvTokenStore', timeout)
     this.#keyv = keyv
     this.#queue = queueOf(keyv.store)
     keyv.throwOnErrors = true
@@ -39,13 +50,15 @@ export class KeyvTokenStore implements TokenStore {
 
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     if (this.#closed) throw closedError('KeyvTokenStore')
-    return Promise.all(keys.map(key => this.#inTurn(this.#prefix + key, name => this.#read(name))))
+    return Promise.all(keys.map(key => this.#inTurn(this.#prefix + key, (name, time) => this.#read(name, time))))
   }
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
     if (this.#closed) throw closedError('KeyvTokenStore')
-    return this.#inTurn(this.#prefix + key, async name => {
-      if ((await this.#read(name)) !== expected) return false
+    return this.#inTurn(this.#prefix + key, async (name, time) => {
+      if ((await this.#read(name, time)) !== expected) return false
+      if (time.isOver) return time.over
+      // Not raced: what comes next has to find out whether this was written.
       const written = await this.#keyv.set(name, seal(value, expiresAt), millisecondsUntil(expiresAt))
       if (written !== true) throw new Error('KeyvTokenStore: the Keyv did not store the value')
       return true
@@ -57,20 +70,46 @@ export class KeyvTokenStore implements TokenStore {
   }
 
   // getRaw, because get() answers undefined to a stored null or number, and getMany() hides errors.
-  async #read(name: string): Promise<string | undefined> {
-    const raw: unknown = await this.#keyv.getRaw(name)
+  async #read(name: string, time: Time): Promise<string | undefined> {
+    const raw: unknown = await Promise.race([this.#keyv.getRaw(name), time.over])
     return raw === undefined ? undefined : unseal((raw as { value?: unknown } | null)?.value)
   }
 
-  #inTurn<T>(name: string, work: (name: string) => Promise<T>): Promise<T> {
-    const run = () => work(name)
+  /** Do `work` when the calls before it are done with the key, or not at all if its time is over by then. */
+  async #inTurn<T>(name: string, work: (name: string, time: Time) => Promise<T>): Promise<T> {
+    const time = new Time(this.#timeout)
+    const run = () => (time.isOver ? time.over : work(name, time))
     const mine = (this.#queue.get(name) ?? Promise.resolve()).then(run, run)
     this.#queue.set(name, mine)
     const leave = () => {
       if (this.#queue.get(name) === mine) this.#queue.delete(name)
     }
     mine.then(leave, leave)
-    return mine
+    try {
+      return await Promise.race([mine, time.over])
+    } finally {
+      time.stop()
+    }
+  }
+}
+
+/** The time that a call has. */
+class Time {
+  isOver = false
+  readonly over: Promise<never>
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(milliseconds: number) {
+    this.over = new Promise<never>((_, reject) => {
+      this.#timer = setTimeout(() => {
+        this.isOver = true
+        reject(new Error(`KeyvTokenStore: no answer within ${milliseconds} ms`))
+      }, milliseconds)
+    })
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
   }
 }
 

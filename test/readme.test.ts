@@ -1,31 +1,18 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, type TestContext, test } from 'node:test'
-import { promisify } from 'node:util'
+import { describe, test } from 'node:test'
 import { AuthX } from 'koa-authx'
 import { MemoryTokenStore } from 'koa-authx/stores/memory'
 import { variableOf } from '../src/config/environment.js'
 import { OPTIONS } from '../src/config/table.js'
 import * as errors from '../src/errors.js'
-import { hasCurl, linkPackages, Program, pathWithStandIn, root, runLines } from './examples/programs.js'
+import { hasCurl, Program, pathWithStandIn, root, runLines } from './examples/programs.js'
 import { freePort } from './support/free-port.js'
-import { temporaryFolder } from './support/temporary.js'
+import { blocksOf, complaints, complaintsAbout, projectFor, readPage } from './support/markdown.js'
 
-const run = promisify(execFile)
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
-const blocks = [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', code = '']) => ({
-  language,
-  code,
-}))
-
-async function projectFor(t: TestContext): Promise<string> {
-  const { folder, remove } = await temporaryFolder()
-  t.after(remove)
-  linkPackages(folder)
-  return folder
-}
+const readme = readPage('README.md')
+const blocks = blocksOf(readme)
 
 function section(heading: string): string {
   const [, text = ''] = readme.split(`\n## ${heading}\n`)
@@ -75,48 +62,17 @@ describe('the quickstart of the README', () => {
 })
 
 describe('the code of the README', () => {
-  /** What the text around a block speaks of, declared unless the block itself does. */
-  const surroundings: Record<string, string> = {
-    AuthX: "import { AuthX } from 'koa-authx'",
-    User: 'interface User { name: string }',
-    MyTokenStore: "declare class MyTokenStore extends (await import('koa-authx/stores/memory')).MemoryTokenStore {}",
-    app: "declare const app: import('koa')",
-    router: "declare const router: import('@koa/router').default",
-    parent: "declare const parent: import('@koa/router').default",
-    admin: "declare const admin: import('@koa/router').default",
-    authx: "declare const authx: import('koa-authx').AuthX",
-    store: "declare const store: import('koa-authx').TokenStore",
-    ctx: "declare const ctx: import('koa').Context",
-    deleteAccount: "declare const deleteAccount: import('koa').Middleware",
-    users: 'declare const users: Map<string, User>',
-    suspended: 'declare const suspended: Set<string>',
-    log: 'declare const log: (line: string) => void',
-    ...Object.fromEntries(
-      ['secretKey', 'newSecret', 'oldSecret', 'newPem', 'oldPem', 'sid'].map(name => [
-        name,
-        `declare const ${name}: string`,
-      ]),
-    ),
-  }
-
-  function withSurroundings(code: string): string {
-    const declared = Object.entries(surroundings)
-      .filter(([name]) => !new RegExp(`(const|class|interface|import \\{) ${name}\\b`).test(code))
-      .map(([, declaration]) => declaration)
-    return [...declared, code, 'export {}'].join('\n')
-  }
-
   test('compiles, the TypeScript strictly', async t => {
-    const folder = await projectFor(t)
-    const typed = blocks.filter(({ language }) => language === 'ts')
+    const count = (language: string) => blocks.filter(block => block.language === language).length
+    assert.ok(count('ts') > 10 && count('js') > 1)
     // The quickstart is run, and reads a body that TypeScript knows nothing of.
-    const scripts = blocks.filter(({ language, code }) => language === 'js' && !code.includes('.listen(8000)'))
-    assert.ok(typed.length > 10 && scripts.length > 0)
-    for (const [n, { code }] of typed.entries()) writeFileSync(join(folder, `${n}.mts`), withSurroundings(code))
-    for (const [n, { code }] of scripts.entries()) writeFileSync(join(folder, `${n}.mjs`), code)
-    assert.equal(await complaints(folder, ['*.mts']), '')
-    const browser = { allowJs: true, checkJs: true, noImplicitAny: false, lib: ['ES2023', 'DOM'] }
-    assert.equal(await complaints(folder, ['*.mjs'], browser), '')
+    assert.equal(
+      await complaintsAbout(
+        t,
+        blocks.filter(({ code }) => !code.includes('.listen(8000)')),
+      ),
+      '',
+    )
   })
 
   test('shows the interface TokenStore as it is', async t => {
@@ -129,18 +85,6 @@ describe('the code of the README', () => {
     writeFileSync(join(folder, 'both.mts'), both)
     assert.equal(await complaints(folder, ['both.mts']), '')
   })
-
-  /** What the compiler says about files of `folder`, under the options of this project. */
-  async function complaints(folder: string, include: string[], more: object = {}): Promise<string> {
-    const compilerOptions = { noEmit: true, noUnusedLocals: false, noUnusedParameters: false, ...more }
-    const project = { extends: join(root, 'tsconfig.json'), compilerOptions, include }
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project))
-    const compiled = run(join(root, 'node_modules/.bin/tsc'), ['-p', folder])
-    return compiled.then(
-      () => '',
-      ({ stdout, stderr, message }) => stdout || stderr || message,
-    )
-  }
 })
 
 describe('the options of the README', () => {
@@ -214,6 +158,7 @@ describe('the errors of the README', () => {
     assert.deepEqual(children(errors.TokenTypeError), ['AccessTokenRequiredError', 'RefreshTokenRequiredError'])
     assert.deepEqual(children(errors.RevokedTokenError), ['ReusedTokenError'])
     assert.deepEqual(children(errors.CSRFError), ['MissingCSRFTokenError'])
+    assert.deepEqual(children(errors.PolicyDeniedError), ['PolicyEvaluationError'])
   })
 
   const takesList = (name: string) => name === 'InsufficientScopeError' || name === 'BadConfigurationError'

@@ -2,7 +2,8 @@ import type { AuthXOptions } from './options.js'
 import { OPTIONS } from './table.js'
 
 export interface EnvironmentOptions {
-  readonly options: AuthXOptions
+  /** Text is never a function. */
+  readonly options: Omit<AuthXOptions, 'getKey'>
   readonly problems: readonly string[]
   /** The options whose variables are wrong. */
   readonly wrong: readonly string[]

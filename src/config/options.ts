@@ -36,6 +36,24 @@ export interface NamedKey {
   publicKey?: KeyInput
 }
 
+/** The header of a token that nobody has verified yet. Only `alg` has been checked: it is one of `decodeAlgorithms`. */
+export interface UnverifiedHeader {
+  readonly alg: Algorithm
+  readonly [member: string]: unknown
+}
+
+/** The payload of a token that nobody has verified yet: whoever sent it may have made it up. */
+export interface UnverifiedPayload {
+  readonly [claim: string]: unknown
+}
+
+/** Finds the key that a token is to be verified with; `undefined` if there is none. */
+export type GetKey<Ctx = never> = (
+  header: UnverifiedHeader,
+  payload: UnverifiedPayload,
+  ctx: Ctx,
+) => KeyInput | undefined | Promise<KeyInput | undefined>
+
 /**
  * Everything that can be configured. Names and defaults are those of AuthX's `JWT_*` settings in camelCase, unless a
  * line says otherwise.
@@ -161,6 +179,21 @@ export interface AuthXOptions {
   accessTokenRevocation?: boolean
   /** Written to new tokens as `login_type` and asked of all. Not in AuthX's options. */
   loginType?: string
+  /** Finds the key that a token is verified with, in place of the configured ones: for keys per tenant. Not in AuthX. */
+  getKey?: GetKey
   /** The present, in milliseconds since 1970. Default `Date.now`. For tests. */
   now?: () => number
 }
+
+/** What `setKeys` takes. */
+export type KeyOptions = Pick<
+  AuthXOptions,
+  | 'algorithm'
+  | 'decodeAlgorithms'
+  | 'secretKey'
+  | 'privateKey'
+  | 'publicKey'
+  | 'previousSecretKey'
+  | 'previousPublicKey'
+  | 'keys'
+>

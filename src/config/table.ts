@@ -1,6 +1,13 @@
 import { KeyObject } from 'node:crypto'
 import type { TokenStore } from '../store.js'
-import { ALGORITHMS, type AuthXOptions, type KeyInput, type NamedKey, type TokenLocation } from './options.js'
+import {
+  ALGORITHMS,
+  type AuthXOptions,
+  type GetKey,
+  type KeyInput,
+  type NamedKey,
+  type TokenLocation,
+} from './options.js'
 import * as values from './values.js'
 
 /** How one option is read. */
@@ -58,7 +65,9 @@ const store = values.opaque<TokenStore>(
   value => values.isObject(value) && typeof value.get === 'function' && typeof value.compareAndSet === 'function',
 )
 
-const clock = values.opaque<() => number>('a function', value => typeof value === 'function')
+const isFunction = (value: unknown) => typeof value === 'function'
+const clock = values.opaque<() => number>('a function', isFunction)
+const keyGetter = values.opaque<GetKey>('a function', isFunction)
 
 const routes = values.listOf(values.path, { empty: true })
 const methods = values.listOf(values.method, { empty: true })
@@ -133,6 +142,7 @@ export const OPTIONS = {
   sessionExpires: ours(values.duration(), 90 * 86_400),
   accessTokenRevocation: ours(values.flag, true),
   loginType: ours<Maybe<string>>(values.text, undefined),
+  getKey: ours<Maybe<GetKey>>(keyGetter, undefined),
   now: ours(clock, Date.now),
 } satisfies { [Name in keyof AuthXOptions]-?: OptionSpec<unknown> }
 

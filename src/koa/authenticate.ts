@@ -11,8 +11,9 @@ import { checkCsrf } from '../request/csrf.js'
 import { hasUnparsedJson, type LocatedToken, locate } from '../request/locate.js'
 import { warnOnce } from '../request/warn.js'
 import type { TokenPayload } from '../token/payload.js'
-import { type VerifyOptions, verify } from '../token/verify.js'
+import type { VerifyOptions } from '../token/verify.js'
 import type { AuthContext, Parts } from './parts.js'
+import { verifyToken } from './verification.js'
 
 /** What a guard asks of a token. */
 export interface Requirement {
@@ -38,7 +39,7 @@ export async function authenticate(
   ctx: AuthContext,
   requirement: Requirement,
 ): Promise<TokenPayload | undefined> {
-  const identified = identify(parts, ctx, requirement)
+  const identified = await identify(parts, ctx, requirement)
   if (!identified) return undefined
   const { payload, located } = identified
   await parts.memory.revocation(ctx.req, located, () => parts.revocation.check(payload))
@@ -46,24 +47,35 @@ export async function authenticate(
   return payload
 }
 
-/** All that can be said of the token of a request without asking the store. */
+export interface Identified {
+  readonly payload: TokenPayload
+  readonly located: LocatedToken
+}
+
+/**
+ * All that can be said of the token of a request without asking the store; a promise only if `getKey` has to be asked.
+ * @throws AuthXError, or rejects with one.
+ */
 export function identify(
   parts: Parts,
   ctx: AuthContext,
   requirement: Requirement,
   options: VerifyOptions = {},
-): { payload: TokenPayload; located: LocatedToken } | undefined {
-  const { config, ring } = parts
+): Identified | Promise<Identified> | undefined {
+  const { config } = parts
   const { type = 'access', verifyType = true, locations = config.tokenLocation[type] } = requirement
   const located = locate(ctx, type, locations, config)
   if (!located) return undefined
-  const payload = options.ignoreExpiry
-    ? verify(located.token, ring, config, options)
-    : parts.memory.verified(ctx.req, located, () => verify(located.token, ring, config))
-  if (verifyType) checkType(payload, type)
-  checkLoginType(payload, config)
-  checkCsrf(ctx, located, payload, config, requirement.verifyCsrf)
-  return { payload, located }
+  const judge = (payload: TokenPayload): Identified => {
+    if (verifyType) checkType(payload, type)
+    checkLoginType(payload, config)
+    checkCsrf(ctx, located, payload, config, requirement.verifyCsrf)
+    return { payload, located }
+  }
+  const verified = options.ignoreTimes
+    ? verifyToken(parts, located.token, ctx, options)
+    : parts.memory.verified(ctx.req, located, () => verifyToken(parts, located.token, ctx))
+  return verified instanceof Promise ? verified.then(judge) : judge(verified)
 }
 
 /** Nothing was there: say where was looked, and what may have been forgotten. */

@@ -1,17 +1,12 @@
+import { isIP } from 'node:net'
 import type { Duration } from '../config/duration.js'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
-import { InsufficientScopeError, ReusedTokenError, RevokedTokenError } from '../errors.js'
+import { InsufficientScopeError, ReusedTokenError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
 import { clearedCookies, setCookies, tokenCookies } from '../request/cookies.js'
 import { idOf } from '../session/rotation.js'
-import {
-  type AccessChanges,
-  draftPair,
-  type Issued,
-  statelessAccess,
-  successorPair,
-  type TokenPairOptions,
-} from '../session/tokens.js'
+import type { Mint } from '../session/sessions.js'
+import { draftPair, type Issued, statelessAccess, successorPair, type TokenPairOptions } from '../session/tokens.js'
 import { checkData, checkScopes, timeOf, usesCookies } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
 import { coversAll } from '../token/scopes.js'
@@ -54,18 +49,17 @@ export async function login(
   const device = { ...(parts.config.sessionTracking && whereabouts(ctx)), ...options.device }
   const draft = draftPair(parts, sub, { fresh: true, ...options, device })
   const cookies = linesFor(draft, parts.config)
-  await parts.sessions?.open(draft.sid, draft.record)
+  await parts.memory.asking(ctx.req, async () => parts.sessions?.open(draft.sid, draft.record))
   return handOut(parts, ctx, draft, cookies)
 }
 
 /** Exchange the refresh token of the request for its successor and a new access token. */
 export async function refresh(parts: Parts, ctx: AuthContext, options: RefreshOptions): Promise<TokenResponse> {
   const requirement = { type: 'refresh', verifyCsrf: true } as const
-  const presented = identify(parts, ctx, requirement)?.payload
+  checkOptions(options, parts.config)
+  const presented = (await identify(parts, ctx, requirement))?.payload
   if (!presented) throw missing(ctx, requirement, parts.config)
-  const changes = checkChanges(options, presented, parts.config)
-  await parts.revocation.checkBlocklist(presented)
-  const tokens = await exchange(parts, presented, options.expiry, changes)
+  const tokens = await parts.memory.asking(ctx.req, () => exchange(parts, presented, options))
   parts.memory.forget(ctx.req)
   return handOut(parts, ctx, tokens, tokens.cookies)
 }
@@ -73,15 +67,18 @@ export async function refresh(parts: Parts, ctx: AuthContext, options: RefreshOp
 async function exchange(
   parts: Parts,
   presented: TokenPayload,
-  expiry: RefreshOptions['expiry'],
-  changes: AccessChanges,
+  options: RefreshOptions,
 ): Promise<Tokens & { cookies: CookieLines }> {
-  const { sessions, config } = parts
-  if (!sessions) return withCookies({ access: refreshStateless(parts, presented, expiry, changes) }, config)
+  const { sessions, revocation, config } = parts
+  const deadline = revocation.deadline()
+  await revocation.checkBlocklist(presented, deadline)
+  if (!sessions) return withCookies({ access: refreshStateless(parts, presented, options) }, config)
+  const mint: Mint<Tokens & { cookies: CookieLines }> = (sid, record, times) => {
+    checkCovered(options, presented)
+    return withCookies(successorPair(parts, presented, sid, record, times, options), config)
+  }
   try {
-    return await sessions.rotate(presented, expiry, (sid, record, times) =>
-      withCookies(successorPair(parts, presented, sid, record, times, changes), config),
-    )
+    return await sessions.rotate(presented, options.expiry, mint, deadline)
   } catch (error) {
     // The session has just ended here; a thrown error keeps no other headers than its own.
     if (error instanceof ReusedTokenError && usesCookies(config)) {
@@ -91,45 +88,44 @@ async function exchange(
   }
 }
 
-function refreshStateless(
-  parts: Parts,
-  presented: TokenPayload,
-  expiry: RefreshOptions['expiry'],
-  changes: AccessChanges,
-): Issued {
+function refreshStateless(parts: Parts, presented: TokenPayload, options: RefreshOptions): Issued {
   const { config } = parts
   if (presented.sid !== undefined) {
-    throw new RevokedTokenError(undefined, undefined, {
-      cause: 'the token names a session, and there is no store that knows it',
-    })
+    const cause = 'the token names a session, and there is no store that knows it'
+    throw new RevokedTokenError(undefined, undefined, { cause })
   }
+  checkCovered(options, presented)
   const now = config.now()
-  const exp = timeOf('expiry', expiry === undefined ? config.accessTokenExpires : expiry, now)
-  const times = { iat: Math.floor(now / 1000), exp }
-  return statelessAccess(parts, presented, times, changes)
+  const { expiry = config.accessTokenExpires } = options
+  const times = { iat: Math.floor(now / 1000), exp: timeOf('expiry', expiry, now) }
+  return statelessAccess(parts, presented, times, options)
 }
 
 /** End what the tokens of the request belong to, then clear their cookies. */
 export async function logout(parts: Parts, ctx: AuthContext): Promise<void> {
-  const found = (['access', 'refresh'] as const).map(type => presentedAtLogout(parts, ctx, type))
+  const types = ['access', 'refresh'] as const
+  const found = await Promise.all(types.map(type => presentedAtLogout(parts, ctx, type)))
   const payloads = found.map(({ payload }) => payload).filter(payload => payload !== undefined)
-  if (payloads.length === 0) {
-    throw found.find(({ error }) => error !== undefined)?.error ?? missing(ctx, {}, parts.config)
-  }
+  const errors = found.map(({ error }) => error).filter(error => error !== undefined)
+  // A token whose key is not known may be good, and a logout that has not ended it is none.
+  const unknown = errors.find(error => error instanceof StoreUnavailableError)
+  if (unknown) throw unknown
+  if (payloads.length === 0) throw errors[0] ?? missing(ctx, {}, parts.config)
   const distinct = new Map(payloads.map(payload => [idOf(payload), payload]))
-  await Promise.all([...distinct.values()].map(payload => parts.sessions?.revoke(payload)))
+  const revokeAll = () => Promise.all([...distinct.values()].map(payload => parts.sessions?.revoke(payload)))
+  await parts.memory.asking(ctx.req, revokeAll)
   parts.memory.forget(ctx.req)
   setCookies(ctx, clearingLines(parts.config), parts.config)
 }
 
 /** One may log out with an expired token, but not be logged out by another site. */
-function presentedAtLogout(
+async function presentedAtLogout(
   parts: Parts,
   ctx: AuthContext,
   type: TokenType,
-): { payload?: TokenPayload; error?: unknown } {
+): Promise<{ payload?: TokenPayload; error?: unknown }> {
   try {
-    const identified = identify(parts, ctx, { type, verifyCsrf: true }, { ignoreExpiry: true })
+    const identified = await identify(parts, ctx, { type, verifyCsrf: true }, { ignoreTimes: true })
     return identified ? { payload: identified.payload } : {}
   } catch (error) {
     return { error }
@@ -171,18 +167,21 @@ function handOut(parts: Parts, ctx: AuthContext, { access, refresh }: Tokens, co
 /** What `sessionTracking` keeps of a request. */
 function whereabouts(ctx: AuthContext): Record<string, unknown> {
   const userAgent = ctx.req.headers['user-agent']?.slice(0, 512)
-  return { ...(userAgent && { userAgent }), ip: ctx.ip }
+  // Behind a proxy that is trusted wrongly, Koa takes the address from a header of the client's.
+  return { ...(userAgent && { userAgent }), ...(isIP(ctx.ip) > 0 && { ip: ctx.ip }) }
 }
 
 const REFRESH_OPTIONS = new Set(['data', 'scopes', 'expiry'])
 
-/** @throws TypeError, or InsufficientScopeError if `scopes` are wider than the login's. */
-function checkChanges(options: RefreshOptions, presented: TokenPayload, config: Config): AccessChanges {
+/** @throws TypeError */
+function checkOptions(options: RefreshOptions, config: Config): void {
   const unknown = Object.keys(options).filter(name => !REFRESH_OPTIONS.has(name))
   if (unknown.length > 0) throw new TypeError(`${unknown.join(', ')}: no such option of refresh`)
-  const { data, scopes } = options
-  checkData(data, config)
-  checkScopes(scopes)
+  checkData(options.data, config)
+  checkScopes(options.scopes)
+}
+
+/** @throws InsufficientScopeError if `scopes` are wider than the login's. */
+function checkCovered({ scopes }: RefreshOptions, presented: TokenPayload): void {
   if (scopes && !coversAll(presented.scopes ?? [], scopes)) throw new InsufficientScopeError(scopes)
-  return { ...(data && { data }), ...(scopes && { scopes }) }
 }

@@ -24,35 +24,55 @@ export interface TokenGuardOptions extends GuardOptions {
   verifyFresh?: boolean
 }
 
-const FLAGS = ['verifyType', 'verifyFresh', 'verifyCsrf', 'optional']
 const LOCATIONS = ['headers', 'cookies', 'json', 'query']
+const COMMON = ['verifyCsrf', 'locations', 'optional']
 
-/** The guard that all others are made of: verifies the token and puts its payload on `ctx.state.token`. */
-export function tokenRequired(parts: Parts, options: TokenGuardOptions = {}): Middleware<{ token: TokenPayload }> {
-  checkGuardOptions(options)
-  return async function tokenRequired(ctx, next) {
-    await admit(parts, ctx, options)
+/** The guards that are `tokenRequired` with some of its options fixed. */
+const FIXED = {
+  tokenRequired: {},
+  accessTokenRequired: { type: 'access' },
+  refreshTokenRequired: { type: 'refresh' },
+  freshTokenRequired: { type: 'access', verifyFresh: true },
+} as const satisfies Record<string, TokenGuardOptions>
+
+/**
+ * A guard that verifies the token and puts its payload on `ctx.state.token`.
+ * @throws TypeError for an option that this guard does not have, or a wrong value.
+ */
+export function tokenGuard(
+  parts: Parts,
+  name: keyof typeof FIXED,
+  options: TokenGuardOptions = {},
+): Middleware<{ token: TokenPayload }> {
+  checkGuardOptions(options, name === 'tokenRequired' ? [...COMMON, 'type', 'verifyType', 'verifyFresh'] : COMMON)
+  const { locations } = options
+  const requirement = { ...options, ...(locations && { locations: [...locations] }), ...FIXED[name] }
+  return named(name, async (ctx, next) => {
+    await admit(parts, ctx, requirement)
     await next()
-  }
+  })
 }
 
-/** Passes access tokens whose scopes cover all (`every`) or one (`some`) of `scopes`. */
+/** A guard says in stack traces, and to whoever lists routes, which it is. */
+function named<Guard extends Middleware<never>>(name: string, guard: Guard): Guard {
+  return Object.defineProperty(guard, 'name', { value: name })
+}
+
+/** Passes access tokens whose scopes cover all (`scopesRequired`) or one of `scopes`. */
 export function scopesRequired(
   parts: Parts,
-  how: 'every' | 'some',
+  name: 'scopesRequired' | 'anyScopeRequired',
   scopes: readonly string[],
 ): Middleware<{ token: TokenPayload }> {
   if (scopes.length === 0 || !scopes.every(isScope)) {
-    throw new TypeError(
-      'scopesRequired and anyScopeRequired take one scope or more: printable ASCII without space, quote and backslash',
-    )
+    throw new TypeError(`${name} takes one scope or more: printable ASCII without space, quote and backslash`)
   }
-  const cover = how === 'every' ? coversAll : coversAny
-  return async function scopesRequired(ctx, next) {
+  const cover = name === 'scopesRequired' ? coversAll : coversAny
+  return named(name, async (ctx, next) => {
     const payload = await admit(parts, ctx, {})
     if (!cover(payload?.scopes ?? [], scopes)) throw new InsufficientScopeError(scopes)
     await next()
-  }
+  })
 }
 
 /** Passes access tokens whose subject the subject getter finds, and puts it on `ctx.state.subject`. */
@@ -69,7 +89,7 @@ export function subjectRequired(parts: Parts): Middleware<{ token: TokenPayload;
 }
 
 /** Authenticate, and only then commit to the request. What another guard or the middleware found there is replaced. */
-async function admit(
+export async function admit(
   parts: Parts,
   ctx: Parameters<Middleware<{ token: TokenPayload }>>[0],
   requirement: Requirement & { optional?: boolean },
@@ -83,16 +103,15 @@ async function admit(
 }
 
 /** @throws TypeError when the guard is made, not when a request comes. */
-export function checkGuardOptions(options: TokenGuardOptions): void {
+function checkGuardOptions(options: TokenGuardOptions, names: readonly string[]): void {
   for (const [name, value] of Object.entries(options)) {
+    if (!names.includes(name)) throw new TypeError(`${name} is not an option of this guard`)
     if (value === undefined) continue
-    if (FLAGS.includes(name)) {
-      if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`)
-    } else if (name === 'type') {
+    if (name === 'type') {
       if (value !== 'access' && value !== 'refresh') throw new TypeError("type must be 'access' or 'refresh'")
     } else if (name === 'locations') {
       const sound = Array.isArray(value) && value.length > 0 && value.every(location => LOCATIONS.includes(location))
       if (!sound) throw new TypeError(`locations must be a list of ${LOCATIONS.join(', ')}`)
-    } else throw new TypeError(`${name} is not an option of a guard`)
+    } else if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`)
   }
 }

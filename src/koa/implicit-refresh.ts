@@ -31,12 +31,12 @@ export function implicitRefresh(parts: Parts): Middleware {
 async function renew(parts: Parts, ctx: Context): Promise<void> {
   const { config } = parts
   const requirement = { type: 'access', locations: ['cookies'], verifyCsrf: false } as const
-  const payload = identify(parts, ctx, requirement)?.payload
+  const payload = (await identify(parts, ctx, requirement))?.payload
   if (!payload || !isDue(payload, config)) return
   // Asked anew: the handlers may have revoked what a guard found good before them.
-  const end = await parts.revocation.endOf(payload)
+  const end = await parts.memory.asking(ctx.req, () => parts.revocation.endOf(payload))
   const iat = Math.floor(config.now() / 1000)
-  const exp = Math.min(iat + config.accessTokenExpires, Math.floor(end / 1000))
+  const exp = Math.min(iat + Math.ceil(config.accessTokenExpires), Math.floor(end / 1000))
   if (exp <= payload.exp || ctx.headerSent) return
   const { token, claims } = renewedAccess(parts, payload, { iat, exp })
   setCookies(ctx, tokenCookies('access', { ...claims, token }, config), config)

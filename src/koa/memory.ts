@@ -1,13 +1,19 @@
+import { StoreUnavailableError } from '../errors.js'
 import type { LocatedToken } from '../request/locate.js'
+import type { VerificationKey } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
 
 /** What one request has learnt of one token. */
 interface Learnt {
   readonly location: string
   readonly token: string
-  verified?: { payload: TokenPayload } | { error: unknown }
+  verified?: { payload: Verified } | { error: unknown }
   revocation?: Promise<void>
 }
+
+/** With `getKey` it takes a while. */
+type Verified = TokenPayload | Promise<TokenPayload>
+type FoundKey = Promise<VerificationKey | undefined>
 
 /**
  * Remembers for one request what verification and store said of (location, token), so that a middleware and several
@@ -15,9 +21,11 @@ interface Learnt {
  */
 export class RequestMemory {
   readonly #requests = new WeakMap<object, Learnt[]>()
+  readonly #unavailable = new WeakMap<object, StoreUnavailableError>()
+  readonly #keys = new WeakMap<object, Map<string, FoundKey>>()
 
   /** The payload, or the error again that refused it. */
-  verified(request: object, located: LocatedToken, verify: () => TokenPayload): TokenPayload {
+  verified(request: object, located: LocatedToken, verify: () => Verified): Verified {
     const learnt = this.#about(request, located)
     learnt.verified ??= attempt(verify)
     if ('error' in learnt.verified) throw learnt.verified.error
@@ -27,8 +35,32 @@ export class RequestMemory {
   /** The same promise for everybody who asks in this request. */
   revocation(request: object, located: LocatedToken, check: () => Promise<void>): Promise<void> {
     const learnt = this.#about(request, located)
-    learnt.revocation ??= check()
+    learnt.revocation ??= this.asking(request, check)
     return learnt.revocation
+  }
+
+  /**
+   * Ask the store in the name of a request, unless it has not answered this request before: nobody waits for two
+   * deadlines to be told that it is away.
+   */
+  async asking<T>(request: object, ask: () => Promise<T>): Promise<T> {
+    const unavailable = this.#unavailable.get(request)
+    if (unavailable) throw unavailable
+    try {
+      return await ask()
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) this.#unavailable.set(request, error)
+      throw error
+    }
+  }
+
+  /** What `getKey` said of a token; that it has no answer too. A refresh and a logout do not change it. */
+  key(request: object, token: string, ask: () => FoundKey): FoundKey {
+    const keys = this.#keys.get(request) ?? new Map<string, FoundKey>()
+    this.#keys.set(request, keys)
+    const found = keys.get(token) ?? ask()
+    keys.set(token, found)
+    return found
   }
 
   /** After a refresh or a logout the tokens of the request are not what they were. */
@@ -47,7 +79,7 @@ export class RequestMemory {
   }
 }
 
-function attempt(verify: () => TokenPayload): { payload: TokenPayload } | { error: unknown } {
+function attempt(verify: () => Verified): { payload: Verified } | { error: unknown } {
   try {
     return { payload: verify() }
   } catch (error) {

@@ -10,7 +10,7 @@ export function middleware(parts: Parts): Middleware<{ token?: TokenPayload }> {
   return async function authx(ctx, next) {
     const payload = await recognise(parts, ctx as unknown as Context)
     if (payload) ctx.state.token = payload
-    const before = { ...ctx.res.getHeaders() }
+    const before = headersOf(ctx.res)
     try {
       await next()
     } catch (error) {
@@ -30,15 +30,18 @@ async function recognise(parts: Parts, ctx: Context): Promise<TokenPayload | und
   }
 }
 
+/** A copy: Koa's cookies are added to the very array that `getHeaders` shows. */
+function headersOf(response: Context['res']): [name: string, value: number | string | string[]][] {
+  return Object.entries(response.getHeaders()).map(([name, value = '']) => [
+    name,
+    Array.isArray(value) ? [...value] : value,
+  ])
+}
+
 /** Like Koa, drop what the failed handlers set (cookies of a login that did not come about), but keep what stood before. */
-function render(
-  ctx: Context,
-  error: AuthXError,
-  before: NodeJS.Dict<number | string | string[]>,
-  config: Config,
-): void {
+function render(ctx: Context, error: AuthXError, before: ReturnType<typeof headersOf>, config: Config): void {
   for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name)
-  for (const [name, value] of Object.entries(before)) if (value !== undefined) ctx.res.setHeader(name, value)
+  for (const [name, value] of before) ctx.res.setHeader(name, value)
   for (const [name, value] of Object.entries(error.headers)) {
     if (name.toLowerCase() === 'set-cookie') ctx.append(name, value)
     else ctx.set(name, value)

@@ -1,18 +1,33 @@
 import type { Context } from 'koa'
+import type { GetKey, AuthXOptions as Options } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import type { RequestContext } from '../request/locate.js'
 import type { Revocation } from '../session/revocation.js'
 import type { Sessions } from '../session/sessions.js'
+import type { KeyCache } from '../token/key-cache.js'
 import type { KeyRing } from '../token/keys.js'
 import type { RequestMemory } from './memory.js'
 
 /** Finds who a token is about; `undefined` if there is no such subject (any more). */
 export type SubjectGetter<Subject> = (sub: string, ctx: Context) => Subject | undefined | Promise<Subject | undefined>
 
+/** Everything that can be configured. */
+export interface AuthXOptions extends Options {
+  /**
+   * Finds the key that a token is verified with, in place of the configured ones: for keys per tenant. Asked once for
+   * each token of a request, before anything in the token has been verified; `ctx` is `undefined` outside of requests.
+   * `undefined` refuses the token (401). If it throws, misses `storeTimeout` or returns a key that no algorithm of
+   * `decodeAlgorithms` can use, the answer is 503. Not in AuthX.
+   */
+  getKey?: GetKey<Context | undefined>
+}
+
 /** What an instance is made of, as the functions of this folder need it. */
 export interface Parts {
   readonly config: Config
-  readonly ring: KeyRing
+  /** What `setKeys` replaces: read it when it is needed, and once for each decision. */
+  ring: KeyRing
+  readonly keyCache: KeyCache
   /** None without a store. */
   readonly sessions: Sessions | undefined
   readonly revocation: Revocation

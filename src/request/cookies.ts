@@ -40,12 +40,12 @@ export function readCookie(ctx: Pick<Context, 'req'>, name: string): string | un
 
 function valueIn(pair: string, name: string): string | undefined {
   const equals = pair.indexOf('=')
-  if (equals < 0 || pair.slice(0, equals).trim() !== name) return undefined
-  return pair
-    .slice(equals + 1)
-    .trim()
-    .replace(/^"(.*)"$/, '$1')
+  if (equals < 0 || trimmed(pair.slice(0, equals)) !== name) return undefined
+  return trimmed(pair.slice(equals + 1)).replace(/^"(.*)"$/, '$1')
 }
+
+/** Only of what RFC 6265 §4.2.1 lets stand around: with other white space a name is another name to a browser. */
+const trimmed = (text: string) => text.replace(/^[ \t]+|[ \t]+$/g, '')
 
 /**
  * The lines that put a token into its cookie, and its CSRF value into the one beside it.

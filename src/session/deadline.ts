@@ -1,27 +1,46 @@
 import { StoreUnavailableError } from '../errors.js'
 
-/** The time that an operation has; asked by loops that retry. */
-export interface Deadline {
-  /** Whether the time is over. */
-  over(): boolean
+/** The time that an operation has: all its calls and retries together. It runs from its making. */
+export class Deadline {
+  readonly milliseconds: number
+  #end: number
+
+  constructor(milliseconds: number) {
+    this.milliseconds = milliseconds
+    this.#end = performance.now() + milliseconds
+  }
+
   /** Milliseconds left, never negative. */
-  left(): number
+  left(): number {
+    return Math.max(0, this.#end - performance.now())
+  }
+
+  over(): boolean {
+    return this.left() === 0
+  }
+
+  /** It is over: somebody has been told so, and a timer may be a fraction early. */
+  pass(): StoreUnavailableError {
+    this.#end = 0
+    return this.error()
+  }
+
+  error(): StoreUnavailableError {
+    return new StoreUnavailableError({ cause: new Error(`no answer within ${this.milliseconds} ms`) })
+  }
 }
 
 /**
- * Run a whole operation, all its calls and retries, within `milliseconds`.
- * @throws StoreUnavailableError when the time is over. The operation may still end; nobody learns how.
+ * What `run` comes to, if it does before the deadline.
+ * @throws StoreUnavailableError when the time is over; what `run` still does, nobody learns.
  */
-export async function within<T>(milliseconds: number, run: (deadline: Deadline) => Promise<T>): Promise<T> {
-  const end = performance.now() + milliseconds
-  const left = () => Math.max(0, end - performance.now())
+export async function within<T>(deadline: Deadline, run: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    const cause = new Error(`no answer within ${milliseconds} ms`)
-    timer = setTimeout(() => reject(new StoreUnavailableError({ cause })), milliseconds)
+    timer = setTimeout(() => reject(deadline.pass()), deadline.left())
   })
   try {
-    return await Promise.race([run({ left, over: () => left() === 0 }), late])
+    return await Promise.race([run(), late])
   } finally {
     clearTimeout(timer)
   }

@@ -34,7 +34,10 @@ export class Events {
     for (const listener of this.#emitter.listeners(name)) {
       void Promise.resolve()
         .then(() => listener(event))
-        .catch(error => process.emitWarning(`a listener of '${name}' failed: ${String(error)}`, 'AuthXWarning'))
+        .catch(error => {
+          const reason = error instanceof Error ? error.message : 'what it threw is no Error'
+          process.emitWarning(`a listener of '${name}' failed: ${reason}`, 'AuthXWarning')
+        })
     }
   }
 }

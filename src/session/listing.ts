@@ -1,12 +1,36 @@
 import type { Config } from '../config/table.js'
-import { type Asker, orUnavailable } from './asker.js'
-import { type Deadline, within } from './deadline.js'
-import { type Listing, listingKey, parseListing } from './record.js'
+import type { Deadline } from './deadline.js'
+import { within } from './deadline.js'
+import { type Operation, orUnavailable } from './operation.js'
+import {
+  type Device,
+  type Listing,
+  listingKey,
+  parseListing,
+  parseSession,
+  parseSubject,
+  type SessionRecord,
+  sessionKey,
+  subjectKey,
+} from './record.js'
+import { type Known, liveRecord } from './rotation.js'
 
 /**
- * Which sessions a subject has, for showing them to people. No decision about a token is taken from it: a session that
- * is missing here is as good, and as revocable, as any other.
+ * Which sessions a subject has, for showing them to people. No decision about a token is taken from the list: a session
+ * that is missing from it is as good, and as revocable, as any other.
  */
+
+/** One login, as the application sees it. */
+export interface Session {
+  sid: string
+  sub: string
+  createdAt: Date
+  /** The login, the last refresh or, with `sessionTracking`, the last guarded request; exact to a minute. */
+  lastActiveAt: Date
+  /** The absolute end; the session ends earlier if it is not refreshed. */
+  expiresAt: Date
+  device: Device
+}
 
 /** Beyond this the oldest are unlisted: the list is read and written whole. */
 const MOST_LISTED = 500
@@ -15,32 +39,52 @@ const MOST_LISTED = 500
  * Add a session to its subject's list, dropping those past their end. Conflicts are retried until the deadline; a list
  * that cannot be written by then costs the listing, not the login: the session itself has been written.
  */
-export async function list(asker: Asker, session: Listed, config: Config, deadline: Deadline): Promise<void> {
-  await within(deadline.left(), rest => add(asker, session, config, rest)).catch(() => {})
-}
-
-async function add(asker: Asker, { sid, sub, end }: Listed, config: Config, deadline: Deadline): Promise<void> {
-  const key = listingKey(sub, config)
-  while (!deadline.over()) {
-    const [raw] = await asker.get([key])
-    const current = unexpired(await orUnavailable(() => parseListing(raw)), config.now())
-    const next: Listing = [...current, [sid, end] as const].slice(-MOST_LISTED)
-    const keptUntil = Math.max(...next.map(([, each]) => each))
-    if (await asker.compareAndSet(key, raw, JSON.stringify(next), keptUntil)) return
+export async function addToList(
+  operation: Operation,
+  sid: string,
+  { sub, loginType, expiresAt }: Pick<SessionRecord, 'sub' | 'loginType' | 'expiresAt'>,
+  { now }: Config,
+  deadline: Deadline,
+): Promise<void> {
+  const key = listingKey(sub, loginType)
+  const add = async () => {
+    for (;;) {
+      const [raw] = await operation.get([key])
+      const current = unexpired(await orUnavailable(() => parseListing(raw)), now())
+      const next: Listing = [...current, [sid, expiresAt] as const].slice(-MOST_LISTED)
+      const keptUntil = Math.max(...next.map(([, end]) => end))
+      if (await operation.compareAndSet(key, raw, JSON.stringify(next), keptUntil)) return
+    }
   }
+  await within(deadline, add).catch(() => {})
 }
 
-interface Listed {
-  readonly sid: string
-  readonly sub: string
-  /** Milliseconds. */
-  readonly end: number
+/** The live sessions of a subject, the most recently active first. */
+export async function listSessions(operation: Operation, sub: string, { loginType, now }: Config): Promise<Session[]> {
+  const [list] = await operation.get([listingKey(sub, loginType)])
+  const sids = unexpired(await orUnavailable(() => parseListing(list)), now()).map(([sid]) => sid)
+  const [cutoff, ...values] = await operation.get([subjectKey(sub, loginType), ...sids.map(sessionKey)])
+  const subject = await orUnavailable(() => parseSubject(cutoff))
+  const records = await orUnavailable(() => values.map(parseSession))
+  return sids
+    .map((id, n) => toSession({ id, sub, loginType }, { record: records[n], subject }, now()))
+    .filter(session => session !== undefined)
+    .sort((a, b) => b.lastActiveAt.getTime() - a.lastActiveAt.getTime())
 }
 
-/** The ids on a subject's list, oldest first. */
-export async function listed(asker: Asker, sub: string, config: Config): Promise<string[]> {
-  const [raw] = await asker.get([listingKey(sub, config)])
-  return unexpired(await orUnavailable(() => parseListing(raw)), config.now()).map(([sid]) => sid)
+/** A session as it is shown; `undefined` if it has ended, by itself too. */
+export function toSession(owner: Parameters<typeof liveRecord>[0], known: Known, now: number): Session | undefined {
+  const record = liveRecord(owner, known, now)
+  if (!record || now >= record.endsAt) return undefined
+  const { sub, createdAt, lastActiveAt, expiresAt, device } = record
+  return {
+    sid: owner.id,
+    sub,
+    createdAt: new Date(createdAt),
+    lastActiveAt: new Date(lastActiveAt),
+    expiresAt: new Date(expiresAt),
+    device,
+  }
 }
 
 const unexpired = (pairs: Listing, now: number) => pairs.filter(([, end]) => end > now)

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { Config } from '../config/table.js'
 import { isObject } from '../config/values.js'
 
 /** What the application knows of where a session lives: user agent, IP address, its own fields. */
@@ -8,6 +7,8 @@ export type Device = Readonly<Record<string, unknown>>
 /** A live session in the store, under `session:<id>`. Members ending in `At`, and `keptUntil`, are milliseconds. */
 export interface SessionRecord {
   readonly sub: string
+  /** What keeps instances apart that share a store: a session of another login type is none of theirs. */
+  readonly loginType?: string
   readonly gen: number
   /** The subject's cut-off as its login read it, before it wrote this record. */
   readonly cutoff: number
@@ -16,6 +17,8 @@ export interface SessionRecord {
   readonly lastActiveAt: number
   /** The absolute end: nothing of the session is good after it. */
   readonly expiresAt: number
+  /** When the last of its tokens ends, as things stand. */
+  readonly endsAt: number
   /** Until when the store keeps the record, live or as a tombstone: past the last `exp` of its tokens. */
   readonly keptUntil: number
   /** Of the current refresh token; `iat` and `exp` are seconds. */
@@ -59,11 +62,15 @@ const hash = (text: string) => createHash('sha256').update(text).digest('base64u
 /** Ids of other issuers may be of any length and hold any characters. */
 export const sessionKey = (id: string) => `session:${PLAIN_ID.test(id) ? id : `~${hash(id)}`}`
 
-const subjectHash = (sub: string, { loginType }: Config) => hash(JSON.stringify([loginType ?? '', sub]))
+/** Two login types may call different people by one name. */
+const subjectHash = (sub: string, loginType = '') => hash(JSON.stringify([loginType, sub]))
 
-export const subjectKey = (sub: string, config: Config) => `subject:${subjectHash(sub, config)}`
+export const subjectKey = (sub: string, loginType: string | undefined) => `subject:${subjectHash(sub, loginType)}`
 
-export const listingKey = (sub: string, config: Config) => `sessions:${subjectHash(sub, config)}`
+export const listingKey = (sub: string, loginType: string | undefined) => `sessions:${subjectHash(sub, loginType)}`
+
+/** The member of a new record that says of which login type it is, if there are types. */
+export const ofLoginType = (loginType: string | undefined) => (loginType === undefined ? {} : { loginType })
 
 const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value)
 
@@ -74,15 +81,25 @@ const NUMBERS = [
   'rotatedAt',
   'lastActiveAt',
   'expiresAt',
+  'endsAt',
   'keptUntil',
   'iat',
   'exp',
 ] as const
 
+/** `undefined` for what is no JSON: the error of JSON.parse quotes what it was given. */
+function parse(value: string): unknown {
+  try {
+    return JSON.parse(value)
+  } catch {
+    return undefined
+  }
+}
+
 /** @throws Error if the value is not one that this library wrote. Unknown is not the same as not revoked. */
 export function parseSession(value: string | undefined): SessionRecord | Tombstone | undefined {
   if (value === undefined) return undefined
-  const record: unknown = JSON.parse(value)
+  const record = parse(value)
   if (isObject(record)) {
     if (record.revoked === true) return { revoked: true }
     const sound =
@@ -95,7 +112,7 @@ export function parseSession(value: string | undefined): SessionRecord | Tombsto
 /** @throws Error if the value is not one that this library wrote. */
 export function parseSubject(value: string | undefined): SubjectRecord {
   if (value === undefined) return NEVER_CUT
-  const record: unknown = JSON.parse(value)
+  const record = parse(value)
   if (
     isObject(record) &&
     isNumber(record.cutoff) &&
@@ -109,7 +126,7 @@ export function parseSubject(value: string | undefined): SubjectRecord {
 /** @throws Error if the value is not one that this library wrote. */
 export function parseListing(value: string | undefined): Listing {
   if (value === undefined) return []
-  const pairs: unknown = JSON.parse(value)
+  const pairs = parse(value)
   const isPair = (pair: unknown) => Array.isArray(pair) && typeof pair[0] === 'string' && isNumber(pair[1])
   if (Array.isArray(pairs) && pairs.every(isPair)) return pairs as Listing
   throw new Error('the store holds a listing that koa-authx did not write')

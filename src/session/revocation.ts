@@ -1,8 +1,8 @@
 import type { Config } from '../config/table.js'
-import { RevokedTokenError } from '../errors.js'
+import { RevokedTokenError, StoreUnavailableError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
-import { orUnavailable } from './asker.js'
-import { within } from './deadline.js'
+import { Deadline, within } from './deadline.js'
+import { orUnavailable } from './operation.js'
 import type { Sessions } from './sessions.js'
 
 /** The application's own blocklist: resolves to whether a token, whose signature has been verified, is revoked. */
@@ -47,14 +47,19 @@ export class Revocation {
     }
   }
 
+  /** The time that everybody who is asked about a token has together. */
+  deadline(): Deadline {
+    return new Deadline(this.#config.storeTimeout)
+  }
+
   /** Only the application's blocklist. @throws RevokedTokenError, StoreUnavailableError. */
-  async checkBlocklist(token: TokenPayload): Promise<void> {
+  async checkBlocklist(token: TokenPayload, deadline = this.deadline()): Promise<void> {
     const { blocklist } = this
     if (!blocklist) return
-    const revoked = await within(this.#config.storeTimeout, () => orUnavailable(async () => blocklist(token)))
+    const revoked: unknown = await within(deadline, () => orUnavailable(() => blocklist(token)))
     if (revoked === true) throw new RevokedTokenError()
+    if (revoked === false) return
     // A forgotten `return` must not let everyone in.
-    if (revoked !== false)
-      await orUnavailable(() => Promise.reject(new TypeError('the token blocklist must resolve to true or false')))
+    throw new StoreUnavailableError({ cause: new TypeError('the token blocklist must resolve to true or false') })
   }
 }

@@ -1,13 +1,13 @@
 import type { Config } from '../config/table.js'
 import type { TokenPayload } from '../token/payload.js'
-import { KEPT_AFTER_EXP, type SessionRecord, type SubjectRecord, type Tombstone } from './record.js'
+import { KEPT_AFTER_EXP, ofLoginType, type SessionRecord, type SubjectRecord, type Tombstone } from './record.js'
 
 /**
  * The state machine of a session, without a store and without a clock of its own. Times are milliseconds, but for the
  * claims `iat` and `exp`, which are seconds as always.
  */
 
-export type Presented = Pick<TokenPayload, 'sub' | 'jti' | 'iat' | 'exp' | 'type' | 'sid' | 'gen'>
+export type Presented = Pick<TokenPayload, 'sub' | 'jti' | 'iat' | 'exp' | 'type' | 'login_type' | 'sid' | 'gen'>
 
 /** The options that decide. */
 export type RotationConfig = Pick<Config, 'refreshGracePeriod' | 'sessionExpires'>
@@ -34,16 +34,25 @@ export const idOf = ({ sid, jti }: Pick<Presented, 'sid' | 'jti'>) => sid ?? jti
 
 export const isTombstone = (record: Known['record']): record is Tombstone => record !== undefined && 'revoked' in record
 
+/** What has to be right about a session: its id, and whose it is. */
+export interface Owner {
+  readonly id: string
+  readonly sub: string
+  readonly loginType: string | undefined
+}
+
+export const ownerOf = (token: Presented): Owner => ({ id: idOf(token), sub: token.sub, loginType: token.login_type })
+
+/** Whether a record is about the subject, and the login type, that a token is about. */
+export const isOf = (record: SessionRecord, { sub, login_type }: Pick<Presented, 'sub' | 'login_type'>) =>
+  record.sub === sub && record.loginType === login_type
+
 /** The record of a session of which tokens may still be good; `undefined` if it has ended or never was. */
-export function liveRecord(
-  id: string,
-  sub: string,
-  { record, subject }: Known,
-  now: number,
-): SessionRecord | undefined {
+export function liveRecord(owner: Owner, { record, subject }: Known, now: number): SessionRecord | undefined {
   if (record === undefined || isTombstone(record)) return undefined
-  const outlivesCutoff = record.cutoff >= subject.cutoff || subject.except === id
-  return record.sub === sub && now < record.expiresAt && outlivesCutoff ? record : undefined
+  const outlivesCutoff = record.cutoff >= subject.cutoff || subject.except === owner.id
+  const isOwn = isOf(record, { sub: owner.sub, login_type: owner.loginType })
+  return isOwn && now < record.expiresAt && outlivesCutoff ? record : undefined
 }
 
 /** The absolute end (milliseconds) of the session that a token opens which names none. */
@@ -55,7 +64,7 @@ export function decide(token: Presented, known: Known, now: number, config: Rota
     const refused = isCutOff(token, known.subject) || now >= ownEnd(token, config)
     return refused ? REVOKED : { outcome: 'rotate', gen: 1, rollback: false }
   }
-  const record = liveRecord(idOf(token), token.sub, known, now)
+  const record = liveRecord(ownerOf(token), known, now)
   const presented = token.sid === undefined ? 0 : token.gen
   if (!record || presented === undefined) return REVOKED
   if (presented > record.gen + 1) return REVOKED
@@ -78,7 +87,7 @@ export function assess(
     return outcome === 'rotate' || outcome === 'replay' ? 'good' : outcome
   }
   if (token.sid === undefined && known.record === undefined) return isCutOff(token, known.subject) ? 'revoked' : 'good'
-  return liveRecord(idOf(token), token.sub, known, now) ? 'good' : 'revoked'
+  return liveRecord(ownerOf(token), known, now) ? 'good' : 'revoked'
 }
 
 /** For tokens that name no session: their issue is known to the second only, so the whole second of the cut-off is dead. */
@@ -101,8 +110,9 @@ export function successor(token: Presented, known: Known, rotation: Rotation, co
   const iat = Math.floor(now / 1000)
   // A session keeps the life that its login gave to its refresh tokens, within its absolute end.
   const exp = Math.min(iat + Math.max(1, Math.ceil(token.exp - token.iat)), Math.floor(before.expiresAt / 1000))
+  const endsAt = Math.max(before.endsAt, exp * 1000, accessExp * 1000)
   const keptUntil = Math.max(before.keptUntil, keptUntilAfter(exp, accessExp))
-  return { ...before, gen, jti, iat, exp, keptUntil, rotatedAt: now, lastActiveAt: now }
+  return { ...before, gen, jti, iat, exp, endsAt, keptUntil, rotatedAt: now, lastActiveAt: now }
 }
 
 /** The record that a rotation changes; what a token without a session opens, if there is none yet. */
@@ -110,15 +120,23 @@ export function recordBefore(token: Presented, { record, subject }: Known, confi
   return record === undefined || isTombstone(record) ? opened(token, subject, config) : record
 }
 
+/** When (milliseconds) what a good token belongs to ends, unless it is refreshed. */
+export function endOf(token: Presented, { record }: Known, config: RotationConfig): number {
+  if (record === undefined || isTombstone(record)) return ownEnd(token, config)
+  return Math.min(record.expiresAt, record.exp * 1000)
+}
+
 /** Until when to keep what judges tokens with these `exp` (seconds). */
 export const keptUntilAfter = (...exps: number[]) => Math.ceil(Math.max(...exps)) * 1000 + KEPT_AFTER_EXP
 
 /** The session that a token opens which names none: it began when the token was issued. */
-function opened({ sub, jti, iat, exp }: Presented, subject: SubjectRecord, config: RotationConfig): SessionRecord {
+function opened(token: Presented, subject: SubjectRecord, config: RotationConfig): SessionRecord {
+  const { sub, jti, iat, exp, login_type } = token
   const createdAt = iat * 1000
-  const expiresAt = (iat + config.sessionExpires) * 1000
+  const expiresAt = ownEnd(token, config)
   return {
     sub,
+    ...ofLoginType(login_type),
     gen: 0,
     jti,
     iat,
@@ -128,6 +146,7 @@ function opened({ sub, jti, iat, exp }: Presented, subject: SubjectRecord, confi
     rotatedAt: createdAt,
     lastActiveAt: createdAt,
     expiresAt,
+    endsAt: createdAt,
     keptUntil: expiresAt + KEPT_AFTER_EXP,
     device: {},
   }

@@ -14,7 +14,7 @@ import {
 import type { KeyRing } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
 import { type Claims, sign } from '../token/sign.js'
-import type { Device, SessionRecord } from './record.js'
+import { type Device, ofLoginType, type SessionRecord } from './record.js'
 import { keptUntilAfter } from './rotation.js'
 import type { AccessTimes } from './sessions.js'
 
@@ -89,13 +89,14 @@ export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions
     rotatedAt: now,
     lastActiveAt: now,
     expiresAt,
+    endsAt: Math.max(access.exp, exp) * 1000,
     keptUntil: keptUntilAfter(access.exp, exp),
   }
   return {
     access: issue(access, issuer, options.headers),
     refresh: issue(refresh, issuer, options.headers),
     sid,
-    record: { sub, gen: 0, ...times, jti, iat, exp, device },
+    record: { sub, ...ofLoginType(config.loginType), gen: 0, ...times, jti, iat, exp, device },
   }
 }
 

@@ -40,3 +40,18 @@ export function misfit(key: KeyObject, algorithm: Algorithm): string | undefined
     ? undefined
     : `is an RSA key of less than ${RSA_BITS} bits`
 }
+
+/**
+ * The `listed` algorithms that `key` can be used with or, if there is none, why: of the first of its own kind, or else of
+ * `wanted`.
+ */
+export function usableWith(
+  key: KeyObject,
+  listed: readonly Algorithm[],
+  wanted: Algorithm,
+): ReadonlySet<Algorithm> | string {
+  const usable = listed.filter(algorithm => misfit(key, algorithm) === undefined)
+  if (usable.length > 0) return new Set(usable)
+  const ofItsKind = listed.find(algorithm => kindOf(algorithm) === (key.asymmetricKeyType ?? 'secret'))
+  return String(misfit(key, ofItsKind ?? wanted))
+}

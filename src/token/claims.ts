@@ -18,7 +18,7 @@ export interface TokenOptions {
   /** `aud` in place of the configured `encodeAudience`. */
   audience?: string | readonly string[]
   scopes?: readonly string[]
-  /** Further members of the token's header. */
+  /** Further members of the token's header. Of this token only: what a refresh issues does not have them. */
   headers?: Record<string, unknown>
 }
 
@@ -123,8 +123,18 @@ export function checkScopes(scopes: unknown): void {
   throw new TypeError('scopes must be a list of scopes: printable ASCII without space, quote and backslash')
 }
 
-function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions, config: Config): void {
+/** @throws TypeError: a number, say, would name nobody. */
+export function checkSubject(sub: unknown): void {
   if (typeof sub !== 'string' || sub === '') throw new TypeError('the subject must be a string that is not empty')
+}
+
+/** @throws TypeError */
+export function checkSid(sid: unknown): void {
+  if (typeof sid !== 'string' || sid === '') throw new TypeError('sid must be a string that is not empty')
+}
+
+function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions, config: Config): void {
+  checkSubject(sub)
   const unknown = Object.keys(options).filter(name => !OPTION_NAMES[type].has(name))
   if (unknown.length > 0) throw new TypeError(`${unknown.join(', ')}: no such option of a ${type} token`)
   const { audience, fresh, sid, headers } = options
@@ -135,8 +145,7 @@ function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions
     throw new TypeError('audience must be a string or a list of strings')
   }
   if (fresh !== undefined && typeof fresh !== 'boolean') throw new TypeError('fresh must be true or false')
-  if (sid !== undefined && (typeof sid !== 'string' || sid === ''))
-    throw new TypeError('sid must be a string that is not empty')
+  if (sid !== undefined) checkSid(sid)
   if (headers !== undefined && !isObject(headers)) throw new TypeError('headers must be an object')
 }
 

@@ -1,13 +1,17 @@
-import { createPrivateKey, createPublicKey, createSecretKey, KeyObject } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { Algorithm, KeyInput, NamedKey } from '../config/options.js'
 import type { Config } from '../config/table.js'
-import { kindOf, misfit } from './algorithms.js'
+import { kindOf, misfit, usableWith } from './algorithms.js'
+import { type Read, readPrivateKey, readPublicKey, readSecret } from './read-key.js'
 
 /**
  * The keys of an instance, made into KeyObjects once: jsonwebtoken imports a string or Buffer again at each call, which
- * costs thirty times the check itself.
+ * costs thirty times the check itself. A ring never changes; `setKeys` puts another in its place.
  */
 export interface KeyRing {
+  readonly algorithm: Algorithm
+  /** What tokens may be signed with, whoever finds the key. */
+  readonly decodeAlgorithms: readonly Algorithm[]
   /** What new tokens are signed with; none on a service that only verifies. */
   readonly signing?: { readonly kid?: string; readonly algorithm: Algorithm; readonly key: KeyObject }
   /** In the order in which they are tried. */
@@ -30,6 +34,8 @@ export function makeKeyRing(config: Config): { ring: KeyRing; problems: readonly
   return { ring, problems: [...new Set(reader.problems)] }
 }
 
+const NAMED_KEY = ['kid', 'secretKey', 'privateKey', 'publicKey']
+
 /** Reads keys, collecting problems on the way. */
 class KeyReader {
   readonly problems: string[] = []
@@ -37,9 +43,15 @@ class KeyReader {
 
   constructor(config: Config) {
     this.#config = config
-    if (!config.decodeAlgorithms.includes(config.algorithm)) {
+    if (!this.#onlyVerifies && !config.decodeAlgorithms.includes(config.algorithm)) {
       this.problems.push('decodeAlgorithms must contain algorithm; this instance would refuse its own tokens')
     }
+  }
+
+  /** Nothing is configured to sign with, and `getKey` finds what verifies. */
+  get #onlyVerifies(): boolean {
+    const { getKey, secretKey, privateKey, publicKey, keys } = this.#config
+    return getKey !== undefined && [secretKey, privateKey, publicKey, keys].every(key => key === undefined)
   }
 
   unnamed(): KeyRing {
@@ -47,16 +59,7 @@ class KeyReader {
     const symmetric = kindOf(config.algorithm) === 'secret'
     const pair = this.#pair('', config)
     const signing = symmetric ? pair.secret : pair.private
-    if (symmetric && config.secretKey === undefined) {
-      this.problems.push(
-        `secretKey is missing: ${config.algorithm} signs with it; set it, or JWT_SECRET_KEY for AuthX.fromEnv()`,
-      )
-    }
-    if (!symmetric && config.privateKey === undefined && config.publicKey === undefined) {
-      this.problems.push(
-        `privateKey is missing: ${config.algorithm} signs with it; a service that only verifies needs publicKey`,
-      )
-    }
+    if (!this.#onlyVerifies) this.#somethingSigns(symmetric)
     const previous = [
       ...config.previousSecretKey.map((key, n) =>
         this.#verifying(`previousSecretKey[${n}]`, this.#secret(`previousSecretKey[${n}]`, key)),
@@ -67,7 +70,21 @@ class KeyReader {
     ]
     const verification = [...this.#current('', pair), ...previous].filter(key => key !== undefined)
     this.#everyAlgorithmHasAKey(verification)
-    return { signing: this.#signing(symmetric ? 'secretKey' : 'privateKey', signing), verification }
+    return this.#ring({ signing: this.#signing(symmetric ? 'secretKey' : 'privateKey', signing), verification })
+  }
+
+  #somethingSigns(symmetric: boolean): void {
+    const { algorithm, secretKey, privateKey, publicKey } = this.#config
+    if (symmetric && secretKey === undefined) {
+      this.problems.push(
+        `secretKey is missing: ${algorithm} signs with it; set it, or JWT_SECRET_KEY for AuthX.fromEnv()`,
+      )
+    }
+    if (!symmetric && privateKey === undefined && publicKey === undefined) {
+      this.problems.push(
+        `privateKey is missing: ${algorithm} signs with it; a service that only verifies needs publicKey`,
+      )
+    }
   }
 
   named(keys: readonly NamedKey[]): KeyRing {
@@ -81,18 +98,31 @@ class KeyReader {
       const prefix = `keys[${n}].`
       const pair = this.#pair(prefix, named)
       const [verifying] = this.#current(prefix, pair)
-      if (typeof named.kid !== 'string' || named.kid === '')
-        this.problems.push(`${prefix}kid must be a string that is not empty`)
-      else if (byKid.has(named.kid)) this.problems.push(`${prefix}kid is the kid of an earlier key`)
+      this.#checkNamed(`keys[${n}]`, named, pair)
+      if (byKid.has(named.kid)) this.problems.push(`${prefix}kid is the kid of an earlier key`)
       else if (verifying) byKid.set(named.kid, verifying)
-      if (pair.none) this.problems.push(`${prefix.slice(0, -1)} needs secretKey, privateKey or publicKey`)
-      if (pair.secret && pair.public)
-        this.problems.push(`${prefix.slice(0, -1)} holds a secret and a key pair; give each a kid of its own`)
       if (n === 0) signing = this.#firstNamed(prefix, pair, named.kid)
     })
     const verification = [...byKid.values()]
     this.#everyAlgorithmHasAKey(verification)
-    return { signing, verification, byKid }
+    return this.#ring({ signing, verification, byKid })
+  }
+
+  #checkNamed(name: string, named: NamedKey, pair: Pair): void {
+    const strays = Object.keys(named).filter(member => !NAMED_KEY.includes(member))
+    if (strays.length > 0) this.problems.push(`${name} takes ${NAMED_KEY.join(', ')}, not ${strays.join(', ')}`)
+    if (typeof named.kid !== 'string' || named.kid === '') {
+      this.problems.push(`${name}.kid must be a string that is not empty`)
+    }
+    if (pair.none) this.problems.push(`${name} needs secretKey, privateKey or publicKey`)
+    if (pair.secret && pair.public) {
+      this.problems.push(`${name} holds a secret and a key pair; give each a kid of its own`)
+    }
+  }
+
+  #ring(keys: Pick<KeyRing, 'signing' | 'verification' | 'byKid'>): KeyRing {
+    const { algorithm, decodeAlgorithms } = this.#config
+    return { algorithm, decodeAlgorithms, ...keys }
   }
 
   #firstNamed(prefix: string, pair: Pair, kid: string): KeyRing['signing'] {
@@ -137,74 +167,26 @@ class KeyReader {
   #verifying(name: string, key: KeyObject | undefined): VerificationKey | undefined {
     if (!key) return undefined
     const { decodeAlgorithms, algorithm } = this.#config
-    const algorithms = new Set(decodeAlgorithms.filter(each => misfit(key, each) === undefined))
-    if (algorithms.size > 0) return { key, algorithms }
-    const reason = misfit(
-      key,
-      decodeAlgorithms.find(each => kindOf(each) === (key.asymmetricKeyType ?? 'secret')) ?? algorithm,
-    )
-    this.problems.push(`${name} ${reason}`)
-    return undefined
+    const algorithms = usableWith(key, decodeAlgorithms, algorithm)
+    return typeof algorithms === 'string' ? this.#problem(`${name} ${algorithms}`) : { key, algorithms }
   }
 
   #everyAlgorithmHasAKey(keys: readonly VerificationKey[]): void {
-    if (this.problems.length > 0) return
+    if (this.problems.length > 0 || this.#config.getKey) return
     const idle = this.#config.decodeAlgorithms.filter(algorithm => !keys.some(key => key.algorithms.has(algorithm)))
     for (const algorithm of idle) this.problems.push(`decodeAlgorithms lists ${algorithm}, but no key can verify it`)
   }
 
   #wants = (kind: string) => this.#config.decodeAlgorithms.some(algorithm => kindOf(algorithm) === kind)
 
-  #secret(name: string, input: KeyInput | undefined): KeyObject | undefined {
+  #secret = (name: string, input: KeyInput | undefined) => this.#read(name, input, readSecret)
+  #private = (name: string, input: KeyInput | undefined) => this.#read(name, input, readPrivateKey)
+  #public = (name: string, input: KeyInput | undefined) => this.#read(name, input, readPublicKey)
+
+  #read(name: string, input: KeyInput | undefined, read: (input: unknown) => Read): KeyObject | undefined {
     if (input === undefined) return undefined
-    if (input instanceof KeyObject && input.type !== 'secret') return this.#ofType(name, input, 'secret')
-    const bytes = this.#bytes(name, input)
-    if (!bytes) return undefined
-    if (bytes.length === 0) return this.#problem(`${name} is empty`)
-    if (looksAsymmetric(bytes)) {
-      return this.#problem(
-        `${name} is a key of a key pair, not a secret; use privateKey and publicKey, or a random secret`,
-      )
-    }
-    return createSecretKey(bytes)
-  }
-
-  #private(name: string, input: KeyInput | undefined): KeyObject | undefined {
-    if (input === undefined) return undefined
-    if (input instanceof KeyObject) return this.#ofType(name, input, 'private')
-    const pem = this.#bytes(name, input)
-    if (!pem) return undefined
-    try {
-      return createPrivateKey(pem)
-    } catch {
-      return this.#problem(`${name} is not a private key in PEM form, without a passphrase`)
-    }
-  }
-
-  #public(name: string, input: KeyInput | undefined): KeyObject | undefined {
-    if (input === undefined) return undefined
-    if (input instanceof KeyObject) return this.#ofType(name, input, 'public')
-    const pem = this.#bytes(name, input)
-    if (!pem) return undefined
-    if (pem.includes('PRIVATE KEY-----')) return this.#problem(`${name} holds a private key; give the public one`)
-    try {
-      return createPublicKey(pem)
-    } catch {
-      return this.#problem(`${name} is not a public key in PEM form`)
-    }
-  }
-
-  /** A copy. What `keys` hold is looked at here for the first time: it may be anything. */
-  #bytes(name: string, input: KeyInput): Buffer | undefined {
-    if (typeof input === 'string') return Buffer.from(input, 'utf8')
-    if (input instanceof Uint8Array) return Buffer.from(input)
-    return input instanceof KeyObject
-      ? input.export()
-      : this.#problem(`${name} must be a string, a Buffer or a KeyObject`)
-  }
-
-  #ofType(name: string, key: KeyObject, type: KeyObject['type']): KeyObject | undefined {
-    return key.type === type ? key : this.#problem(`${name} is a ${key.type} key, not a ${type} one`)
+    const key = read(input)
+    return typeof key === 'string' ? this.#problem(`${name} ${key}`) : key
   }
 
   #problem(text: string): undefined {
@@ -219,21 +201,4 @@ interface Pair {
   readonly public?: KeyObject
   /** Nothing was given at all, as against something unreadable. */
   readonly none: boolean
-}
-
-/** A PEM, JWK or DER key as an HS secret is the confusion of RFC 8725 §2.1: the verifier's public key signs. */
-function looksAsymmetric(bytes: Buffer): boolean {
-  const text = bytes.toString('latin1')
-  if (text.includes('-----BEGIN') || (text.includes('{') && text.includes('"kty"'))) return true
-  return (['spki', 'pkcs1', 'pkcs8', 'sec1'] as const).some(type => isDer(bytes, type))
-}
-
-function isDer(key: Buffer, type: 'spki' | 'pkcs1' | 'pkcs8' | 'sec1'): boolean {
-  try {
-    // Its type does not say that it takes private keys too, and makes the public half of them.
-    createPublicKey({ key, format: 'der', type: type as 'spki' })
-    return true
-  } catch {
-    return false
-  }
 }

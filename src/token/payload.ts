@@ -57,6 +57,7 @@ const SHAPES: Record<string, { required?: true; holds: (value: unknown) => boole
   exp: { required: true, holds: isTime },
   nbf: { holds: isTime },
   scopes: { holds: value => Array.isArray(value) && value.every(scope => typeof scope === 'string') },
+  login_type: { holds: isText },
   sid: { holds: isText },
   gen: { holds: value => Number.isSafeInteger(value) && Number(value) >= 0 },
 }
@@ -78,7 +79,7 @@ export function toPayload(claims: unknown, config: Config): TokenPayload {
   return deepFreeze(payload) as unknown as TokenPayload
 }
 
-function deepFreeze<T extends object>(value: T): T {
+export function deepFreeze<T extends object>(value: T): T {
   for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) deepFreeze(member)
   return Object.freeze(value)
 }

@@ -20,7 +20,9 @@ export function sign(
   identityClaim: string,
   headers: Record<string, unknown> = {},
 ): string {
-  if (!ring.signing) throw new BadConfigurationError(['privateKey is missing: this instance can only verify tokens'])
+  if (!ring.signing) {
+    throw new BadConfigurationError(['secretKey or privateKey is missing: this instance can only verify tokens'])
+  }
   const reserved = RESERVED_HEADERS.filter(name => Object.hasOwn(headers, name))
   if (reserved.length > 0)
     throw new TypeError(`headers cannot set ${reserved.join(', ')}: koa-authx writes the token's header`)

@@ -1,5 +1,5 @@
 import jsonwebtoken from 'jsonwebtoken'
-import { ALGORITHMS, type Algorithm } from '../config/options.js'
+import type { Algorithm, UnverifiedHeader, UnverifiedPayload } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { isObject } from '../config/values.js'
 import {
@@ -10,7 +10,7 @@ import {
   TokenInvalidSignatureError,
 } from '../errors.js'
 import type { KeyRing, VerificationKey } from './keys.js'
-import { type TokenPayload, toPayload } from './payload.js'
+import { deepFreeze, type TokenPayload, toPayload } from './payload.js'
 
 /** 8 KiB: more does not fit into a header, and checking it would cost the server more than it costs the client. */
 export const LONGEST_TOKEN = 8192
@@ -21,58 +21,87 @@ const THREE_PARTS = /^[\w-]+\.[\w-]+\.[\w-]+$/
 const CLOCK_SKEW = 60
 
 export interface VerifyOptions {
-  /** Judge everything but `exp`: one may log out with an expired token. */
-  readonly ignoreExpiry?: boolean
+  /** Judge no time: one may log out with a token that has expired, or is not good yet. */
+  readonly ignoreTimes?: boolean
+  /** Judge signature and shape only: the token is ours, whomever it is for. */
+  readonly signatureOnly?: boolean
 }
+
+/** Finds the key of a token that nobody has verified yet. */
+export type FindKey = (header: UnverifiedHeader, payload: UnverifiedPayload) => Promise<VerificationKey | undefined>
 
 /**
  * Verify signature, claims, times, issuer and audience, in this order. Not the type, and nothing that a store knows.
  * @throws JWTDecodeError or a subclass; whatever `token` is, nothing else.
  */
 export function verify(token: unknown, ring: KeyRing, config: Config, options: VerifyOptions = {}): TokenPayload {
-  const payload = toPayload(verifySignature(token, ring, config), config)
-  checkTimes(payload, config, options)
-  checkIssuer(payload, config)
-  checkAudience(payload, config)
-  return payload
+  const read = readToken(token, ring)
+  return judge(signedClaims(read, candidates(ring, read.header.kid)), config, options)
 }
 
-function verifySignature(token: unknown, ring: KeyRing, config: Config): unknown {
+/**
+ * The same with the key that `findKey` finds, and with none of the ring. It is asked only about what could be a token
+ * of ours; what it finds verifies the algorithms of its own family, whatever the token says.
+ * @throws JWTDecodeError or a subclass, or what `findKey` throws.
+ */
+export async function verifyWithFoundKey(
+  token: unknown,
+  findKey: FindKey,
+  ring: KeyRing,
+  config: Config,
+  options: VerifyOptions = {},
+): Promise<TokenPayload> {
+  const read = readToken(token, ring)
+  const payload = deepFreeze(readPart(read.token, 1))
+  const key = await findKey(deepFreeze(read.header), payload)
+  return judge(signedClaims(read, key ? [key] : []), config, options)
+}
+
+interface ReadToken {
+  readonly token: string
+  readonly header: UnverifiedHeader
+}
+
+/** All that a token must be before a key is looked for. */
+function readToken(token: unknown, { decodeAlgorithms }: KeyRing): ReadToken {
   if (typeof token !== 'string' || token.length > LONGEST_TOKEN || !THREE_PARTS.test(token)) throw new JWTDecodeError()
-  const header = readHeader(token)
-  const { alg } = header
+  const header = readPart(token, 0)
   // RFC 8725 §3.1: the algorithm is one that was configured, whatever the token says.
-  if (!isAlgorithm(alg) || !config.decodeAlgorithms.includes(alg)) throw new JWTDecodeError()
+  if (!isOneOf(decodeAlgorithms, header.alg)) throw new JWTDecodeError()
   // RFC 7515 §4.1.11: what must be understood is not understood here. b64 (RFC 7797) changes what is signed.
   if ('crit' in header || 'b64' in header) throw new JWTDecodeError()
-  for (const { key } of candidates(ring, header.kid, alg)) {
-    const claims = verifyWith(token, key, alg)
+  return { token, header: header as UnverifiedHeader }
+}
+
+function readPart(token: string, index: 0 | 1): Record<string, unknown> {
+  try {
+    const part: unknown = JSON.parse(Buffer.from(token.split('.')[index] ?? '', 'base64url').toString())
+    if (isObject(part)) return part
+  } catch {
+    // Not JSON: refused like everything else that is no object.
+  }
+  throw new JWTDecodeError()
+}
+
+const isOneOf = (algorithms: readonly Algorithm[], value: unknown) => algorithms.includes(value as Algorithm)
+
+/** With named keys `kid` is a key into our own map and nothing else; without, it is not looked at. */
+function candidates(ring: KeyRing, kid: unknown): readonly VerificationKey[] {
+  if (!ring.byKid) return ring.verification
+  const key = typeof kid === 'string' ? ring.byKid.get(kid) : undefined
+  return key ? [key] : []
+}
+
+function signedClaims({ token, header }: ReadToken, keys: readonly VerificationKey[]): unknown {
+  for (const { key, algorithms } of keys) {
+    const claims = algorithms.has(header.alg) ? claimsUnder(key, token, header.alg) : undefined
     if (claims !== undefined) return claims
   }
   throw new TokenInvalidSignatureError()
 }
 
-function readHeader(token: string): Record<string, unknown> {
-  try {
-    const header: unknown = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString())
-    if (isObject(header)) return header
-  } catch {
-    // Not JSON: refused like every other header that is no object.
-  }
-  throw new JWTDecodeError()
-}
-
-const isAlgorithm = (value: unknown): value is Algorithm => ALGORITHMS.includes(value as Algorithm)
-
-/** With named keys `kid` is a key into our own map and nothing else; without, it is not looked at. */
-function candidates(ring: KeyRing, kid: unknown, algorithm: Algorithm): readonly VerificationKey[] {
-  if (!ring.byKid) return ring.verification.filter(key => key.algorithms.has(algorithm))
-  const key = typeof kid === 'string' ? ring.byKid.get(kid) : undefined
-  return key?.algorithms.has(algorithm) ? [key] : []
-}
-
 /** The claims; `undefined` if it was another key that signed. Times are judged by us, in our order. */
-function verifyWith(token: string, key: VerificationKey['key'], algorithm: Algorithm): unknown {
+function claimsUnder(key: VerificationKey['key'], token: string, algorithm: Algorithm): unknown {
   try {
     return jsonwebtoken.verify(token, key, { algorithms: [algorithm], ignoreExpiration: true, ignoreNotBefore: true })
   } catch (error) {
@@ -81,7 +110,16 @@ function verifyWith(token: string, key: VerificationKey['key'], algorithm: Algor
   }
 }
 
-function checkTimes(payload: TokenPayload, config: Config, { ignoreExpiry = false }: VerifyOptions): void {
+function judge(claims: unknown, config: Config, options: VerifyOptions): TokenPayload {
+  const payload = toPayload(claims, config)
+  if (options.signatureOnly) return payload
+  if (!options.ignoreTimes) checkTimes(payload, config)
+  checkIssuer(payload, config)
+  checkAudience(payload, config)
+  return payload
+}
+
+function checkTimes(payload: TokenPayload, config: Config): void {
   const now = config.now() / 1000
   const { iat, nbf, exp } = payload
   const skew = Math.max(config.decodeLeeway, CLOCK_SKEW)
@@ -90,7 +128,7 @@ function checkTimes(payload: TokenPayload, config: Config, { ignoreExpiry = fals
   if (nbf !== undefined && nbf > now + (nbf <= iat ? skew : config.decodeLeeway)) {
     throw new JWTDecodeError('The token is not valid yet')
   }
-  if (!ignoreExpiry && now >= exp + config.decodeLeeway) throw new TokenExpiredError()
+  if (now >= exp + config.decodeLeeway) throw new TokenExpiredError()
 }
 
 function checkIssuer(payload: TokenPayload, { decodeIssuer }: Config): void {

@@ -99,6 +99,7 @@ const WRONG: Record<OptionName, readonly unknown[]> = {
   sessionExpires: DURATION,
   accessTokenRevocation: FLAG,
   loginType: TEXT,
+  getKey: ['a secret of thirty-two bytes or more', null, true, {}, Promise.resolve('a')],
   now: [0, Date.now(), 'Date.now', null, {}],
 }
 

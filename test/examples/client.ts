@@ -39,6 +39,10 @@ export class Client {
     return this.#send('POST', path, sent)
   }
 
+  put(path: string, sent: Sent = {}): Promise<Answer> {
+    return this.#send('PUT', path, sent)
+  }
+
   delete(path: string, sent: Sent = {}): Promise<Answer> {
     return this.#send('DELETE', path, sent)
   }

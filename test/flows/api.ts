@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test'
 import Router from '@koa/router'
+import type Koa from 'koa'
 import { AuthX, type AuthXOptions, type RefreshOptions, type TokenPairOptions } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, bearer, type Client, type Reply, serve, TEST_NOW, TEST_SECRET } from '../support/app.js'
@@ -16,12 +17,16 @@ export interface FlowApi {
   protected(token: unknown): Promise<Reply>
 }
 
-export async function flowApi(t: TestContext, options: AuthXOptions = {}): Promise<FlowApi> {
+export async function flowApi(
+  t: TestContext,
+  options: AuthXOptions = {},
+  prepare = (_app: Koa) => {},
+): Promise<FlowApi> {
   const clock = { now: TEST_NOW }
   const store = new MemoryTokenStore()
   t.after(() => store.close())
   const authx = new AuthX({ secretKey: TEST_SECRET, store, now: () => clock.now, ...options })
-  let loginOptions: TokenPairOptions
+  let loginOptions: TokenPairOptions = {}
   let refreshOptions: RefreshOptions
   const router = new Router()
   router.post('/login', async ctx => {
@@ -40,7 +45,9 @@ export async function flowApi(t: TestContext, options: AuthXOptions = {}): Promi
   router.get('/refreshable', authx.refreshTokenRequired(), ctx => {
     ctx.body = ctx.state.token
   })
-  const send = await serve(t, appOf(authx.middleware()).use(router.routes()))
+  const app = appOf(authx.middleware())
+  prepare(app)
+  const send = await serve(t, app.use(router.routes()))
   const withToken = (method: string, path: string, token: unknown) =>
     send({ method, path, headers: [bearer(String(token))] })
   return {

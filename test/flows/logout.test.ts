@@ -24,6 +24,14 @@ test('an expired access token still logs out, and a second logout is done alread
   assert.equal((await api.logout(json.access_token)).status, 204)
 })
 
+test('a token that is not good yet logs out too', async t => {
+  const api = await flowApi(t)
+  const { json } = await api.login({ notBefore: '1h' })
+  assert.equal((await api.logout(json.access_token)).status, 204)
+  api.clock.now += 3_600_000
+  assert.deepEqual(verdict(await api.refresh(json.refresh_token)), REVOKED)
+})
+
 test('a logout that ends nothing says why', async t => {
   const api = await flowApi(t)
   assert.deepEqual(verdict(await api.send({ method: 'POST', path: '/logout' })), [401, 'MissingTokenError'])

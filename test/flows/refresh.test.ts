@@ -139,6 +139,13 @@ test('a refresh never widens scopes, and one that tries uses nothing up', async 
   }
 })
 
+test('a revoked token is told that it is revoked, whatever scopes are asked for', async t => {
+  const api = await flowApi(t)
+  const login = await api.login()
+  await api.logout(login.json.access_token)
+  assert.deepEqual(verdict(await api.refresh(login.json.refresh_token, { scopes: ['x'] })), REVOKED)
+})
+
 test('no refresh reaches beyond the absolute end of the session', async t => {
   const api = await flowApi(t, { sessionExpires: '30d' })
   let { refresh_token } = (await api.login()).json

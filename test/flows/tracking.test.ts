@@ -16,6 +16,17 @@ test('with sessionTracking a login keeps user agent and IP address beside them',
   assert.deepEqual(session?.device, { userAgent: 'test browser', ip: '127.0.0.1', name: 'laptop' })
 })
 
+test('an address that a client made up is not kept, and no header is too long for a login', async t => {
+  const api = await flowApi(t, { sessionTracking: true }, app => {
+    app.proxy = true
+  })
+  for (const forwarded of ['1'.repeat(9000), 'no address', '<script>']) {
+    const headers = [['X-Forwarded-For', forwarded] as const, ['User-Agent', 'x'.repeat(4000)] as const]
+    assert.equal((await api.send({ method: 'POST', path: '/login', headers })).status, 200)
+  }
+  for (const { device } of await api.authx.listSessions('ada')) assert.deepEqual(device, { userAgent: 'x'.repeat(512) })
+})
+
 test('with sessionTracking a guarded request writes down when the session was last active, once a minute', async t => {
   const api = await flowApi(t, { sessionTracking: true })
   const { json } = await api.login()

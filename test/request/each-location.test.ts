@@ -79,6 +79,8 @@ describe('cookies', () => {
     ['access_token_cookie=', 'nothing'],
     ['access_token_cookie=""', 'nothing'],
     ['access_token_cookie', 'nothing'],
+    ['\u00a0access_token_cookie=T', 'nothing'],
+    ['a=b; \u00a0access_token_cookie=T', 'nothing'],
     ['xaccess_token_cookie=T', 'nothing'],
     ['access_token_cookiex=T', 'nothing'],
     ['Access_Token_Cookie=T', 'nothing'],

@@ -52,7 +52,14 @@ export class Process {
     const now = this.seconds * 1000
     const token = refreshToken(sid, sub, `${sid}-first`, 0, this.seconds)
     const { jti, iat, exp } = token
-    const times = { createdAt: now, rotatedAt: now, lastActiveAt: now, expiresAt: now + 1e9, keptUntil: now + 2e9 }
+    const times = {
+      createdAt: now,
+      rotatedAt: now,
+      lastActiveAt: now,
+      expiresAt: now + 1e9,
+      endsAt: now + 1e9,
+      keptUntil: now + 2e9,
+    }
     await this.sessions.open(sid, { sub, gen: 0, ...times, jti, iat, exp, device: {} })
     return token
   }

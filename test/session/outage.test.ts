@@ -195,7 +195,7 @@ describe('a server whose store is not there when it starts', () => {
   })
 })
 
-/** Every answer is an honest 503. The machine may be busy with other things: the fastest of three is held to the promise. */
+/** Every answer is an honest 503. The machine may be busy with other things: the middle one of three is held to the promise. */
 async function unavailable(call: () => Promise<Answer>): Promise<void> {
   const answers = [await call(), await call(), await call()]
   for (const { status, headers, body } of answers) {
@@ -204,6 +204,6 @@ async function unavailable(call: () => Promise<Answer>): Promise<void> {
     assert.equal(headers.get('retry-after'), '1')
     assert.equal(headers.get('set-cookie'), null)
   }
-  const fastest = Math.min(...answers.map(({ took }) => took))
-  assert.ok(fastest < promised, `the fastest answer took ${fastest} ms`)
+  const [, middle = 0] = answers.map(({ took }) => took).sort((a, b) => a - b)
+  assert.ok(middle < promised, `the middle one of three answers took ${middle} ms`)
 }

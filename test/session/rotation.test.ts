@@ -16,6 +16,7 @@ const RECORD: SessionRecord = {
   rotatedAt: NOW - 5_000,
   lastActiveAt: NOW - 5_000,
   expiresAt: LOGIN + CONFIG.sessionExpires * 1000,
+  endsAt: NOW + 86_400_000,
   keptUntil: LOGIN + CONFIG.sessionExpires * 1000 + 600_000,
   jti: 'third',
   iat: NOW / 1000 - 5,

@@ -99,6 +99,15 @@ describe('the list of sessions', () => {
     assert.equal(await authx.getSession(String(kept.sid)), undefined)
   })
 
+  test('leaves out sessions whose tokens have all ended, though they were not at their absolute end', async () => {
+    const { sid } = await authx.verifyToken((await authx.createTokenPair('ada', { refreshExpiry: '1h' })).access_token)
+    now += 3_599_000
+    assert.equal((await authx.listSessions('ada')).length, 1)
+    now += 1_000
+    assert.deepEqual(await authx.listSessions('ada'), [])
+    assert.equal(await authx.getSession(String(sid)), undefined)
+  })
+
   test('holds the 500 youngest; older sessions live on unlisted', async () => {
     const oldest = await sessionOf('ada')
     for (let n = 0; n < 500; n++) await authx.createTokenPair('ada')
@@ -114,6 +123,25 @@ describe('the list of sessions', () => {
     assert.deepEqual(await admins.listSessions('ada'), [])
     await admins.revokeAllSessions('ada')
     assert.equal((await authx.listSessions('ada')).length, 1)
+  })
+})
+
+describe('login types that share a store', () => {
+  test('are judged each by its own cut-off, by an instance without a type too', async () => {
+    const [plain, admins] = [make(), make({ loginType: 'admin' })]
+    const pair = await admins.createTokenPair('ada')
+    assert.equal((await plain.verifyToken(pair.access_token)).login_type, 'admin')
+    await admins.revokeAllSessions('ada')
+    for (const each of [plain, admins]) await assert.rejects(each.verifyToken(pair.access_token), GONE)
+  })
+
+  test('keep their sessions to themselves', async () => {
+    const admins = make({ loginType: 'admin' })
+    const { access_token } = await admins.createTokenPair('ada')
+    const sid = String((await admins.verifyToken(access_token)).sid)
+    assert.equal(await make().getSession(sid), undefined)
+    assert.equal(await make().revokeSession(sid), false)
+    assert.equal(await admins.revokeSession(sid), true)
   })
 })
 
@@ -157,6 +185,33 @@ describe('revoking', () => {
     await authx.revoke(token)
     now += 15 * 60_000 + 299_000
     await assert.rejects(authx.verifyToken(token), GONE)
+  })
+
+  test('a token that is not good yet, or is for another audience, can be revoked before it does harm', async () => {
+    for (const options of [{ notBefore: '1h' }, { audience: 'elsewhere' }]) {
+      const pair = await authx.createTokenPair('ada', options)
+      const [session] = await authx.listSessions('ada')
+      await authx.revoke(pair.access_token)
+      assert.equal(await authx.getSession(String(session?.sid)), undefined)
+    }
+  })
+
+  test('of a subject that is no string is a mistake that shows, and ends nobody by chance', async () => {
+    const payload = await sessionOf('42')
+    const wrong = [42, undefined, null, '', {}] as unknown as string[]
+    for (const sub of wrong) {
+      await assert.rejects(authx.revokeAllSessions(sub), TypeError)
+      await assert.rejects(authx.listSessions(sub), TypeError)
+      await assert.rejects(authx.revokeSession(String(payload.sid), { sub }), TypeError)
+    }
+    await assert.rejects(authx.revokeAllSessions('42', { except: 5 as unknown as string }), TypeError)
+    assert.equal(await authx.isRevoked(payload), false)
+  })
+
+  test('a session that has been ended already is said not to have been ended now', async () => {
+    const payload = await sessionOf('ada')
+    await authx.revokeAllSessions('ada')
+    assert.equal(await authx.revokeSession(String(payload.sid)), false)
   })
 
   test('a forged token is refused and ends nothing', async () => {
@@ -243,12 +298,17 @@ describe('a store', () => {
 
   test('that holds what koa-authx did not write is an unavailable one', async () => {
     const payload = await sessionOf('ada')
+    const told: unknown[] = []
+    authx.on('storeError', ({ error }) => told.push(error.cause))
     for (const value of ['null', '{}', '[]', 'no JSON', '{"sub":"ada"}', '{"revoked":false}', '5', '']) {
       const [before] = await store.get([`session:${payload.sid}`])
       await store.compareAndSet(`session:${payload.sid}`, before, value, new Date(Date.now() + DAY))
       await assert.rejects(authx.isRevoked(payload), { name: 'StoreUnavailableError' })
       await assert.rejects(authx.revoke(payload), { name: 'StoreUnavailableError' })
     }
+    await new Promise(setImmediate)
+    const reasons = new Set(told.map(String))
+    assert.deepEqual(reasons, new Set(['Error: the store holds a session record that koa-authx did not write']))
   })
 
   test('that is missing makes revoking and listing a matter of configuration', async () => {
@@ -310,6 +370,15 @@ describe('listeners', () => {
     })
     await authx.revoke((await authx.createTokenPair('ada')).access_token)
     assert.match(String(await warned), /listener/)
+  })
+
+  test('may throw anything at all', async () => {
+    const warned = new Promise<Error>(resolve => process.once('warning', resolve))
+    authx.on('revoked', () => {
+      throw Object.create(null)
+    })
+    await authx.revoke((await authx.createTokenPair('ada')).access_token)
+    assert.match((await warned).message, /revoked/)
   })
 
   test('learn that the store did not answer', async () => {

@@ -100,6 +100,46 @@ describe('KeyvTokenStore', () => {
     assert.equal(await queued, true)
   })
 
+  test('a read that is never answered rejects in time and does not block the key', async () => {
+    const map = new Map<string, unknown>()
+    let silent = true
+    const adapter = { get: (key: string) => (silent ? new Promise(() => {}) : map.get(key)), set: async () => true }
+    const store = new KeyvTokenStore(
+      new Keyv({ store: Object.assign(adapter, { opts: {}, delete() {}, clear() {} }) as never }),
+      {
+        timeout: 30,
+      },
+    )
+    await assert.rejects(store.get(['key']), /30 ms/)
+    silent = false
+    assert.deepEqual(await store.get(['key']), [undefined])
+  })
+
+  test('a write that waits its turn for too long is not begun; one under way is waited for', async () => {
+    const written: string[] = []
+    let finish = () => {}
+    const adapter = {
+      get: () => undefined,
+      set: (_key: string, value: string) => {
+        written.push(value)
+        return new Promise<boolean>(resolve => {
+          finish = () => resolve(true)
+        })
+      },
+    }
+    const keyv = new Keyv({ store: Object.assign(adapter, { opts: {}, delete() {}, clear() {} }) as never })
+    const store = new KeyvTokenStore(keyv, { timeout: 30 })
+    const soon = new Date(Date.now() + 60_000)
+    const both = [
+      store.compareAndSet('key', undefined, 'first', soon),
+      store.compareAndSet('key', undefined, 'second', soon),
+    ]
+    for (const call of both) await assert.rejects(call, /30 ms/)
+    finish()
+    await new Promise(setImmediate)
+    assert.equal(written.length, 1)
+  })
+
   test('closing leaves the Keyv to its owner', async () => {
     const keyv = new Keyv()
     await new KeyvTokenStore(keyv).close()

@@ -88,6 +88,14 @@ const WRONG: readonly [what: string, options: AuthXOptions, names: string][] = [
   ],
 ]
 
+test('a named key with a member that does not exist is a construction error', () => {
+  const keys = [{ kid: 'one', secretKey: 'x'.repeat(32), secretkey: 'misspelt' }]
+  assert.throws(() => new AuthX({ keys }), {
+    name: 'BadConfigurationError',
+    message: /keys\[0\] takes .*, not secretkey/,
+  })
+})
+
 describe('a key that cannot be used is reported at construction', () => {
   for (const [what, options, names] of WRONG) test(what, () => assertOneProblem(problemsOf(options), names))
 

@@ -64,6 +64,12 @@ export const TOKEN_EFFECTS = {
     without: undefined,
     with: 'one',
   },
+  getKey: {
+    given: { getKey: () => TEST_OTHER_SECRET },
+    see: verdictOn(fromOtherSecret),
+    without: 'TokenInvalidSignatureError',
+    with: 'good',
+  },
   decodeAlgorithms: {
     given: { decodeAlgorithms: ['HS256', 'HS384'] },
     see: verdictOn(fromHS384),

@@ -1,0 +1,98 @@
+import { isObject } from '../../config/values.js'
+import { isScope } from '../../token/scopes.js'
+import { attributePath } from './attributes.js'
+import { OPERATORS } from './operators.js'
+import { isPattern } from './patterns.js'
+
+const SOURCES = ['subject', 'resource', 'environment', 'token']
+const CONDITION_MEMBERS = ['source', 'key', 'operator', 'value']
+
+/** A check of one member: what "must be" said of it, or nothing if it is right. */
+type Check = (value: unknown) => string | undefined
+
+const must =
+  (accepts: string, holds: (value: unknown) => boolean): Check =>
+  value =>
+    holds(value) ? undefined : `must be ${accepts}`
+
+const isText = (value: unknown) => typeof value === 'string' && value !== ''
+const isListOf = (holds: (item: unknown) => boolean) => (value: unknown) =>
+  Array.isArray(value) && value.length > 0 && value.every(holds)
+
+const patterns = must(
+  "a list that is not empty of names such as 'documents:edit', 'documents:*' or '*'; a * stands alone between colons",
+  isListOf(isPattern),
+)
+const text = must('a string that is not empty', isText)
+
+const REQUIRED: Record<string, Check> = {
+  effect: must("'allow' or 'deny'", value => value === 'allow' || value === 'deny'),
+  actions: patterns,
+  resources: patterns,
+}
+
+const OPTIONAL: Record<string, Check> = {
+  name: text,
+  reason: text,
+  scopes: must('a list of scopes that is not empty', isListOf(isScope)),
+  allScopesRequired: must('true or false', value => typeof value === 'boolean'),
+  conditions: must('a list of conditions', Array.isArray),
+  evaluators: must('a list of functions', value => Array.isArray(value) && value.every(isFunction)),
+}
+
+export function isFunction(value: unknown): boolean {
+  return typeof value === 'function'
+}
+
+/** What is wrong with a rule, one sentence each. They name members, never values. */
+export function ruleProblems(given: unknown, position: string): string[] {
+  if (!isObject(given)) return [`${position} must be an object: { effect, actions, resources, ... }`]
+  // What a rule inherits is not copied, and so must not be judged either.
+  const rule: Record<string, unknown> = { ...given }
+  const label = ruleLabel(rule, position)
+  const problems = Object.keys(rule)
+    .filter(member => !Object.hasOwn(REQUIRED, member) && !Object.hasOwn(OPTIONAL, member))
+    .map(member => `${JSON.stringify(member)} is not a member of a rule`)
+  for (const [member, check] of Object.entries({ ...REQUIRED, ...OPTIONAL })) {
+    const value = rule[member]
+    if (value === undefined && Object.hasOwn(OPTIONAL, member)) continue
+    const problem = check(value)
+    if (problem !== undefined) problems.push(`${member} ${problem}`)
+  }
+  if (rule.allScopesRequired !== undefined && rule.scopes === undefined) {
+    problems.push('allScopesRequired says how scopes are meant, and there are none')
+  }
+  if (rule.effect === 'deny' && rule.evaluators !== undefined) {
+    problems.push(
+      'evaluators belong to allow rules: none can switch a deny rule off. ' +
+        'Write conditions, or let an evaluator of an allow rule or of the engine say false',
+    )
+  }
+  const conditions = Array.isArray(rule.conditions) ? rule.conditions : []
+  problems.push(...conditions.flatMap((condition, n) => conditionProblems(condition, `conditions[${n}]`)))
+  return problems.map(problem => `${label}: ${problem}`)
+}
+
+/** What decisions and mistakes call a rule. */
+export function ruleLabel(rule: { readonly name?: unknown }, position: string): string {
+  return isText(rule.name) ? `${position} (${rule.name})` : position
+}
+
+function conditionProblems(condition: unknown, position: string): string[] {
+  if (!isObject(condition)) return [`${position} must be an object: { source, key, operator, value }`]
+  const problems = Object.keys(condition)
+    .filter(member => !CONDITION_MEMBERS.includes(member))
+    .map(member => `${JSON.stringify(member)} is not a member of a condition`)
+  const { source, key, operator = 'equals', value }: Record<string, unknown> = { ...condition }
+  if (!SOURCES.includes(source as string)) problems.push(`source must be one of ${SOURCES.join(', ')}`)
+  if (!attributePath(key)) {
+    problems.push("key must be the name of an attribute such as 'department' or 'address.city', or a list of its parts")
+  }
+  if (typeof operator !== 'string' || !Object.hasOwn(OPERATORS, operator)) {
+    problems.push(`operator must be one of ${Object.keys(OPERATORS).join(', ')}`)
+  } else {
+    const { accepts, takes } = OPERATORS[operator as keyof typeof OPERATORS]
+    if (!accepts(value)) problems.push(`value must be ${takes}`)
+  }
+  return problems.map(problem => `${position}: ${problem}`)
+}

@@ -1,0 +1,96 @@
+import type { PolicyOperator } from './rule.js'
+
+/** Whether a condition holds; `undefined` if the attribute is missing or of another type, so that it cannot be told. */
+export type Verdict = boolean | undefined
+
+export interface Operator {
+  /** Completes "value must be ...". */
+  readonly takes: string
+  /** Whether a rule may compare with this. */
+  accepts(value: unknown): boolean
+  test(attribute: unknown, value: unknown): Verdict
+}
+
+type Scalar = string | number | boolean
+type Typed = readonly [type: 'string' | 'number' | 'boolean' | 'date', value: Scalar]
+
+/** What can be compared, as type and value. NaN, infinities, `null` and objects cannot. */
+function typed(value: unknown): Typed | undefined {
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : ['date', value.getTime()]
+  if (typeof value === 'number') return Number.isFinite(value) ? ['number', value] : undefined
+  if (typeof value === 'string') return ['string', value]
+  return typeof value === 'boolean' ? ['boolean', value] : undefined
+}
+
+const isValue = (value: unknown) => typed(value) !== undefined
+const isOrdered = (value: unknown) => isValue(value) && typeof value !== 'boolean'
+const isList = (value: unknown) => Array.isArray(value) && value.length > 0 && value.every(isValue)
+
+function equals(attribute: unknown, value: unknown): Verdict {
+  const [one, other] = [typed(attribute), typed(value)]
+  return one && other && one[0] === other[0] ? one[1] === other[1] : undefined
+}
+
+function isIn(attribute: unknown, list: unknown): Verdict {
+  const verdicts = (list as unknown[]).map(value => equals(attribute, value))
+  if (verdicts.includes(true)) return true
+  return verdicts.includes(false) ? false : undefined
+}
+
+/** Lists and sets. A text contains nothing: `'notadmin'` must not pass for a list with `'admin'` in it. */
+function contains(attribute: unknown, value: unknown): Verdict {
+  if (!Array.isArray(attribute) && !(attribute instanceof Set)) return undefined
+  const verdicts = [...attribute].map(item => equals(item, value))
+  if (verdicts.includes(true)) return true
+  return verdicts.includes(undefined) ? undefined : false
+}
+
+const not =
+  (test: Operator['test']): Operator['test'] =>
+  (attribute, value) => {
+    const verdict = test(attribute, value)
+    return verdict === undefined ? undefined : !verdict
+  }
+
+const compare =
+  (holds: (attribute: Scalar, value: Scalar) => boolean): Operator['test'] =>
+  (attribute, value) => {
+    const [one, other] = [typed(attribute), typed(value)]
+    return one && other && one[0] === other[0] ? holds(one[1], other[1]) : undefined
+  }
+
+const onValue = (test: Operator['test']): Operator => ({
+  takes: 'a string, a finite number, a boolean or a Date (for null there is exists)',
+  accepts: isValue,
+  test,
+})
+
+const onList = (test: Operator['test']): Operator => ({
+  takes: 'a list that is not empty of strings, finite numbers, booleans or Dates',
+  accepts: isList,
+  test,
+})
+
+const onOrder = (holds: (attribute: Scalar, value: Scalar) => boolean): Operator => ({
+  takes: 'a finite number, a Date or a string',
+  accepts: isOrdered,
+  test: compare(holds),
+})
+
+/** The ten operators. Texts are compared as they stand, character code by character code. */
+export const OPERATORS: Readonly<Record<PolicyOperator, Operator>> = {
+  equals: onValue(equals),
+  notEquals: onValue(not(equals)),
+  in: onList(isIn),
+  notIn: onList(not(isIn)),
+  contains: onValue(contains),
+  gt: onOrder((attribute, value) => attribute > value),
+  gte: onOrder((attribute, value) => attribute >= value),
+  lt: onOrder((attribute, value) => attribute < value),
+  lte: onOrder((attribute, value) => attribute <= value),
+  exists: {
+    takes: 'left out',
+    accepts: value => value === undefined,
+    test: attribute => attribute !== undefined && attribute !== null,
+  },
+}

@@ -1,0 +1,24 @@
+/**
+ * Names of actions and resources, such as `documents:42:comments`, and the patterns of rules that cover them. Both are
+ * compared part by part, never as regular expressions: what a user types into a name has no meaning, and no name takes
+ * longer than its length.
+ */
+
+/** Whether `value` is a name with `:` between its parts, in which a `*` is a whole part. */
+export function isPattern(value: unknown): value is string {
+  if (typeof value !== 'string') return false
+  return value.split(':').every(part => part === '*' || (part !== '' && !part.includes('*')))
+}
+
+/**
+ * Whether `pattern` covers `name`. A `*` at the end stands for what is before it and all below (as in scopes), a `*`
+ * before the end for one part that is not empty.
+ */
+export function matchesPattern(pattern: string, name: string): boolean {
+  const parts = pattern.split(':')
+  const named = name.split(':')
+  const open = parts.at(-1) === '*'
+  if (open) parts.pop()
+  if (open ? named.length < parts.length : named.length !== parts.length) return false
+  return parts.every((part, n) => (part === '*' ? named[n] !== '' : part === named[n]))
+}

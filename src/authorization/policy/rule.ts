@@ -1,0 +1,89 @@
+import type { TokenPayload } from '../../token/payload.js'
+
+export type PolicyEffect = 'allow' | 'deny'
+
+/** What a condition looks at: who asks, what is asked for, the circumstances, the claims of the token. */
+export type PolicySource = 'subject' | 'resource' | 'environment' | 'token'
+
+/** What a condition can compare. Values of different types are never equal, and never unequal either. */
+export type PolicyValue = string | number | boolean | Date
+
+/** One comparison of an attribute with a value. Default operator: `equals`. */
+export type PolicyCondition = {
+  readonly source: PolicySource
+  /** The attribute: `'department'`, `'address.city'`, or a list of its parts where a name has dots. */
+  readonly key: string | readonly string[]
+} & (
+  | { readonly operator?: 'equals' | 'notEquals' | 'contains'; readonly value: PolicyValue }
+  | { readonly operator: 'in' | 'notIn'; readonly value: readonly PolicyValue[] }
+  | { readonly operator: 'gt' | 'gte' | 'lt' | 'lte'; readonly value: string | number | Date }
+  | { readonly operator: 'exists'; readonly value?: undefined }
+)
+
+export type PolicyOperator = NonNullable<PolicyCondition['operator']>
+
+interface RuleMembers {
+  /** What decisions and mistakes call the rule. */
+  readonly name?: string
+  /** Names with `:` between their parts. `documents:*` covers `documents` and all below it, `*` covers everything. */
+  readonly actions: readonly string[]
+  /** The same for resources. A `*` in the middle stands for one part: `documents:*:comments`. */
+  readonly resources: readonly string[]
+  /** All have to hold. */
+  readonly conditions?: readonly PolicyCondition[]
+  /** What the token's scopes have to cover. */
+  readonly scopes?: readonly string[]
+  /** Whether the token needs all of `scopes`, or one. Default true. */
+  readonly allScopesRequired?: boolean
+  /** Why, for whoever reads the decision. It does not reach the client. */
+  readonly reason?: string
+}
+
+/** Who may do what. An allow rule counts if everything in it holds; a deny rule unless something in it does not. */
+export type PolicyRule =
+  | (RuleMembers & {
+      readonly effect: 'allow'
+      /** Asked once the rest of the rule holds; each has to say `true`. */
+      readonly evaluators?: readonly PolicyEvaluator[]
+    })
+  | (RuleMembers & { readonly effect: 'deny'; readonly evaluators?: undefined })
+
+/**
+ * A check in code. It can only narrow what is allowed: `false` takes the rule away. Anything but `true` and `false`, and
+ * a rejection, deny the request.
+ */
+export type PolicyEvaluator = (context: PolicyContext, rule: PolicyRule) => boolean | Promise<boolean>
+
+type Attributes = Readonly<Record<string, unknown>>
+
+/** One question to the engine. */
+export interface PolicyRequest {
+  readonly action: string
+  readonly resource: string
+  /** The verified payload of the token: source `token`, and the scopes of rules. */
+  readonly payload?: TokenPayload | undefined
+  readonly loginType?: string | undefined
+  /** Attributes of who asks: source `subject`. */
+  readonly subject?: unknown
+  /** Attributes of what is asked for: source `resource`. */
+  readonly resourceAttrs?: unknown
+  /** The circumstances: source `environment`. */
+  readonly environment?: Attributes | undefined
+}
+
+/** The question as evaluators see it: what was not given, or is no object, is empty. */
+export interface PolicyContext extends PolicyRequest {
+  readonly subject: Attributes
+  readonly resourceAttrs: Attributes
+  readonly environment: Attributes
+}
+
+/** The answer, for the developer: a client learns no more than that it was denied. */
+export interface PolicyDecision {
+  readonly allowed: boolean
+  readonly reason: string
+  /** The rule that decided; none if no rule allowed it. */
+  readonly rule?: PolicyRule
+  /** Why the question could not be answered, which denies: a PolicyEvaluationError, with what was thrown as `cause`. */
+  readonly error?: Error
+}

@@ -1,0 +1,275 @@
+import type { Middleware } from 'koa'
+import type { AuthorizeOptions, PolicyDecider, PolicyGuardOptions, PolicyResource } from './authorization/guard.js'
+import { cookieCollisions } from './authorization/isolation.js'
+import { PolicyEngine } from './authorization/policy/engine.js'
+import type { PolicyRule } from './authorization/policy/rule.js'
+import type { AuthX, Guard } from './authx.js'
+import type { TokenLocation, TokenType } from './config/options.js'
+import { BadConfigurationError, JWTDecodeError, LoginTypeMismatchError } from './errors.js'
+import type { GuardOptions, TokenGuardOptions } from './koa/guards.js'
+import type { AuthContext } from './koa/parts.js'
+import type { TokenPayload } from './token/payload.js'
+
+/**
+ * What the manager asks of an instance, whatever its claims: to the compiler a guard of other claims is another type, so
+ * that no one AuthX stands for all.
+ */
+export interface ManagedAuthX
+  extends Pick<
+    AuthX<object, unknown>,
+    'config' | 'createAccessToken' | 'createRefreshToken' | 'createTokenPair' | 'getTokenFromRequest' | 'close'
+  > {
+  middleware(): unknown
+  tokenRequired(options?: TokenGuardOptions): unknown
+  accessTokenRequired(options?: GuardOptions): unknown
+  refreshTokenRequired(options?: GuardOptions): unknown
+  freshTokenRequired(options?: GuardOptions): unknown
+  scopesRequired(...scopes: string[]): unknown
+  anyScopeRequired(...scopes: string[]): unknown
+  subjectRequired(): unknown
+  policyRequired(action: string, resource: never, options: never): unknown
+  authorize(...asked: Parameters<AuthX['authorize']>): Promise<unknown>
+  verifyToken(...asked: Parameters<AuthX['verifyToken']>): Promise<unknown>
+}
+
+/** The instances by the `loginType` of each. */
+export type LoginTypes = Readonly<Record<string, ManagedAuthX>>
+
+export interface AuthManagerOptions {
+  /** What decides for the manager's `policyRequired` and `authorize`, whatever engines the instances have. */
+  policyEngine?: PolicyEngine
+  /** Rules in place of an engine. */
+  policyRules?: readonly PolicyRule[]
+}
+
+type ClaimsOf<Instance> = Instance extends AuthX<infer Claims, infer _Subject> ? Claims : Record<string, unknown>
+type SubjectOf<Instance> = Instance extends AuthX<infer _Claims extends object, infer Subject> ? Subject : unknown
+type Token<Instance> = TokenPayload<ClaimsOf<Instance>>
+
+/** What a guard promises: with `optional`, or where that is not known, the token may be missing. */
+type StateFor<Instance, Options> = 'optional' extends keyof Options
+  ? [Options['optional']] extends [false | undefined]
+    ? { token: Token<Instance> }
+    : { token?: Token<Instance> }
+  : { token: Token<Instance> }
+
+/** Where a guard looks for the token that it judges. */
+interface Search {
+  readonly type?: TokenType | undefined
+  readonly locations?: readonly TokenLocation[] | undefined
+}
+
+/**
+ * Several kinds of logins in one application (users and administrators, say), each with an `AuthX` of its own: keys,
+ * lifetimes, cookies. A token of one is refused by the guards of the others. They may share a store.
+ */
+export class AuthManager<Types extends LoginTypes = Readonly<Record<string, AuthX>>> {
+  readonly #instances = new Map<string, { readonly authx: ManagedAuthX; readonly middleware: Middleware }>()
+  readonly policyEngine: PolicyEngine
+
+  /**
+   * @param types the instances by their `loginType`.
+   * @throws BadConfigurationError naming everything that keeps them from being apart.
+   */
+  constructor(types: Types = {} as Types, options: AuthManagerOptions = {}) {
+    const { policyEngine, policyRules, ...others } = options
+    const problems = Object.keys(others).map(name => `${JSON.stringify(name)} is not an option of an AuthManager`)
+    if (policyEngine && policyRules) problems.push('policyRules make an engine of their own; give policyEngine or them')
+    for (const [name, { config }] of Object.entries(types)) {
+      if (config.loginType === name) continue
+      problems.push(
+        `the instance under ${JSON.stringify(name)} has another loginType, or none; set loginType: '${name}'`,
+      )
+    }
+    const instances = Object.values(types)
+    problems.push(...this.#problems(instances))
+    if (problems.length > 0) throw new BadConfigurationError(problems)
+    this.policyEngine = policyEngine ?? new PolicyEngine(policyRules ? { rules: policyRules } : {})
+    for (const authx of instances) this.#add(authx)
+  }
+
+  /**
+   * Add an instance later. Its login type is not known to the compiler then.
+   * @throws BadConfigurationError if it has no `loginType`, or it is not apart from the others.
+   */
+  register(authx: ManagedAuthX): this {
+    const { loginType } = authx.config
+    const problems = this.#problems([authx])
+    if (loginType === undefined) problems.push('an instance of an AuthManager needs a loginType')
+    else if (this.#instances.has(loginType)) problems.push(`the login type ${loginType} is registered already`)
+    if (problems.length > 0) throw new BadConfigurationError(problems)
+    this.#add(authx)
+    return this
+  }
+
+  /** The login types, in the order of their registration. */
+  get loginTypes(): readonly (keyof Types & string)[] {
+    return [...this.#instances.keys()]
+  }
+
+  /** The instance of a login type, for everything that is not here: `login`, `refresh`, sessions. @throws BadConfigurationError */
+  get<Type extends keyof Types & string>(loginType: Type): Types[Type] {
+    const instance = this.#instances.get(loginType)?.authx
+    if (instance) return instance as Types[Type]
+    throw new BadConfigurationError([`no such login type; there are: ${this.loginTypes.join(', ') || 'none'}`])
+  }
+
+  addPolicyRule(rule: PolicyRule): void {
+    this.policyEngine.addRule(rule)
+  }
+
+  addPolicyEvaluator(evaluator: Parameters<PolicyEngine['addEvaluator']>[0]): void {
+    this.policyEngine.addEvaluator(evaluator)
+  }
+
+  /**
+   * Renders the library's errors as JSON and refuses nobody. A good access token of any login type is put on
+   * `ctx.state.token`; where a browser holds several, that of the type that was registered first.
+   */
+  middleware(): Guard<{ token?: TokenPayload }> {
+    const instances = this.#instances
+    return async function authManager(ctx, next) {
+      const layers = [...instances.values()].reverse()
+      // The first registered runs last, so that its token stays.
+      await layers.reduceRight(
+        (inner, { middleware }) =>
+          () =>
+            middleware(ctx as never, inner),
+        next,
+      )()
+    }
+  }
+
+  createAccessToken(loginType: keyof Types & string, ...args: Parameters<ManagedAuthX['createAccessToken']>): string {
+    return this.get(loginType).createAccessToken(...args)
+  }
+
+  createRefreshToken(loginType: keyof Types & string, ...args: Parameters<ManagedAuthX['createRefreshToken']>): string {
+    return this.get(loginType).createRefreshToken(...args)
+  }
+
+  createTokenPair(
+    loginType: keyof Types & string,
+    ...args: Parameters<ManagedAuthX['createTokenPair']>
+  ): ReturnType<ManagedAuthX['createTokenPair']> {
+    return this.get(loginType).createTokenPair(...args)
+  }
+
+  tokenRequired<Type extends keyof Types & string, const Options extends TokenGuardOptions = object>(
+    loginType: Type,
+    options?: Options,
+  ): Guard<StateFor<Types[Type], Options>> {
+    return this.#guard(loginType, this.get(loginType).tokenRequired(options), options)
+  }
+
+  accessTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
+    loginType: Type,
+    options?: Options,
+  ): Guard<StateFor<Types[Type], Options>> {
+    return this.#guard(loginType, this.get(loginType).accessTokenRequired(options), options)
+  }
+
+  refreshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
+    loginType: Type,
+    options?: Options,
+  ): Guard<StateFor<Types[Type], Options>> {
+    return this.#guard(loginType, this.get(loginType).refreshTokenRequired(options), { ...options, type: 'refresh' })
+  }
+
+  freshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
+    loginType: Type,
+    options?: Options,
+  ): Guard<StateFor<Types[Type], Options>> {
+    return this.#guard(loginType, this.get(loginType).freshTokenRequired(options), options)
+  }
+
+  scopesRequired<Type extends keyof Types & string>(
+    loginType: Type,
+    ...scopes: string[]
+  ): Guard<{ token: Token<Types[Type]> }> {
+    return this.#guard(loginType, this.get(loginType).scopesRequired(...scopes))
+  }
+
+  anyScopeRequired<Type extends keyof Types & string>(
+    loginType: Type,
+    ...scopes: string[]
+  ): Guard<{ token: Token<Types[Type]> }> {
+    return this.#guard(loginType, this.get(loginType).anyScopeRequired(...scopes))
+  }
+
+  subjectRequired<Type extends keyof Types & string>(
+    loginType: Type,
+  ): Guard<{ token: Token<Types[Type]>; subject: SubjectOf<Types[Type]> }> {
+    return this.#guard(loginType, this.get(loginType).subjectRequired())
+  }
+
+  policyRequired<Type extends keyof Types & string>(
+    loginType: Type,
+    action: string,
+    resource: PolicyResource<ClaimsOf<Types[Type]>>,
+    options: PolicyGuardOptions<ClaimsOf<Types[Type]>> = {},
+  ): Guard<{ token: Token<Types[Type]> }> {
+    const engine: PolicyDecider = options.engine ?? this.policyEngine
+    const guard = this.get(loginType).policyRequired(action, resource as never, { ...options, engine } as never)
+    return this.#guard(loginType, guard)
+  }
+
+  /** As `authorize` of the instance, by the manager's engine. */
+  async authorize<Type extends keyof Types & string>(
+    loginType: Type,
+    ctxOrPayload: AuthContext | TokenPayload,
+    action: string,
+    resource: string,
+    options: AuthorizeOptions = {},
+  ): Promise<Token<Types[Type]>> {
+    const engine = options.engine ?? this.policyEngine
+    const authorized = this.get(loginType).authorize(ctxOrPayload, action, resource, { ...options, engine })
+    const payload = await authorized.catch((error: unknown) => this.#explain(loginType, ctxOrPayload, {}, error))
+    return payload as Token<Types[Type]>
+  }
+
+  /** Release the stores. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#instances.values()].map(({ authx }) => authx.close()))
+  }
+
+  #add(authx: ManagedAuthX): void {
+    this.#instances.set(String(authx.config.loginType), { authx, middleware: authx.middleware() as Middleware })
+  }
+
+  /** What keeps the instances here and these new ones from being apart. */
+  #problems(added: readonly ManagedAuthX[]): string[] {
+    const all = [...[...this.#instances.values()].map(({ authx }) => authx), ...added]
+    return cookieCollisions(new Map(all.map(({ config }) => [String(config.loginType), config])))
+  }
+
+  /** The instance's own guard, which says of a token of another type that it is one. */
+  #guard<State>(loginType: string, guard: unknown, search: Search = {}): Guard<State> {
+    const judge = guard as Middleware
+    const explain = (ctx: AuthContext, error: unknown) => this.#explain(loginType, ctx, search, error)
+    return async function managedGuard(ctx, next) {
+      // Only what the guard itself throws is explained: `next` is called outside.
+      await judge(ctx as never, async () => {}).catch((error: unknown) => explain(ctx as never, error))
+      await next()
+    }
+  }
+
+  /**
+   * Types with keys of their own refuse each other's tokens by the signature already. The client is told what is the
+   * matter all the same, if one of the other types vouches for the token.
+   */
+  async #explain(loginType: string, where: AuthContext | TokenPayload, search: Search, error: unknown): Promise<never> {
+    if (!(error instanceof JWTDecodeError) || Object.hasOwn(where, 'jti')) throw error
+    const { type = 'access', locations } = search
+    const located = this.get(loginType).getTokenFromRequest(where as AuthContext, {
+      type,
+      ...(locations && { locations }),
+    })
+    for (const other of this.#instances.values()) {
+      if (!located || other.authx.config.loginType === loginType) continue
+      const good = await other.authx.verifyToken(located.token, { verifyType: false }).catch(() => undefined)
+      if (good) throw new LoginTypeMismatchError({ cause: error })
+    }
+    throw error
+  }
+}

@@ -1,0 +1,95 @@
+import { StoreUnavailableError } from '../errors.js'
+import type { TokenStore } from '../store.js'
+import type { Deadline } from './deadline.js'
+import {
+  KEPT_AFTER_EXP,
+  parseSession,
+  parseSubject,
+  type SessionRecord,
+  type SubjectRecord,
+  sessionKey,
+  subjectKey,
+  TOMBSTONE,
+  type Tombstone,
+} from './record.js'
+
+/** What was read under a session's key, parsed and as it stands in the store. */
+export interface Read {
+  readonly record: SessionRecord | Tombstone | undefined
+  readonly raw: string | undefined
+}
+
+/**
+ * One operation on the store: records in, records out, nothing begun after its deadline. Whatever is not an answer is a
+ * StoreUnavailableError: a rejected promise, an answer of the wrong shape and a value that is not ours all mean that
+ * nothing is known.
+ */
+export class Operation {
+  readonly #store: TokenStore
+  readonly #now: () => number
+  readonly #deadline: Deadline
+
+  /** `now`: the library's clock. The store's own may be another one, as in tests. */
+  constructor(store: TokenStore, now: () => number, deadline: Deadline) {
+    this.#store = store
+    this.#now = now
+    this.#deadline = deadline
+  }
+
+  /** The record of a session or lone token, together with its subject's cut-off: what judges a token. */
+  async known(id: string, sub: string, loginType: string | undefined): Promise<Read & { subject: SubjectRecord }> {
+    const [raw, value] = await this.get([sessionKey(id), subjectKey(sub, loginType)])
+    return { raw, ...(await orUnavailable(() => ({ record: parseSession(raw), subject: parseSubject(value) }))) }
+  }
+
+  async session(sid: string): Promise<Read> {
+    const [raw] = await this.get([sessionKey(sid)])
+    return { raw, record: await orUnavailable(() => parseSession(raw)) }
+  }
+
+  async subject(sub: string, loginType: string | undefined): Promise<SubjectRecord> {
+    const [value] = await this.get([subjectKey(sub, loginType)])
+    return orUnavailable(() => parseSubject(value))
+  }
+
+  /** Write a session's record in the place of what was read. */
+  write(sid: string, raw: string | undefined, record: SessionRecord): Promise<boolean> {
+    return this.compareAndSet(sessionKey(sid), raw, JSON.stringify(record), record.keptUntil)
+  }
+
+  /** Put a tombstone in the place of what was read. */
+  bury(sid: string, raw: string | undefined, keptUntil: number): Promise<boolean> {
+    return this.compareAndSet(sessionKey(sid), raw, TOMBSTONE, Math.max(keptUntil, this.#now() + KEPT_AFTER_EXP))
+  }
+
+  async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    this.#checkTime()
+    const values: unknown = await orUnavailable(() => this.#store.get(keys))
+    const sound = Array.isArray(values) && values.length === keys.length
+    if (sound && values.every(value => value === undefined || typeof value === 'string')) return values
+    throw new StoreUnavailableError({ cause: new Error('the answer of the store is not a list of values') })
+  }
+
+  /** `keptUntil` is milliseconds on the library's clock. */
+  async compareAndSet(key: string, expected: string | undefined, value: string, keptUntil: number): Promise<boolean> {
+    this.#checkTime()
+    const expiresAt = new Date(Date.now() + keptUntil - this.#now())
+    const written: unknown = await orUnavailable(() => this.#store.compareAndSet(key, expected, value, expiresAt))
+    if (typeof written === 'boolean') return written
+    throw new StoreUnavailableError({ cause: new Error('the answer of the store is neither true nor false') })
+  }
+
+  /** The caller has been told that this failed: what is not done by now must not be done. */
+  #checkTime(): void {
+    if (this.#deadline.over()) throw this.#deadline.error()
+  }
+}
+
+/** @throws StoreUnavailableError in place of whatever `ask` throws. */
+export async function orUnavailable<T>(ask: () => T | Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (cause) {
+    throw new StoreUnavailableError({ cause })
+  }
+}

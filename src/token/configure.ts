@@ -1,0 +1,55 @@
+import type { AuthXOptions, KeyOptions } from '../config/options.js'
+import { resolveOptions } from '../config/resolve.js'
+import type { Config } from '../config/table.js'
+import { isObject } from '../config/values.js'
+import { type KeyRing, makeKeyRing } from './keys.js'
+
+interface Configured {
+  readonly config: Config
+  readonly ring: KeyRing
+  readonly problems: readonly string[]
+}
+
+/**
+ * Read the options and their keys. `wrong`: options that have been reported already. Keys are not judged by an algorithm
+ * that nobody chose, and an option that is of a wrong type is not missing too.
+ */
+export function configure(options: AuthXOptions, wrong: readonly string[] = []): Configured {
+  const { config, problems, wrong: alsoWrong } = resolveOptions(options)
+  const { ring, problems: keyProblems } = makeKeyRing(config)
+  const reported = [...wrong, ...alsoWrong]
+  const judged = !['algorithm', 'decodeAlgorithms', 'keys'].some(name => reported.includes(name))
+  const news = keyProblems.filter(problem => judged && !reported.some(name => problem.startsWith(`${name} `)))
+  return { config, ring, problems: [...problems, ...news] }
+}
+
+const KEY_OPTIONS: ReadonlySet<string> = new Set<keyof KeyOptions>([
+  'algorithm',
+  'decodeAlgorithms',
+  'secretKey',
+  'privateKey',
+  'publicKey',
+  'previousSecretKey',
+  'previousPublicKey',
+  'keys',
+])
+
+/**
+ * The ring that is to take the place of `ring`. Nothing is kept of that but the algorithms, and they only where the
+ * options leave them out; a new `algorithm` comes with its default `decodeAlgorithms` again.
+ */
+export function replacementRing(
+  options: KeyOptions,
+  ring: KeyRing,
+  getKey: Config['getKey'],
+): Pick<Configured, 'ring' | 'problems'> {
+  if (!isObject(options)) return { ring, problems: ['setKeys takes an object: setKeys({ secretKey: ... })'] }
+  const strays = Object.keys(options)
+    .filter(name => !KEY_OPTIONS.has(name))
+    .map(name => `${JSON.stringify(name)} is not an option of setKeys; it takes ${[...KEY_OPTIONS].join(', ')}`)
+  const own = Object.fromEntries(Object.entries(options).filter(([name]) => KEY_OPTIONS.has(name))) as KeyOptions
+  const { algorithm = ring.algorithm } = own
+  const { decodeAlgorithms = own.algorithm === undefined ? ring.decodeAlgorithms : undefined } = own
+  const { ring: next, problems } = configure({ ...own, algorithm, decodeAlgorithms, getKey })
+  return { ring: next, problems: [...strays, ...problems] }
+}

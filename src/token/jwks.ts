@@ -1,0 +1,51 @@
+import { createHash, type JsonWebKey } from 'node:crypto'
+import type { KeyRing, VerificationKey } from './keys.js'
+
+/** A public key as RFC 7517 §4 and RFC 7518 §6 write it. */
+export interface PublicJwk {
+  readonly kty: string
+  readonly kid: string
+  readonly use: 'sig'
+  /** Left out if the key verifies several algorithms. */
+  readonly alg?: string
+  readonly [member: string]: string | undefined
+}
+
+/**
+ * The public members, in the order of RFC 7638 §3.2. Only what is listed here is ever published: a secret has none of
+ * these types, and a member of a private key is not among them.
+ */
+const PUBLIC_MEMBERS: Readonly<Record<string, readonly string[]>> = {
+  rsa: ['e', 'kty', 'n'],
+  ec: ['crv', 'kty', 'x', 'y'],
+}
+
+/** The public keys that tokens are verified with, current and previous, each once (RFC 7517 §5). */
+export function publicKeySet(ring: KeyRing): { keys: readonly PublicJwk[] } {
+  const entries = ring.byKid ? [...ring.byKid] : ring.verification.map(key => [undefined, key] as const)
+  const keys = new Map<string, PublicJwk>()
+  for (const [kid, key] of entries) {
+    const jwk = toJwk(key, kid)
+    if (jwk) keys.set(jwk.kid, jwk)
+  }
+  return { keys: [...keys.values()] }
+}
+
+function toJwk({ key, algorithms }: VerificationKey, kid: string | undefined): PublicJwk | undefined {
+  const names = PUBLIC_MEMBERS[key.asymmetricKeyType ?? '']
+  if (key.type !== 'public' || !names) return undefined
+  const exported: JsonWebKey = key.export({ format: 'jwk' })
+  const members = Object.fromEntries(names.map(name => [name, String(exported[name])]))
+  const [alg] = algorithms.size === 1 ? algorithms : []
+  return {
+    kty: String(exported.kty),
+    kid: kid ?? thumbprint(members),
+    use: 'sig',
+    ...(alg !== undefined && { alg }),
+    ...members,
+  }
+}
+
+/** RFC 7638 §3: the digest of the members in their order, without white space. */
+const thumbprint = (members: Record<string, string>) =>
+  createHash('sha256').update(JSON.stringify(members)).digest('base64url')

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, test } from 'node:test'
+import { variableOf } from '../../src/config/environment.js'
+import { OPTIONS } from '../../src/config/table.js'
+import * as library from '../../src/index.js'
+import { MemoryTokenStore } from '../../stores/memory.js'
+import { makeAuthX } from '../support/app.js'
+
+const PAGE = 'docs/from-authx.md'
+const page = readFileSync(PAGE, 'utf8')
+const exported: Readonly<Record<string, unknown>> = library
+
+type Row = readonly string[]
+
+/** The tables whose header begins with these cells, without header and rule. */
+function tablesOf(...header: readonly string[]): Row[] {
+  const tables = page.split(/\n(?!\|)/).map(block => block.split('\n').filter(line => line.startsWith('|')))
+  const rows = tables.map(lines =>
+    lines.map(line =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map(cell => cell.trim()),
+    ),
+  )
+  return rows.filter(([first]) => header.every((cell, n) => first?.[n] === cell)).flatMap(([, , ...body]) => body)
+}
+
+const codesIn = (text = '') => [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
+
+/** The links to files in a cell: their text, and the file from the root of the project. */
+const linksIn = (text = '') =>
+  [...text.matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)].map(([, label = '', target = '']) => ({
+    label,
+    target: target.startsWith('#') || /^\w+:/.test(target) ? target : join(dirname(PAGE), target),
+  }))
+
+const section = (heading: string) => page.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
+
+const counterparts = tablesOf('AuthX', 'koa-authx')
+const defects = tablesOf('AuthX', 'here', 'held by')
+
+/** What the page calls by a name of its own. */
+const INSTANCES: Readonly<Record<string, object>> = {
+  authx: makeAuthX({ store: new MemoryTokenStore() }),
+  manager: new library.AuthManager(),
+  engine: new library.PolicyEngine(),
+}
+const TYPES: Readonly<Record<string, readonly [type: string, file: string]>> = {
+  payload: ['RegisteredClaims', 'src/token/payload.ts'],
+  session: ['Session', 'src/session/listing.ts'],
+  located: ['LocatedToken', 'src/request/locate.ts'],
+}
+
+/** Whether a counterpart that the page names is there. */
+function exists(code: string): boolean {
+  const [, owner, name = ''] = /^(?:(\w+)\.)?(\w+)(?:\(\))?$/.exec(code) ?? []
+  if (code.startsWith('koa-authx/')) return existsSync(code.replace('koa-authx/', '').concat('.ts'))
+  if (!owner) return Object.hasOwn(OPTIONS, name) || isExported(name)
+  const type = TYPES[owner]
+  if (type) return membersOf(...type).includes(name)
+  return name in (INSTANCES[owner] ?? {})
+}
+
+const index = readFileSync('src/index.ts', 'utf8')
+
+/** Types leave no trace at run time: they are looked for in the text. */
+const isExported = (name: string) =>
+  name in exported || new RegExp(`export (?:type )?\\{[^}]*\\b${name}\\b[^}]*\\}`).test(index)
+
+function membersOf(type: string, file: string): string[] {
+  const [, body = ''] = readFileSync(file, 'utf8').split(`export interface ${type} {\n`)
+  return [...(body.split('\n}')[0] ?? '').matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, name = '']) => name)
+}
+
+describe('every counterpart of AuthX', () => {
+  test('that is named is there', () => {
+    assert.ok(counterparts.length > 150)
+    const missing = counterparts.flatMap(([what = '', here = '']) => {
+      if (here === '-') return []
+      assert.notDeepEqual(codesIn(here), [], what)
+      return codesIn(here).filter(code => !exists(code))
+    })
+    assert.deepEqual([...new Set(missing)], [])
+  })
+
+  test('that is missing has a reason', () => {
+    for (const [what, here, reason] of counterparts) if (here === '-') assert.match(reason ?? '', /\w+/, what)
+  })
+
+  test('is called in a test', () => {
+    const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter(
+      file => file.endsWith('.ts') && !file.startsWith('docs'),
+    )
+    const tests = files.map(file => readFileSync(join('test', file), 'utf8')).join('\n')
+    const named = counterparts.flatMap(([, here]) => codesIn(here))
+    const uncalled = [...new Set(named)].filter(code => {
+      const [, owner = '', name = ''] = /^(\w+)\.(\w+)(?:\(\))?$/.exec(code) ?? []
+      return owner in INSTANCES && !new RegExp(`\\.${name}\\b`).test(tests)
+    })
+    assert.deepEqual(uncalled, [])
+  })
+
+  test('stands once', () => {
+    const names = counterparts.map(([what]) => what)
+    assert.deepEqual(
+      names.filter((name, n) => names.indexOf(name) !== n),
+      [],
+    )
+  })
+})
+
+describe('what AuthX lacks', () => {
+  test('is there', () => {
+    const lines = page.split('\n').filter(line => line.startsWith('Without a counterpart in AuthX: '))
+    assert.equal(lines.length, 3)
+    for (const code of lines.flatMap(line => codesIn(line))) assert.ok(exists(code), code)
+  })
+})
+
+describe('the settings of AuthX', () => {
+  test('are all there, each beside the option of its name', () => {
+    const rows = counterparts.filter(([what]) => what?.startsWith('`JWT_'))
+    assert.equal(rows.length, 52)
+    for (const [variable = '', option = ''] of rows) {
+      const [name = ''] = codesIn(option)
+      assert.equal(variableOf(name), codesIn(variable)[0])
+      assert.equal(OPTIONS[name as keyof typeof OPTIONS].environment, true, name)
+    }
+  })
+})
+
+describe('the errors', () => {
+  const abstract = ['AuthXError']
+  const rows = tablesOf('AuthX', 'koa-authx', '', 'status there', 'status')
+
+  test('have the status that the page tells', () => {
+    assert.ok(rows.length > 20)
+    for (const [, here, , , status] of rows) {
+      for (const name of codesIn(here).filter(name => !abstract.includes(name))) {
+        const error = Reflect.construct(exported[name] as new () => library.AuthXError, [['...']])
+        assert.equal(String(error.status), status, name)
+      }
+    }
+  })
+
+  test('are all on the page', () => {
+    const errors = Object.keys(exported).filter(name => name.endsWith('Error'))
+    const told = codesIn(section('Errors'))
+    for (const name of errors) assert.ok(told.includes(name), name)
+  })
+})
+
+describe('the defects of AuthX', () => {
+  test('are each held by tests that are there under their names', () => {
+    assert.ok(defects.length > 20)
+    for (const [defect = '', , heldBy] of defects) {
+      const links = linksIn(heldBy)
+      assert.notDeepEqual(links, [], defect)
+      for (const { label, target } of links) {
+        assert.match(target, /^test\/.+\.test\.ts$/)
+        assert.ok(namesIn(target).includes(label), `${target} has no test "${label}"`)
+      }
+    }
+  })
+
+  /** The names of the tests and groups of a file that it spells out. */
+  const namesIn = (file: string) =>
+    [...readFileSync(file, 'utf8').matchAll(/\b(?:test|describe)\(\s*(?:'((?:[^'\\]|\\.)*)'|"([^"]*)")/g)].map(
+      ([, single, double = '']) => single ?? double,
+    )
+})
+
+describe('the links of the page', () => {
+  test('lead to what is there', () => {
+    const links = linksIn(page)
+    assert.ok(links.length > 40)
+    for (const { target } of links) {
+      if (target.startsWith('#')) assert.ok(anchors.includes(target.slice(1)), target)
+      else if (!target.startsWith('https://')) assert.ok(existsSync(target.replace(/#.*/, '')), target)
+    }
+  })
+
+  /** As GitHub makes them of headings. */
+  const anchors = [...page.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
+})

@@ -1,0 +1,107 @@
+/** Writes docs/options.md from src/config: `npm run docs`. A test regenerates the page and compares. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
+import { variableOf } from '../../src/config/environment.js'
+import { OPTIONS } from '../../src/config/table.js'
+
+export const OPTIONS_PAGE = 'docs/options.md'
+
+/** What src/config/options.ts says of an option. */
+export interface Documented {
+  readonly name: string
+  /** As TypeScript writes it, without `readonly`. */
+  readonly type: string
+  /** What the doc comment calls the default, if it does. */
+  readonly said: string | undefined
+  /** The doc comment without its default and without "Not in AuthX". */
+  readonly meaning: string
+}
+
+const INTRODUCTION = `# Options
+
+<!-- Written by \`npm run docs\` from src/config/options.ts and src/config/table.ts: change those. -->
+
+Every option of \`new AuthX(options)\`, in the order of the source. The [README](../README.md#options) has them by subject. Options with a variable are AuthX's; \`AuthX.fromEnv()\` reads them from the environment. The others are koa-authx's own, and are given in the code. A \`-\` means none.
+
+What an instance works with is in \`authx.config\`: normalised, frozen, durations in seconds, without keys and store.
+
+| type | in the code | in a variable |
+|---|---|---|
+| \`Duration\` | a number of seconds, or text: \`'900'\` (seconds), \`'15m'\`, \`'1h30m'\`, \`'30d'\`, \`'2w'\`, \`'PT15M'\` | the text |
+| \`KeyInput\` | text, a Buffer or a KeyObject; key pairs as PEM | the text; in PEM, \`\\n\` stands for a line break |
+| \`Algorithm\` | \`'HS256'\`, \`'RS256'\`, \`'PS256'\` or \`'ES256'\`, or the same with 384 or 512 | the text |
+| \`TokenLocation\` | \`'headers'\`, \`'cookies'\`, \`'json'\` or \`'query'\` | the text |
+| \`boolean\` | \`true\` or \`false\` | \`true\`, \`1\`, \`yes\`, \`on\`; \`false\`, \`0\`, \`no\`, \`off\` |
+| a list | an array | separated by commas, or JSON; previous keys: one, or a JSON list |
+
+An empty variable counts as not set. Options that are given win over variables. All mistakes are reported at once, by name and never with a value; a \`JWT_*\` variable that is not in this table is a process warning.
+
+| option | variable | type | default | meaning |
+|---|---|---|---|---|
+`
+
+export function optionsPage(): string {
+  const rows = documentedOptions().map(option => {
+    const { environment } = specOf(option.name)
+    const cells = [
+      code(option.name),
+      environment ? code(variableOf(option.name)) : '-',
+      code(option.type),
+      defaultOf(option),
+      option.meaning,
+    ]
+    return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
+  })
+  return INTRODUCTION + rows.join('')
+}
+
+/** `Default 15 minutes.`, `Default: the host that set them.`: the sentence that some doc comments have. */
+const DEFAULT = / ?Default:? (.*?)(?: \(AuthX: .*?\))?\.(?= |$)/
+
+/** The options of the interface AuthXOptions, in its order. */
+export function documentedOptions(): Documented[] {
+  const source = readFileSync('src/config/options.ts', 'utf8')
+  const [, members = ''] = source.split('export interface AuthXOptions {\n')
+  const [body = ''] = members.split('\n}')
+  return [...body.matchAll(/\/\*\*(.*?)\*\/\s+(\w+)\?: ([^\n]*)/gs)].map(([, comment = '', name = '', type = '']) => {
+    const text = comment.replaceAll(/\s*\n\s*\* ?/g, ' ').trim()
+    const said = DEFAULT.exec(text)?.[1]
+    const meaning = text.replace(DEFAULT, '').replace(/ Not in AuthX.*$/, '')
+    return { name, type: type.replaceAll('readonly ', ''), said, meaning }
+  })
+}
+
+const specOf = (name: string) => OPTIONS[name as keyof typeof OPTIONS]
+
+/** The default of the code; where the code has none, what the doc comment says takes its place. */
+function defaultOf({ name, type, said }: Documented): string {
+  const { fallback } = specOf(name)
+  const empty = fallback === undefined || (Array.isArray(fallback) && fallback.length === 0)
+  if (empty) return said === undefined || said === 'none' ? '-' : said
+  if (fallback === Date.now) return code('Date.now')
+  return code(type === 'Duration' ? `'${durationText(Number(fallback))}'` : literal(fallback))
+}
+
+/** `{ access, refresh }` that are alike are written as the one list that gives them. */
+function literal(value: unknown): string {
+  const alike = isPair(value) && isDeepStrictEqual(value.access, value.refresh) ? value.access : value
+  return JSON.stringify(alike).replaceAll('"', "'").replaceAll(',', ', ')
+}
+
+const isPair = (value: unknown): value is { access: unknown; refresh: unknown } =>
+  typeof value === 'object' && value !== null && 'access' in value && 'refresh' in value
+
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['m', 60],
+] as const
+
+function durationText(seconds: number): string {
+  const [unit, length] = UNITS.find(([, each]) => seconds > 0 && seconds % each === 0) ?? ['s', 1]
+  return `${seconds / length}${unit}`
+}
+
+const code = (text: string) => `\`${text}\``
+
+if (process.argv[1]?.endsWith('options-table.ts')) writeFileSync(OPTIONS_PAGE, optionsPage())

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AuthX, type TokenStore } from '../../src/index.js'
+import { MemoryTokenStore } from '../../stores/memory.js'
+import { appOf, bearer, cookie, serve, TEST_SECRET } from '../support/app.js'
+import { until } from '../support/until.js'
+
+/** A store that can be told to keep its answers to itself, and that counts what it is asked. */
+class HeldStore implements TokenStore {
+  readonly #store = new MemoryTokenStore()
+  #held: Promise<void> | undefined
+  release = () => {}
+  gets = 0
+  writes = 0
+
+  hold(): void {
+    this.#held = new Promise(resolve => {
+      this.release = resolve
+    })
+  }
+
+  async get(keys: readonly string[]) {
+    this.gets++
+    const values = await this.#store.get(keys)
+    await this.#held
+    return values
+  }
+
+  async compareAndSet(...args: Parameters<TokenStore['compareAndSet']>) {
+    this.writes++
+    return this.#store.compareAndSet(...args)
+  }
+}
+
+const UNAVAILABLE = { name: 'StoreUnavailableError' }
+
+for (const path of ['/refresh', '/logout', '/guarded', '/login'] as const) {
+  test(`a store that does not answer is asked once for a request to ${path}, and then it is 503`, async t => {
+    const store = new HeldStore()
+    const authx = new AuthX({ secretKey: TEST_SECRET, store, storeTimeout: 50, tokenLocation: ['cookies'] })
+    const guard = authx.accessTokenRequired() as never as Parameters<typeof appOf>[0]
+    const app = appOf(authx.middleware() as never, async (ctx, next) => {
+      if (ctx.path === '/guarded') return guard(ctx, next)
+      if (ctx.path === '/login') ctx.body = await authx.login(ctx, 'ada')
+      if (ctx.path === '/refresh') ctx.body = await authx.refresh(ctx)
+      if (ctx.path === '/logout') await authx.logout(ctx)
+    })
+    const send = await serve(t, app)
+    const { access_token, refresh_token } = await authx.createTokenPair('ada')
+    const csrf = ['X-CSRF-TOKEN', String(authx.getCsrfToken(access_token))] as const
+    const jar = cookie({ access_token_cookie: access_token, refresh_token_cookie: refresh_token })
+    store.gets = 0
+    store.hold()
+    const reply = await send({ method: 'POST', path, headers: [jar, csrf] })
+    assert.deepEqual([reply.status, reply.json.error_type], [503, 'StoreUnavailableError'])
+    assert.equal(store.gets, 1)
+    assert.deepEqual(reply.cookies, [])
+    store.release()
+  })
+}
+
+test('the blocklist and the store have one deadline together in a refresh', async t => {
+  const store = new HeldStore()
+  const authx = new AuthX({ secretKey: TEST_SECRET, store, storeTimeout: 60 })
+  authx.setTokenBlocklist(() => new Promise(resolve => setTimeout(() => resolve(false), 40)))
+  const send = await serve(
+    t,
+    appOf(authx.middleware() as never, async ctx => {
+      ctx.body = await authx.refresh(ctx)
+    }),
+  )
+  const { refresh_token } = await authx.createTokenPair('ada')
+  store.hold()
+  const began = performance.now()
+  const { status } = await send({ method: 'POST', headers: [bearer(refresh_token)] })
+  assert.equal(status, 503)
+  assert.ok(performance.now() - began < 60 + 40 + 1000, 'it does not hang')
+  store.release()
+})
+
+test('what was answered with 503 is not written afterwards, when the store wakes up', async () => {
+  const store = new HeldStore()
+  const authx = new AuthX({ secretKey: TEST_SECRET, store, storeTimeout: 30, refreshGracePeriod: 0 })
+  const pair = await authx.createTokenPair('ada')
+  const payload = await authx.verifyToken(pair.access_token)
+  const calls = [
+    () => authx.revoke(payload),
+    () => authx.revokeSession(String(payload.sid)),
+    () => authx.revokeAllSessions('ada'),
+    () => authx.createTokenPair('ada'),
+  ]
+  for (const call of calls) {
+    store.hold()
+    const writes = store.writes
+    await assert.rejects(call(), UNAVAILABLE)
+    store.release()
+    await new Promise(setImmediate)
+    assert.equal(store.writes, writes)
+  }
+  store.hold()
+  store.release()
+  assert.equal((await authx.verifyToken(pair.access_token)).sub, 'ada')
+})
+
+test('a refresh whose store was late leaves its token good: the client may try again', async t => {
+  const store = new HeldStore()
+  const clock = { now: Date.now() }
+  const authx = new AuthX({ secretKey: TEST_SECRET, store, storeTimeout: 30, now: () => clock.now })
+  const send = await serve(
+    t,
+    appOf(authx.middleware() as never, async ctx => {
+      ctx.body = await authx.refresh(ctx)
+    }),
+  )
+  const { refresh_token } = await authx.createTokenPair('ada')
+  const refresh = () => send({ method: 'POST', headers: [bearer(refresh_token)] })
+  store.hold()
+  assert.equal((await refresh()).status, 503)
+  clock.now += 15_000
+  store.release()
+  await until(async () => assert.equal((await refresh()).status, 200))
+})

@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { promisify } from 'node:util'
+import { linkPackages, root } from '../examples/programs.js'
+import { temporaryFolder } from './temporary.js'
+
+const run = promisify(execFile)
+
+/** A block of code in a page. What a program prints stands in a block without a language. */
+export interface Block {
+  readonly language: string
+  readonly code: string
+}
+
+/** The text of a page, by its path from the root of the repository. */
+export const readPage = (file: string) => readFileSync(join(root, file), 'utf8')
+
+export function blocksOf(page: string): Block[] {
+  const found = page.matchAll(/^```(\w*)\n(.*?)^```$/gms)
+  return [...found].map(([, language = '', code = '']) => ({ language, code }))
+}
+
+/** A folder in which `koa-authx` and the packages that are installed here are found. */
+export async function projectFor(t: TestContext): Promise<string> {
+  const { folder, remove } = await temporaryFolder()
+  t.after(remove)
+  linkPackages(folder)
+  return folder
+}
+
+const TEXTS = 'secretKey userSecret adminSecret token newSecret oldSecret newPem oldPem publicPem sid'.split(' ')
+
+/** What the text around a block speaks of, declared unless the block itself does. */
+const SURROUNDINGS: Record<string, string> = {
+  ...Object.fromEntries(
+    ['AuthX', 'AuthManager', 'PolicyEngine'].map(name => [name, `import { ${name} } from 'koa-authx'`]),
+  ),
+  User: 'interface User { name: string; role: string }',
+  MyTokenStore: "declare class MyTokenStore extends (await import('koa-authx/stores/memory')).MemoryTokenStore {}",
+  app: "declare const app: import('koa')",
+  ...Object.fromEntries(
+    ['router', 'parent', 'admin'].map(name => [name, `declare const ${name}: import('@koa/router').default`]),
+  ),
+  authx: "declare const authx: import('koa-authx').AuthX",
+  store: "declare const store: import('koa-authx').TokenStore",
+  ctx: "declare const ctx: import('koa').Context",
+  deleteAccount: "declare const deleteAccount: import('koa').Middleware",
+  users: 'declare const users: Map<string, User>',
+  documents: 'declare const documents: Map<string, { owner: string; archived: boolean }>',
+  engine: "declare const engine: import('koa-authx').PolicyEngine",
+  manager: "declare const manager: import('koa-authx').AuthManager<Record<'user' | 'admin', AuthX>>",
+  suspended: 'declare const suspended: Set<string>',
+  log: 'declare const log: (line: string) => void',
+  ...Object.fromEntries(TEXTS.map(name => [name, `declare const ${name}: string`])),
+}
+
+function withSurroundings(code: string): string {
+  const declares = (name: string) =>
+    new RegExp(`\\b(const|class|interface) ${name}\\b|import (type )?\\{[^}]*\\b${name}\\b|import ${name} from`).test(
+      code,
+    )
+  const declared = Object.keys(SURROUNDINGS).filter(name => !declares(name))
+  return [...declared.map(name => SURROUNDINGS[name]), code, 'export {}'].join('\n')
+}
+
+/** What the compiler says about blocks, the TypeScript strictly, the JavaScript as scripts of a browser. */
+export async function complaintsAbout(t: TestContext, blocks: readonly Block[]): Promise<string> {
+  const folder = await projectFor(t)
+  for (const [n, { language, code }] of blocks.entries()) {
+    if (language === 'ts') writeFileSync(join(folder, `${n}.mts`), withSurroundings(code))
+    if (language === 'js') writeFileSync(join(folder, `${n}.mjs`), code)
+  }
+  const has = (language: string) => blocks.some(block => block.language === language)
+  const browser = { allowJs: true, checkJs: true, noImplicitAny: false, lib: ['ES2023', 'DOM'] }
+  const typed = has('ts') ? await complaints(folder, ['*.mts']) : ''
+  return typed + (has('js') ? await complaints(folder, ['*.mjs'], browser) : '')
+}
+
+/** What the compiler says about files of `folder`, under the options of this project. */
+export async function complaints(folder: string, include: string[], more: object = {}): Promise<string> {
+  const compilerOptions = { noEmit: true, noUnusedLocals: false, noUnusedParameters: false, ...more }
+  const project = { extends: join(root, 'tsconfig.json'), compilerOptions, include }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project))
+  const compiled = run(join(root, 'node_modules/.bin/tsc'), ['-p', folder])
+  return compiled.then(
+    () => '',
+    ({ stdout, stderr, message }) => stdout || stderr || message,
+  )
+}
