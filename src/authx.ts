@@ -67,7 +67,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     if (problems.length > 0) throw new BadConfigurationError(problems)
     const sessions = config.store && new Sessions(config.store, config, this.#events)
     const revocation = new Revocation(sessions, config)
-    const [memory, keyCache] = [new RequestMemory(), new KeyCache()]
+    const [memory, keyCache] = [new RequestMemory(config.storeTimeout), new KeyCache()]
     this.#parts = { config, ring, keyCache, sessions, revocation, memory, subjectGetter: undefined }
     if (!sessions) warnAboutStore()
   }

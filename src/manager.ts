@@ -1,4 +1,4 @@
-import type { Middleware } from 'koa'
+import type { Middleware, Next } from 'koa'
 import type { AuthorizeOptions, PolicyDecider, PolicyGuardOptions, PolicyResource } from './authorization/guard.js'
 import { cookieCollisions } from './authorization/isolation.js'
 import { PolicyEngine } from './authorization/policy/engine.js'
@@ -129,14 +129,9 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   middleware(): Guard<{ token?: TokenPayload }> {
     const instances = this.#instances
     return async function authManager(ctx, next) {
-      const layers = [...instances.values()].reverse()
       // The first registered runs last, so that its token stays.
-      await layers.reduceRight(
-        (inner, { middleware }) =>
-          () =>
-            middleware(ctx as never, inner),
-        next,
-      )()
+      const layers = [...instances.values()].map(({ middleware }) => middleware)
+      await layers.reduce<Next>((inner, layer) => () => layer(ctx as never, inner), next)()
     }
   }
 
@@ -240,7 +235,11 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   /** What keeps the instances here and these new ones from being apart. */
   #problems(added: readonly ManagedAuthX[]): string[] {
     const all = [...[...this.#instances.values()].map(({ authx }) => authx), ...added]
-    return cookieCollisions(new Map(all.map(({ config }) => [String(config.loginType), config])))
+    const problems = cookieCollisions(new Map(all.map(({ config }) => [String(config.loginType), config])))
+    if (new Set(all.map(({ config }) => config.errorMessageKey)).size > 1) {
+      problems.push('errorMessageKey must be the same in all instances: one middleware renders the errors of all')
+    }
+    return problems
   }
 
   /** The instance's own guard, which says of a token of another type that it is one. */
@@ -265,11 +264,20 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
       type,
       ...(locations && { locations }),
     })
-    for (const other of this.#instances.values()) {
-      if (!located || other.authx.config.loginType === loginType) continue
-      const good = await other.authx.verifyToken(located.token, { verifyType: false }).catch(() => undefined)
+    // Nobody has verified yet whose token it is; the one that it names is asked whether that is true.
+    const named = located && this.#instances.get(String(unverifiedLoginType(located.token)))?.authx
+    if (located && named && named.config.loginType !== loginType) {
+      const good = await named.verifyToken(located.token, { verifyType: false }).catch(() => undefined)
       if (good) throw new LoginTypeMismatchError({ cause: error })
     }
     throw error
+  }
+}
+
+function unverifiedLoginType(token: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).login_type
+  } catch {
+    return undefined
   }
 }

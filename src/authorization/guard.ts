@@ -65,7 +65,7 @@ export function policyRequired(
       resource: await find(resource, ctx),
       resourceAttrs: await find(options.resourceAttrs, ctx),
       env: await find(options.env, ctx),
-      ...(options.subject !== undefined && { subject: await find(options.subject, ctx) }),
+      ...(Object.hasOwn(options, 'subject') && { subject: await find(options.subject, ctx) }),
     }
     await decide(engine, requestOf(payload, question, parts.config, ctx))
     await next()

@@ -153,7 +153,7 @@ export interface AuthXOptions {
   refreshJsonKey?: string
   /** Whether `login` keeps the user agent and IP address, and guards keep `lastActiveAt`. Default false. */
   sessionTracking?: boolean
-  /** With `sessionTracking`: whether guards write `lastActiveAt`, at most once a minute. Default true. */
+  /** With `sessionTracking`: whether guards that ask the store write `lastActiveAt`, at most once a minute. Default true. */
   sessionUpdateLastActive?: boolean
 
   /** Paths whose requests `implicitRefresh()` leaves alone. Default none. */
@@ -169,7 +169,7 @@ export interface AuthXOptions {
 
   /** Where sessions live. Without one, nothing can be revoked. Not in AuthX. */
   store?: TokenStore
-  /** Milliseconds that one whole operation on the store may take before the answer is 503. Default 250. Not in AuthX. */
+  /** Milliseconds that one whole operation on the store, the blocklist or `getKey` may take before the answer is 503. Default 250. Not in AuthX. */
   storeTimeout?: number
   /** How long the predecessor of a refresh token still gets the same successor, 0 to 60 seconds. Default 10. Not in AuthX. */
   refreshGracePeriod?: Duration

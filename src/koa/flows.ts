@@ -6,7 +6,14 @@ import { InsufficientScopeError, ReusedTokenError, RevokedTokenError, StoreUnava
 import { clearedCookies, setCookies, tokenCookies } from '../request/cookies.js'
 import { idOf } from '../session/rotation.js'
 import type { Mint } from '../session/sessions.js'
-import { draftPair, type Issued, statelessAccess, successorPair, type TokenPairOptions } from '../session/tokens.js'
+import {
+  checkDevice,
+  draftPair,
+  type Issued,
+  statelessAccess,
+  successorPair,
+  type TokenPairOptions,
+} from '../session/tokens.js'
 import { checkData, checkScopes, timeOf, usesCookies } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
 import { coversAll } from '../token/scopes.js'
@@ -46,7 +53,9 @@ export async function login(
   sub: string,
   options: TokenPairOptions,
 ): Promise<TokenResponse> {
-  const device = { ...(parts.config.sessionTracking && whereabouts(ctx)), ...options.device }
+  const { device: own = {} } = options
+  checkDevice(own)
+  const device = { ...(parts.config.sessionTracking && whereabouts(ctx)), ...own }
   const draft = draftPair(parts, sub, { fresh: true, ...options, device })
   const cookies = linesFor(draft, parts.config)
   await parts.memory.asking(ctx.req, async () => parts.sessions?.open(draft.sid, draft.record))

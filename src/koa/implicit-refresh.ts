@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa'
 import type { Config } from '../config/table.js'
 import { AuthXError, BadConfigurationError } from '../errors.js'
 import { setCookies, setsCookie, tokenCookies } from '../request/cookies.js'
+import { trimEnd } from '../request/trim.js'
 import { renewedAccess } from '../session/tokens.js'
 import type { TokenPayload } from '../token/payload.js'
 import { identify } from './authenticate.js'
@@ -10,9 +11,14 @@ import type { Parts } from './parts.js'
 /**
  * After the handlers, puts a new access token into the cookie of a browser whose own is about to expire. It says nothing
  * about the request: a token that is not good is not renewed, and refused where a guard stands.
- * @throws BadConfigurationError if access tokens do not travel in cookies.
+ * @throws BadConfigurationError if access tokens do not travel in cookies, or the instance cannot sign any.
  */
 export function implicitRefresh(parts: Parts): Middleware {
+  if (!parts.ring.signing) {
+    throw new BadConfigurationError([
+      'implicitRefresh issues tokens: this instance only verifies; give it a key to sign with',
+    ])
+  }
   if (!parts.config.tokenLocation.access.includes('cookies')) {
     throw new BadConfigurationError(["implicitRefresh renews cookies: add 'cookies' to tokenLocation, or leave it out"])
   }
@@ -46,17 +52,19 @@ async function renew(parts: Parts, ctx: Context): Promise<void> {
 /** Lists that are empty include everything and exclude nothing; what any of them forbids is not renewed. */
 function isIncluded(ctx: Context, config: Config): boolean {
   const path = spelledAlike(ctx.path)
+  // HEAD asks for what GET would answer, and routers take it so.
+  const method = ctx.method === 'HEAD' ? 'GET' : ctx.method
   const names = (routes: readonly string[]) => routes.some(route => spelledAlike(route) === path)
-  const { implicitRefreshRouteInclude: routes, implicitRefreshMethodInclude: methods } = config
-  if (names(config.implicitRefreshRouteExclude) || config.implicitRefreshMethodExclude.includes(ctx.method))
-    return false
-  return (routes.length === 0 || names(routes)) && (methods.length === 0 || methods.includes(ctx.method))
+  const { implicitRefreshRouteExclude: noRoutes, implicitRefreshRouteInclude: routes } = config
+  const { implicitRefreshMethodExclude: noMethods, implicitRefreshMethodInclude: methods } = config
+  if (names(noRoutes) || noMethods.includes(method)) return false
+  return (routes.length === 0 || names(routes)) && (methods.length === 0 || methods.includes(method))
 }
 
 /** Routers take these spellings of a path for the same. */
 function spelledAlike(path: string): string {
   try {
-    return decodeURIComponent(path).toLowerCase().replace(/\/+$/, '')
+    return trimEnd(decodeURIComponent(path).toLowerCase(), '/')
   } catch {
     return path
   }
@@ -64,14 +72,16 @@ function spelledAlike(path: string): string {
 
 /** The handlers have said themselves what becomes of the cookie, or have made a page that caches hand to others. */
 function isSettled(ctx: Context, config: Config): boolean {
-  return (
-    ctx.headerSent ||
-    setsCookie(ctx, config.accessCookieName) ||
-    /public|s-maxage/i.test(ctx.response.get('Cache-Control') ?? '')
-  )
+  if (ctx.headerSent || setsCookie(ctx, config.accessCookieName)) return true
+  const forCaches = ['CDN-Cache-Control', 'Surrogate-Control'].some(name => ctx.res.hasHeader(name))
+  return forCaches || /public|s-maxage/i.test(ctx.response.get('Cache-Control') ?? '')
 }
 
-/** A lone token can only be renewed if its issuer meant it for cookies; only such a one is revoked for that long. */
+/**
+ * Whether the end is near, and not past: the handlers may have taken their time. A token that names no session can only
+ * be renewed if its issuer meant it for cookies; only such a one is revoked for that long.
+ */
 function isDue({ exp, sid, csrf }: TokenPayload, config: Config): boolean {
-  return (sid !== undefined || Boolean(csrf)) && exp - config.now() / 1000 < config.implicitRefreshDeltatime
+  const left = exp - config.now() / 1000
+  return (sid !== undefined || Boolean(csrf)) && left < config.implicitRefreshDeltatime && left > -config.decodeLeeway
 }

@@ -1,5 +1,5 @@
-import { StoreUnavailableError } from '../errors.js'
 import type { LocatedToken } from '../request/locate.js'
+import { isLate } from '../session/sessions.js'
 import type { VerificationKey } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
 
@@ -21,8 +21,15 @@ type FoundKey = Promise<VerificationKey | undefined>
  */
 export class RequestMemory {
   readonly #requests = new WeakMap<object, Learnt[]>()
-  readonly #unavailable = new WeakMap<object, StoreUnavailableError>()
+  readonly #waited = new WeakMap<object, { error: unknown; until: number }>()
   readonly #keys = new WeakMap<object, Map<string, FoundKey>>()
+
+  readonly #storeTimeout: number
+
+  /** `storeTimeout`: milliseconds. */
+  constructor(storeTimeout: number) {
+    this.#storeTimeout = storeTimeout
+  }
 
   /** The payload, or the error again that refused it. */
   verified(request: object, located: LocatedToken, verify: () => Verified): Verified {
@@ -40,16 +47,16 @@ export class RequestMemory {
   }
 
   /**
-   * Ask the store in the name of a request, unless it has not answered this request before: nobody waits for two
-   * deadlines to be told that it is away.
+   * Ask the store in the name of a request, unless it has just let a deadline of this request pass: nobody waits for two
+   * deadlines on end to be told that it is away.
    */
   async asking<T>(request: object, ask: () => Promise<T>): Promise<T> {
-    const unavailable = this.#unavailable.get(request)
-    if (unavailable) throw unavailable
+    const waited = this.#waited.get(request)
+    if (waited && performance.now() - waited.until < this.#storeTimeout) throw waited.error
     try {
       return await ask()
     } catch (error) {
-      if (error instanceof StoreUnavailableError) this.#unavailable.set(request, error)
+      if (isLate(error)) this.#waited.set(request, { error, until: performance.now() })
       throw error
     }
   }

@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { CookieTooLargeError, MalformedTokenRequestError } from '../errors.js'
+import { trim } from './trim.js'
 import { warnOnce } from './warn.js'
 
 /** What RFC 6265 §6.1 asks browsers to keep: name, value and attributes together. */
@@ -45,7 +46,7 @@ function valueIn(pair: string, name: string): string | undefined {
 }
 
 /** Only of what RFC 6265 §4.2.1 lets stand around: with other white space a name is another name to a browser. */
-const trimmed = (text: string) => text.replace(/^[ \t]+|[ \t]+$/g, '')
+const trimmed = (text: string) => trim(text, ' \t')
 
 /**
  * The lines that put a token into its cookie, and its CSRF value into the one beside it.

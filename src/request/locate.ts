@@ -4,6 +4,7 @@ import type { Config } from '../config/table.js'
 import { isObject } from '../config/values.js'
 import { MalformedTokenRequestError } from '../errors.js'
 import { readCookie } from './cookies.js'
+import { trim } from './trim.js'
 
 /** The parts of a Koa context that are read. Any Koa context is one, whatever its state is typed as. */
 export type RequestContext = Pick<Context, 'req' | 'request' | 'method' | 'query'>
@@ -68,7 +69,7 @@ function isRepeated({ req }: RequestContext, headerName: string): boolean {
 function afterScheme(value: string, scheme: string): string | undefined {
   const space = value.indexOf(' ')
   if (space < 0 || value.slice(0, space).toLowerCase() !== scheme.toLowerCase()) return undefined
-  return value.slice(space).replace(/^ +| +$/g, '')
+  return trim(value.slice(space), ' ')
 }
 
 function fromJson(ctx: RequestContext, type: TokenType, config: Config): string | undefined {

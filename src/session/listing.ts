@@ -1,6 +1,5 @@
 import type { Config } from '../config/table.js'
-import type { Deadline } from './deadline.js'
-import { within } from './deadline.js'
+import { type Deadline, within } from './deadline.js'
 import { type Operation, orUnavailable } from './operation.js'
 import {
   type Device,
@@ -34,6 +33,7 @@ export interface Session {
 
 /** Beyond this the oldest are unlisted: the list is read and written whole. */
 const MOST_LISTED = 500
+const LONGEST_LISTED = 64
 
 /**
  * Add a session to its subject's list, dropping those past their end. Conflicts are retried until the deadline; a list
@@ -46,6 +46,8 @@ export async function addToList(
   { now }: Config,
   deadline: Deadline,
 ): Promise<void> {
+  // An id of another issuer's making may be of any length; the list has to stay a value that a store keeps.
+  if (sid.length > LONGEST_LISTED) return
   const key = listingKey(sub, loginType)
   const add = async () => {
     for (;;) {

@@ -36,7 +36,7 @@ export class Operation {
     this.#deadline = deadline
   }
 
-  /** The record of a session or lone token, together with its subject's cut-off: what judges a token. */
+  /** The record of a session, or of a token that names none, together with its subject's cut-off: what judges a token. */
   async known(id: string, sub: string, loginType: string | undefined): Promise<Read & { subject: SubjectRecord }> {
     const [raw, value] = await this.get([sessionKey(id), subjectKey(sub, loginType)])
     return { raw, ...(await orUnavailable(() => ({ record: parseSession(raw), subject: parseSubject(value) }))) }

@@ -35,6 +35,12 @@ interface Rotated<T> {
   readonly opened?: SessionRecord
 }
 
+/** Errors that came of a store that took its whole time. */
+const late = new WeakSet<object>()
+
+/** Whether the store let a deadline pass, as against having refused at once or answered something unreadable. */
+export const isLate = (error: unknown) => error instanceof StoreUnavailableError && late.has(error)
+
 /** Sessions and revocation: the only caller of the store. Every method is one operation with one deadline. */
 export class Sessions {
   readonly #store: TokenStore
@@ -199,7 +205,10 @@ export class Sessions {
     try {
       return await within(deadline, () => run(new Operation(this.#store, this.#config.now, deadline)))
     } catch (error) {
-      if (error instanceof StoreUnavailableError) this.#events.emit('storeError', { operation: name, error })
+      if (error instanceof StoreUnavailableError) {
+        if (deadline.over()) late.add(error)
+        this.#events.emit('storeError', { operation: name, error })
+      }
       throw error
     }
   }

@@ -168,7 +168,8 @@ function issue(claims: Claims, { ring, config }: Issuer, headers?: Record<string
   return { claims, token: sign(claims, ring, config.identityClaim, headers) }
 }
 
-function checkDevice(device: unknown): asserts device is Device {
+/** @throws TypeError */
+export function checkDevice(device: unknown): asserts device is Device {
   if (!isObject(device)) throw new TypeError('device must be an object')
   if (JSON.stringify(device).length > LARGEST_DEVICE)
     throw new TypeError(`device is larger than ${LARGEST_DEVICE} characters`)

@@ -14,23 +14,23 @@ const CURVES: Partial<Record<Algorithm, { openssl: string; name: string }>> = {
 /** RS and PS (RFC 7518 §3.3, §3.5). */
 const RSA_BITS = 2048
 
-export type KeyKind = 'secret' | 'rsa' | 'ec'
+export type KeyFamily = 'secret' | 'rsa' | 'ec'
 
-export function kindOf(algorithm: Algorithm): KeyKind {
+export function familyOf(algorithm: Algorithm): KeyFamily {
   if (algorithm.startsWith('HS')) return 'secret'
   return algorithm.startsWith('ES') ? 'ec' : 'rsa'
 }
 
 /** Why `key` cannot be used with `algorithm`, completing "<key> ..."; `undefined` if it can. */
 export function misfit(key: KeyObject, algorithm: Algorithm): string | undefined {
-  const kind = kindOf(algorithm)
-  if ((key.asymmetricKeyType ?? 'secret') !== kind) return `is not a key for ${algorithm}`
-  if (kind === 'secret') {
+  const family = familyOf(algorithm)
+  if ((key.asymmetricKeyType ?? 'secret') !== family) return `is not a key for ${algorithm}`
+  if (family === 'secret') {
     const bytes = SECRET_BYTES[algorithm] ?? 0
     if ((key.symmetricKeySize ?? 0) >= bytes) return undefined
     return `is shorter than the ${bytes} bytes that ${algorithm} needs; make one with: openssl rand -hex ${bytes}`
   }
-  if (kind === 'ec') {
+  if (family === 'ec') {
     const curve = CURVES[algorithm]
     return key.asymmetricKeyDetails?.namedCurve === curve?.openssl
       ? undefined
@@ -42,7 +42,7 @@ export function misfit(key: KeyObject, algorithm: Algorithm): string | undefined
 }
 
 /**
- * The `listed` algorithms that `key` can be used with or, if there is none, why: of the first of its own kind, or else of
+ * The `listed` algorithms that `key` can be used with or, if there is none, why: of the first of its own family, or else of
  * `wanted`.
  */
 export function usableWith(
@@ -52,6 +52,6 @@ export function usableWith(
 ): ReadonlySet<Algorithm> | string {
   const usable = listed.filter(algorithm => misfit(key, algorithm) === undefined)
   if (usable.length > 0) return new Set(usable)
-  const ofItsKind = listed.find(algorithm => kindOf(algorithm) === (key.asymmetricKeyType ?? 'secret'))
-  return String(misfit(key, ofItsKind ?? wanted))
+  const ofItsFamily = listed.find(algorithm => familyOf(algorithm) === (key.asymmetricKeyType ?? 'secret'))
+  return String(misfit(key, ofItsFamily ?? wanted))
 }

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { Algorithm, KeyInput, NamedKey } from '../config/options.js'
 import type { Config } from '../config/table.js'
-import { kindOf, misfit, usableWith } from './algorithms.js'
+import { familyOf, misfit, usableWith } from './algorithms.js'
 import { type Read, readPrivateKey, readPublicKey, readSecret } from './read-key.js'
 
 /**
@@ -56,7 +56,7 @@ class KeyReader {
 
   unnamed(): KeyRing {
     const config = this.#config
-    const symmetric = kindOf(config.algorithm) === 'secret'
+    const symmetric = familyOf(config.algorithm) === 'secret'
     const pair = this.#pair('', config)
     const signing = symmetric ? pair.secret : pair.private
     if (!this.#onlyVerifies) this.#somethingSigns(symmetric)
@@ -126,7 +126,7 @@ class KeyReader {
   }
 
   #firstNamed(prefix: string, pair: Pair, kid: string): KeyRing['signing'] {
-    const symmetric = kindOf(this.#config.algorithm) === 'secret'
+    const symmetric = familyOf(this.#config.algorithm) === 'secret'
     const key = symmetric ? pair.secret : pair.private
     const name = `${prefix}${symmetric ? 'secretKey' : 'privateKey'}`
     if (!key && !pair.public)
@@ -177,7 +177,7 @@ class KeyReader {
     for (const algorithm of idle) this.problems.push(`decodeAlgorithms lists ${algorithm}, but no key can verify it`)
   }
 
-  #wants = (kind: string) => this.#config.decodeAlgorithms.some(algorithm => kindOf(algorithm) === kind)
+  #wants = (family: string) => this.#config.decodeAlgorithms.some(algorithm => familyOf(algorithm) === family)
 
   #secret = (name: string, input: KeyInput | undefined) => this.#read(name, input, readSecret)
   #private = (name: string, input: KeyInput | undefined) => this.#read(name, input, readPrivateKey)

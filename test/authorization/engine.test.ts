@@ -121,6 +121,8 @@ describe('an engine', () => {
   test('answers a request that is none with a denial', async () => {
     const names = [
       { action: '' },
+      { resource: 'documents::secret' },
+      { resource: 'documents:law:' },
       { resource: '' },
       { action: 5 },
       { resource: ['documents'] },
@@ -300,6 +302,7 @@ describe('wrong rules', () => {
     [rule({ actions: '*' }), 'actions'],
     [rule({ actions: ['documents*'] }), 'actions'],
     [rule({ resources: [] }), 'resources'],
+    [withCondition({ operator: 'in', value: ['secret', 5] }), 'conditions[0]: value'],
     [rule({ resources: ['documents:*', ''] }), 'resources'],
     [rule({ resources: ['documents:**'] }), 'resources'],
     [rule({ resources: [/documents/] }), 'resources'],

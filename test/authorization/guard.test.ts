@@ -185,9 +185,13 @@ describe('policyRequired', () => {
     authx.setPolicyEngine(engine)
     const options = { subject: () => ({ a: 1 }), resourceAttrs: { b: 2 }, env: async () => ({ hour: 'mine', c: 3 }) }
     const guards = [authx.policyRequired('read', 'things'), authx.policyRequired('edit', async () => 'more', options)]
+    const nobody = authx.policyRequired('read', 'things', { subject: undefined })
+    guards.push(nobody as never)
     const client = await serve(t, appOf(...(guards as unknown as Koa.Middleware[])))
     await client({ method: 'POST', path: '/there?x=1', headers: [bearer(authx.createAccessToken('test'))] })
-    const [first, second] = seen
+    const [first, second, third] = seen
+    assert.equal(seen.length, 3)
+    assert.equal(third?.subject, undefined, 'who was looked for and not found is not the token')
     const { payload, subject, environment, ...rest } = first ?? {}
     assert.deepEqual(rest, { action: 'read', resource: 'things', loginType: 'user', resourceAttrs: undefined })
     assert.equal(payload, subject)

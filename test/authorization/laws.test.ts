@@ -27,7 +27,11 @@ const condition: fc.Arbitrary<PolicyCondition> = fc.oneof(
   fc.record({
     ...at,
     operator: fc.constantFrom('in', 'notIn'),
-    value: fc.array(scalar, { minLength: 1, maxLength: 3 }),
+    value: fc.oneof(
+      ...[fc.constantFrom(1, 2), fc.constantFrom('1', 'x'), fc.boolean()].map(item =>
+        fc.array<string | number | boolean>(item, { minLength: 1, maxLength: 3 }),
+      ),
+    ),
   }),
   fc.record({ ...at, operator: fc.constantFrom('gt', 'gte', 'lt', 'lte'), value: fc.constantFrom(1, 2, '1', 'x') }),
   fc.record({ ...at, operator: fc.constant('exists') }),

@@ -382,6 +382,12 @@ describe('a manager', () => {
     assert.deepEqual(manager.loginTypes, ['user', 'admin'])
   })
 
+  test('has one way to render errors, and says so if its instances have two', () => {
+    const problems = problemsOf(() => makeManager({ admin: { errorMessageKey: 'detail' } }))
+    assert.equal(problems.length, 1)
+    assert.match(String(problems[0]), /errorMessageKey/)
+  })
+
   test('has no other types, whatever they are called', () => {
     const manager = makeManager() as unknown as AuthManager
     for (const type of ['partner', '', '__proto__', 'constructor', 'toString']) {

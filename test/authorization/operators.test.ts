@@ -47,8 +47,8 @@ const TABLE: Readonly<Record<Exclude<PolicyOperator, 'exists'>, readonly Row[]>>
   in: [
     ['a', ['a', 'b'], holds],
     ['c', ['a', 'b'], fails],
-    [1, ['a', 1], holds],
-    [2, ['a', 1], fails],
+    [1, [2, 1], holds],
+    [2, [3, 1], fails],
     [JULY, [MAY, JULY], holds],
     [true, ['true'], unknown],
     [1, ['1'], unknown],
@@ -57,7 +57,7 @@ const TABLE: Readonly<Record<Exclude<PolicyOperator, 'exists'>, readonly Row[]>>
   notIn: [
     ['c', ['a', 'b'], holds],
     ['a', ['a', 'b'], fails],
-    [2, ['a', 1], holds],
+    [2, [3, 1], holds],
     [1, ['1'], unknown],
     [['a'], ['a'], unknown],
   ],

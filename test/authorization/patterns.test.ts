@@ -8,8 +8,12 @@ type Row = readonly [pattern: string, covered: readonly string[], others: readon
 
 const TABLE: readonly Row[] = [
   ['documents', ['documents'], ['documents:1', 'document', 'documentsx', 'Documents', ' documents', 'documents:']],
-  ['*', ['documents', 'documents:1', 'a:b:c:d', ':', '*', '.*'], []],
-  ['documents:*', ['documents', 'documents:1', 'documents:1:comments', 'documents:'], ['documentsx', 'x:documents:1']],
+  ['*', ['documents', 'documents:1', 'a:b:c:d', '*', '.*'], [':', 'a:', ':a', 'a::b']],
+  [
+    'documents:*',
+    ['documents', 'documents:1', 'documents:1:comments'],
+    ['documentsx', 'x:documents:1', 'documents:', 'documents::secret'],
+  ],
   ['documents:1', ['documents:1'], ['documents', 'documents:10', 'documents:1:comments', 'documents:*']],
   [
     'documents:*:comments',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, type TestContext, test } from 'node:test'
 import Router from '@koa/router'
 import { AuthX, type AuthXOptions, type TokenPairOptions } from '../../src/index.js'
@@ -45,6 +46,14 @@ async function webApp(t: TestContext, options: AuthXOptions = {}, loginOptions: 
   router.get('/shared', ctx => {
     ctx.set('Cache-Control', 'public, max-age=60')
     ctx.body = 'for everybody'
+  })
+  router.get('/cdn', ctx => {
+    ctx.set('CDN-Cache-Control', 'max-age=60')
+    ctx.body = 'for everybody behind the CDN'
+  })
+  router.get('/slow', ctx => {
+    clock.now += 15 * MINUTE
+    ctx.body = 'at last'
   })
   router.get('/broken', () => {
     throw new Error('the application failed')
@@ -188,6 +197,7 @@ describe('a response', () => {
     app.clock.now += 10 * MINUTE
     const shared = await app.browse('GET', '/shared')
     assert.deepEqual([shared.cookies, shared.headers['cache-control']], [[], 'public, max-age=60'])
+    assert.deepEqual((await app.browse('GET', '/cdn')).cookies, [])
   })
 
   test('of an application that failed stays a failure', async t => {
@@ -199,7 +209,22 @@ describe('a response', () => {
   })
 })
 
+test('a token that expires while the handlers work is not renewed', async t => {
+  const app = await webApp(t)
+  await app.browse('POST', '/login')
+  app.clock.now += 10 * MINUTE
+  const slow = await app.browse('GET', '/slow')
+  assert.deepEqual([slow.status, slow.cookies], [200, []])
+})
+
 describe('routes and methods', () => {
+  test('HEAD is judged as the GET that it stands for', async t => {
+    const app = await webApp(t, { implicitRefreshMethodExclude: ['GET'] })
+    await app.browse('POST', '/login')
+    app.clock.now += 10 * MINUTE
+    assert.deepEqual((await app.browse('HEAD', '/page')).cookies, [])
+  })
+
   for (const path of ['/page', '/page/', '/PAGE', '/pa%67e']) {
     test(`an excluded route is excluded as ${path} too`, async t => {
       const app = await webApp(t, { implicitRefreshRouteExclude: ['/page'] })
@@ -288,7 +313,10 @@ test('a token from a header is never renewed', async t => {
   assert.deepEqual(cookies, [])
 })
 
-test('implicitRefresh says at once that there are no cookies to renew', () => {
+test('implicitRefresh says at once that there are no cookies to renew, or no key to sign them with', () => {
   const authx = new AuthX({ secretKey: TEST_SECRET })
   assert.throws(() => authx.implicitRefresh(), { name: 'BadConfigurationError' })
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const verifier = new AuthX({ algorithm: 'ES256', publicKey, tokenLocation: ['cookies'] })
+  assert.throws(() => verifier.implicitRefresh(), { name: 'BadConfigurationError' })
 })

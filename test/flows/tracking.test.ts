@@ -74,3 +74,11 @@ test('a refresh counts as activity in any case', async t => {
   await api.refresh(json.refresh_token)
   assert.equal((await api.authx.listSessions('ada'))[0]?.lastActiveAt.getTime(), api.clock.now)
 })
+
+test('a device that is no object is a mistake that shows', async t => {
+  const api = await flowApi(t, { sessionTracking: true })
+  for (const device of ['phone', ['phone'], null, 5]) {
+    assert.equal((await api.login({ device: device as never })).status, 500)
+  }
+  assert.deepEqual(await api.authx.listSessions('ada'), [])
+})

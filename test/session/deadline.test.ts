@@ -120,3 +120,35 @@ test('a refresh whose store was late leaves its token good: the client may try a
   store.release()
   await until(async () => assert.equal((await refresh()).status, 200))
 })
+
+test('a request whose old token cannot be judged can still log in and log out, if the store answers', async t => {
+  const store = new MemoryTokenStore()
+  const authx = new AuthX({ secretKey: TEST_SECRET, store })
+  const send = await serve(
+    t,
+    appOf(authx.middleware() as never, async ctx => {
+      if (ctx.path === '/login') ctx.body = await authx.login(ctx, 'ada')
+      else await authx.logout(ctx)
+    }),
+  )
+  const broken = await authx.createTokenPair('ada')
+  const { sid } = await authx.verifyToken(broken.access_token)
+  const [before] = await store.get([`session:${sid}`])
+  await store.compareAndSet(`session:${sid}`, before, 'unreadable', new Date(Date.now() + 60_000))
+  const headers = [bearer(broken.access_token)]
+  assert.equal((await send({ method: 'POST', path: '/login', headers })).status, 200)
+
+  const pair = await authx.createTokenPair('ada')
+  authx.setTokenBlocklist(() => Promise.reject(new Error('away')))
+  assert.equal((await send({ method: 'POST', path: '/login', headers: [bearer(pair.access_token)] })).status, 200)
+  const logout = await send({ method: 'POST', path: '/logout', headers: [bearer(pair.access_token)] })
+  assert.notEqual(logout.status, 503)
+  assert.equal(
+    await authx.getSession(
+      String(
+        (JSON.parse(Buffer.from(pair.access_token.split('.')[1] ?? '', 'base64url').toString()) as { sid: string }).sid,
+      ),
+    ),
+    undefined,
+  )
+})

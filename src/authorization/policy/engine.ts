@@ -2,6 +2,7 @@ import { isObject } from '../../config/values.js'
 import { BadConfigurationError, PolicyEvaluationError } from '../../errors.js'
 import { isFunction, ruleLabel, ruleProblems } from './check-rule.js'
 import { type CompiledRule, compileRule } from './compile.js'
+import { isName } from './patterns.js'
 import type { PolicyContext, PolicyDecision, PolicyEvaluator, PolicyRequest, PolicyRule } from './rule.js'
 
 export interface PolicyEngineOptions {
@@ -122,7 +123,8 @@ function undecided(reason: string, cause: unknown, rule?: PolicyRule): PolicyDec
 function toContext(request: PolicyRequest): PolicyContext {
   const { action, resource, subject, resourceAttrs, environment } = request
   for (const name of [action, resource]) {
-    if (typeof name !== 'string' || name === '') throw new TypeError('action and resource must be strings, not empty')
+    // An empty part would be one thing to a rule with a wildcard and another to one without.
+    if (!isName(name)) throw new TypeError('action and resource must be names, no part of which is empty')
   }
   return Object.freeze({
     ...request,

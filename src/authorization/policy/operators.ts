@@ -24,7 +24,9 @@ function typed(value: unknown): Typed | undefined {
 
 const isValue = (value: unknown) => typed(value) !== undefined
 const isOrdered = (value: unknown) => isValue(value) && typeof value !== 'boolean'
-const isList = (value: unknown) => Array.isArray(value) && value.length > 0 && value.every(isValue)
+/** Of one type: what is compared with a mixed list would be of another type than some of it, and so never be told. */
+const isList = (value: unknown) =>
+  Array.isArray(value) && value.every(isValue) && new Set(value.map(item => typed(item)?.[0])).size === 1
 
 function equals(attribute: unknown, value: unknown): Verdict {
   const [one, other] = [typed(attribute), typed(value)]
@@ -66,7 +68,7 @@ const onValue = (test: Operator['test']): Operator => ({
 })
 
 const onList = (test: Operator['test']): Operator => ({
-  takes: 'a list that is not empty of strings, finite numbers, booleans or Dates',
+  takes: 'a list that is not empty of strings, of finite numbers, of booleans or of Dates',
   accepts: isList,
   test,
 })

@@ -4,6 +4,10 @@
  * longer than its length.
  */
 
+/** Whether `value` is what a rule can be asked about: text, every part of which says something. */
+export const isName = (value: unknown): value is string =>
+  typeof value === 'string' && value.split(':').every(part => part !== '')
+
 /** Whether `value` is a name with `:` between its parts, in which a `*` is a whole part. */
 export function isPattern(value: unknown): value is string {
   if (typeof value !== 'string') return false
@@ -12,13 +16,14 @@ export function isPattern(value: unknown): value is string {
 
 /**
  * Whether `pattern` covers `name`. A `*` at the end stands for what is before it and all below (as in scopes), a `*`
- * before the end for one part that is not empty.
+ * before the end for one part. A name with an empty part is covered by nothing.
  */
 export function matchesPattern(pattern: string, name: string): boolean {
   const parts = pattern.split(':')
   const named = name.split(':')
   const open = parts.at(-1) === '*'
   if (open) parts.pop()
+  if (!isName(name)) return false
   if (open ? named.length < parts.length : named.length !== parts.length) return false
-  return parts.every((part, n) => (part === '*' ? named[n] !== '' : part === named[n]))
+  return parts.every((part, n) => part === '*' || part === named[n])
 }
