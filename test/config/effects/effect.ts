@@ -3,7 +3,8 @@ import Router from '@koa/router'
 import { koaBody } from 'koa-body'
 import type { OPTIONS } from '../../../src/config/table.js'
 import type { AuthX, AuthXOptions } from '../../../src/index.js'
-import { appOf, type Client, serve } from '../../support/app.js'
+import { appOf, bearer, type Client, serve } from '../../support/app.js'
+import { contentOf } from '../../support/signing.js'
 
 export type OptionName = keyof typeof OPTIONS
 
@@ -25,6 +26,10 @@ export async function clientOf(authx: AuthX, t: TestContext): Promise<Client> {
   router.post('/login', async ctx => {
     ctx.body = await authx.login(ctx, 'test')
   })
+  router.post('/logout', async ctx => {
+    await authx.logout(ctx)
+    ctx.status = 204
+  })
   router.post('/refresh', async ctx => {
     ctx.body = await authx.refresh(ctx)
   })
@@ -35,6 +40,18 @@ export async function clientOf(authx: AuthX, t: TestContext): Promise<Client> {
     ctx.body = { sub: ctx.state.token.sub }
   })
   return serve(t, appOf(koaBody(), authx.middleware()).use(router.routes()))
+}
+
+/** What a guard says of a token in the header: `'good'`, or the error. */
+export async function verdictOfGuard(client: Client, token: unknown): Promise<unknown> {
+  const { status, json } = await client({ path: '/access', headers: [bearer(String(token))] })
+  return status === 200 ? 'good' : json.error_type
+}
+
+/** Header and claims of the tokens that a login hands out. */
+export async function loginContents(authx: AuthX, t: TestContext) {
+  const { json } = await (await clientOf(authx, t))({ method: 'POST', path: '/login' })
+  return { access: contentOf(String(json.access_token)), refresh: contentOf(String(json.refresh_token)) }
 }
 
 /** The cookies of a login: name to attributes, `Path=/` and all, without the value. */

@@ -1,7 +1,8 @@
+import type { TestContext } from 'node:test'
 import { type AuthX, AuthX as Library } from '../../../src/index.js'
 import { bearer, makeAuthX, TEST_NOW, TEST_SECRET } from '../../support/app.js'
-import { contentOf, makeRsaPair, verdictOf } from '../../support/signing.js'
-import { clientOf, type Effect } from './effect.js'
+import { makeRsaPair } from '../../support/signing.js'
+import { clientOf, type Effect, loginContents, verdictOfGuard } from './effect.js'
 
 const TEST_OTHER_SECRET = 'TEST_ONLY_another_secret_of_more_than_64_bytes_0123456789_0123456789'
 const [pair, otherPair] = [makeRsaPair(), makeRsaPair()]
@@ -12,15 +13,34 @@ const fromOtherPair = new Library({ algorithm: 'RS256', ...otherPair }).createAc
 const fromHS384 = makeAuthX({ algorithm: 'HS384' }).createAccessToken('test')
 const endedTenSecondsAgo = makeAuthX({ now: () => TEST_NOW - 20_000 }).createAccessToken('test', { expiry: 10 })
 
-const verdictOn = (token: string) => (authx: AuthX) => verdictOf(() => authx.verifyToken(token))
-const verdictOnOwn = (authx: AuthX) => verdictOf(() => authx.verifyToken(authx.createAccessToken('test')))
-const claimOf = (name: string) => (authx: AuthX) => contentOf(authx.createAccessToken('test')).claims[name]
-const headerOf = (name: string) => (authx: AuthX) => contentOf(authx.createAccessToken('test')).header[name]
+type See = (authx: AuthX, t: TestContext) => unknown
 
-function lifeOf(token: string): number {
-  const { iat, exp } = contentOf(token).claims
-  return Number(exp) - Number(iat)
+const verdictOn =
+  (token: string): See =>
+  async (authx, t) =>
+    verdictOfGuard(await clientOf(authx, t), token)
+
+const verdictOnOwn: See = async (authx, t) => {
+  const client = await clientOf(authx, t)
+  return verdictOfGuard(client, (await client({ method: 'POST', path: '/login' })).json.access_token)
 }
+
+const claimOf =
+  (name: string): See =>
+  async (authx, t) =>
+    (await loginContents(authx, t)).access.claims[name]
+
+const headerOf =
+  (name: string): See =>
+  async (authx, t) =>
+    (await loginContents(authx, t)).access.header[name]
+
+const lifeOf =
+  (type: 'access' | 'refresh'): See =>
+  async (authx, t) => {
+    const { iat, exp } = (await loginContents(authx, t))[type].claims
+    return Number(exp) - Number(iat)
+  }
 
 /** The options about tokens and keys. */
 export const TOKEN_EFFECTS = {
@@ -34,9 +54,9 @@ export const TOKEN_EFFECTS = {
   privateKey: {
     base: verifyOnly,
     given: { privateKey: pair.privateKey },
-    see: authx => verdictOf(() => authx.createAccessToken('test')),
-    without: 'BadConfigurationError',
-    with: 'good',
+    see: async (authx, t) => (await (await clientOf(authx, t))({ method: 'POST', path: '/login' })).status,
+    without: 500,
+    with: 200,
   },
   publicKey: {
     base: verifyOnly,
@@ -110,13 +130,13 @@ export const TOKEN_EFFECTS = {
   loginType: { given: { loginType: 'admin' }, see: claimOf('login_type'), without: undefined, with: 'admin' },
   accessTokenExpires: {
     given: { accessTokenExpires: '1h' },
-    see: authx => lifeOf(authx.createAccessToken('test')),
+    see: lifeOf('access'),
     without: 15 * 60,
     with: 60 * 60,
   },
   refreshTokenExpires: {
     given: { refreshTokenExpires: '30d' },
-    see: authx => lifeOf(authx.createRefreshToken('test')),
+    see: lifeOf('refresh'),
     without: 20 * 86_400,
     with: 30 * 86_400,
   },
