@@ -431,15 +431,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 }
 
-type SecretOption =
-  | 'secretKey'
-  | 'privateKey'
-  | 'publicKey'
-  | 'previousSecretKey'
-  | 'previousPublicKey'
-  | 'keys'
-  | 'getKey'
-  | 'store'
+type SecretOption = Exclude<keyof KeyOptions, 'algorithm' | 'decodeAlgorithms'> | 'getKey' | 'store'
 
 function warnAboutStore(): void {
   warnOnce(

@@ -1,5 +1,5 @@
-import type { TokenStore } from '../src/store.js'
-import { checkedPrefix, checkedTimeout, knownOptions, millisecondsUntil, type TimedStoreOptions } from './options.js'
+import { AdapterTokenStore } from './adapter-store.js'
+import { checkedPrefix, checkedTimeout, knownOptions, type TimedStoreOptions } from './options.js'
 import { SqliteAdapter } from './sqlite-adapter.js'
 
 export { SqliteAdapter }
@@ -18,27 +18,11 @@ export type SqliteTokenStoreOptions = TimedStoreOptions
  * opened, read or written, stays locked or is no database, with RangeError for an `expiresAt` that is not in the future,
  * and with Error once the store is closed.
  */
-export class SqliteTokenStore implements TokenStore {
-  readonly #prefix: string
-  readonly #adapter: SqliteAdapter
-
+export class SqliteTokenStore extends AdapterTokenStore {
   constructor(path: string, options?: SqliteTokenStoreOptions) {
     if (typeof path !== 'string' || path === '') throw new TypeError('SqliteTokenStore takes the path of a file')
     const { prefix, timeout } = knownOptions('SqliteTokenStore', options, ['prefix', 'timeout'])
-    this.#prefix = checkedPrefix('SqliteTokenStore', prefix)
-    this.#adapter = new SqliteAdapter(path, checkedTimeout('SqliteTokenStore', timeout))
-  }
-
-  async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
-    return (await this.#adapter.getMany(keys.map(key => this.#prefix + key))) as (string | undefined)[]
-  }
-
-  async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
-    millisecondsUntil(expiresAt)
-    return this.#adapter.compareAndSet(this.#prefix + key, expected, value, expiresAt.getTime())
-  }
-
-  close(): Promise<void> {
-    return this.#adapter.disconnect()
+    const checked = checkedPrefix('SqliteTokenStore', prefix)
+    super(new SqliteAdapter(path, checkedTimeout('SqliteTokenStore', timeout)), checked)
   }
 }
