@@ -21,7 +21,7 @@ type FoundKey = Promise<VerificationKey | undefined>
  */
 export class RequestMemory {
   readonly #requests = new WeakMap<object, Learnt[]>()
-  readonly #waited = new WeakMap<object, { error: unknown; until: number }>()
+  readonly #waited = new WeakMap<object, { error: unknown; at: number }>()
   readonly #keys = new WeakMap<object, Map<string, FoundKey>>()
 
   readonly #storeTimeout: number
@@ -52,11 +52,11 @@ export class RequestMemory {
    */
   async asking<T>(request: object, ask: () => Promise<T>): Promise<T> {
     const waited = this.#waited.get(request)
-    if (waited && performance.now() - waited.until < this.#storeTimeout) throw waited.error
+    if (waited && performance.now() - waited.at < this.#storeTimeout) throw waited.error
     try {
       return await ask()
     } catch (error) {
-      if (isLate(error)) this.#waited.set(request, { error, until: performance.now() })
+      if (isLate(error)) this.#waited.set(request, { error, at: performance.now() })
       throw error
     }
   }
