@@ -4,6 +4,7 @@ import * as policies from './authorization/guard.js'
 import { readEnvironment } from './config/environment.js'
 import type { KeyOptions, TokenLocation, TokenType } from './config/options.js'
 import type { Config } from './config/table.js'
+import { checkNames } from './config/values.js'
 import { BadConfigurationError } from './errors.js'
 import { checkFresh, checkLoginType, checkType } from './koa/authenticate.js'
 import * as flows from './koa/flows.js'
@@ -47,6 +48,8 @@ export interface VerifyTokenOptions {
   /** Whether only a fresh token will do. Default false. */
   verifyFresh?: boolean
 }
+
+const VERIFY_OPTIONS = new Set(['type', 'verifyType', 'verifyFresh'])
 
 /** A guard that promises `State` to the handlers after it. */
 export type Guard<State> = Middleware<State>
@@ -253,9 +256,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** Verify a token outside of a request: signature, claims, type and revocation. CSRF is a matter of requests. */
   async verifyToken(token: string, options: VerifyTokenOptions = {}): Promise<TokenPayload<Claims>> {
-    const { type = 'access', verifyType = true, verifyFresh = false, ...others } = options
-    const [unknown] = Object.keys(others)
-    if (unknown !== undefined) throw new TypeError(`${unknown} is not an option of verifyToken`)
+    checkNames(options, VERIFY_OPTIONS, 'verifyToken')
+    const { type = 'access', verifyType = true, verifyFresh = false } = options
     const payload = await verifyToken(this.#parts, token, undefined)
     if (verifyType) checkType(payload, type)
     checkLoginType(payload, this.#parts.config)

@@ -1,6 +1,6 @@
 import type { Middleware, ParameterizedContext } from 'koa'
 import type { Config } from '../config/table.js'
-import { isObject } from '../config/values.js'
+import { checkNames, isObject } from '../config/values.js'
 import { BadConfigurationError, PolicyDeniedError, PolicyEvaluationError } from '../errors.js'
 import { authenticate, checkLoginType, checkType, missing } from '../koa/authenticate.js'
 import { admit } from '../koa/guards.js'
@@ -46,7 +46,7 @@ export type PolicyResource<Claims extends object = Record<string, unknown>> = Fo
 /** The engine that is set when a request comes: it may be set after the routes are made. */
 export type EngineInForce = () => PolicyDecider | undefined
 
-const OPTION_NAMES = ['subject', 'resourceAttrs', 'env', 'engine']
+const OPTION_NAMES = new Set(['subject', 'resourceAttrs', 'env', 'engine'])
 
 /** Passes access tokens whose holders may do `action` to the resource. */
 export function policyRequired(
@@ -163,8 +163,7 @@ function checkGuard(action: unknown, resource: unknown, options: object): void {
 
 /** @throws TypeError */
 function checkOptions(options: object): void {
-  const unknown = Object.keys(options).filter(name => !OPTION_NAMES.includes(name))
-  if (unknown.length > 0) throw new TypeError(`${unknown.join(', ')}: no such option of a policy`)
+  checkNames(options, OPTION_NAMES, 'a policy')
   const { engine } = options as AuthorizeOptions
   if (engine !== undefined) checkDecider(engine)
 }

@@ -124,3 +124,11 @@ export function opaque<T>(accepts: string, holds: (value: unknown) => boolean): 
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/**
+ * @throws TypeError naming every option that there is none of. A misspelt one would be a default that nobody chose.
+ */
+export function checkNames(options: object, names: ReadonlySet<string>, what: string): void {
+  const unknown = Object.keys(options).filter(name => !names.has(name))
+  if (unknown.length > 0) throw new TypeError(`${unknown.join(', ')}: no such option of ${what}`)
+}

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { Duration } from '../config/duration.js'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
+import { checkNames } from '../config/values.js'
 import { InsufficientScopeError, ReusedTokenError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
 import { clearedCookies, setCookies, tokenCookies } from '../request/cookies.js'
 import { idOf } from '../session/rotation.js'
@@ -184,8 +185,7 @@ const REFRESH_OPTIONS = new Set(['data', 'scopes', 'expiry'])
 
 /** @throws TypeError */
 function checkOptions(options: RefreshOptions, config: Config): void {
-  const unknown = Object.keys(options).filter(name => !REFRESH_OPTIONS.has(name))
-  if (unknown.length > 0) throw new TypeError(`${unknown.join(', ')}: no such option of refresh`)
+  checkNames(options, REFRESH_OPTIONS, 'refresh')
   checkData(options.data, config)
   checkScopes(options.scopes)
 }

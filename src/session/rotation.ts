@@ -103,9 +103,8 @@ export interface Rotation {
   readonly now: number
 }
 
-/** The record after a rotation. */
-export function successor(token: Presented, known: Known, rotation: Rotation, config: RotationConfig): SessionRecord {
-  const before = recordBefore(token, known, config)
+/** The record after a rotation of `before`. */
+export function successor(token: Presented, before: SessionRecord, rotation: Rotation): SessionRecord {
   const { gen, jti, accessExp, now } = rotation
   const iat = Math.floor(now / 1000)
   // A session keeps the life that its login gave to its refresh tokens, within its absolute end.

@@ -118,9 +118,10 @@ export class Sessions {
       return { minted: mint(sid, decision.record, this.#times(decision.record, accessExpiry, now)) }
     }
 
-    const times = this.#times(rotation.recordBefore(token, known, this.#config), accessExpiry, now)
+    const before = rotation.recordBefore(token, known, this.#config)
+    const times = this.#times(before, accessExpiry, now)
     const change = { gen: decision.gen, jti: randomUUID(), accessExp: times.exp, now }
-    const record = this.#withCsrf(token, rotation.successor(token, known, change, this.#config))
+    const record = this.#withCsrf(token, rotation.successor(token, before, change))
     const minted = mint(sid, record, times)
     if (!(await operation.write(sid, known.raw, record))) return undefined
     if (decision.rollback) this.#events.emit('storeRollback', { sid, sub: token.sub })

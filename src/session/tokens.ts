@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Duration } from '../config/duration.js'
 import type { Config } from '../config/table.js'
-import { isObject } from '../config/values.js'
+import { checkNames, isObject } from '../config/values.js'
 import {
   type AccessTokenOptions,
   accessClaimsFrom,
@@ -60,15 +60,15 @@ const PAIR_OPTIONS = new Set(
  */
 export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions): Draft {
   const { config } = issuer
-  const unknown = Object.keys(options).filter(name => !PAIR_OPTIONS.has(name))
-  if (unknown.length > 0) throw new TypeError(`${unknown.join(', ')}: no such option of a token pair`)
+  checkNames(options, PAIR_OPTIONS, 'a token pair')
   const { fresh, device = {}, ...others } = options
   const { accessExpiry = config.accessTokenExpires, refreshExpiry = config.refreshTokenExpires, ...common } = others
   checkDevice(device)
   const now = config.now()
   const sid = randomUUID()
   const expiresAt = now + config.sessionExpires * 1000
-  const member = { sid: config.store && sid, csrf: usesCookies(config) ? randomUUID() : undefined }
+  const csrf = usesCookies(config) ? randomUUID() : undefined
+  const member = config.store ? { sid, csrf } : { csrf }
   const endOf = (option: string, expiry: Duration | Date) =>
     new Date(Math.min(timeOf(option, expiry, now) * 1000, expiresAt))
 

@@ -3,7 +3,7 @@ import { type Duration, parseDuration } from '../config/duration.js'
 import type { TokenType } from '../config/options.js'
 import { RESERVED_CLAIMS } from '../config/resolve.js'
 import type { Config } from '../config/table.js'
-import { isObject } from '../config/values.js'
+import { checkNames, isObject } from '../config/values.js'
 import { LAST_SECOND, type TokenPayload } from './payload.js'
 import { isScope } from './scopes.js'
 import type { Claims } from './sign.js'
@@ -135,8 +135,7 @@ export function checkSid(sid: unknown): void {
 
 function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions, config: Config): void {
   checkSubject(sub)
-  const unknown = Object.keys(options).filter(name => !OPTION_NAMES[type].has(name))
-  if (unknown.length > 0) throw new TypeError(`${unknown.join(', ')}: no such option of a ${type} token`)
+  checkNames(options, OPTION_NAMES[type], `a ${type} token`)
   const { audience, fresh, sid, headers } = options
   checkData(options.data, config)
   checkScopes(options.scopes)

@@ -10,6 +10,7 @@ import {
   type PolicyRequest,
   type PolicyRule,
 } from '../../src/index.js'
+import { problemsIn } from '../support/problems.js'
 import { ALLOW, DENY, isAllowed, payloadOf, READ } from './questions.js'
 
 const decide = (rules: readonly PolicyRule[], request: PolicyRequest = READ) =>
@@ -348,20 +349,10 @@ describe('wrong rules', () => {
     [withCondition({ vlaue: 1 }), 'conditions[0]: "vlaue"'],
   ]
 
-  const problemsOf = (work: () => unknown): readonly string[] => {
-    try {
-      work()
-    } catch (error) {
-      assert.ok(error instanceof BadConfigurationError)
-      return error.problems
-    }
-    return []
-  }
-
   test('are reported when the engine is made, each by its place and its member, and no value is printed', () => {
     for (const [wrong, member] of TABLE) {
       const rules = [ALLOW, wrong] as PolicyRule[]
-      const [problem, ...more] = problemsOf(() => new PolicyEngine({ rules }))
+      const [problem, ...more] = problemsIn(() => new PolicyEngine({ rules }))
       const place = member.startsWith('must') ? 'rules[1] ' : 'rules[1]: '
       assert.ok(problem?.startsWith(`${place}${member}`), `${member}: ${problem}`)
       assert.doesNotMatch([problem, ...more].join(), /TEST-value|permit|\[object/)
@@ -370,7 +361,7 @@ describe('wrong rules', () => {
 
   test('are reported by addRule in the same way, and not added', () => {
     const engine = new PolicyEngine({ rules: [ALLOW] })
-    for (const [wrong] of TABLE) assert.notEqual(problemsOf(() => engine.addRule(wrong as PolicyRule)).length, 0)
+    for (const [wrong] of TABLE) assert.notEqual(problemsIn(() => engine.addRule(wrong as PolicyRule)).length, 0)
     assert.equal(engine.rules.length, 1)
     assert.throws(() => engine.addEvaluator('yes' as never), BadConfigurationError)
   })
@@ -380,7 +371,7 @@ describe('wrong rules', () => {
       { ...ALLOW, name: 'owners', actions: [], conditions: [{ source: 'who', key: '', operator: 'is' }] },
       { effect: 'allow' },
     ] as unknown as PolicyRule[]
-    const problems = problemsOf(() => new PolicyEngine({ rules, evaluators: [5] as never, rule: [] } as never))
+    const problems = problemsIn(() => new PolicyEngine({ rules, evaluators: [5] as never, rule: [] } as never))
     assert.deepEqual(
       problems.map(problem => /^(.*?) (?:must|is not)/.exec(problem)?.[1]),
       [
@@ -406,7 +397,7 @@ describe('wrong rules', () => {
       { defaultAllow: true },
       { evaluators: {} },
     ]) {
-      assert.equal(problemsOf(() => new PolicyEngine(options as never)).length, 1, JSON.stringify(options))
+      assert.equal(problemsIn(() => new PolicyEngine(options as never)).length, 1, JSON.stringify(options))
     }
   })
 })

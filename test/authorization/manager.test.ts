@@ -12,6 +12,7 @@ import {
 } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, bearer, type Client, cookie, makeAuthX, type Reply, serve } from '../support/app.js'
+import { problemsIn } from '../support/problems.js'
 import { verdictOf } from '../support/signing.js'
 import { ALLOW, DENY } from './questions.js'
 
@@ -337,14 +338,14 @@ describe('cookies of several login types', () => {
   ]
   for (const [what, user, admin, options] of COLLISIONS) {
     test(`that have in common: ${what}`, () => {
-      const problems = problemsOf(() => makeManager({ user, admin }))
+      const problems = problemsIn(() => makeManager({ user, admin }))
       assert.deepEqual(
         problems.map(problem => problem.split(' ')[0]),
         options,
       )
       for (const problem of problems) assert.match(problem, /login type admin .* login type user/)
       const [one, other] = [makeAuthX({ loginType: 'user', ...user }), makeAuthX({ loginType: 'admin', ...admin })]
-      const registered = problemsOf(() => new AuthManager().register(one).register(other))
+      const registered = problemsIn(() => new AuthManager().register(one).register(other))
       assert.deepEqual(registered, problems)
     })
   }
@@ -367,7 +368,7 @@ describe('a manager', () => {
       partner: makeAuthX(),
     }
     const options = { policyEngine: new PolicyEngine(), policyRules: [], rules: [] }
-    const problems = problemsOf(() => new AuthManager(types, options as object))
+    const problems = problemsIn(() => new AuthManager(types, options as object))
     assert.deepEqual(
       problems.map(problem => /^"rules"|^policyRules|"admin"|"partner"|^\w+CookieName/.exec(problem)?.[0]),
       ['"rules"', 'policyRules', '"admin"', '"partner"', 'accessCookieName', 'refreshCookieName'],
@@ -377,13 +378,13 @@ describe('a manager', () => {
   test('refuses to register what has no login type, or one that is taken', () => {
     const manager = makeManager() as unknown as AuthManager
     for (const authx of [makeAuthX(), makeAuthX({ loginType: 'user' })]) {
-      assert.equal(problemsOf(() => manager.register(authx)).length, 1)
+      assert.equal(problemsIn(() => manager.register(authx)).length, 1)
     }
     assert.deepEqual(manager.loginTypes, ['user', 'admin'])
   })
 
   test('has one way to render errors, and says so if its instances have two', () => {
-    const problems = problemsOf(() => makeManager({ admin: { errorMessageKey: 'detail' } }))
+    const problems = problemsIn(() => makeManager({ admin: { errorMessageKey: 'detail' } }))
     assert.equal(problems.length, 1)
     assert.match(String(problems[0]), /errorMessageKey/)
   })
@@ -460,13 +461,3 @@ describe('a manager', () => {
     await assert.rejects(store.get(['key']))
   })
 })
-
-function problemsOf(work: () => unknown): readonly string[] {
-  try {
-    work()
-  } catch (error) {
-    assert.ok(error instanceof BadConfigurationError)
-    return error.problems
-  }
-  return []
-}

@@ -4,8 +4,9 @@ import { readEnvironment, variableOf } from '../../src/config/environment.js'
 import { OPTIONS } from '../../src/config/table.js'
 import { AuthX } from '../../src/index.js'
 import { TEST_SECRET, warningsOf } from '../support/app.js'
+import { problemsIn } from '../support/problems.js'
 import { contentOf, makeRsaPair, verdictOf } from '../support/signing.js'
-import { assertOneProblem, problemsIn } from './problems.js'
+import { assertOneProblem } from './problems.js'
 
 const TEST_OTHER_SECRET = 'TEST_ONLY_another_secret, with a comma, of more than 32 bytes'
 const fromEnv = (env: Record<string, string>) => AuthX.fromEnv({}, { JWT_SECRET_KEY: TEST_SECRET, ...env })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { AuthX, type AuthXOptions, BadConfigurationError } from '../../src/index.js'
+import { AuthX, type AuthXOptions } from '../../src/index.js'
 import { TEST_SECRET } from '../support/app.js'
+import { problemsIn } from '../support/problems.js'
 
 /** The problems that construction with these options names; none if it succeeds. */
 export function problemsOf(options: unknown): readonly string[] {
@@ -9,19 +10,6 @@ export function problemsOf(options: unknown): readonly string[] {
 
 /** The same with a good secret besides. */
 export const problemsWith = (options: object) => problemsOf({ secretKey: TEST_SECRET, ...options })
-
-export function problemsIn(construct: () => AuthX): readonly string[] {
-  try {
-    construct()
-    return []
-  } catch (error) {
-    assert.ok(error instanceof BadConfigurationError, String(error))
-    assert.equal(error.status, 500)
-    assert.equal(error.expose, false)
-    for (const problem of error.problems) assert.ok(error.message.includes(problem))
-    return error.problems
-  }
-}
 
 /** Exactly one problem, and it names `option`. */
 export function assertOneProblem(problems: readonly string[], option: string): void {

@@ -4,6 +4,7 @@ import type Koa from 'koa'
 import { AuthX, type AuthXOptions, type RefreshOptions, type TokenPairOptions } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, bearer, type Client, type Reply, serve, TEST_NOW, TEST_SECRET } from '../support/app.js'
+import { contentOf } from '../support/signing.js'
 
 /** An API over real HTTP whose clock the test sets. */
 export interface FlowApi {
@@ -68,8 +69,7 @@ export async function flowApi(
 }
 
 /** The claims of a token, not verified. */
-export const claimsOf = (token: unknown): Record<string, unknown> =>
-  JSON.parse(Buffer.from(String(token).split('.')[1] ?? '', 'base64url').toString())
+export const claimsOf = (token: unknown): Record<string, unknown> => contentOf(String(token)).claims
 
 /** What went wrong, if anything. */
 export const verdict = ({ status, json }: Reply) => [status, json.error_type]

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type Answer, type Api, startApis } from '../support/api.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
+import { contentOf } from '../support/signing.js'
 import type { SharedBackend } from '../support/store-kinds.js'
 import { temporaryFolder } from '../support/temporary.js'
 
@@ -119,5 +120,4 @@ async function refused(apis: readonly Api[], { body }: Answer): Promise<void> {
   }
 }
 
-const generation = (token: unknown) =>
-  (JSON.parse(Buffer.from(String(token).split('.')[1] ?? '', 'base64url').toString()) as { gen?: number }).gen
+const generation = (token: unknown) => contentOf(String(token)).claims.gen

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SessionRecord, SubjectRecord, Tombstone } from '../../src/session/record.js'
-import { assess, type Decision, decide, type Presented, successor } from '../../src/session/rotation.js'
+import { assess, type Decision, decide, type Presented, recordBefore, successor } from '../../src/session/rotation.js'
 
 /** Ten seconds of grace, ninety days of session; the login was at NOW - 1 hour, the last rotation 5 seconds ago. */
 const CONFIG = { refreshGracePeriod: 10, sessionExpires: 90 * 86_400 }
@@ -192,12 +192,7 @@ for (const { says, record, subject = { cutoff: 0 }, token = ACCESS, good } of AC
 const CHANGE = { gen: 4, jti: 'fourth', accessExp: NOW / 1000 + 900, now: NOW }
 
 test('a successor lives as long as its predecessor was meant to, from now on', () => {
-  const record = successor(
-    { ...TOKEN, iat: 1000, exp: 1000 + 3600 },
-    { record: RECORD, subject: { cutoff: 0 } },
-    CHANGE,
-    CONFIG,
-  )
+  const record = successor({ ...TOKEN, iat: 1000, exp: 1000 + 3600 }, RECORD, CHANGE)
   assert.equal(record.exp, NOW / 1000 + 3600)
   assert.equal(record.rotatedAt, NOW)
   assert.deepEqual([record.gen, record.jti, record.iat], [4, 'fourth', NOW / 1000])
@@ -205,19 +200,20 @@ test('a successor lives as long as its predecessor was meant to, from now on', (
 
 test('no successor outlives the absolute end of its session', () => {
   const now = RECORD.expiresAt - 10_000
-  const record = successor(TOKEN, { record: RECORD, subject: { cutoff: 0 } }, { ...CHANGE, now }, CONFIG)
+  const record = successor(TOKEN, RECORD, { ...CHANGE, now })
   assert.equal(record.exp, Math.floor(RECORD.expiresAt / 1000))
   assert.equal(record.expiresAt, RECORD.expiresAt)
 })
 
 test('a record is kept ten minutes longer than the last of its tokens', () => {
-  const known = { record: { ...RECORD, keptUntil: 0 }, subject: { cutoff: 0 } }
+  const before = { ...RECORD, keptUntil: 0 }
   const accessExp = NOW / 1000 + 400 * 86_400
-  assert.equal(successor(TOKEN, known, { ...CHANGE, accessExp }, CONFIG).keptUntil, accessExp * 1000 + 600_000)
+  assert.equal(successor(TOKEN, before, { ...CHANGE, accessExp }).keptUntil, accessExp * 1000 + 600_000)
 })
 
 test('a session opened by a lone token began when that token was issued, and is kept until after its end', () => {
-  const record = successor(LONER, { record: undefined, subject: { cutoff: 7 } }, { ...CHANGE, gen: 1 }, CONFIG)
+  const before = recordBefore(LONER, { record: undefined, subject: { cutoff: 7 } }, CONFIG)
+  const record = successor(LONER, before, { ...CHANGE, gen: 1 })
   assert.equal(record.createdAt, LOGIN)
   assert.equal(record.expiresAt, LOGIN + CONFIG.sessionExpires * 1000)
   assert.equal(record.keptUntil, record.expiresAt + 600_000)
