@@ -64,6 +64,6 @@ router.post('/admin/users/:sub/logout', manager.freshTokenRequired('admin'), asy
   ctx.status = 204
 })
 
-const app = new Koa().use(manager.middleware()).use(router.routes())
+export const app = new Koa().use(manager.middleware()).use(router.routes())
 
 export const server = app.listen(Number(PORT), HOST)

@@ -61,6 +61,6 @@ router.delete('/profile', authx.freshTokenRequired(), ctx => {
   ctx.status = 204
 })
 
-const app = new Koa().use(authx.middleware()).use(router.routes())
+export const app = new Koa().use(authx.middleware()).use(router.routes())
 
 export const server = app.listen(Number(PORT), HOST)

@@ -50,6 +50,6 @@ router.post('/sessions/revoke-all', guard, async ctx => {
 })
 
 // Login, refresh and logout are those of app.ts.
-const app = createApp(authx).use(router.routes())
+export const app = createApp(authx).use(router.routes())
 
 export const server = app.listen(Number(PORT), HOST)

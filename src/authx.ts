@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { inspect } from 'node:util'
 import type { Context, Middleware } from 'koa'
 import * as policies from './authorization/guard.js'
@@ -6,17 +7,21 @@ import type { KeyOptions, TokenLocation, TokenType } from './config/options.js'
 import type { Config } from './config/table.js'
 import { checkNames } from './config/values.js'
 import { BadConfigurationError } from './errors.js'
-import { checkFresh, checkLoginType, checkType } from './koa/authenticate.js'
+import { authenticateToken, checkLoginType, checkType, type VerifyTokenOptions } from './koa/authenticate.js'
 import * as flows from './koa/flows.js'
 import * as guards from './koa/guards.js'
 import { implicitRefresh } from './koa/implicit-refresh.js'
 import { jwks } from './koa/jwks.js'
 import { RequestMemory } from './koa/memory.js'
 import { middleware } from './koa/middleware.js'
-import type { AuthContext, AuthXOptions, Parts, SubjectGetter } from './koa/parts.js'
+import { type AuthContext, type AuthXOptions, keepParts, type Parts, type SubjectGetter } from './koa/parts.js'
+import { authenticateUpgrade, type UpgradeOptions } from './koa/upgrade.js'
 import { verifyToken } from './koa/verification.js'
+import type { ClosableSocket } from './koa/watched-socket.js'
+import { type CloseWhenOverOptions, WatchedSockets } from './koa/watched-sockets.js'
 import { clearedCookies, setCookies, tokenCookies } from './request/cookies.js'
 import { type LocatedToken, locate } from './request/locate.js'
+import * as openapi from './request/openapi.js'
 import { warnOnce } from './request/warn.js'
 import { type EventName, Events, type Listener } from './session/events.js'
 import type { Session } from './session/listing.js'
@@ -39,16 +44,6 @@ export interface TokenPair {
   expires_in: number
 }
 
-/** What `verifyToken` asks of a token. */
-export interface VerifyTokenOptions {
-  /** Default `'access'`. */
-  type?: TokenType
-  /** Whether a token of the other type is refused. Default true. */
-  verifyType?: boolean
-  /** Whether only a fresh token will do. Default false. */
-  verifyFresh?: boolean
-}
-
 const VERIFY_OPTIONS = new Set(['type', 'verifyType', 'verifyFresh'])
 
 /** A guard that promises `State` to the handlers after it. */
@@ -62,6 +57,7 @@ export type Guard<State> = Middleware<State>
 export class AuthX<Claims extends object = Record<string, unknown>, Subject = unknown> {
   readonly #parts: Parts
   readonly #events = new Events()
+  readonly #sockets: WatchedSockets
   #policyEngine: policies.PolicyDecider | undefined
 
   /** @throws BadConfigurationError naming every wrong option. */
@@ -70,8 +66,11 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     if (problems.length > 0) throw new BadConfigurationError(problems)
     const sessions = config.store && new Sessions(config.store, config, this.#events)
     const revocation = new Revocation(sessions, config)
+    const events = this.#events
     const [memory, keyCache] = [new RequestMemory(config.storeTimeout), new KeyCache()]
-    this.#parts = { config, ring, keyCache, sessions, revocation, memory, subjectGetter: undefined }
+    this.#parts = { config, ring, keyCache, sessions, revocation, events, memory, subjectGetter: undefined }
+    this.#sockets = new WatchedSockets(this.#parts)
+    keepParts(this, this.#parts)
     if (!sessions) warnAboutStore()
   }
 
@@ -221,8 +220,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws TypeError naming the option that is wrong; rejects with StoreUnavailableError.
    */
   async createTokenPair(sub: string, options: TokenPairOptions = {}): Promise<TokenPair> {
-    const { access, refresh, sid, record } = draftPair(this.#parts, sub, options)
-    await this.#parts.sessions?.open(sid, record)
+    const draft = draftPair(this.#parts, sub, options)
+    await flows.open(this.#parts, draft)
+    const { access, refresh } = draft
     const expires_in = Math.max(0, access.claims.exp - access.claims.iat)
     return { access_token: access.token, refresh_token: refresh.token, token_type: 'bearer', expires_in }
   }
@@ -257,13 +257,30 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   /** Verify a token outside of a request: signature, claims, type and revocation. CSRF is a matter of requests. */
   async verifyToken(token: string, options: VerifyTokenOptions = {}): Promise<TokenPayload<Claims>> {
     checkNames(options, VERIFY_OPTIONS, 'verifyToken')
-    const { type = 'access', verifyType = true, verifyFresh = false } = options
-    const payload = await verifyToken(this.#parts, token, undefined)
-    if (verifyType) checkType(payload, type)
-    checkLoginType(payload, this.#parts.config)
-    await this.#parts.revocation.check(payload)
-    if (verifyFresh) checkFresh(payload)
-    return payload as TokenPayload<Claims>
+    return (await authenticateToken(this.#parts, token, options)) as TokenPayload<Claims>
+  }
+
+  /**
+   * Verify the access token of a request that asks for an upgrade to WebSocket, as a guard does: Koa never sees such a
+   * request. Besides its header, a token may come in `Sec-WebSocket-Protocol`: `new WebSocket(url, ['authx', token])`.
+   * One from a cookie needs an `Origin` that is one of `origins`. Give what it rejects with to `refuseUpgrade`.
+   * @throws what guards throw, CSRFError for an origin that is not allowed, and BadConfigurationError if cookies are one
+   * of the locations and there are no `origins`; TypeError naming the option that is wrong.
+   */
+  authenticateUpgrade(request: IncomingMessage, options: UpgradeOptions = {}): Promise<TokenPayload<Claims>> {
+    return authenticateUpgrade(this.#parts, request, options) as Promise<TokenPayload<Claims>>
+  }
+
+  /**
+   * Close a WebSocket when its token expires (1008, `TokenExpiredError`) or is revoked (1008, `RevokedTokenError`): at
+   * once if that happens in this process, and `within` (10 seconds) wherever it happens. If the store does not say in
+   * that time that the login goes on, the socket is closed too (1013, `StoreUnavailableError`). A second after the close
+   * the connection is cut.
+   * @returns what stops watching; a socket that has closed is not watched any more.
+   * @throws TypeError, LoginTypeMismatchError.
+   */
+  closeWhenOver(socket: ClosableSocket, payload: TokenPayload, options: CloseWhenOverOptions = {}): () => void {
+    return this.#sockets.watch(socket, payload, options)
   }
 
   /**
@@ -355,7 +372,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws BadConfigurationError naming every wrong option; nothing has changed then.
    */
   setKeys(options: KeyOptions): void {
-    const { ring, problems } = replacementRing(options, this.#parts.ring, this.#parts.config.getKey)
+    const { ring, problems } = replacementRing(options, this.#parts.ring, this.#parts.config)
     if (problems.length > 0) throw new BadConfigurationError(problems)
     this.#parts.ring = ring
   }
@@ -367,6 +384,26 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    */
   jwks(): Middleware {
     return jwks(this.#parts)
+  }
+
+  /**
+   * What an OpenAPI 3.1 document says of this instance, to be spread into its `components`: security schemes for the
+   * locations of both types of tokens, and the answers of the library's errors as `middleware()` renders them. OpenAPI
+   * cannot describe a token in a JSON body as a security scheme, nor a CSRF value in a form field: there are none for
+   * them. With a `loginType` the names of the schemes begin with it.
+   */
+  openapi(): openapi.OpenApiComponents {
+    return openapi.openApi(this.#parts.config)
+  }
+
+  /**
+   * The `security` of an operation with this method behind a guard, or behind `refresh` and `logout`: one alternative
+   * for each location, a cookie together with its CSRF value where the method asks for it. It names the schemes of
+   * `openapi()`. Empty if tokens travel in JSON bodies only.
+   * @throws TypeError naming the option that is wrong.
+   */
+  openapiSecurity(method: string, options: openapi.OpenApiSecurityOptions = {}): openapi.OpenApiSecurity {
+    return openapi.openApiSecurity(method, options, this.#parts.config)
   }
 
   /** A blocklist of the application's, asked besides the store. If it rejects or is late, the answer is 503. */
@@ -396,8 +433,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     return this
   }
 
-  /** Release the store. */
+  /** Close the sockets that are watched (1001), and release the store. */
   async close(): Promise<void> {
+    this.#sockets.close()
     await this.#parts.config.store?.close?.()
   }
 
@@ -412,7 +450,10 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   #issue(type: TokenType, sub: string, options: AccessTokenOptions): string {
     const { config, ring } = this.#parts
-    return sign(newClaims(type, sub, options, config), ring, config.identityClaim, options.headers)
+    const claims = newClaims(type, sub, options, config)
+    const token = sign(claims, ring, config.identityClaim, options.headers)
+    this.#events.emit('issued', { sid: claims.sid ?? claims.jti, sub })
+    return token
   }
 
   #setCookies(ctx: AuthContext, type: TokenType, token: string): void {

@@ -60,6 +60,13 @@ export class MissingTokenError extends AuthXError {
   }
 }
 
+/** 401: the name or the password is wrong. RFC 9110 §15.5.2 wants a challenge with every 401. */
+export class InvalidCredentialsError extends AuthXError {
+  constructor(options?: ErrorOptions) {
+    super('The credentials are wrong', { status: 401, code: 'ERR_CREDENTIALS', headers: challenge() }, options)
+  }
+}
+
 /** 400: a location holds something, but not one token: two of them, a repeated parameter, `Bearer a b`. */
 export class MalformedTokenRequestError extends AuthXError {
   constructor(options?: ErrorOptions) {
@@ -169,7 +176,7 @@ export class InsufficientScopeError extends AuthXError {
   }
 }
 
-/** 403: the CSRF value sent is not the token's. */
+/** 403: the CSRF value sent is not the token's; or an upgrade with a cookie comes from an origin that is not allowed. */
 export class CSRFError extends AuthXError {
   constructor(message = 'The CSRF value does not match the token', code = 'ERR_CSRF', options?: ErrorOptions) {
     super(message, { status: 403, code }, options)
@@ -201,11 +208,24 @@ export class PolicyEvaluationError extends PolicyDeniedError {
   }
 }
 
-/** 503: the store (or a callback of the application) did not say in time whether the token is good. */
+/** 429: there were more requests than the limiter of `rateLimited` allows. */
+export class RateLimitExceeded extends AuthXError {
+  /**
+   * @param wait milliseconds until a request passes again, for `Retry-After` (RFC 9110 §10.2.3): whole seconds, rounded up,
+   * at least 1. There is no such header without it, or if the wait has no end.
+   */
+  constructor(wait = Number.POSITIVE_INFINITY, options?: ErrorOptions) {
+    const ends = wait <= Number.MAX_SAFE_INTEGER
+    const headers = ends ? { 'Retry-After': `${Math.max(1, Math.ceil(wait / 1000))}` } : undefined
+    super('Too many requests', { status: 429, code: 'ERR_RATE_LIMIT', headers }, options)
+  }
+}
+
+/** 503: the store, a callback of the application or a limiter did not say in time whether the request is good. */
 export class StoreUnavailableError extends AuthXError {
   constructor(options?: ErrorOptions) {
     const traits = { status: 503, code: 'ERR_STORE_UNAVAILABLE', headers: { 'Retry-After': '1' } }
-    super('The service cannot check tokens at the moment', traits, options)
+    super('The service cannot check this request at the moment', traits, options)
   }
 }
 
@@ -235,6 +255,7 @@ export class BadConfigurationError extends AuthXError {
 const NAMED = {
   AuthXError,
   MissingTokenError,
+  InvalidCredentialsError,
   MalformedTokenRequestError,
   JWTDecodeError,
   TokenExpiredError,
@@ -254,6 +275,7 @@ const NAMED = {
   MissingCSRFTokenError,
   PolicyDeniedError,
   PolicyEvaluationError,
+  RateLimitExceeded,
   StoreUnavailableError,
   CookieTooLargeError,
   BadConfigurationError,

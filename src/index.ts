@@ -18,7 +18,7 @@ export type {
   PolicySource,
   PolicyValue,
 } from './authorization/policy/rule.js'
-export { AuthX, type Guard, type TokenPair, type VerifyTokenOptions } from './authx.js'
+export { AuthX, type Guard, type TokenPair } from './authx.js'
 export type { Duration } from './config/duration.js'
 export type {
   Algorithm,
@@ -32,11 +32,35 @@ export type {
   UnverifiedPayload,
 } from './config/options.js'
 export * from './errors.js'
+export { type Audit, type Auditable, type AuditedRoute, audit, type UnsafeGuard } from './koa/audit.js'
+export type { VerifyTokenOptions } from './koa/authenticate.js'
 export type { RefreshOptions, TokenResponse } from './koa/flows.js'
 export type { GuardOptions, TokenGuardOptions } from './koa/guards.js'
 export type { AuthContext, AuthXOptions, SubjectGetter } from './koa/parts.js'
+export {
+  type RateLimiter,
+  type RateLimitKey,
+  type RateLimitMiddleware,
+  type RateLimitOptions,
+  rateLimited,
+} from './koa/rate-limit.js'
+export { refuseUpgrade } from './koa/refuse-upgrade.js'
+export type { UpgradeOptions } from './koa/upgrade.js'
+export type { ClosableSocket } from './koa/watched-socket.js'
+export type { CloseWhenOverOptions } from './koa/watched-sockets.js'
 export { AuthManager, type AuthManagerOptions, type LoginTypes, type ManagedAuthX } from './manager.js'
 export type { LocatedToken } from './request/locate.js'
+export { networkOf } from './request/network.js'
+export type {
+  OpenApiComponents,
+  OpenApiHeader,
+  OpenApiResponse,
+  OpenApiSchema,
+  OpenApiSecurity,
+  OpenApiSecurityOptions,
+  OpenApiSecurityScheme,
+} from './request/openapi.js'
+export type { UpgradeLocation } from './request/upgrade.js'
 export type { AuthXEvents, EventName, Listener } from './session/events.js'
 export type { Session } from './session/listing.js'
 export type { Device } from './session/record.js'
@@ -45,3 +69,4 @@ export type { TokenPairOptions } from './session/tokens.js'
 export type { TokenStore } from './store.js'
 export type { AccessTokenOptions, TokenOptions } from './token/claims.js'
 export type { RegisteredClaims, TokenPayload } from './token/payload.js'
+export type { AuthXTraces, RefreshTrace, StoreTrace, VerifyTrace } from './tracing.js'

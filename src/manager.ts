@@ -6,6 +6,7 @@ import type { PolicyRule } from './authorization/policy/rule.js'
 import type { AuthX, Guard } from './authx.js'
 import type { TokenLocation, TokenType } from './config/options.js'
 import { BadConfigurationError, JWTDecodeError, LoginTypeMismatchError } from './errors.js'
+import { record, recordAlike } from './koa/guard-record.js'
 import type { GuardOptions, TokenGuardOptions } from './koa/guards.js'
 import type { AuthContext } from './koa/parts.js'
 import type { TokenPayload } from './token/payload.js'
@@ -128,11 +129,12 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
    */
   middleware(): Guard<{ token?: TokenPayload }> {
     const instances = this.#instances
-    return async function authManager(ctx, next) {
+    const recognises: Guard<{ token?: TokenPayload }> = async function authManager(ctx, next) {
       // The first registered runs last, so that its token stays.
       const layers = [...instances.values()].map(({ middleware }) => middleware)
       await layers.reduce<Next>((inner, layer) => () => layer(ctx as never, inner), next)()
     }
+    return record(recognises, 'middleware', { protects: false })
   }
 
   createAccessToken(loginType: keyof Types & string, ...args: Parameters<ManagedAuthX['createAccessToken']>): string {
@@ -246,11 +248,12 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   #guard<State>(loginType: string, guard: unknown, search: Search = {}): Guard<State> {
     const judge = guard as Middleware
     const explain = (ctx: AuthContext, error: unknown) => this.#explain(loginType, ctx, search, error)
-    return async function managedGuard(ctx, next) {
+    const managed: Guard<State> = async function managedGuard(ctx, next) {
       // Only what the guard itself throws is explained: `next` is called outside.
       await judge(ctx as never, async () => {}).catch((error: unknown) => explain(ctx as never, error))
       await next()
     }
+    return recordAlike(managed, judge)
   }
 
   /**

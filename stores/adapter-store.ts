@@ -18,8 +18,8 @@ export abstract class AdapterTokenStore implements TokenStore {
     this.#prefix = prefix
   }
 
-  async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
-    return (await this.#adapter.getMany(keys.map(key => this.#prefix + key))) as (string | undefined)[]
+  get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    return this.#adapter.getMany(keys.map(key => this.#prefix + key)) as Promise<(string | undefined)[]>
   }
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {

@@ -106,13 +106,16 @@ describe('the rules of imports', () => {
         'src/errors.ts': ['src/store.ts'],
         'src/token/verify.ts': ['src/errors.ts', 'src/token/keys.ts', 'src/session/sessions.ts'],
         'src/authx.ts': ['src/koa/guards.ts', 'src/index.ts'],
-        'src/index.ts': ['src/authx.ts', 'src/errors.ts'],
+        'src/index.ts': ['src/authx.ts', 'src/errors.ts', 'src/router/index.ts', 'src/testing/index.ts'],
+        'src/router/index.ts': ['src/authx.ts'],
       }),
     )
     assert.deepEqual(found, [
       'src/errors.ts -> src/store.ts',
       'src/token/verify.ts -> src/session/sessions.ts',
       'src/authx.ts -> src/index.ts',
+      'src/index.ts -> src/router/index.ts',
+      'src/index.ts -> src/testing/index.ts',
     ])
   })
 
@@ -145,16 +148,19 @@ describe('the rules of imports', () => {
       graph({
         'src/token/sign.ts': ['jsonwebtoken', 'koa'],
         'src/koa/guards.ts': ['koa', 'jsonwebtoken', 'koa-body'],
-        'src/index.ts': ['koa-body/lib/index.js'],
+        'src/index.ts': ['koa-body/lib/index.js', '@koa/router'],
+        'src/router/body.ts': ['koa-body', '@koa/router', '@keyv/redis'],
         'stores/redis.ts': ['@keyv/redis', 'jsonwebtoken', 'koa'],
       }),
-      ['koa-body', '@keyv/redis'],
+      ['koa-body', '@koa/router', '@keyv/redis'],
     )
     assert.deepEqual(found, [
       'src/token/sign.ts -> koa',
       'src/koa/guards.ts -> jsonwebtoken',
       'src/koa/guards.ts -> koa-body',
       'src/index.ts -> koa-body/lib/index.js',
+      'src/index.ts -> @koa/router',
+      'src/router/body.ts -> @keyv/redis',
       'stores/redis.ts -> jsonwebtoken',
       'stores/redis.ts -> koa',
     ])

@@ -3,6 +3,7 @@ import type { Config } from '../config/table.js'
 import { checkNames, isObject } from '../config/values.js'
 import { BadConfigurationError, PolicyDeniedError, PolicyEvaluationError } from '../errors.js'
 import { authenticate, checkLoginType, checkType, missing } from '../koa/authenticate.js'
+import { record } from '../koa/guard-record.js'
 import { admit } from '../koa/guards.js'
 import type { AuthContext, Parts } from '../koa/parts.js'
 import type { TokenPayload } from '../token/payload.js'
@@ -57,7 +58,7 @@ export function policyRequired(
   options: PolicyGuardOptions = {},
 ): Middleware<{ token: TokenPayload }> {
   checkGuard(action, resource, options)
-  return async function policyRequired(ctx, next) {
+  const guard: Middleware<{ token: TokenPayload }> = async function policyRequired(ctx, next) {
     const engine = engineOf(options, inForce)
     const payload = (await admit(parts, ctx, {})) as TokenPayload
     const question = {
@@ -70,6 +71,8 @@ export function policyRequired(
     await decide(engine, requestOf(payload, question, parts.config, ctx))
     await next()
   }
+  const asked = typeof resource === 'string' ? [action, resource] : [action]
+  return record(guard, 'policyRequired', { loginType: parts.config.loginType, asked })
 }
 
 /**

@@ -141,6 +141,7 @@ export const OPTIONS = {
   refreshGracePeriod: ours(values.duration({ least: 0, most: 60 }), 10),
   sessionExpires: ours(values.duration(), 90 * 86_400),
   accessTokenRevocation: ours(values.flag, true),
+  verifyCacheSize: ours(values.integer(0, 1_000_000, 'tokens'), 1000),
   loginType: ours<Maybe<string>>(values.text, undefined),
   getKey: ours<Maybe<GetKey>>(keyGetter, undefined),
   now: ours(clock, Date.now),

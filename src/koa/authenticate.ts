@@ -12,6 +12,7 @@ import { hasUnparsedJson, type LocatedToken, locate } from '../request/locate.js
 import { warnOnce } from '../request/warn.js'
 import type { TokenPayload } from '../token/payload.js'
 import type { VerifyOptions } from '../token/verify.js'
+import { describe, isTraced, traced, type VerifyTrace } from '../tracing.js'
 import type { AuthContext, Parts } from './parts.js'
 import { verifyToken } from './verification.js'
 
@@ -34,16 +35,60 @@ export interface Requirement {
  * @returns the payload, or `undefined` if there is no token at all.
  * @throws AuthXError
  */
-export async function authenticate(
+export function authenticate(
   parts: Parts,
   ctx: AuthContext,
   requirement: Requirement,
 ): Promise<TokenPayload | undefined> {
+  if (!isTraced('verify')) return judge(parts, ctx, requirement)
+  const trace: VerifyTrace = { type: requirement.type ?? 'access' }
+  return traced('verify', trace, () => judge(parts, ctx, requirement, trace))
+}
+
+async function judge(
+  parts: Parts,
+  ctx: AuthContext,
+  requirement: Requirement,
+  trace?: VerifyTrace,
+): Promise<TokenPayload | undefined> {
   const identified = await identify(parts, ctx, requirement)
   if (!identified) return undefined
   const { payload, located } = identified
+  if (trace) describe(trace, payload, located.location)
   await parts.memory.revocation(ctx.req, located, () => parts.revocation.check(payload))
   if (requirement.verifyFresh) checkFresh(payload)
+  return payload
+}
+
+/** What `verifyToken` asks of a token. */
+export interface VerifyTokenOptions {
+  /** Default `'access'`. */
+  type?: TokenType
+  /** Whether a token of the other type is refused. Default true. */
+  verifyType?: boolean
+  /** Whether only a fresh token will do. Default false. */
+  verifyFresh?: boolean
+}
+
+/** The same for a token that came with no request. @throws AuthXError */
+export function authenticateToken(parts: Parts, token: string, options: VerifyTokenOptions): Promise<TokenPayload> {
+  if (!isTraced('verify')) return judgeToken(parts, token, options)
+  const trace: VerifyTrace = { type: options.type ?? 'access' }
+  return traced('verify', trace, () => judgeToken(parts, token, options, trace))
+}
+
+async function judgeToken(
+  parts: Parts,
+  token: string,
+  { type = 'access', verifyType = true, verifyFresh = false }: VerifyTokenOptions,
+  trace?: VerifyTrace,
+): Promise<TokenPayload> {
+  const payload = await verifyToken(parts, token, undefined)
+  if (trace) describe(trace, payload)
+  if (verifyType) checkType(payload, type)
+  checkLoginType(payload, parts.config)
+  await parts.revocation.check(payload)
+  if (verifyFresh) checkFresh(payload)
   return payload
 }
 

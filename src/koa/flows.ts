@@ -9,6 +9,7 @@ import { idOf } from '../session/rotation.js'
 import type { Mint } from '../session/sessions.js'
 import {
   checkDevice,
+  type Draft,
   draftPair,
   type Issued,
   statelessAccess,
@@ -18,6 +19,7 @@ import {
 import { checkData, checkScopes, timeOf, usesCookies } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
 import { coversAll } from '../token/scopes.js'
+import { isTraced, type RefreshTrace, traced } from '../tracing.js'
 import { identify, missing } from './authenticate.js'
 import type { AuthContext, Parts } from './parts.js'
 
@@ -59,16 +61,35 @@ export async function login(
   const device = { ...(parts.config.sessionTracking && whereabouts(ctx)), ...own }
   const draft = draftPair(parts, sub, { fresh: true, ...options, device })
   const cookies = linesFor(draft, parts.config)
-  await parts.memory.asking(ctx.req, async () => parts.sessions?.open(draft.sid, draft.record))
+  await parts.memory.asking(ctx.req, () => open(parts, draft))
   return handOut(parts, ctx, draft, cookies)
 }
 
+/** Write the session of tokens that are about to be handed out; without a store they name none. */
+export async function open({ sessions, events }: Parts, { sid, record, access, refresh }: Draft): Promise<void> {
+  if (sessions) return sessions.open(sid, record)
+  for (const { claims } of [access, refresh]) events.emit('issued', { sid: claims.jti, sub: claims.sub })
+}
+
 /** Exchange the refresh token of the request for its successor and a new access token. */
-export async function refresh(parts: Parts, ctx: AuthContext, options: RefreshOptions): Promise<TokenResponse> {
+export function refresh(parts: Parts, ctx: AuthContext, options: RefreshOptions): Promise<TokenResponse> {
+  const trace: RefreshTrace = {}
+  const run = () => refreshTraced(parts, ctx, options, trace)
+  return isTraced('refresh') ? traced('refresh', trace, run) : run()
+}
+
+async function refreshTraced(
+  parts: Parts,
+  ctx: AuthContext,
+  options: RefreshOptions,
+  trace: RefreshTrace,
+): Promise<TokenResponse> {
   const requirement = { type: 'refresh', verifyCsrf: true } as const
   checkOptions(options, parts.config)
   const presented = (await identify(parts, ctx, requirement))?.payload
   if (!presented) throw missing(ctx, requirement, parts.config)
+  trace.sid = idOf(presented)
+  trace.sub = presented.sub
   const tokens = await parts.memory.asking(ctx.req, () => exchange(parts, presented, options))
   parts.memory.forget(ctx.req)
   return handOut(parts, ctx, tokens, tokens.cookies)
@@ -82,7 +103,11 @@ async function exchange(
   const { sessions, revocation, config } = parts
   const deadline = revocation.deadline()
   await revocation.checkBlocklist(presented, deadline)
-  if (!sessions) return withCookies({ access: refreshStateless(parts, presented, options) }, config)
+  if (!sessions) {
+    const access = refreshStateless(parts, presented, options)
+    parts.events.emit('refreshed', { sid: presented.jti, sub: presented.sub })
+    return withCookies({ access }, config)
+  }
   const mint: Mint<Tokens & { cookies: CookieLines }> = (sid, record, times) => {
     checkCovered(options, presented)
     return withCookies(successorPair(parts, presented, sid, record, times, options), config)

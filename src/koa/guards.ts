@@ -4,6 +4,7 @@ import { BadConfigurationError, InsufficientScopeError, SubjectNotFoundError } f
 import type { TokenPayload } from '../token/payload.js'
 import { coversAll, coversAny, isScope } from '../token/scopes.js'
 import { authenticate, missing, type Requirement } from './authenticate.js'
+import { record } from './guard-record.js'
 import type { Parts } from './parts.js'
 
 export interface GuardOptions {
@@ -47,10 +48,19 @@ export function tokenGuard(
   checkGuardOptions(options, name === 'tokenRequired' ? [...COMMON, 'type', 'verifyType', 'verifyFresh'] : COMMON)
   const { locations } = options
   const requirement = { ...options, ...(locations && { locations: [...locations] }), ...FIXED[name] }
-  return named(name, async (ctx, next) => {
+  const guard = named<Middleware<{ token: TokenPayload }>>(name, async (ctx, next) => {
     await admit(parts, ctx, requirement)
     await next()
   })
+  const { loginType } = parts.config
+  return record(guard, name, { loginType, asked: asWritten(options), protects: !options.optional })
+}
+
+/** What a guard was made with: `type: refresh`. */
+function asWritten(options: object): string[] {
+  return Object.entries(options)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(' or ') : value}`)
 }
 
 /** A guard says in stack traces, and to whoever lists routes, which it is. */
@@ -68,16 +78,17 @@ export function scopesRequired(
     throw new TypeError(`${name} takes one scope or more: printable ASCII without space, quote and backslash`)
   }
   const cover = name === 'scopesRequired' ? coversAll : coversAny
-  return named(name, async (ctx, next) => {
+  const guard = named<Middleware<{ token: TokenPayload }>>(name, async (ctx, next) => {
     const payload = await admit(parts, ctx, {})
     if (!cover(payload?.scopes ?? [], scopes)) throw new InsufficientScopeError(scopes)
     await next()
   })
+  return record(guard, name, { loginType: parts.config.loginType, asked: scopes })
 }
 
 /** Passes access tokens whose subject the subject getter finds, and puts it on `ctx.state.subject`. */
 export function subjectRequired(parts: Parts): Middleware<{ token: TokenPayload; subject: unknown }> {
-  return async function subjectRequired(ctx, next) {
+  const guard: Middleware<{ token: TokenPayload; subject: unknown }> = async function subjectRequired(ctx, next) {
     if (!parts.subjectGetter)
       throw new BadConfigurationError(['subjectRequired needs a subject getter: authx.setSubjectGetter(...)'])
     const payload = await admit(parts, ctx, {})
@@ -86,6 +97,7 @@ export function subjectRequired(parts: Parts): Middleware<{ token: TokenPayload;
     ctx.state.subject = subject
     await next()
   }
+  return record(guard, 'subjectRequired', { loginType: parts.config.loginType })
 }
 
 /** Authenticate, and only then commit to the request. What another guard or the middleware found there is replaced. */

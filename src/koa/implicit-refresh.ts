@@ -3,6 +3,7 @@ import type { Config } from '../config/table.js'
 import { AuthXError, BadConfigurationError } from '../errors.js'
 import { setCookies, setsCookie, tokenCookies } from '../request/cookies.js'
 import { trimEnd } from '../request/trim.js'
+import { idOf } from '../session/rotation.js'
 import { renewedAccess } from '../session/tokens.js'
 import type { TokenPayload } from '../token/payload.js'
 import { identify } from './authenticate.js'
@@ -46,6 +47,7 @@ async function renew(parts: Parts, ctx: Context): Promise<void> {
   if (exp <= payload.exp || ctx.headerSent) return
   const { token, claims } = renewedAccess(parts, payload, { iat, exp })
   setCookies(ctx, tokenCookies('access', { ...claims, token }, config), config)
+  parts.events.emit('refreshed', { sid: idOf(payload), sub: payload.sub })
   if (!/private|no-store/i.test(ctx.response.get('Cache-Control') ?? '')) ctx.set('Cache-Control', 'no-store')
 }
 

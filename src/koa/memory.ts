@@ -8,22 +8,28 @@ interface Learnt {
   readonly location: string
   readonly token: string
   verified?: { payload: Verified } | { error: unknown }
-  revocation?: Promise<void>
+  revocation?: { answer: Promise<unknown> | undefined }
 }
 
 /** With `getKey` it takes a while. */
 type Verified = TokenPayload | Promise<TokenPayload>
 type FoundKey = Promise<VerificationKey | undefined>
 
+/** What one request knows. */
+interface Notes {
+  learnt: Learnt[]
+  keys?: Map<string, FoundKey>
+  /** When it has waited for the store in vain, and what came of it. */
+  waited?: { error: unknown; at: number }
+}
+
 /**
  * Remembers for one request what verification and store said of (location, token), so that a middleware and several
  * guards ask once. Everything else is judged by each guard anew.
  */
 export class RequestMemory {
-  readonly #requests = new WeakMap<object, Learnt[]>()
-  readonly #waited = new WeakMap<object, { error: unknown; at: number }>()
-  readonly #keys = new WeakMap<object, Map<string, FoundKey>>()
-
+  // On the request itself, under a name that nobody else has: a WeakMap would cost more than all the rest of a guard.
+  readonly #key = Symbol('koa-authx')
   readonly #storeTimeout: number
 
   /** `storeTimeout`: milliseconds. */
@@ -39,49 +45,58 @@ export class RequestMemory {
     return learnt.verified.payload
   }
 
-  /** The same promise for everybody who asks in this request. */
-  revocation(request: object, located: LocatedToken, check: () => Promise<void>): Promise<void> {
+  /** The same promise for everybody who asks in this request; `undefined` if there is nobody to be asked. */
+  revocation(
+    request: object,
+    located: LocatedToken,
+    check: () => Promise<unknown> | undefined,
+  ): Promise<unknown> | undefined {
     const learnt = this.#about(request, located)
-    learnt.revocation ??= this.asking(request, check)
-    return learnt.revocation
+    learnt.revocation ??= { answer: this.asking(request, check) }
+    return learnt.revocation.answer
   }
 
   /**
    * Ask the store in the name of a request, unless it has just let a deadline of this request pass: nobody waits for two
    * deadlines on end to be told that it is away.
    */
-  async asking<T>(request: object, ask: () => Promise<T>): Promise<T> {
-    const waited = this.#waited.get(request)
-    if (waited && performance.now() - waited.at < this.#storeTimeout) throw waited.error
-    try {
-      return await ask()
-    } catch (error) {
-      if (isLate(error)) this.#waited.set(request, { error, at: performance.now() })
-      throw error
-    }
+  asking<Answer extends Promise<unknown> | undefined>(request: object, ask: () => Answer): Answer {
+    const notes = this.#notes(request)
+    const { waited } = notes
+    if (waited && performance.now() - waited.at < this.#storeTimeout) return Promise.reject(waited.error) as Answer
+    const answer = ask()
+    answer?.catch(error => {
+      if (isLate(error)) notes.waited = { error, at: performance.now() }
+    })
+    return answer
   }
 
   /** What `getKey` said of a token; that it has no answer too. A refresh and a logout do not change it. */
   key(request: object, token: string, ask: () => FoundKey): FoundKey {
-    const keys = this.#keys.get(request) ?? new Map<string, FoundKey>()
-    this.#keys.set(request, keys)
-    const found = keys.get(token) ?? ask()
-    keys.set(token, found)
+    const notes = this.#notes(request)
+    notes.keys ??= new Map()
+    const found = notes.keys.get(token) ?? ask()
+    notes.keys.set(token, found)
     return found
   }
 
   /** After a refresh or a logout the tokens of the request are not what they were. */
   forget(request: object): void {
-    this.#requests.delete(request)
+    this.#notes(request).learnt = []
+  }
+
+  #notes(request: object): Notes {
+    const noted = request as { [key: symbol]: Notes }
+    noted[this.#key] ??= { learnt: [] }
+    return noted[this.#key] as Notes
   }
 
   #about(request: object, { location, token }: LocatedToken): Learnt {
-    const all = this.#requests.get(request)
-    const known = all?.find(learnt => learnt.location === location && learnt.token === token)
+    const { learnt: all } = this.#notes(request)
+    const known = all.find(learnt => learnt.location === location && learnt.token === token)
     if (known) return known
     const learnt: Learnt = { location, token }
-    if (all) all.push(learnt)
-    else this.#requests.set(request, [learnt])
+    all.push(learnt)
     return learnt
   }
 }

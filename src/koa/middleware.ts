@@ -3,11 +3,12 @@ import type { Config } from '../config/table.js'
 import { AuthXError, BadConfigurationError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
 import { authenticate } from './authenticate.js'
+import { record } from './guard-record.js'
 import type { Parts } from './parts.js'
 
 /** Recognises who is there, refuses nobody, and renders the library's errors. */
 export function middleware(parts: Parts): Middleware<{ token?: TokenPayload }> {
-  return async function authx(ctx, next) {
+  const recognises: Middleware<{ token?: TokenPayload }> = async function authx(ctx, next) {
     const payload = await recognise(parts, ctx as unknown as Context)
     if (payload) ctx.state.token = payload
     const before = headersOf(ctx.res)
@@ -18,6 +19,7 @@ export function middleware(parts: Parts): Middleware<{ token?: TokenPayload }> {
       render(ctx as unknown as Context, error, before, parts.config)
     }
   }
+  return record(recognises, 'middleware', { loginType: parts.config.loginType, protects: false })
 }
 
 /** A token that is not good is a guard's business: on a public page it is as if there were none. */
@@ -52,6 +54,6 @@ function render(ctx: Context, error: AuthXError, before: ReturnType<typeof heade
 }
 
 /** What is configured is the operator's business. */
-function publicMessage(error: AuthXError): string {
+export function publicMessage(error: AuthXError): string {
   return error instanceof BadConfigurationError ? 'Internal Server Error' : error.message
 }

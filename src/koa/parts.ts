@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { GetKey, AuthXOptions as Options } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import type { RequestContext } from '../request/locate.js'
+import type { Events } from '../session/events.js'
 import type { Revocation } from '../session/revocation.js'
 import type { Sessions } from '../session/sessions.js'
 import type { KeyCache } from '../token/key-cache.js'
@@ -31,8 +32,23 @@ export interface Parts {
   /** None without a store. */
   readonly sessions: Sessions | undefined
   readonly revocation: Revocation
+  readonly events: Events
   readonly memory: RequestMemory
   subjectGetter: SubjectGetter<unknown> | undefined
+}
+
+const PARTS = new WeakMap<object, Parts>()
+
+/** Every instance does this when it is made: what stands beside the class finds its parts, and users do not. */
+export function keepParts(authx: object, parts: Parts): void {
+  PARTS.set(authx, parts)
+}
+
+/** @throws TypeError if `authx` is no AuthX. */
+export function partsOf(authx: object): Parts {
+  const parts = PARTS.get(authx)
+  if (parts) return parts
+  throw new TypeError('the first argument must be an AuthX: new AuthX({ ... })')
 }
 
 /** What tokens are read from and cookies are written to: any Koa context. */

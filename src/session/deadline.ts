@@ -34,14 +34,15 @@ export class Deadline {
  * What `run` comes to, if it does before the deadline.
  * @throws StoreUnavailableError when the time is over; what `run` still does, nobody learns.
  */
-export async function within<T>(deadline: Deadline, run: () => Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(deadline.pass()), deadline.left())
+export function within<T>(deadline: Deadline, run: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(deadline.pass()), deadline.left())
+    const settle =
+      <Value>(settled: (value: Value) => void) =>
+      (value: Value) => {
+        clearTimeout(timer)
+        settled(value)
+      }
+    run().then(settle(resolve), settle(reject))
   })
-  try {
-    return await Promise.race([run(), late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

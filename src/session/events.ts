@@ -1,11 +1,21 @@
 import { EventEmitter } from 'node:events'
 import type { StoreUnavailableError } from '../errors.js'
+import { debug, described } from '../tracing.js'
 
-/** What `authx.on` announces. Ids only: neither tokens nor claims nor CSRF values. */
+/**
+ * What `authx.on` announces. Ids only: neither tokens nor claims nor CSRF values. `sid` is the session, or the `jti` of a
+ * token that names none.
+ */
 export interface AuthXEvents {
+  /** A session was opened, or a single token made. */
+  issued: { sid: string; sub: string }
+  /** A refresh token was exchanged for its successor, or an access token renewed by `implicitRefresh`. */
+  refreshed: { sid: string; sub: string }
+  /** A used-up refresh token came again inside the grace period, and got the same successor. */
+  replayed: { sid: string; sub: string }
   /** A used-up refresh token came again; its session has been revoked. */
   reuse: { sid: string; sub: string }
-  /** A session, or a token that names none (`sid` is then its `jti`), has been revoked. */
+  /** A session, or a token that names none, has been revoked. */
   revoked: { sid: string; sub: string }
   /** Everything of a subject up to now has been revoked, but for the session `except`. */
   allRevoked: { sub: string; except?: string }
@@ -31,6 +41,7 @@ export class Events {
   }
 
   emit<Name extends EventName>(name: Name, event: AuthXEvents[Name]): void {
+    if (debug.enabled) debug('event %s %s', name, described(event))
     for (const listener of this.#emitter.listeners(name)) {
       void Promise.resolve()
         .then(() => listener(event))

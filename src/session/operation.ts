@@ -1,5 +1,6 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { TokenStore } from '../store.js'
+import type { TokenPayload } from '../token/payload.js'
 import type { Deadline } from './deadline.js'
 import {
   KEPT_AFTER_EXP,
@@ -12,12 +13,23 @@ import {
   TOMBSTONE,
   type Tombstone,
 } from './record.js'
+import { idOf } from './rotation.js'
 
 /** What was read under a session's key, parsed and as it stands in the store. */
 export interface Read {
   readonly record: SessionRecord | Tombstone | undefined
   readonly raw: string | undefined
 }
+
+/** What judges a token: the record of its session, or of itself if it names none, and its subject's cut-off. */
+export interface Known extends Read {
+  readonly keys: readonly string[]
+  readonly rawSubject: string | undefined
+  readonly subject: SubjectRecord
+}
+
+/** What was last read about a token: the same strings need not be parsed again. */
+const lastKnown = new WeakMap<TokenPayload, Known>()
 
 /**
  * One operation on the store: records in, records out, nothing begun after its deadline. Whatever is not an answer is a
@@ -36,10 +48,15 @@ export class Operation {
     this.#deadline = deadline
   }
 
-  /** The record of a session, or of a token that names none, together with its subject's cut-off: what judges a token. */
-  async known(id: string, sub: string, loginType: string | undefined): Promise<Read & { subject: SubjectRecord }> {
-    const [raw, value] = await this.get([sessionKey(id), subjectKey(sub, loginType)])
-    return { raw, ...(await orUnavailable(() => ({ record: parseSession(raw), subject: parseSubject(value) }))) }
+  async known(token: TokenPayload): Promise<Known> {
+    const before = lastKnown.get(token)
+    const keys = before?.keys ?? [sessionKey(idOf(token)), subjectKey(token.sub, token.login_type)]
+    const [raw, rawSubject] = await this.get(keys)
+    if (before && before.raw === raw && before.rawSubject === rawSubject) return before
+    const records = await orUnavailable(() => ({ record: parseSession(raw), subject: parseSubject(rawSubject) }))
+    const known = { keys, raw, rawSubject, ...records }
+    lastKnown.set(token, known)
+    return known
   }
 
   async session(sid: string): Promise<Read> {

@@ -19,10 +19,15 @@ export class Revocation {
     this.#config = config
   }
 
-  /** @throws RevokedTokenError, ReusedTokenError, StoreUnavailableError. */
-  async check(token: TokenPayload): Promise<void> {
-    const asksStore = this.#sessions && (token.type === 'refresh' || this.#config.accessTokenRevocation)
-    await Promise.all([asksStore && this.#sessions?.check(token), this.checkBlocklist(token)])
+  /**
+   * @param operation `'watch'` for who asks again and again in the name of nobody's request.
+   * @returns `undefined` if there is nobody to be asked. Rejects with RevokedTokenError, ReusedTokenError,
+   * StoreUnavailableError.
+   */
+  check(token: TokenPayload, operation: 'check' | 'watch' = 'check'): Promise<unknown> | undefined {
+    const asksStore = token.type === 'refresh' || this.#config.accessTokenRevocation
+    const answer = asksStore ? this.#sessions?.check(token, operation) : undefined
+    return this.blocklist ? Promise.all([answer, this.checkBlocklist(token)]) : answer
   }
 
   /**

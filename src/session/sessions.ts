@@ -5,6 +5,7 @@ import { ReusedTokenError, RevokedTokenError, StoreUnavailableError } from '../e
 import type { TokenStore } from '../store.js'
 import { timeOf, usesCookies } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
+import { isTraced, traced } from '../tracing.js'
 import { Deadline, within } from './deadline.js'
 import type { Events } from './events.js'
 import { addToList, listSessions, type Session, toSession } from './listing.js'
@@ -30,6 +31,7 @@ export interface AccessTimes {
 export type Mint<T> = (sid: string, record: SessionRecord, times: AccessTimes) => T
 
 interface Rotated<T> {
+  readonly event: 'refreshed' | 'replayed'
   readonly minted: T
   /** The record, if this was the first refresh of a token that named no session. */
   readonly opened?: SessionRecord
@@ -46,6 +48,7 @@ export class Sessions {
   readonly #store: TokenStore
   readonly #config: Config
   readonly #events: Events
+  #toldAt = Number.NEGATIVE_INFINITY
 
   constructor(store: TokenStore, config: Config, events: Events) {
     this.#store = store
@@ -61,21 +64,22 @@ export class Sessions {
       if (await operation.write(sid, undefined, { ...draft, cutoff })) return
       throw new StoreUnavailableError({ cause: new Error('the new session is in the store already') })
     })
+    this.#events.emit('issued', { sid, sub: draft.sub })
     await this.#list(sid, draft, deadline)
   }
 
   /**
-   * Judge a verified token by its session and its subject's cut-off.
+   * Judge a verified token by its session and its subject's cut-off. Whoever only watches is no activity of the session.
    * @returns the end (milliseconds) of what the token belongs to.
    * @throws RevokedTokenError, ReusedTokenError (for a refresh token that has been used up), StoreUnavailableError.
    */
-  async check(token: TokenPayload): Promise<number> {
-    return this.#operation('check', this.#deadline(), async operation => {
+  async check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<number> {
+    return this.#operation(name, this.#deadline(), async operation => {
       const known = await this.#known(operation, token)
       const judgement = rotation.assess(token, known, this.#config.now(), this.#config)
       if (judgement === 'reuse') throw new ReusedTokenError()
       if (judgement === 'revoked') throw new RevokedTokenError()
-      this.#touch(operation, token, known)
+      if (name === 'check') this.#touch(operation, token, known)
       return rotation.endOf(token, known, this.#config)
     })
   }
@@ -91,31 +95,33 @@ export class Sessions {
     mint: Mint<T>,
     deadline: Deadline = this.#deadline(),
   ): Promise<T> {
-    const { minted, opened } = await this.#operation('rotate', deadline, async operation => {
+    const sid = rotation.idOf(token)
+    const { event, minted, opened } = await this.#operation('rotate', deadline, async operation => {
       for (;;) {
-        const rotated = await this.#tryToRotate(operation, token, accessExpiry, mint)
+        const rotated = await this.#tryToRotate(operation, sid, token, accessExpiry, mint)
         if (rotated) return rotated
       }
     })
-    if (opened) await this.#list(rotation.idOf(token), opened, deadline)
+    this.#events.emit(event, { sid, sub: token.sub })
+    if (opened) await this.#list(sid, opened, deadline)
     return minted
   }
 
   /** One read, one decision, one write; `undefined` if somebody else wrote in between. */
   async #tryToRotate<T>(
     operation: Operation,
+    sid: string,
     token: TokenPayload,
     accessExpiry: Duration | Date | undefined,
     mint: Mint<T>,
   ): Promise<Rotated<T> | undefined> {
-    const sid = rotation.idOf(token)
     const known = await this.#known(operation, token)
     const now = this.#config.now()
     const decision = rotation.decide(token, known, now, this.#config)
     if (decision.outcome === 'revoked') throw new RevokedTokenError()
     if (decision.outcome === 'reuse') return this.#endReused(operation, sid, known.raw, decision.record)
     if (decision.outcome === 'replay') {
-      return { minted: mint(sid, decision.record, this.#times(decision.record, accessExpiry, now)) }
+      return { event: 'replayed', minted: mint(sid, decision.record, this.#times(decision.record, accessExpiry, now)) }
     }
 
     const before = rotation.recordBefore(token, known, this.#config)
@@ -125,7 +131,7 @@ export class Sessions {
     const minted = mint(sid, record, times)
     if (!(await operation.write(sid, known.raw, record))) return undefined
     if (decision.rollback) this.#events.emit('storeRollback', { sid, sub: token.sub })
-    return known.raw === undefined ? { minted, opened: record } : { minted }
+    return { event: 'refreshed', minted, ...(known.raw === undefined && { opened: record }) }
   }
 
   async #endReused(operation: Operation, sid: string, raw: Read['raw'], record: SessionRecord): Promise<undefined> {
@@ -202,16 +208,29 @@ export class Sessions {
     })
   }
 
-  async #operation<T>(name: string, deadline: Deadline, run: (operation: Operation) => Promise<T>): Promise<T> {
+  #operation<T>(name: string, deadline: Deadline, run: (operation: Operation) => Promise<T>): Promise<T> {
+    const operate = () => this.#withinDeadline(name, deadline, run)
+    return isTraced('store') ? traced('store', { operation: name }, operate) : operate()
+  }
+
+  async #withinDeadline<T>(name: string, deadline: Deadline, run: (operation: Operation) => Promise<T>): Promise<T> {
     try {
       return await within(deadline, () => run(new Operation(this.#store, this.#config.now, deadline)))
     } catch (error) {
       if (error instanceof StoreUnavailableError) {
         if (deadline.over()) late.add(error)
-        this.#events.emit('storeError', { operation: name, error })
+        if (name !== 'watch' || this.#isNews()) this.#events.emit('storeError', { operation: name, error })
       }
       throw error
     }
+  }
+
+  /** Of an outage, thousands of sockets that are watched tell once a second, not each by itself. */
+  #isNews(): boolean {
+    const now = performance.now()
+    if (now - this.#toldAt < 1000) return false
+    this.#toldAt = now
+    return true
   }
 
   #deadline(): Deadline {
@@ -219,7 +238,7 @@ export class Sessions {
   }
 
   #known(operation: Operation, token: TokenPayload): Promise<rotation.Known & Read> {
-    return operation.known(rotation.idOf(token), token.sub, token.login_type)
+    return operation.known(token)
   }
 
   /** Until when a token has to be refused that is revoked by itself: longer if it could open a session or be renewed. */

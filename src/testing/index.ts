@@ -1,1 +1,4 @@
 export { type StoreConformance, testTokenStore } from './conformance.js'
+export { FaultyTokenStore, type StoreCalls } from './faulty-store.js'
+export { type MakeTokenOptions, makeToken } from './make-token.js'
+export { TestClock } from './test-clock.js'

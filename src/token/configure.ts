@@ -41,7 +41,7 @@ const KEY_OPTIONS: ReadonlySet<string> = new Set<keyof KeyOptions>([
 export function replacementRing(
   options: KeyOptions,
   ring: KeyRing,
-  getKey: Config['getKey'],
+  { getKey, verifyCacheSize }: Config,
 ): Pick<Configured, 'ring' | 'problems'> {
   if (!isObject(options)) return { ring, problems: ['setKeys takes an object: setKeys({ secretKey: ... })'] }
   const strays = Object.keys(options)
@@ -50,6 +50,6 @@ export function replacementRing(
   const own = Object.fromEntries(Object.entries(options).filter(([name]) => KEY_OPTIONS.has(name))) as KeyOptions
   const { algorithm = ring.algorithm } = own
   const { decodeAlgorithms = own.algorithm === undefined ? ring.decodeAlgorithms : undefined } = own
-  const { ring: next, problems } = configure({ ...own, algorithm, decodeAlgorithms, getKey })
+  const { ring: next, problems } = configure({ ...own, algorithm, decodeAlgorithms, getKey, verifyCacheSize })
   return { ring: next, problems: [...strays, ...problems] }
 }

@@ -3,6 +3,7 @@ import type { Algorithm, KeyInput, NamedKey } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { familyOf, misfit, usableWith } from './algorithms.js'
 import { type Read, readPrivateKey, readPublicKey, readSecret } from './read-key.js'
+import { VerifyCache } from './verify-cache.js'
 
 /**
  * The keys of an instance, made into KeyObjects once: jsonwebtoken imports a string or Buffer again at each call, which
@@ -18,6 +19,8 @@ export interface KeyRing {
   readonly verification: readonly VerificationKey[]
   /** With `keys`: the only way to a key is the token's `kid`. */
   readonly byKid?: ReadonlyMap<string, VerificationKey>
+  /** What these keys have verified. */
+  readonly cache: VerifyCache
 }
 
 export interface VerificationKey {
@@ -121,8 +124,8 @@ class KeyReader {
   }
 
   #ring(keys: Pick<KeyRing, 'signing' | 'verification' | 'byKid'>): KeyRing {
-    const { algorithm, decodeAlgorithms } = this.#config
-    return { algorithm, decodeAlgorithms, ...keys }
+    const { algorithm, decodeAlgorithms, verifyCacheSize } = this.#config
+    return { algorithm, decodeAlgorithms, ...keys, cache: new VerifyCache(verifyCacheSize) }
   }
 
   #firstNamed(prefix: string, pair: Pair, kid: string): KeyRing['signing'] {

@@ -20,21 +20,29 @@ export function sign(
   identityClaim: string,
   headers: Record<string, unknown> = {},
 ): string {
-  if (!ring.signing) {
-    throw new BadConfigurationError(['secretKey or privateKey is missing: this instance can only verify tokens'])
-  }
   const reserved = RESERVED_HEADERS.filter(name => Object.hasOwn(headers, name))
   if (reserved.length > 0)
     throw new TypeError(`headers cannot set ${reserved.join(', ')}: koa-authx writes the token's header`)
-  const { algorithm, key, kid } = ring.signing
-  const header = { ...headers, alg: algorithm, typ: 'JWT', ...(kid === undefined ? {} : { kid }) }
-  const token = jsonwebtoken.sign(JSON.stringify(withIdentity(claims, identityClaim)), key, { algorithm, header })
+  const token = signAny(withIdentity(claims, identityClaim), ring, headers)
   if (token.length > LONGEST_TOKEN) throw new TypeError(`data makes the token larger than ${LONGEST_TOKEN} bytes`)
   return token
 }
 
+/**
+ * Sign whatever is given, with any header but for `alg`: tests need tokens that must be refused.
+ * @throws BadConfigurationError on an instance that has no key to sign with.
+ */
+export function signAny(claims: object, ring: KeyRing, headers: Record<string, unknown>): string {
+  if (!ring.signing) {
+    throw new BadConfigurationError(['secretKey or privateKey is missing: this instance can only verify tokens'])
+  }
+  const { algorithm, key, kid } = ring.signing
+  const header = { typ: 'JWT', ...(kid !== undefined && { kid }), ...headers, alg: algorithm }
+  return jsonwebtoken.sign(JSON.stringify(claims), key, { algorithm, header })
+}
+
 /** The subject travels in the claim that is configured for it. */
-function withIdentity(claims: Claims, identityClaim: string): Record<string, unknown> {
+export function withIdentity(claims: Claims, identityClaim: string): Record<string, unknown> {
   if (identityClaim === 'sub') return claims
   const { sub, ...others } = claims
   return { [identityClaim]: sub, ...others, [identityClaim]: sub }

@@ -35,8 +35,15 @@ export type FindKey = (header: UnverifiedHeader, payload: UnverifiedPayload) => 
  * @throws JWTDecodeError or a subclass; whatever `token` is, nothing else.
  */
 export function verify(token: unknown, ring: KeyRing, config: Config, options: VerifyOptions = {}): TokenPayload {
+  const known = typeof token === 'string' ? ring.cache.get(token) : undefined
+  return judge(known ?? verifySignature(token, ring, config), config, options)
+}
+
+function verifySignature(token: unknown, ring: KeyRing, config: Config): TokenPayload {
   const read = readToken(token, ring)
-  return judge(signedClaims(read, candidates(ring, read.header.kid)), config, options)
+  const payload = toPayload(signedClaims(read, candidates(ring, read.header.kid)), config)
+  ring.cache.add(read.token, payload)
+  return payload
 }
 
 /**
@@ -54,7 +61,7 @@ export async function verifyWithFoundKey(
   const read = readToken(token, ring)
   const payload = deepFreeze(readPart(read.token, 1))
   const key = await findKey(deepFreeze(read.header), payload)
-  return judge(signedClaims(read, key ? [key] : []), config, options)
+  return judge(toPayload(signedClaims(read, key ? [key] : []), config), config, options)
 }
 
 interface ReadToken {
@@ -64,13 +71,18 @@ interface ReadToken {
 
 /** All that a token must be before a key is looked for. */
 function readToken(token: unknown, { decodeAlgorithms }: KeyRing): ReadToken {
-  if (typeof token !== 'string' || token.length > LONGEST_TOKEN || !THREE_PARTS.test(token)) throw new JWTDecodeError()
+  if (typeof token !== 'string' || token.length > LONGEST_TOKEN || !isCompact(token)) throw new JWTDecodeError()
   const header = readPart(token, 0)
   // RFC 8725 §3.1: the algorithm is one that was configured, whatever the token says.
   if (!isOneOf(decodeAlgorithms, header.alg)) throw new JWTDecodeError()
   // RFC 7515 §4.1.11: what must be understood is not understood here. b64 (RFC 7797) changes what is signed.
   if ('crit' in header || 'b64' in header) throw new JWTDecodeError()
   return { token, header: header as UnverifiedHeader }
+}
+
+/** A letter that is left over after groups of four stands for no byte (RFC 4648 §4): decoders drop it, and it was not signed. */
+function isCompact(token: string): boolean {
+  return THREE_PARTS.test(token) && token.split('.').every(({ length }) => length % 4 !== 1)
 }
 
 function readPart(token: string, index: 0 | 1): Record<string, unknown> {
@@ -110,8 +122,7 @@ function claimsUnder(key: VerificationKey['key'], token: string, algorithm: Algo
   }
 }
 
-function judge(claims: unknown, config: Config, options: VerifyOptions): TokenPayload {
-  const payload = toPayload(claims, config)
+function judge(payload: TokenPayload, config: Config, options: VerifyOptions): TokenPayload {
   if (options.signatureOnly) return payload
   if (!options.ignoreTimes) checkTimes(payload, config)
   checkIssuer(payload, config)

@@ -98,6 +98,7 @@ const WRONG: Record<OptionName, readonly unknown[]> = {
   refreshGracePeriod: [61, -1, '2m', 'abc', Number.NaN, null, true],
   sessionExpires: DURATION,
   accessTokenRevocation: FLAG,
+  verifyCacheSize: [-1, 0.5, 1_000_001, '100', Number.NaN, null, true],
   loginType: TEXT,
   getKey: ['a secret of thirty-two bytes or more', null, true, {}, Promise.resolve('a')],
   now: [0, Date.now(), 'Date.now', null, {}],

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
+import { audit } from 'koa-authx'
 import { Client } from './client.js'
 
 process.env.PORT = '0'
-const { server } = await import('../../examples/login-types.js')
+const { app, server } = await import('../../examples/login-types.js')
 const client = await Client.of(server)
 
 const login = async (type: 'user' | 'admin') =>
@@ -16,6 +17,19 @@ const outcome = async (path: string, token: unknown) => {
 
 describe('examples/login-types.ts', () => {
   after(() => server.close())
+
+  test('guards what is below /admin for administrators, and all but the way in and out', () => {
+    const { routes, unprotected, unsafe } = audit(app)
+    const open = ['login', 'refresh', 'logout']
+    assert.deepEqual(unprotected, [
+      ...open.map(each => `POST /user/${each}`),
+      ...open.map(each => `POST /admin/${each}`),
+    ])
+    assert.deepEqual(unsafe, [])
+    const guards = (start: string) => routes.filter(({ path }) => path.startsWith(start)).flatMap(each => each.guards)
+    assert.deepEqual(guards('/user/'), ['user: accessTokenRequired'])
+    assert.deepEqual(guards('/admin/'), ['admin: accessTokenRequired', 'admin: freshTokenRequired'])
+  })
 
   test('each type of login opens its own routes only, in every spelling', async () => {
     const [user, admin] = [await login('user'), await login('admin')]

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
+import { audit } from 'koa-authx'
 import { Client } from './client.js'
 
 process.env.PORT = '0'
-const { server } = await import('../../examples/sessions.js')
+const { app, server } = await import('../../examples/sessions.js')
 
 interface Listed {
   sid: string
@@ -52,6 +53,11 @@ async function deviceOf(userAgent: string): Promise<Device> {
 
 describe('examples/sessions.ts', () => {
   after(() => server.close())
+
+  test('guards all but login, refresh and logout', () => {
+    assert.deepEqual(audit(app).unprotected, ['POST /login', 'POST /refresh', 'POST /logout'])
+    assert.deepEqual(audit(app).unsafe, [])
+  })
 
   test('lists where one is logged in, and says which of it is here', async () => {
     const laptop = await deviceOf('laptop')

@@ -16,6 +16,7 @@ const make = (name: string) => exported.get(name) as ErrorClass
 /** Design section 6: every error, its status, its challenge, and what else it says. */
 const TABLE: readonly [name: string, args: readonly unknown[], status: number, challenge: string | undefined][] = [
   ['MissingTokenError', [], 401, REALM],
+  ['InvalidCredentialsError', [], 401, REALM],
   ['MalformedTokenRequestError', [], 400, `${REALM}, error="invalid_request"`],
   ['JWTDecodeError', [], 401, INVALID],
   ['TokenExpiredError', [], 401, INVALID],
@@ -34,10 +35,14 @@ const TABLE: readonly [name: string, args: readonly unknown[], status: number, c
   ['MissingCSRFTokenError', [], 403, undefined],
   ['PolicyDeniedError', [], 403, undefined],
   ['PolicyEvaluationError', [], 403, undefined],
+  ['RateLimitExceeded', [1001], 429, undefined],
   ['StoreUnavailableError', [], 503, undefined],
   ['CookieTooLargeError', [], 500, undefined],
   ['BadConfigurationError', [['a problem']], 500, undefined],
 ]
+
+/** The errors that say when to come again, in seconds. */
+const RETRY_AFTER: Readonly<Record<string, string>> = { RateLimitExceeded: '2', StoreUnavailableError: '1' }
 
 const thrower =
   (error: Error): Koa.Middleware =>
@@ -58,7 +63,7 @@ describe('every error over HTTP', () => {
       assert.equal(json.error_type, name)
       assert.deepEqual(Object.keys(json), ['message', 'error_type'])
       assert.equal(headers['www-authenticate'], challenge)
-      assert.equal(headers['retry-after'], name === 'StoreUnavailableError' ? '1' : undefined)
+      assert.equal(headers['retry-after'], RETRY_AFTER[name])
       assert.deepEqual(reported, status >= 500 ? [name] : [])
     })
 
@@ -66,7 +71,7 @@ describe('every error over HTTP', () => {
       const { headers, ...reply } = await (await serve(t, appOf(thrower(one()))))()
       assert.equal(reply.status, status)
       assert.equal(headers['www-authenticate'], challenge)
-      assert.equal(headers['retry-after'], name === 'StoreUnavailableError' ? '1' : undefined)
+      assert.equal(headers['retry-after'], RETRY_AFTER[name])
     })
 
     test(`${name} is what Koa and http-errors expect of an error`, () => {

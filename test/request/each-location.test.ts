@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { bearer, type Sent } from '../support/app.js'
+import { appOf, bearer, makeAuthX, type Sent, serve } from '../support/app.js'
 import { finderOf, found, json } from './finder.js'
 
 describe('headers', () => {
@@ -144,4 +144,15 @@ describe('the query', () => {
   for (const [path, expected] of FOUND) {
     test(`${path} is ${expected}`, async t => assert.equal(await found(await finderOf(t), { path }), expected))
   }
+
+  test('is read without Koa’s parser, which takes the square of the number of parameters', async t => {
+    const authx = makeAuthX({ tokenLocation: ['query'] })
+    const app = appOf(ctx => {
+      const get = () => assert.fail('read by Koa')
+      Object.defineProperty(ctx, 'query', { get })
+      ctx.body = authx.getTokenFromRequest(ctx)?.token
+    })
+    const { text } = await (await serve(t, app))({ path: `/?${'a&'.repeat(7000)}%74oken=T` })
+    assert.equal(text, 'T')
+  })
 })

@@ -20,7 +20,7 @@ export interface Sent {
   path?: string
   /** Name and value, sent as they stand: in this order, repeated ones too. */
   headers?: readonly (readonly [name: string, value: string])[]
-  body?: string
+  body?: string | Uint8Array
 }
 
 export interface Reply {

@@ -1,22 +1,27 @@
 import { isBuiltin } from 'node:module'
 import { edges, type ImportGraph, type Sources, withoutComments } from './import-graph.js'
 
-/** The layers of `src/` from the top: a file imports from its own folder and from the layers above it. */
+/**
+ * The layers of `src/` from the top: a file imports from its own folder and from the layers above it. The test kit and
+ * the router stand last, so that who loads the library loads neither them nor the optional peers that the router needs.
+ */
 const LAYERS = [
   'errors.ts',
   'store.ts',
   'config',
   'token',
+  'tracing.ts',
   'request',
   'session',
   'koa',
   'authorization',
   'authx.ts',
   'manager.ts',
-  'testing',
   'index.ts',
+  'testing',
+  'router',
 ]
-const WITHOUT_KOA = ['errors.ts', 'store.ts', 'config', 'token', 'session', 'authorization/policy']
+const WITHOUT_KOA = ['errors.ts', 'store.ts', 'config', 'token', 'tracing.ts', 'session', 'authorization/policy']
 
 export function filesOutsideLayers(graph: ImportGraph): string[] {
   return [...graph.keys()].filter(file => file.startsWith('src/') && layerOf(file) < 0)
@@ -39,12 +44,15 @@ export function misplacedStoreImports(graph: ImportGraph): string[] {
   })
 }
 
+const PEERS_OF_ROUTER = ['@koa/router', 'koa-body']
+
 /** jsonwebtoken outside `src/token`, Koa where no request is, and in `src/` whatever an application may not have. */
 export function misplacedPackages(graph: ImportGraph, optionalPeers: readonly string[]): string[] {
   return edges(graph, (from, to) => {
     const name = packageName(to)
     if (name === 'jsonwebtoken') return !isIn(from, 'token')
     if (name === 'koa') return from.startsWith('stores/') || WITHOUT_KOA.some(part => isIn(from, part))
+    if (isIn(from, 'router') && PEERS_OF_ROUTER.includes(name)) return false
     return from.startsWith('src/') && optionalPeers.includes(name)
   })
 }

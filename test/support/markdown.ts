@@ -35,7 +35,10 @@ const TEXTS = 'secretKey userSecret adminSecret token newSecret oldSecret newPem
 /** What the text around a block speaks of, declared unless the block itself does. */
 const SURROUNDINGS: Record<string, string> = {
   ...Object.fromEntries(
-    ['AuthX', 'AuthManager', 'PolicyEngine'].map(name => [name, `import { ${name} } from 'koa-authx'`]),
+    ['AuthX', 'AuthManager', 'PolicyEngine', 'rateLimited', 'networkOf'].map(name => [
+      name,
+      `import { ${name} } from 'koa-authx'`,
+    ]),
   ),
   User: 'interface User { name: string; role: string }',
   MyTokenStore: "declare class MyTokenStore extends (await import('koa-authx/stores/memory')).MemoryTokenStore {}",
@@ -53,6 +56,19 @@ const SURROUNDINGS: Record<string, string> = {
   manager: "declare const manager: import('koa-authx').AuthManager<Record<'user' | 'admin', AuthX>>",
   suspended: 'declare const suspended: Set<string>',
   log: 'declare const log: (line: string) => void',
+  authRouter: "import { authRouter } from 'koa-authx/router'",
+  auth: "declare const auth: import('@koa/router').default",
+  login: "declare const login: import('koa-authx/router').Login",
+  findUser: 'declare const findUser: (name: unknown, password: unknown) => Promise<User | undefined>',
+  RateLimiterMemory: "import { RateLimiterMemory } from 'rate-limiter-flexible'",
+  koaBody: "import { koaBody } from 'koa-body'",
+  checkPassword: "declare const checkPassword: (ctx: Pick<import('koa').Context, 'request' | 'throw'>) => string",
+  server: "declare const server: import('node:http').Server",
+  sockets: "declare const sockets: import('ws').WebSocketServer",
+  client: "declare const client: import('ws').WebSocket",
+  payload: "declare const payload: import('koa-authx').TokenPayload",
+  refuseUpgrade: "import { refuseUpgrade } from 'koa-authx'",
+  nameOf: "declare const nameOf: (ctx: Pick<import('koa').Context, 'request'>) => string",
   ...Object.fromEntries(TEXTS.map(name => [name, `declare const ${name}: string`])),
 }
 

@@ -37,6 +37,12 @@ export interface RedisServerOptions {
 
 const startsWithin = 10_000
 
+/** What ends the servers that run, if this process ends before them. */
+export const atExit = new Set<() => void>()
+process.once('exit', () => {
+  for (const kill of atExit) kill()
+})
+
 /** A Redis server of the test's own that keeps nothing on disk and ends with this process. */
 export async function startRedis({ args = [], port, binary }: RedisServerOptions = {}): Promise<RedisServer> {
   const program = binary ?? findRedisServer()
@@ -80,9 +86,9 @@ async function launch(program: string, port: number, args: readonly string[]): P
     server.kill('SIGKILL')
     clear()
   }
-  process.once('exit', kill)
+  atExit.add(kill)
   server.once('exit', () => {
-    process.off('exit', kill)
+    atExit.delete(kill)
     clear()
   })
   await Promise.race([failed, answering(server, port)])
@@ -103,7 +109,8 @@ async function answering(server: ChildProcess, port: number): Promise<void> {
   throw new Error('The Redis server does not answer')
 }
 
-function ask(port: number, words: readonly string[]): Promise<string> {
+/** One command to whatever speaks Redis's protocol on `port`; the raw reply. */
+export function ask(port: number, words: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
     let reply = ''

@@ -260,6 +260,14 @@ const broken: [mistake: string, make: (backend: Backend, prefix?: string) => Tok
     /a reader sees nothing or the winner/,
   ],
   [
+    'is out of reach',
+    () => ({
+      get: () => Promise.reject(new Error('away')),
+      compareAndSet: () => sleep(1).then(() => Promise.reject(new Error('away'))),
+    }),
+    /a reader sees nothing or the winner/,
+  ],
+  [
     'goes on after close',
     (backend, prefix) =>
       new (class extends PlainStore {

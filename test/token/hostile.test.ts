@@ -188,6 +188,20 @@ describe('other spellings of the same signature', () => {
     })
   }
 
+  // Signatures that fill their last group of four letters: a decoder that drops what is left over sees the same bytes.
+  const FULL = [
+    ['ES384', makeEcPair('P-384')],
+    ['PS256', makeRsaPair(3072)],
+  ] as const
+  for (const [algorithm, pair] of FULL) {
+    test(`${algorithm}: a letter too many is refused, which stands for no byte`, async () => {
+      const authx = new AuthX({ algorithm, ...pair, store: store() })
+      const token = authx.createAccessToken('test')
+      assert.equal((token.split('.')[2] ?? '').length % 4, 0)
+      for (const letter of LETTERS) assert.ok(await isRefused(authx, token + letter), letter)
+    })
+  }
+
   test('a forged token is forged in every spelling', async () => {
     for (const each of respelt(forge(GOOD_CLAIMS, undefined, 'TEST_ONLY_no_secret_of_ours'))) {
       assert.ok(await isRefused(makeAuthX({ now }), each))

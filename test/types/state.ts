@@ -1,7 +1,8 @@
 /** Compiled by `npm run types`, never run: what an application may write without a type of its own, and what it may not. */
 import Router from '@koa/router'
 import Koa from 'koa'
-import { AuthX, type AuthXOptions, type Session, type TokenPayload } from '../../src/index.js'
+import { BurstyRateLimiter, RateLimiterMemory, RateLimiterUnion } from 'rate-limiter-flexible'
+import { AuthX, type AuthXOptions, rateLimited, type Session, type TokenPayload } from '../../src/index.js'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const same = <A, B>(..._proof: Equal<A, B> extends true ? [] : [never]) => {}
@@ -88,6 +89,39 @@ new Router<{ token?: TokenPayload }>().get('/', ctx => {
   // @ts-expect-error: nobody may be there
   ctx.body = ctx.state.token.sub
 })
+
+// A rate limit, before or after a guard, leaves the types as they are.
+const limiter = new RateLimiterMemory({ points: 1, duration: 1 })
+router.get('/', rateLimited(limiter), typed.accessTokenRequired(), rateLimited(limiter, { key: 'subject' }), ctx => {
+  same<typeof ctx.state.token.role, string>()
+  // @ts-expect-error: no such claim
+  ctx.body = ctx.state.token.rôle
+})
+router.get('/', typed.subjectRequired(), rateLimited(limiter), ctx => {
+  ctx.body = [ctx.state.subject.name, ctx.state.token.role]
+})
+router.get('/', authx.accessTokenRequired({ optional: true }), rateLimited(limiter), ctx => {
+  same<typeof ctx.state.token, TokenPayload | undefined>()
+})
+router.post('/', rateLimited(limiter, { key: ctx => String(ctx.params.name) }), ctx => {
+  ctx.body = ctx.params.id
+})
+app
+  .use(authx.middleware())
+  .use(rateLimited(limiter, { key: async ctx => ctx.get('X-Api-Key'), timeout: 50 }))
+  .use(ctx => {
+    same<typeof ctx.state.token, TokenPayload | undefined>()
+  })
+rateLimited(new RateLimiterUnion(limiter, limiter))
+rateLimited(new BurstyRateLimiter(limiter, limiter))
+// @ts-expect-error: no limiter
+rateLimited({ points: 1 })
+// @ts-expect-error: no such key
+rateLimited(limiter, { key: 'address' })
+// @ts-expect-error: no string
+rateLimited(limiter, { key: () => 5 })
+// @ts-expect-error: no such option
+rateLimited(limiter, { points: 5 })
 
 // Flows take any Koa context, also that of a route behind a guard.
 router.post('/', async ctx => {

@@ -89,6 +89,17 @@ export const SESSION_EFFECTS = {
     without: 'RevokedTokenError',
     with: 'good',
   },
+  verifyCacheSize: {
+    given: { verifyCacheSize: 0 },
+    // What is remembered is the frozen payload itself.
+    see: async authx => {
+      const token = authx.createAccessToken('test')
+      const first = await authx.verifyToken(token)
+      return (await authx.verifyToken(token)) === first
+    },
+    without: true,
+    with: false,
+  },
   sessionTracking: {
     base: { store: store() },
     given: { store: store(), sessionTracking: true },

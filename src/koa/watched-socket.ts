@@ -1,0 +1,109 @@
+import { RevokedTokenError } from '../errors.js'
+import type { TokenPayload } from '../token/payload.js'
+import type { Parts } from './parts.js'
+import * as watching from './watch.js'
+
+/** A WebSocket as `ws` has it, or whatever else closes with a code and a reason. */
+export interface ClosableSocket {
+  close(code: number, reason: string): void
+  /** Cuts the connection, whether the peer answers or not. Without it nothing can be promised of a peer that does not. */
+  terminate?(): void
+  /** 3 once it is closed. */
+  readonly readyState?: number
+  once(event: 'close', listener: () => void): unknown
+  off(event: 'close', listener: () => void): unknown
+}
+
+/** Close codes: RFC 6455 §7.4.1, the last one of its registry. */
+export const GOING_AWAY = 1001
+const POLICY_VIOLATION = 1008
+const TRY_AGAIN_LATER = 1013
+
+/** Past this a timer of Node goes off at once. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+/** One socket, its timer, and the questions about it. */
+export class WatchedSocket {
+  readonly payload: TokenPayload
+  readonly #parts: Parts
+  readonly #socket: ClosableSocket
+  readonly #pace: watching.Pace
+  readonly #onStop: () => void
+  /** Milliseconds on the clock of the instance. */
+  readonly #expiry: number
+  #watch = watching.begin(performance.now())
+  #timer: NodeJS.Timeout | undefined
+  #isStopped = false
+
+  constructor(parts: Parts, socket: ClosableSocket, payload: TokenPayload, pace: watching.Pace, onStop: () => void) {
+    this.payload = payload
+    this.#parts = parts
+    this.#socket = socket
+    this.#pace = pace
+    this.#onStop = onStop
+    this.#expiry = (payload.exp + parts.config.decodeLeeway) * 1000
+  }
+
+  start(): void {
+    this.#socket.once('close', this.stop)
+    this.#tick()
+  }
+
+  readonly stop = (): void => {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+    this.#socket.off('close', this.stop)
+    this.#onStop()
+  }
+
+  /** Something happened that may have ended the login: ask now. */
+  hurry(): void {
+    this.#watch = watching.hurry(this.#watch, performance.now())
+    this.#tick()
+  }
+
+  /** A peer that does not answer a close can go on sending for as long as the socket waits for it; not here. */
+  close(code: number, reason: string): void {
+    this.stop()
+    const socket = this.#socket
+    const timer = setTimeout(() => socket.terminate?.(), watching.GOODBYE).unref()
+    socket.once('close', () => clearTimeout(timer))
+    try {
+      socket.close(code, reason)
+    } catch {
+      socket.terminate?.()
+    }
+  }
+
+  readonly #tick = (): void => {
+    if (this.#isStopped) return
+    clearTimeout(this.#timer)
+    const life = this.#expiry - this.#parts.config.now()
+    const now = performance.now()
+    if (!(life > 0)) this.close(POLICY_VIOLATION, 'TokenExpiredError')
+    else if (now >= watching.endOf(this.#watch, this.#pace)) this.close(TRY_AGAIN_LATER, 'StoreUnavailableError')
+    else this.#goOn(now, life)
+  }
+
+  #goOn(now: number, life: number): void {
+    if (watching.isDue(this.#watch, now)) this.#ask(now)
+    const wait = Math.min(life, watching.wakeAt(this.#watch, this.#pace) - now, LONGEST_TIMER)
+    this.#timer = setTimeout(this.#tick, wait).unref()
+  }
+
+  #ask(now: number): void {
+    this.#watch = watching.ask(this.#watch, now)
+    Promise.resolve(this.#parts.revocation.check(this.payload, 'watch')).then(
+      () => this.#answered(true),
+      error => {
+        if (!(error instanceof RevokedTokenError)) this.#answered(false)
+        else if (!this.#isStopped) this.close(POLICY_VIOLATION, error.name)
+      },
+    )
+  }
+
+  #answered(good: boolean): void {
+    this.#watch = watching.answered(this.#watch, good, performance.now(), this.#pace, Math.random())
+    this.#tick()
+  }
+}

@@ -1,0 +1,65 @@
+import type { Context } from 'koa'
+import { checkNames, isObject } from '../config/values.js'
+import type { TokenPairOptions } from '../session/tokens.js'
+
+/** Who has logged in: the subject, or the subject and options of its tokens. `undefined` or `null`: nobody. */
+export type LoginResult = string | (TokenPairOptions & { sub: string }) | undefined | null
+
+/**
+ * Judges the credentials of a request. The members of `body`, which came as JSON or as a form, may be anything: a password
+ * may be missing, a number or a list.
+ */
+export type Login = (body: Readonly<Record<string, unknown>>, ctx: Context) => LoginResult | Promise<LoginResult>
+
+/** Where each endpoint is; `false` leaves it out. */
+export interface AuthRouterPaths {
+  /** Default `'/login'`. */
+  login?: string | false
+  /** Default `'/refresh'`. */
+  refresh?: string | false
+  /** Default `'/logout'`. */
+  logout?: string | false
+  /** Default `'/sessions'`; below it, each session under its id. Needs a store. */
+  sessions?: string | false
+  /** Default `'/revoke'`. Needs a store. */
+  revoke?: string | false
+}
+
+export interface AuthRouterOptions {
+  /** Judges the credentials. Without it there is no login endpoint. */
+  login?: Login
+  paths?: AuthRouterPaths
+}
+
+type Endpoint = keyof AuthRouterPaths
+
+const DEFAULT_PATHS: Record<Endpoint, string> = {
+  login: '/login',
+  refresh: '/refresh',
+  logout: '/logout',
+  sessions: '/sessions',
+  revoke: '/revoke',
+}
+
+const OPTIONS = new Set(['login', 'paths'])
+const ENDPOINTS = new Set(Object.keys(DEFAULT_PATHS))
+
+/** The path of each endpoint that is not left out. @throws TypeError naming the option that is wrong. */
+export function pathsOf(options: AuthRouterOptions): Partial<Record<Endpoint, string>> {
+  checkNames(options, OPTIONS, 'authRouter')
+  const { login, paths = {} } = options
+  if (login !== undefined && typeof login !== 'function') throw new TypeError('login must be a function (body, ctx)')
+  if (!isObject(paths)) throw new TypeError("paths must be an object such as { login: '/signin', revoke: false }")
+  checkNames(paths, ENDPOINTS, 'paths')
+  const found: Partial<Record<Endpoint, string>> = {}
+  for (const [name, fallback] of Object.entries(DEFAULT_PATHS) as [Endpoint, string][]) {
+    const path: unknown = paths[name] === undefined ? fallback : paths[name]
+    if (path !== false && !isPath(path))
+      throw new TypeError(`paths.${name} must be false or a path such as '${fallback}'`)
+    if (path !== false) found[name] = path
+  }
+  return found
+}
+
+/** Without a slash at the end: the id of a session comes after it. */
+const isPath = (value: unknown): value is string => typeof value === 'string' && /^\/\S*[^\s/]$/.test(value)

@@ -1,0 +1,36 @@
+import type { AuthX } from '../authx.js'
+import { checkNames, isObject } from '../config/values.js'
+import { partsOf } from '../koa/parts.js'
+import { newClaims } from '../token/claims.js'
+import { type Claims, signAny, withIdentity } from '../token/sign.js'
+
+export interface MakeTokenOptions {
+  /** Members of the token's header besides those that the instance writes, or in their place; not `alg`. */
+  header?: Record<string, unknown>
+}
+
+const OPTIONS = new Set(['header'])
+
+/**
+ * A token that is signed with the current key of `authx`, whatever its claims say: by default a good access token of
+ * the subject `test` that names no session, or with `type: 'refresh'` a good refresh token. A claim that is given takes
+ * the place of the default, and `undefined` leaves it out; `sub` travels in `identityClaim`. Times are seconds.
+ * @throws TypeError naming the argument that is wrong; BadConfigurationError if the instance has no key to sign with.
+ */
+export function makeToken(
+  authx: Pick<AuthX, 'createAccessToken'>,
+  claims: Record<string, unknown> = {},
+  options: MakeTokenOptions = {},
+): string {
+  const { config, ring } = partsOf(authx)
+  if (!isObject(claims)) throw new TypeError('claims must be an object')
+  if (!isObject(options)) throw new TypeError('the options of makeToken must be an object')
+  checkNames(options, OPTIONS, 'makeToken')
+  const { header = {} } = options
+  if (!isObject(header)) throw new TypeError('header must be an object')
+  if (Object.hasOwn(header, 'alg')) throw new TypeError('header cannot set alg: the key of the instance decides it')
+  const { identityClaim } = config
+  const defaults = newClaims(claims.type === 'refresh' ? 'refresh' : 'access', 'test', {}, config)
+  const own = Object.hasOwn(claims, identityClaim) ? { [identityClaim]: claims[identityClaim] } : {}
+  return signAny({ ...withIdentity({ ...defaults, ...claims } as Claims, identityClaim), ...own }, ring, header)
+}

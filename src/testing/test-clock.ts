@@ -1,0 +1,37 @@
+import { type Duration, parseDuration } from '../config/duration.js'
+import { LAST_SECOND } from '../token/payload.js'
+
+/** A clock that stands still until a test moves it: `new AuthX({ now: clock.now })`. */
+export class TestClock {
+  #time: number
+
+  /** @param start a Date, or milliseconds since 1970. Default: the present. */
+  constructor(start: Date | number = Date.now()) {
+    this.#time = millisecondsOf('start', start)
+  }
+
+  /** The time in milliseconds since 1970; for the option `now`. */
+  readonly now = (): number => this.#time
+
+  /**
+   * Let so much time pass.
+   * @param duration seconds, or a string such as `'15m'`.
+   */
+  advance(duration: Duration): void {
+    const seconds = parseDuration(duration)
+    if (seconds === undefined) throw new TypeError("duration must be a number of seconds or a string such as '15m'")
+    this.#time = millisecondsOf('duration', this.#time + seconds * 1000)
+  }
+
+  /** @param date a Date, or milliseconds since 1970; it may lie in the past. */
+  set(date: Date | number): void {
+    this.#time = millisecondsOf('date', date)
+  }
+}
+
+/** @throws TypeError naming the argument. */
+function millisecondsOf(argument: string, when: unknown): number {
+  const time = when instanceof Date ? when.getTime() : when
+  if (typeof time === 'number' && time >= 0 && time <= LAST_SECOND * 1000) return time
+  throw new TypeError(`${argument} must lead to a time from 1970 to 9999: a Date, or milliseconds since 1970`)
+}

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { bearer, TEST_NOW } from '../support/app.js'
+import { Person, person, type Scene, scene } from './scene.js'
+
+interface Listed {
+  sid: string
+  sub: string
+  createdAt: string
+  lastActiveAt: string
+  expiresAt: string
+  device: Record<string, unknown>
+  current: boolean
+}
+
+const sessionsOf = async (one: Person) => JSON.parse((await one.sessions()).text) as Listed[]
+const sidOf = async (one: Person) => (await sessionsOf(one)).find(({ current }) => current)?.sid ?? ''
+
+describe('GET /sessions', () => {
+  test('shows the own sessions and no others, with ISO dates, and which of them is here', async t => {
+    const here = await scene(t, { now: () => TEST_NOW, sessionExpires: '1d', sessionTracking: true })
+    const [one, other, stranger] = [new Person(here), new Person(here), new Person(here)]
+    await one.login('test', [['User-Agent', 'laptop']])
+    await other.login('test', [['User-Agent', 'phone']])
+    await stranger.login('stranger')
+    const listed = await sessionsOf(one)
+    assert.deepEqual(listed.map(({ device }) => device.userAgent).sort(), ['laptop', 'phone'])
+    const [current] = listed.filter(session => session.current)
+    assert.deepEqual(current, {
+      sid: current?.sid,
+      sub: 'test',
+      createdAt: '2026-01-01T00:00:00.000Z',
+      lastActiveAt: '2026-01-01T00:00:00.000Z',
+      expiresAt: '2026-01-02T00:00:00.000Z',
+      device: { userAgent: 'laptop', ip: '127.0.0.1' },
+      current: true,
+    })
+    assert.equal(listed.filter(session => session.current).length, 1)
+  })
+
+  test('is kept by no cache', async t => {
+    const one = await person(await scene(t))
+    assert.equal((await one.sessions()).headers['cache-control'], 'no-store')
+  })
+
+  test('is answered to HEAD as to GET, without the list', async t => {
+    const one = await person(await scene(t))
+    const { status, text, headers } = await one.send('HEAD', '/sessions')
+    assert.deepEqual([status, text, headers['cache-control']], [200, '', 'no-store'])
+  })
+
+  test('shows no current one to a token that names no session', async t => {
+    const here = await scene(t)
+    await person(here)
+    const headers = [bearer(here.authx.createAccessToken('test'))]
+    const listed = JSON.parse((await here.client({ path: '/sessions', headers })).text) as Listed[]
+    assert.deepEqual(
+      listed.map(({ current }) => current),
+      [false],
+    )
+  })
+})
+
+describe('DELETE /sessions/:sid', () => {
+  const ended = async (one: Person, sid: string) => (await one.delete(`/sessions/${sid}`)).status
+
+  test('ends a session of the own at once, and once', async t => {
+    const here = await scene(t)
+    const [one, other] = [await person(here), await person(here)]
+    const sid = await sidOf(other)
+    assert.equal(await ended(one, sid), 204)
+    assert.equal(await other.access(), '401 RevokedTokenError')
+    assert.equal((await other.refresh()).status, 401)
+    assert.equal(await one.access(), '200')
+    assert.equal(await ended(one, sid), 404)
+  })
+
+  test('ends the session that one is in', async t => {
+    const one = await person(await scene(t))
+    assert.equal(await ended(one, await sidOf(one)), 204)
+    assert.equal(await one.access(), '401 RevokedTokenError')
+  })
+
+  test("does not end somebody else's, and does not tell it from one that there is not", async t => {
+    const here = await scene(t)
+    const [one, stranger] = [await person(here), await person(here, 'stranger')]
+    const theirs = await one.delete(`/sessions/${await sidOf(stranger)}`)
+    const unknown = await one.delete('/sessions/00000000-0000-4000-8000-000000000000')
+    const told = ({ status, text, headers: { date, ...headers } }: typeof theirs) => ({ status, text, headers })
+    assert.deepEqual(told(theirs), told(unknown))
+    assert.equal(theirs.status, 404)
+    assert.equal(await stranger.access(), '200')
+  })
+
+  test('takes whatever else is in its place for no session', async t => {
+    const one = await person(await scene(t))
+    for (const sid of [
+      '%',
+      '%00',
+      '..',
+      '%2e%2e',
+      'a%2Fb',
+      '~',
+      'session:x',
+      '*',
+      'x'.repeat(5000),
+      '{',
+      '__proto__',
+    ]) {
+      const status = await ended(one, sid)
+      assert.ok(status === 404 || status === 400, `${sid}: ${status}`)
+    }
+    assert.equal(await one.access(), '200')
+  })
+})
+
+describe('DELETE /sessions', () => {
+  test('ends all sessions of the own, this one too, and no others', async t => {
+    const here = await scene(t)
+    const [one, other, stranger] = [await person(here), await person(here), await person(here, 'stranger')]
+    const single = here.authx.createAccessToken('test')
+    const { status, text } = await one.delete('/sessions')
+    assert.deepEqual([status, text], [204, ''])
+    assert.deepEqual([await one.access(), await other.access()], ['401 RevokedTokenError', '401 RevokedTokenError'])
+    assert.equal((await here.client({ headers: [bearer(single)] })).json.error_type, 'RevokedTokenError')
+    assert.equal(await stranger.access(), '200')
+  })
+
+  test('lets one log in again', async t => {
+    const one = await person(await scene(t))
+    await one.delete('/sessions')
+    await one.login()
+    assert.equal(await one.access(), '200')
+  })
+})
+
+describe('the sessions routes', () => {
+  const ROUTES = [
+    ['GET', '/sessions'],
+    ['DELETE', '/sessions'],
+    ['DELETE', '/sessions/none'],
+  ] as const
+
+  const withToken = async ({ client }: Scene, token: string) => {
+    const replies = ROUTES.map(([method, path]) => client({ method, path, headers: [bearer(token)] }))
+    return (await Promise.all(replies)).map(({ status, json }) => `${status} ${json.error_type}`)
+  }
+  const thrice = (answer: string) => [answer, answer, answer]
+
+  test('want an access token', async t => {
+    const here = await scene(t)
+    const one = await person(here)
+    assert.deepEqual(await withToken(here, one.token('refresh')), thrice('401 AccessTokenRequiredError'))
+    assert.deepEqual(await withToken(here, 'none'), thrice('401 JWTDecodeError'))
+  })
+
+  test('do not want a fresh one', async t => {
+    const one = await person(await scene(t))
+    await one.refresh()
+    assert.equal((await one.sessions()).status, 200)
+    assert.equal((await one.delete('/sessions')).status, 204)
+  })
+
+  test('take no revoked one', async t => {
+    const here = await scene(t)
+    const one = await person(here)
+    await one.logout()
+    assert.deepEqual(await withToken(here, one.token('access')), thrice('401 RevokedTokenError'))
+  })
+
+  test('are of one login type: a person of the same name in another has others', async t => {
+    const here = await scene(t, { loginType: 'user' })
+    const one = await person(here)
+    const there = await scene(t, { loginType: 'admin', store: here.store })
+    const admin = await person(there)
+    assert.equal((await sessionsOf(one)).length, 1)
+    assert.equal((await one.delete(`/sessions/${await sidOf(admin)}`)).status, 404)
+    assert.equal((await one.delete('/sessions')).status, 204)
+    assert.equal(await admin.access(), '200')
+  })
+})
