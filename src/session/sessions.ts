@@ -150,7 +150,8 @@ export class Sessions {
         if (record === undefined && token.sid !== undefined) return
         if (record !== undefined && !rotation.isOf(record, token)) return
         const keptUntil = Math.max(record?.keptUntil ?? 0, this.#ownEnd(token))
-        if (keptUntil <= this.#config.now()) return
+        // What the store has forgotten may have ended by itself. What it still holds has not, whatever our clock says.
+        if (record === undefined && keptUntil <= this.#config.now()) return
         if (await operation.bury(sid, raw, keptUntil)) return this.#events.emit('revoked', { sid, sub: token.sub })
       }
     })

@@ -162,6 +162,15 @@ describe('revoking', () => {
     await assert.rejects(authx.verifyToken(pair.refresh_token, { type: 'refresh' }), GONE)
   })
 
+  test('a session ends it for every server, though by the clock of the one that is asked it ended long ago', async () => {
+    const { access_token, refresh_token } = await authx.createTokenPair('ada')
+    now += 365 * DAY
+    await authx.revoke(access_token)
+    now -= 365 * DAY
+    await assert.rejects(authx.verifyToken(access_token), GONE)
+    await assert.rejects(authx.verifyToken(refresh_token, { type: 'refresh' }), GONE)
+  })
+
   test('twice is done once', async () => {
     const told: unknown[] = []
     authx.on('revoked', event => told.push(event))

@@ -15,6 +15,8 @@ export interface Sentinels {
   readonly client: { name: string; sentinelRootNodes: { host: string; port: number }[] }
   /** The master, if all sentinels name the same one. */
   master(): Promise<RedisServer | undefined>
+  /** Have a replica take over, as if the master had died. */
+  failOver(): Promise<void>
   /** Resolves when a node other than `before` is the master. */
   replaced(before: RedisServer): Promise<RedisServer>
   /** Resolves when the master has two replicas that are up to date, and every sentinel knows of all. */
@@ -54,6 +56,12 @@ export async function startSentinels(downAfter = 1000): Promise<Sentinels> {
     nodes,
     client: { name: NAME, sentinelRootNodes: watchers.map(({ port }) => ({ host: '127.0.0.1', port })) },
     master,
+    // Not while one is under way, or just over.
+    failOver: () =>
+      until(async () => {
+        const reply = await ask(Number(watchers[0]?.port), ['SENTINEL', 'FAILOVER', NAME])
+        return reply.startsWith('+OK')
+      }, WITHIN),
     replaced: async before => {
       let now: RedisServer | undefined
       await until(async () => {
