@@ -1,0 +1,17 @@
+import { flow, type Group } from '../case.js'
+
+const STORES = [
+  ['memory', 'the memory store'],
+  ['sqlite', 'SQLite'],
+  ['redis', 'Redis'],
+] as const
+
+/** Beside a Koa route that makes the same calls of the same store, signs as many tokens, and checks nothing. */
+export const flows: Group = {
+  title: 'Login, refresh and logout, of a route that makes the same store calls',
+  cases: STORES.flatMap(([kind, name]) => [
+    flow(`login on ${name}`, kind, { path: '/login', use: 'same' }, { headers: () => ({}) }),
+    flow(`refresh on ${name}`, kind, { path: '/refresh', use: 'chain' }, { tokens: 'refresh' }),
+    flow(`logout on ${name}`, kind, { path: '/logout', use: 'once' }, { status: 204 }),
+  ]),
+}

@@ -1,0 +1,87 @@
+import type { Case } from './case.js'
+import { LATENCY_NAME, type LatencyRound } from './cases/latency.js'
+import { type Round, type Spread, shareByCpu, shareOfBase, shareOfRaw, spreadOf } from './figures.js'
+import type { ImportTime, InstalledSize, StoredSize } from './footprint.js'
+
+/** What a case came to in one run. */
+export interface Outcome {
+  readonly case: Pick<Case, 'name' | 'atLeast'>
+  readonly rounds: readonly Round[]
+}
+
+/** Microseconds at the median that the library may add beyond the round trip. */
+const MOST_BEYOND = 30
+
+/** What is aimed at, a column for each run. A line is met if the median of every run is. */
+export function aimsTable(
+  runs: readonly (readonly Outcome[])[],
+  latencies: readonly (readonly LatencyRound[])[],
+): string {
+  const [first = []] = runs
+  const rows = first.map(({ case: each }, n) =>
+    aimRow(
+      each,
+      runs.map(run => run[n]?.rounds ?? []),
+    ),
+  )
+  const heads = runs.map((_, n) => `run ${n + 1}`)
+  if (latencies.length > 0) rows.push(latencyRow(latencies))
+  return table(['guarded route', 'aim', ...heads, 'met'], rows)
+}
+
+function aimRow({ name, atLeast = 0 }: Outcome['case'], runs: readonly (readonly Round[])[]): string[] {
+  const shares = runs.map(shareOfBase)
+  const cells = runs.map((rounds, n) => `${spread(shares[n])}; by CPU time ${ratio(shareByCpu(rounds).median)}`)
+  return [name, `at least ${ratio(atLeast)}`, ...cells, met(shares.every(share => share.median >= atLeast))]
+}
+
+function latencyRow(runs: readonly (readonly LatencyRound[])[]): string[] {
+  const beyond = runs.map(rounds => spreadOf(rounds.map(({ guarded, oneTrip }) => guarded - oneTrip)))
+  const trips = runs.map(rounds => spreadOf(rounds.map(({ open, oneTrip }) => oneTrip - open)))
+  const cells = beyond.map(
+    (each, n) => `${spread(each, micro)} µs; the round trip is ${micro(trips[n]?.median ?? 0)} µs`,
+  )
+  return [LATENCY_NAME, `at most ${MOST_BEYOND} µs`, ...cells, met(beyond.every(each => each.median <= MOST_BEYOND))]
+}
+
+export function casesTable(outcomes: readonly Outcome[]): string {
+  const rows = outcomes.map(({ case: { name }, rounds }) => [
+    name,
+    spread(shareOfBase(rounds)),
+    ratio(shareByCpu(rounds).median),
+    ratio(shareOfRaw(rounds).median),
+  ])
+  return table(['case', 'of what it is compared with', 'by CPU time', 'of node:http alone'], rows)
+}
+
+export function storedTable(sizes: readonly StoredSize[]): string {
+  return table(
+    ['store', 'bytes for each live session'],
+    sizes.map(({ store, bytes }) => [store, whole(bytes)]),
+  )
+}
+
+export function importTable(times: readonly ImportTime[]): string {
+  const rows = times.map(({ what, process, more }) => [what, process.toFixed(0), more.toFixed(0)])
+  return table(['imported', 'whole process, ms', 'more than nothing, ms'], rows)
+}
+
+export function installedTable(sizes: readonly InstalledSize[]): string {
+  const rows = sizes.map(({ what, packages, bytes, own }) => [what, String(packages), kilobytes(bytes), kilobytes(own)])
+  return table(['installed', 'packages', 'kB', 'of it itself, kB'], rows)
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+const ratio = (value: number) => value.toFixed(2)
+const micro = (value: number) => value.toFixed(0)
+const whole = (value: number) => Math.round(value).toLocaleString('en')
+const kilobytes = (bytes: number) => whole(bytes / 1000)
+const met = (yes: boolean) => (yes ? 'yes' : '**no**')
+
+function spread({ median, least, most }: Spread = { median: 0, least: 0, most: 0 }, text = ratio): string {
+  return `${text(median)} (${text(least)} to ${text(most)})`
+}

@@ -1,0 +1,34 @@
+import Router from '@koa/router'
+import Koa from 'koa'
+import { AuthX } from 'koa-authx'
+import { LOOPBACK } from './common.js'
+import type { StartVariant, Variant } from './protocol.js'
+import { onStore, type StoreKind, times } from './stores.js'
+
+/** Login, refresh and logout as the README has them. Each login is another subject's. */
+const flows =
+  (kind: StoreKind): StartVariant =>
+  (settings): Variant => {
+    const authx = new AuthX(onStore(kind, settings))
+    let logins = 0
+    const router = new Router()
+    router.post('/login', async ctx => {
+      ctx.body = await authx.login(ctx, `user${logins++}`)
+    })
+    router.post('/refresh', async ctx => {
+      ctx.body = await authx.refresh(ctx)
+    })
+    router.post('/logout', async ctx => {
+      await authx.logout(ctx)
+      ctx.status = 204
+    })
+    return {
+      server: new Koa().use(router.routes()).listen(0, LOOPBACK),
+      tokens: (count, type) =>
+        times(count, async () => (await authx.createTokenPair(`user${logins++}`, { fresh: true }))[`${type}_token`]),
+    }
+  }
+
+export const memory = flows('memory')
+export const sqlite = flows('sqlite')
+export const redis = flows('redis')

@@ -1,0 +1,55 @@
+import type { Server } from 'node:http'
+import { createClient } from '@keyv/redis'
+import Router from '@koa/router'
+import Koa, { type Middleware } from 'koa'
+import { ANYBODY, answerTo, LOOPBACK } from './common.js'
+import type { StartVariant } from './protocol.js'
+
+// biome-ignore lint/suspicious/noExplicitAny: each guard puts something else there
+type State = any
+
+export type Guard = Middleware<State>
+
+interface Around {
+  /** Whose token it is, from where the guard puts it. */
+  sub?: (state: State) => string
+  /** What stands on the application and not on the route. */
+  everywhere?: readonly Guard[]
+}
+
+/** A Koa application with one route, and what stands on it. */
+export function serveKoa(before: readonly Guard[], { sub = () => ANYBODY, everywhere = [] }: Around = {}): Server {
+  const router = new Router()
+  const handler: Guard = ctx => {
+    ctx.body = answerTo(sub(ctx.state))
+  }
+  router.get('/protected', ...before, handler).post('/protected', ...before, handler)
+  const app = new Koa()
+  for (const each of everywhere) app.use(each)
+  return app.use(router.routes()).listen(0, LOOPBACK)
+}
+
+export const open: StartVariant = () => ({ server: serveKoa([]) })
+
+export const bare: StartVariant = () => ({ server: serveBareKoa([]) })
+
+/** The same without a router. */
+export function serveBareKoa(before: readonly Guard[]): Server {
+  const app = new Koa()
+  for (const each of before) app.use(each)
+  app.use(ctx => {
+    ctx.body = answerTo(ANYBODY)
+  })
+  return app.listen(0, LOOPBACK)
+}
+
+/** The unguarded route with one round trip to Redis, by the same client as the library's. */
+export const redisGet: StartVariant = async ({ redisUrl }) => {
+  const client = createClient({ url: redisUrl })
+  await client.connect()
+  const asks: Guard = async (_, next) => {
+    await client.get('bench:nothing')
+    await next()
+  }
+  return { server: serveKoa([asks]) }
+}
