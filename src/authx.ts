@@ -273,7 +273,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Close a WebSocket when its token expires (1008, `TokenExpiredError`) or is revoked (1008, `RevokedTokenError`): at
-   * once if that happens in this process, and `within` (10 seconds) wherever it happens. If the store does not say in
+   * once if that happens through this instance, and `within` (10 seconds) wherever it happens. If the store does not say in
    * that time that the login goes on, the socket is closed too (1013, `StoreUnavailableError`). A second after the close
    * the connection is cut.
    * @returns what stops watching; a socket that has closed is not watched any more.

@@ -67,6 +67,10 @@ export async function traced<Name extends keyof AuthXTraces, T>(
       result = await run()
     }, trace)
     return result as T
+  } catch (error) {
+    // Node says so itself only if somebody has subscribed.
+    trace.error = error
+    throw error
   } finally {
     if (debug.enabled) debug('%s %s', name, described(trace))
   }

@@ -55,7 +55,8 @@ export class Operation {
     if (before && before.raw === raw && before.rawSubject === rawSubject) return before
     const records = await orUnavailable(() => ({ record: parseSession(raw), subject: parseSubject(rawSubject) }))
     const known = { keys, raw, rawSubject, ...records }
-    lastKnown.set(token, known)
+    // A payload of the library's own is frozen. What a caller has made may be another token's the next time.
+    if (Object.isFrozen(token)) lastKnown.set(token, known)
     return known
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { AuthX, type AuthXOptions, type TokenPayload } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
+import { contentOf } from '../support/signing.js'
 
 const TEST_SECRET = 'test secret, not for use anywhere else: 0123456789'
 const DAY = 86_400_000
@@ -169,6 +170,15 @@ describe('revoking', () => {
     now -= 365 * DAY
     await assert.rejects(authx.verifyToken(access_token), GONE)
     await assert.rejects(authx.verifyToken(refresh_token, { type: 'refresh' }), GONE)
+  })
+
+  test('of a payload that the application has made is judged by what it holds now', async () => {
+    const [live, ended] = [await authx.createTokenPair('ada'), await authx.createTokenPair('ada')]
+    await authx.revoke(ended.access_token)
+    const payload = { ...contentOf(live.access_token).claims } as unknown as TokenPayload
+    assert.equal(await authx.isRevoked(payload), false)
+    Object.assign(payload, contentOf(ended.access_token).claims)
+    assert.equal(await authx.isRevoked(payload), true)
   })
 
   test('twice is done once', async () => {

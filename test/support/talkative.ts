@@ -5,6 +5,7 @@
  */
 import { generateKeyPairSync } from 'node:crypto'
 import { tracingChannel } from 'node:diagnostics_channel'
+import type { IncomingMessage } from 'node:http'
 import { inspect } from 'node:util'
 import Router from '@koa/router'
 import Koa from 'koa'
@@ -34,7 +35,8 @@ const secrets = new Set<string>([
 ])
 const seen = (what: unknown) => console.log(inspect(what, { depth: null, showHidden: true, maxStringLength: null }))
 
-for (const name of ['verify', 'store', 'refresh']) {
+// With `debug-only` nobody subscribes, as in most applications: what is printed then must be as good.
+for (const name of process.argv[2] === 'debug-only' ? [] : ['verify', 'store', 'refresh']) {
   const [start, end, asyncStart, asyncEnd, error] = Array.from({ length: 5 }, () => seen)
   tracingChannel(`koa-authx:${name}`).subscribe({ start, end, asyncStart, asyncEnd, error } as never)
 }
@@ -127,6 +129,15 @@ async function exercise(options: AuthXOptions): Promise<void> {
       }
       await authx.verifyToken(token).catch(seen)
       await authx.revoke(token).catch(seen)
+    }
+    const upgrade = { url: `/?token=${access}`, rawHeaders: [] as string[], method: 'GET' }
+    for (const headers of [
+      { cookie: `access_token_cookie=${access}`, origin: 'https://evil.example' },
+      { 'sec-websocket-protocol': `authx, ${access}` },
+      { authorization: `Bearer ${access}x` },
+    ]) {
+      const request = { ...upgrade, headers } as unknown as IncomingMessage
+      await authx.authenticateUpgrade(request, { origins: ['https://app.example'] }).then(() => {}, seen)
     }
     await authx.revokeAllSessions('ada').catch(seen)
   } finally {

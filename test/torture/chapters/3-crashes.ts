@@ -1,0 +1,32 @@
+import type { Case, Chapter, Pass } from '../case.js'
+import { crash, type Operation } from '../crashes/crash.js'
+import { login } from '../crashes/login.js'
+import { logout } from '../crashes/logout.js'
+import { refresh } from '../crashes/refresh.js'
+import { revokeAll } from '../crashes/revoke-all.js'
+
+/** On each of the two stores; every kill cuts off up to sixteen requests. */
+const KILLS: Readonly<Record<Pass, number>> = { full: 60, short: 5 }
+
+const caseOf = <Prepared>(name: string, operation: Operation<Prepared>): Case => ({
+  name,
+  seconds: { full: 600, short: 150 },
+  run: pass => crash(operation, KILLS[pass]),
+})
+
+/**
+ * SIGKILL for a process in the midst of requests: before they write, when they have told the store to, when it has
+ * committed, when the answer is ready, and at any moment. Its clients turn to other processes.
+ */
+export const chapter: Chapter = {
+  title: 'Crashes',
+  cases: [
+    caseOf(
+      'a refresh that a crash cut off goes on inside the grace period, later asks for a login, and has one successor',
+      refresh,
+    ),
+    caseOf('a logout that a crash cut off is done or not done, never half, and succeeds when tried again', logout),
+    caseOf('a revokeAllSessions that a crash cut off is done or not done, and succeeds when tried again', revokeAll),
+    caseOf('a login that a crash cut off leaves nothing that a new one or revokeAllSessions has to fear', login),
+  ],
+}

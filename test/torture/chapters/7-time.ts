@@ -1,0 +1,28 @@
+import type { Chapter } from '../case.js'
+import { boundaries, clocksApart, histories } from '../clocks/cases.js'
+
+export const chapter: Chapter = {
+  title: 'Time',
+  cases: [
+    {
+      name: 'three servers on one SQLite file, whose clocks differ and are set: each answer is the one that is due, and nothing is good past its end',
+      seconds: { short: 120, full: 900 },
+      run: pass => histories(pass, 'SQLite'),
+    },
+    {
+      name: 'the same on one Redis',
+      seconds: { short: 120, full: 900 },
+      run: pass => histories(pass, 'Redis'),
+    },
+    {
+      name: 'everything begins and ends at the millisecond that its options say, and no later',
+      seconds: { short: 60, full: 600 },
+      run: boundaries,
+    },
+    {
+      name: 'two servers whose clocks are further apart than the grace period end a session that they both refresh; they never extend one',
+      seconds: { short: 60, full: 600 },
+      run: clocksApart,
+    },
+  ],
+}

@@ -1,0 +1,123 @@
+import { createCluster, createSentinel } from '@keyv/redis'
+import type { RedisTokenStore } from '../../../stores/redis.js'
+import type { RedisServer } from '../../support/redis.js'
+import { startCluster } from '../../support/redis-cluster.js'
+import { startSentinels } from '../../support/redis-sentinel.js'
+import { until } from '../../support/until.js'
+import type { Backend } from '../faults/server.js'
+
+type Client = ConstructorParameters<typeof RedisTokenStore>[0]
+
+/** How a master comes to be replaced: it dies, it stands still, or it is told to let a replica take over. */
+export type Strike = 'killed' | 'frozen' | 'handed over'
+
+/** Several Redis servers of which some replace others. */
+export interface Topology {
+  readonly name: string
+  /** For a server process. */
+  readonly backend: Backend
+  /** A client for this process, connected. */
+  connect(): Promise<{ client: Client; close(): unknown }>
+  masterOf(key: string): Promise<RedisServer>
+  replicasOf(master: RedisServer): Promise<RedisServer[]>
+  handOver(master: RedisServer): Promise<unknown>
+  /** Resolves to the node that has taken the place of `before`. */
+  replaced(key: string, before: RedisServer): Promise<RedisServer>
+  /** The node that was replaced becomes a replica of the one in its place; resolves when all replicas are up to date. */
+  restore(node: RedisServer, master: RedisServer, wasKilled: boolean): Promise<void>
+  whole(): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function clusterTopology(): Promise<Topology> {
+  const cluster = await startCluster()
+  const urls = cluster.nodes.map(({ url }) => url)
+  const connect = async () => {
+    const client = createCluster({ rootNodes: urls.map(url => ({ url })) })
+    // Many stores share it.
+    client.setMaxListeners(0).on('error', () => {})
+    await client.connect()
+    return { client, close: () => client.destroy() }
+  }
+  return {
+    name: 'Cluster',
+    backend: { kind: 'cluster', urls },
+    connect,
+    masterOf: key => known(() => cluster.masterOf(key)),
+    replicasOf: async master => [await cluster.replicaOf(master)],
+    handOver: async master => (await cluster.replicaOf(master)).command('CLUSTER', 'FAILOVER'),
+    replaced: cluster.replaced,
+    restore: async (node, _, wasKilled) => {
+      if (wasKilled) await node.restart()
+      node.resume()
+      await cluster.whole()
+    },
+    whole: cluster.whole,
+    stop: cluster.stop,
+  }
+}
+
+export async function sentinelTopology(): Promise<Topology> {
+  const sentinels = await startSentinels()
+  const { name, sentinelRootNodes } = sentinels.client
+  const connect = async () => {
+    const client = createSentinel(sentinels.client)
+    // Many stores share it.
+    client.setMaxListeners(0).on('error', () => {})
+    await client.connect()
+    return { client, close: () => client.destroy() }
+  }
+  return {
+    name: 'Sentinel',
+    backend: { kind: 'sentinel', name, sentinelRootNodes },
+    connect,
+    masterOf: () => known(sentinels.master),
+    replicasOf: async master => sentinels.nodes.filter(node => node !== master),
+    handOver: async master => {
+      // By itself SENTINEL FAILOVER lets the old master acknowledge writes that the new one never hears of.
+      await master.command('CLIENT', 'PAUSE', '10000', 'WRITE')
+      await upToDate(
+        master,
+        sentinels.nodes.filter(node => node !== master),
+      )
+      await sentinels.failOver()
+    },
+    replaced: (_, before) => sentinels.replaced(before),
+    restore: async (node, master, wasKilled) => {
+      if (wasKilled) await node.restart()
+      node.resume()
+      // The sentinels would come to it too, but take their time.
+      await node.command('REPLICAOF', '127.0.0.1', String(master.port))
+      await node.command('CLIENT', 'UNPAUSE')
+      await sentinels.whole()
+    },
+    whole: sentinels.whole,
+    stop: sentinels.stop,
+  }
+}
+
+async function known(ask: () => Promise<RedisServer | undefined>): Promise<RedisServer> {
+  let server: RedisServer | undefined
+  await until(async () => {
+    server = await ask()
+    return server !== undefined
+  }, 20_000)
+  return server as RedisServer
+}
+
+/** From now on the replicas of `master` learn nothing from it. */
+export async function cutOffReplicas(master: RedisServer): Promise<void> {
+  await master.command('ACL', 'SETUSER', 'default', '-psync', '-sync')
+  await master.command('CLIENT', 'KILL', 'TYPE', 'replica')
+}
+
+/** Resolves when the replicas have all that `master` has written so far. */
+export async function upToDate(master: RedisServer, replicas: readonly RedisServer[]): Promise<void> {
+  const offset = async (node: RedisServer, name: string) =>
+    Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await node.command('INFO', 'replication'))?.[1])
+  const written = await offset(master, 'master_repl_offset')
+  await until(async () => {
+    const read = await Promise.all(replicas.map(node => offset(node, 'slave_repl_offset')))
+    return read.every(each => each >= written)
+  }, 20_000)
+}

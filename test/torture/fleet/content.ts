@@ -1,0 +1,42 @@
+import { createClient } from '@keyv/redis'
+import { sqliteDriver } from '../../../stores/sqlite-driver.js'
+import type { SharedBackend } from '../../support/store-kinds.js'
+import type { ApiProcess } from './fleet.js'
+import type { LocalBackend } from './server.js'
+
+/** How much a store holds, expired records included that have not gone away. */
+export interface Content {
+  readonly records: number
+  /** In all their values together. */
+  readonly characters: number
+}
+
+/** Counted from outside, so that nothing is read and nothing goes away for having been read. */
+export async function contentOf(backend: SharedBackend | LocalBackend, server?: ApiProcess): Promise<Content> {
+  if (backend.kind === 'sqlite') return inFile(backend.at)
+  if (backend.kind === 'redis') return inRedis(backend.at)
+  if (!server) throw new Error('what a process keeps to itself, only the process can count')
+  return (await server.figures()).content
+}
+
+function inFile(path: string): Content {
+  const database = sqliteDriver()(path)
+  const counted = 'SELECT count(*) AS records, coalesce(sum(length(value)), 0) AS characters FROM koa_authx'
+  const content = database.prepare(counted).get() as Content
+  database.close()
+  return content
+}
+
+/** DBSIZE counts expired records too, KEYS does not name them: looking at one would take it away. */
+const COUNT = `
+local characters = 0
+for _, key in ipairs(redis.call('KEYS', '*')) do characters = characters + redis.call('STRLEN', key) end
+return {redis.call('DBSIZE'), characters}`
+
+async function inRedis(url: string): Promise<Content> {
+  const client = createClient({ url })
+  await client.connect()
+  const [records = 0, characters = 0] = (await client.eval(COUNT)) as number[]
+  client.destroy()
+  return { records, characters }
+}

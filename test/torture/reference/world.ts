@@ -1,0 +1,91 @@
+import type { Json, Reading, TokenRules } from './token-rules.js'
+
+/** What has happened to sessions and single tokens, as whoever did it remembers. Times are milliseconds. */
+export interface World {
+  readonly sessions: Map<string, KnownSession>
+  /** Ids of tokens and sessions that were revoked. */
+  readonly revoked: Set<string>
+  /** By login type and subject, as `cutoffKey` writes them: everything up to here is over. */
+  readonly cutoffs: Map<string, number>
+}
+
+export interface KnownSession {
+  readonly sub: string
+  readonly loginType?: string
+  readonly gen: number
+  /** Of the refresh token of this generation. */
+  readonly jti: string
+  readonly expiresAt: number
+  /** The cut-off of its subject when it began. */
+  readonly cutoff: number
+  readonly rotatedAt: number
+}
+
+export const emptyWorld = (): World => ({ sessions: new Map(), revoked: new Set(), cutoffs: new Map() })
+
+/** Two login types may call different people by one name. */
+export const cutoffKey = (sub: unknown, loginType: unknown) => JSON.stringify([loginType ?? '', sub])
+
+export interface Wanted {
+  readonly type: 'access' | 'refresh'
+  readonly graceMs?: number
+}
+
+/** Of a session that begins with a token which names none: it began when that was issued. */
+const LONGEST_SESSION = 90 * 86_400
+
+export interface Verdict extends Reading {
+  /** Whether the store may be asked: only when everything that can be judged without it has passed. */
+  readonly asksStore: boolean
+}
+
+const WRONG_TYPE = { access: 'AccessTokenRequiredError', refresh: 'RefreshTokenRequiredError' } as const
+
+/** Type, login type, and what the world says of a token that `readToken` has found good. */
+export function judge(reading: Reading, world: World, rules: TokenRules, wanted: Wanted): Verdict {
+  const { payload } = reading
+  const early = typeFaults(reading, rules, wanted)
+  if (reading.good === 'no' || !payload || early.length > 0) return refusal(reading, early, false)
+  const late = storeFaults(payload, world, rules, wanted)
+  return late.length > 0 ? refusal(reading, late, true) : { ...reading, asksStore: true }
+}
+
+/** Without the store. */
+export function typeFaults({ payload, reasons }: Reading, { loginType }: TokenRules, { type }: Wanted): string[] {
+  if (!payload) return [...reasons]
+  if (payload.type !== type) return [WRONG_TYPE[type]]
+  return loginType !== undefined && payload.login_type !== loginType ? ['LoginTypeMismatchError'] : []
+}
+
+function refusal(reading: Reading, reasons: readonly string[], asksStore: boolean): Verdict {
+  const perhaps = reading.good === 'perhaps' ? reading.reasons : []
+  return { good: 'no', signed: reading.signed, reasons: [...reasons, ...perhaps], asksStore }
+}
+
+const REVOKED = ['RevokedTokenError']
+
+function storeFaults(payload: Json, world: World, rules: TokenRules, wanted: Wanted): string[] {
+  const sid = payload.sid as string | undefined
+  const id = sid ?? String(payload.jti)
+  const session = world.sessions.get(id)
+  if (world.revoked.has(id)) return REVOKED
+  if (!session) return sid === undefined && isGoodAlone(payload, world, rules, wanted) ? [] : REVOKED
+  const cutoff = world.cutoffs.get(cutoffKey(session.sub, session.loginType)) ?? 0
+  const isOwn = session.sub === payload.sub && session.loginType === payload.login_type
+  if (!isOwn || session.cutoff < cutoff || rules.now() >= session.expiresAt) return REVOKED
+  return wanted.type === 'refresh' ? generationFaults(payload, session, rules, wanted) : []
+}
+
+function isGoodAlone({ sub, iat, login_type }: Json, { cutoffs }: World, rules: TokenRules, { type }: Wanted): boolean {
+  if (Number(iat) * 1000 <= (cutoffs.get(cutoffKey(sub, login_type)) ?? 0)) return false
+  return type === 'access' || rules.now() < (Number(iat) + LONGEST_SESSION) * 1000
+}
+
+/** The table of rotation: which generations of a refresh token are good. */
+function generationFaults(payload: Json, session: KnownSession, rules: TokenRules, { graceMs = 10_000 }: Wanted) {
+  const gen = payload.sid === undefined ? 0 : (payload.gen as number | undefined)
+  if (gen === undefined || gen > session.gen + 1) return REVOKED
+  if (gen === session.gen + 1 || (gen === session.gen && payload.jti === session.jti)) return []
+  const inTime = Math.abs(rules.now() - session.rotatedAt) < graceMs
+  return gen === session.gen - 1 && inTime ? [] : ['ReusedTokenError']
+}

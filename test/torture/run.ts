@@ -1,0 +1,98 @@
+/**
+ * Puts the library under hostile input, races and faults, and prints one table: `npm run torture`, `npm run torture --
+ * --short`, `npm run torture -- --only races` (files whose name holds the word). `--write` puts the table into
+ * docs/torture.md. Ends with 1 if a promise was broken.
+ */
+import { fork } from 'node:child_process'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { findRedisServer, installRedisServer } from '../support/redis-binary.js'
+import type { Case, Chapter, Outcome, Pass } from './case.js'
+
+const CHAPTERS = join(import.meta.dirname, 'chapters')
+const ONE_CASE = fileURLToPath(new URL('./one-case.ts', import.meta.url))
+const PAGE = fileURLToPath(new URL('../../docs/torture.md', import.meta.url))
+
+interface Row extends Outcome {
+  readonly title: string
+  readonly name: string
+  readonly seconds: number
+}
+
+const { values } = parseArgs({
+  options: { short: { type: 'boolean' }, only: { type: 'string' }, write: { type: 'boolean' } },
+})
+const rows = await runAll(values.short ? 'short' : 'full', values.only ?? '')
+const table = asTable(rows)
+console.log(`\n${table}`)
+for (const { name, broken } of rows) for (const line of broken) console.log(`BROKEN  ${name}: ${line}`)
+if (values.write) writeFileSync(PAGE, page(table))
+process.exit(rows.length > 0 && rows.every(({ broken }) => broken.length === 0) ? 0 : 1)
+
+async function runAll(pass: Pass, only: string): Promise<Row[]> {
+  const redis = findRedisServer() ?? installRedisServer()
+  const files = readdirSync(CHAPTERS).filter(name => name.endsWith('.ts') && name.includes(only))
+  const rows: Row[] = []
+  for (const name of files.sort()) {
+    const file = join(CHAPTERS, name)
+    const { chapter } = (await import(pathToFileURL(file).href)) as { chapter: Chapter }
+    for (const [n, each] of chapter.cases.entries()) {
+      const row = await runOne(file, n, each, chapter.title, pass, redis)
+      console.log(`${row.broken.length === 0 ? 'held  ' : 'BROKEN'}  ${row.name} (${row.count}, ${row.seconds} s)`)
+      rows.push(row)
+    }
+  }
+  return rows
+}
+
+async function runOne(file: string, n: number, each: Case, title: string, pass: Pass, redis: string): Promise<Row> {
+  const began = performance.now()
+  const outcome = await outcomeOf(file, n, pass, each.seconds[pass], redis)
+  return { title, name: each.name, seconds: Math.round((performance.now() - began) / 1000), ...outcome }
+}
+
+/** A case that ends without an outcome, or not in time, has broken what it was to show. */
+function outcomeOf(file: string, n: number, pass: Pass, seconds: number, redis: string): Promise<Outcome> {
+  const failed = (line: string): Outcome => ({ count: 0, seen: '', broken: [line] })
+  const child = fork(ONE_CASE, [file, String(n), pass], {
+    execArgv: ['--import', 'tsx', '--expose-gc'],
+    env: { ...process.env, REDIS_SERVER: redis },
+  })
+  return new Promise(resolve => {
+    const timer = setTimeout(() => {
+      resolve(failed(`was not over after ${seconds} s`))
+      child.kill('SIGTERM')
+      setTimeout(() => child.kill('SIGKILL'), 2000).unref()
+    }, seconds * 1000)
+    child.once('message', outcome => resolve(outcome as Outcome))
+    child.once('exit', code => {
+      clearTimeout(timer)
+      resolve(failed(`ended with ${code} and no outcome`))
+    })
+  })
+}
+
+function asTable(rows: readonly Row[]): string {
+  const lines = rows.map(({ title, name, count, seen, broken }) => {
+    const outcome = broken.length === 0 ? 'held' : `**broken**: ${broken[0]}`
+    return `| ${title} | ${name} | ${count.toLocaleString('en')} | ${outcome}${seen ? `; ${seen}` : ''} |`
+  })
+  return ['| chapter | case | count | outcome |', '|---|---|---|---|', ...lines].join('\n')
+}
+
+function page(table: string): string {
+  const machine = `Node ${process.versions.node}, ${cpus().length} cores, ${process.platform}`
+  return `# Under faults, races and hostile input
+
+\`\`\`sh
+npm run torture -- --write
+\`\`\`
+
+printed this table (${machine}). What each promise is, and what is not promised, is in [guarantees.md](guarantees.md).
+
+${table}
+`
+}

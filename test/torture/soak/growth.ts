@@ -1,0 +1,40 @@
+import { Broken, type Outcome } from '../case.js'
+import { type Content, contentOf } from '../fleet/content.js'
+import { Fleet } from '../fleet/fleet.js'
+import { randomOf } from '../fleet/random.js'
+import { type Tokens, Visitor } from '../fleet/visitor.js'
+import { several } from '../races/race.js'
+import { advanced } from '../races/refreshes.js'
+import { EVERY_STAGE } from './stages.js'
+
+const SESSIONS = 50
+/** A generation of one digit becomes one of two or three. */
+const MOST_MORE = 2
+
+/** The same sessions once more refreshed, and often: the store holds as much as before. */
+export async function growth(refreshes: number): Promise<Outcome> {
+  const broken = new Broken()
+  const fleet = new Fleet()
+  const seen: string[] = []
+  for (const [name, stage] of Object.entries(EVERY_STAGE)) {
+    const [few, many] = await stage(async backend => {
+      const server = await fleet.start({ backend, instances: [{}] })
+      const place = { name, processes: [server], broken, tally: { unavailable: 0 } }
+      const visitor = new Visitor(place, randomOf(0), 'growth')
+      const first = await Promise.all(several(SESSIONS, n => visitor.login(`sub-${n}`)))
+      const refreshAll = (all: readonly Tokens[], times: number) =>
+        Promise.all(all.map(each => advanced(visitor, each, times)))
+      const tokens = await refreshAll(first, 1)
+      const few = await contentOf(backend, server)
+      for (const each of await refreshAll(tokens, refreshes)) await visitor.live(each, 'a session refreshed often')
+      const many = await contentOf(backend, server)
+      await server.kill()
+      return [few, many] as [Content, Content]
+    })
+    broken.unless(many.records === few.records, `${name}: ${few.records} records became ${many.records}`)
+    const more = (many.characters - few.characters) / SESSIONS
+    broken.unless(more <= MOST_MORE, `${name}: a session takes ${more} characters more`)
+    seen.push(`${name}: ${many.records} records for ${SESSIONS} sessions, ${more} characters more for each`)
+  }
+  return { count: refreshes * SESSIONS * seen.length, seen: seen.join('; '), broken: broken.lines }
+}
