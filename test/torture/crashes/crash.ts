@@ -93,7 +93,7 @@ async function killOne<Prepared>(scene: Scene, operation: Operation<Prepared>, n
   const verifying = prepared.map(async (each, id) => {
     const { visitor, later } = visitors[id] as ReturnType<typeof visitorsOf>
     const fate: Fate = { done: done ?? 'perhaps', told: told[id] as Told, lost: lost.get(id) }
-    const found = await operation.verify(each, fate, visitor, later)
+    const found = await visitor.trying(() => operation.verify(each, fate, visitor, later))
     if (fate.told.status !== 0) return
     tally.cut++
     if (done === 'perhaps' && found === true) tally.carriedOut++

@@ -72,6 +72,16 @@ export class Visitor {
     if (!holds) this.breaks(line)
   }
 
+  /** What `work` comes to. An error breaks a promise as well, and must not hide what was broken before. */
+  async trying<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work()
+    } catch (error) {
+      this.breaks(String(error))
+      return undefined
+    }
+  }
+
   /** The answer, which is not 503. */
   async call({ method = 'POST', path, at, ...sent }: Call): Promise<Told> {
     for (let tries = 1; ; tries++) {

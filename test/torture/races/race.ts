@@ -45,7 +45,7 @@ async function play(place: Place, round: Round, rounds: number): Promise<string[
       const grace = GRACES[instance] as number
       const label = `seed ${SEED}, round ${n}, grace ${grace} s`
       const visitor = new Visitor(place, randomOf(n), label, { instance, graceless: grace === 0 })
-      const outcome = await round(visitor, `sub-${n}`, grace)
+      const outcome = await visitor.trying(() => round(visitor, `sub-${n}`, grace))
       if (outcome) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
     }
   }

@@ -35,7 +35,7 @@ export class Crowd {
   readonly #broken: Broken
   readonly #restless: boolean
   readonly #working: Promise<unknown>
-  #traces: Trace[] = []
+  readonly #traces: Trace[] = []
   #leaving = false
 
   /** `restless`: nobody pauses between one request and the next. */
@@ -63,13 +63,16 @@ export class Crowd {
   }
 
   async #keepComing(random: Random): Promise<void> {
-    while (!this.#leaving) await this.#stay(random)
+    const place = { name: this.#name, processes: [this.#server], broken: this.#broken, tally: { unavailable: 0 } }
+    while (!this.#leaving) {
+      const sub = `somebody-${this.sessions++}`
+      const visitor = new Visitor(place, random, `seed ${SEED}, ${sub}`)
+      await visitor.trying(() => this.#stay(visitor, sub))
+    }
   }
 
-  async #stay(random: Random): Promise<void> {
-    const sub = `somebody-${this.sessions++}`
-    const place = { name: this.#name, processes: [this.#server], broken: this.#broken, tally: { unavailable: 0 } }
-    const visitor = new Visitor(place, random, `seed ${SEED}, ${sub}`)
+  async #stay(visitor: Visitor, sub: string): Promise<void> {
+    const { random } = visitor
     const began = this.#clock.now()
     let tokens: Tokens | undefined = await visitor.login(sub)
     const had = [tokens.refresh]
