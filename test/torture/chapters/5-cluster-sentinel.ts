@@ -7,22 +7,22 @@ export const chapter: Chapter = {
   title: 'Redis Cluster and Sentinel',
   cases: [
     {
-      name: 'the conformance suite passes on a Cluster while masters are replaced',
+      name: 'on a Cluster whose masters are killed, frozen and handed over, a store keeps its contract in all that it answers',
       seconds: { full: 120, short: 60 },
       run: pass => conform(clusterTopology, pass),
     },
     {
-      name: 'the conformance suite passes behind sentinels while masters are replaced',
+      name: 'behind sentinels whose masters are killed, frozen and handed over, a store keeps its contract in all that it answers',
       seconds: { full: 120, short: 60 },
       run: pass => conform(sentinelTopology, pass),
     },
     {
-      name: 'on a Cluster, races of refresh and logout come out right while masters are replaced, and service resumes',
+      name: 'on a Cluster whose masters are killed, frozen and handed over, a refresh has one successor and a logout is final, but for what Redis lost with a master; service resumes',
       seconds: { full: 120, short: 60 },
       run: pass => raceThrough(clusterTopology, pass),
     },
     {
-      name: 'behind sentinels, races of refresh and logout come out right while masters are replaced, and service resumes',
+      name: 'behind sentinels whose masters are killed, frozen and handed over, a refresh has one successor and a logout is final, but for what Redis lost with a master; service resumes',
       seconds: { full: 120, short: 60 },
       run: pass => raceThrough(sentinelTopology, pass),
     },
