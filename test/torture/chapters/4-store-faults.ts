@@ -1,4 +1,5 @@
 import type { Case, Chapter } from '../case.js'
+import { backup } from '../faults/backup.js'
 import { endure, type Stage } from '../faults/endure.js'
 import { garbage } from '../faults/garbage.js'
 import { absent, emptied, frozen, killed, network, unwilling } from '../faults/redis.js'
@@ -54,6 +55,11 @@ export const chapter: Chapter = {
       'the SQLite file is deleted or damaged under the server: damage is 503, sessions from before are over, and new ones begin',
       lost,
     ),
+    {
+      name: 'a backup put in the place of the SQLite file sets sessions back to it: later logins are over, later logouts undone, and storeRollback tells of the refreshes that it lost',
+      seconds: { full: 120, short: 60 },
+      run: backup,
+    },
     {
       name: 'a value in the store that the library did not write, or one with a member of the wrong type, is 503 for those whom it concerns and for nobody else',
       seconds: { full: 120, short: 60 },
