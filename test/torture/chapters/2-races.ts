@@ -5,7 +5,7 @@ import { type Round, race } from '../races/race.js'
 import { refreshWithRefresh } from '../races/refreshes.js'
 
 /** On each of the two stores. */
-const ROUNDS: Readonly<Record<Pass, number>> = { full: 1000, short: 60 }
+const ROUNDS: Readonly<Record<Pass, number>> = { full: 1000, short: 25 }
 
 const caseOf = (name: string, round: Round): Case => ({
   name,

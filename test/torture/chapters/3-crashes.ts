@@ -6,7 +6,7 @@ import { refresh } from '../crashes/refresh.js'
 import { revokeAll } from '../crashes/revoke-all.js'
 
 /** On each of the two stores; every kill cuts off up to sixteen requests. */
-const KILLS: Readonly<Record<Pass, number>> = { full: 60, short: 5 }
+const KILLS: Readonly<Record<Pass, number>> = { full: 60, short: 2 }
 
 const caseOf = <Prepared>(name: string, operation: Operation<Prepared>): Case => ({
   name,

@@ -10,7 +10,7 @@ const HOURS: Readonly<Record<Pass, HourOptions>> = {
   short: { speed: 300, people: 40 },
 }
 /** In each of several blocks, at each store. */
-const REQUESTS: Readonly<Record<Pass, number>> = { full: 6000, short: 500 }
+const REQUESTS: Readonly<Record<Pass, number>> = { full: 6000, short: 250 }
 const REFRESHES: Readonly<Record<Pass, number>> = { full: 60, short: 12 }
 const RECORDS: Readonly<Record<Pass, number>> = { full: 10_000, short: 1000 }
 
