@@ -1,5 +1,11 @@
-import KeyvRedis, { createClient, type RedisClientConnectionType } from '@keyv/redis'
+import KeyvRedis, {
+  createClient,
+  type RedisClientConnectionType,
+  type RedisClusterType,
+  type RedisSentinelType,
+} from '@keyv/redis'
 import { closedError } from './options.js'
+import { ClusterNodes } from './redis-cluster.js'
 
 /** What node-redis's `createClient` takes. */
 export type RedisClientOptions = NonNullable<Parameters<typeof createClient>[0]>
@@ -11,6 +17,7 @@ export type RedisClient = RedisClientConnectionType
 const resetAfter = 1000
 /** Each waiting call holds memory; a Redis that stalls under load would otherwise take the process with it. */
 const longestQueue = 10_000
+const tooMany = 'too many calls wait'
 
 const adapters = new WeakMap<object, KeyvRedis<string>>()
 
@@ -26,7 +33,10 @@ export class RedisConnection {
   readonly client: RedisClient
   readonly #owned: boolean
   readonly #timeout: number
+  readonly #nodes: ClusterNodes | undefined
   readonly #inFlight = new Set<Promise<unknown>>()
+  /** Calls that the client has not settled, those given up included. */
+  #unsettled = 0
   /** Until the first attempt to connect has come to something. Only that one is waited for. */
   #firstAttempt: Promise<unknown> | undefined
   #silentSince: number | undefined
@@ -43,6 +53,7 @@ export class RedisConnection {
     this.#owned = !isClient(connect)
     this.client = isClient(connect) ? connect : createOwnClient(connect, () => this.#closing !== undefined)
     this.adapter = adapterOf(this.client)
+    this.#nodes = this.adapter.isCluster() ? new ClusterNodes(this.client as RedisClusterType) : undefined
     this.#onReady = () => {
       this.#silentSince = undefined
       onReady()
@@ -62,11 +73,26 @@ export class RedisConnection {
     return this.adapter.isCluster() || this.adapter.isSentinel()
   }
 
+  /**
+   * What is under a key; undefined if that is nothing. Asked of the node that takes the writes: told to, node-redis reads
+   * from replicas (`useReplicas`, `replicaPoolSize`), and these may not have heard yet of what was revoked.
+   */
+  async read(key: string): Promise<unknown> {
+    if (!this.manyMachines) return this.adapter.get(key)
+    const command = ['GET', key]
+    const reply = this.#nodes
+      ? (this.client as RedisClusterType).sendCommand(key, false, command)
+      : (this.client as RedisSentinelType).sendCommand(false, command)
+    return (await reply) ?? undefined
+  }
+
   /** Run `work`, which sends commands, within the time that a call has. */
   async call<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closing) throw closedError('RedisTokenStore')
     // Else @keyv/redis would connect and, failing that, disconnect a client that is not ours.
     if (!this.client.isOpen) throw new RedisStoreError('Redis is not connected: the client given needs its connect()')
+    // Of a Cluster one node may stand still, and the others go on: there the client's own options have to bound it.
+    if (this.#unsettled >= longestQueue && !this.#nodes) throw outOfReach(tooMany)
     const started = performance.now()
     const answer = this.#withinTimeout(this.#firstAttempt ? this.#firstAttempt.then(work) : work(), started)
     this.#inFlight.add(answer)
@@ -96,15 +122,25 @@ export class RedisConnection {
   #withinTimeout<T>(work: Promise<T>, started: number): Promise<T> {
     return new Promise((resolve, reject) => {
       let settled = false
+      let timer: NodeJS.Timeout
+      // One more turn: an answer that came while this process was busy is lying in the socket, read after timers.
+      const wait = (milliseconds: number) => {
+        timer = setTimeout(() => setImmediate(giveUp), milliseconds)
+      }
       const giveUp = () => {
         if (settled) return
+        // A timer counts from when the event loop last saw the clock, and is early if that was a while ago. Redis would
+        // still apply a write then of which the caller has been told that it failed.
+        const left = started + this.#timeout - performance.now()
+        if (left > 0) return wait(Math.ceil(left))
         reject(new RedisStoreError(`Redis gave no answer within ${this.#timeout} ms`))
         this.#missed(started)
       }
-      // One more turn: an answer that came while this process was busy is lying in the socket, read after timers.
-      const timer = setTimeout(() => setImmediate(giveUp), this.#timeout)
+      wait(this.#timeout)
+      this.#unsettled++
       work
         .finally(() => {
+          this.#unsettled--
           settled = true
           clearTimeout(timer)
         })
@@ -123,6 +159,7 @@ export class RedisConnection {
    * whose other end is gone. We do: nothing answered for a second, then a new connection.
    */
   #missed(started: number): void {
+    this.#nodes?.doubt()
     this.#silentSince ??= started
     if (!this.#owned || performance.now() - this.#silentSince < resetAfter || !isReady(this.client)) return
     this.#silentSince = undefined
@@ -143,8 +180,9 @@ export class RedisConnection {
       this.#silentSince = undefined
       return new RedisStoreError(`Redis answered ${reason}`)
     }
+    this.#nodes?.doubt()
     const causes = [codeOf(error), reasonOf(this.#lastError) ?? codeOf(this.#lastError)]
-    return new RedisStoreError(`Redis is out of reach: ${[...new Set(causes)].filter(Boolean).join(', ')}`)
+    return outOfReach(...causes)
   }
 }
 
@@ -204,7 +242,9 @@ function reasonOf(error: unknown): string | undefined {
 function codeOf(error: unknown): string | undefined {
   const { code } = (error ?? {}) as { code?: unknown }
   if (typeof code === 'string') return code
-  return error instanceof Error && error.message === 'The queue is full'
-    ? 'too many calls wait'
-    : error?.constructor.name
+  return error instanceof Error && error.message === 'The queue is full' ? tooMany : error?.constructor.name
+}
+
+function outOfReach(...causes: (string | undefined)[]): RedisStoreError {
+  return new RedisStoreError(`Redis is out of reach: ${[...new Set(causes)].filter(Boolean).join(', ')}`)
 }

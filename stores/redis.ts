@@ -69,8 +69,8 @@ export class RedisTokenStore implements TokenStore {
   // Single GETs, written together and so one round trip. MGET would answer "nothing" for a key that is not a string, and
   // on a Cluster fails when the keys live on different nodes.
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
-    const { adapter } = this.#connection
-    return this.#connection.call(() => Promise.all(keys.map(async key => text(await adapter.get(this.#prefix + key)))))
+    const connection = this.#connection
+    return connection.call(() => Promise.all(keys.map(async key => text(await connection.read(this.#prefix + key)))))
   }
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {

@@ -3,6 +3,9 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { type MemoryRecord, MemoryTokenStore } from '../../stores/memory.js'
+import { TEST_SECRET } from '../support/app.js'
+import { flowApi } from './api.js'
 
 const PROGRAM = fileURLToPath(new URL('../support/talkative.ts', import.meta.url))
 
@@ -63,6 +66,26 @@ for (const [watched, ...args] of [
     })
   })
 }
+
+test('what is stored holds no token, no part of one and no key', async t => {
+  const map = new Map<string, MemoryRecord>()
+  const store = new MemoryTokenStore({ map })
+  t.after(() => store.close())
+  const api = await flowApi(t, { store, sessionTracking: true })
+  const stored: string[] = []
+  const look = () => stored.push(JSON.stringify([...map]))
+  const login = await api.login()
+  look()
+  const next = await api.refresh(login.json.refresh_token)
+  look()
+  await api.logout(next.json.access_token)
+  await api.authx.revokeAllSessions('ada')
+  look()
+  const tokens = [login, next].flatMap(({ json }) => [json.access_token, json.refresh_token])
+  const secrets = [TEST_SECRET, ...tokens.flatMap(token => String(token).split('.').slice(1))]
+  assert.equal(secrets.length, 9)
+  for (const content of stored) for (const secret of secrets) assert.ok(!content.includes(secret))
+})
 
 function around(text: string, secret: string): string {
   const at = text.indexOf(secret)

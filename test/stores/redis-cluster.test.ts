@@ -53,6 +53,29 @@ describe('RedisTokenStore on a Cluster', () => {
   })
 })
 
+describe('a Cluster client that is closed while the store looks for its nodes', () => {
+  test('leaves no connection behind that would keep the process alive', async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      const closed = createCluster({ rootNodes: nodes.map(node => ({ url: node.url })) })
+      closed.on('error', () => {})
+      await closed.connect()
+      const store = new RedisTokenStore(closed, { timeout: 20 })
+      nodes[0].pause()
+      // One key of each node: one call is left without an answer, and the store asks the other node.
+      await assert.rejects(store.get(['node 0', 'node 1', 'node 2', 'node 3']), /no answer/)
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
+      closed.destroy()
+      nodes[0].resume()
+    }
+    // That of the other tests' client, and the one that asks.
+    await until(async () => assert.deepEqual(await Promise.all(nodes.map(connections)), [2, 2]))
+  })
+})
+
+async function connections(node: RedisServer): Promise<number> {
+  return Number(/connected_clients:(\d+)/.exec(await node.command('INFO', 'clients'))?.[1])
+}
+
 /** Two nodes with half the slots each. */
 async function startCluster(): Promise<[RedisServer, RedisServer]> {
   const start = async () => startRedis({ args: ['--cluster-enabled', 'yes'], port: await clusterPort() })

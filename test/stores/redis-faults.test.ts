@@ -89,6 +89,19 @@ describe('RedisTokenStore while Redis stands still', () => {
     client.destroy()
   })
 
+  test('a write that is given up is not applied by a Redis that wakes at that very moment', async t => {
+    const redis = await server(t)
+    const store = open(t, redis.url, 20)
+    for (let round = 0; round < 100; round++) {
+      await heals(store)
+      redis.pause()
+      await assert.rejects(store.compareAndSet('key', undefined, 'given up', soon()), /no answer/)
+      redis.resume()
+    }
+    await heals(store)
+    assert.deepEqual(await store.get(['key']), [undefined])
+  })
+
   test('a connection that carries nothing any more is replaced, in spite of steady traffic', async t => {
     const redis = await server(t)
     const proxy = await tcpProxy(redis.port)
@@ -181,8 +194,8 @@ describe('RedisTokenStore and a Redis that refuses', () => {
 
 type Connect = ConstructorParameters<typeof RedisTokenStore>[0]
 
-function open(t: TestContext, connect: Connect): RedisTokenStore {
-  const store = new RedisTokenStore(connect, { timeout })
+function open(t: TestContext, connect: Connect, milliseconds = timeout): RedisTokenStore {
+  const store = new RedisTokenStore(connect, { timeout: milliseconds })
   t.after(() => store.close())
   return store
 }

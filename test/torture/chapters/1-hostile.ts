@@ -18,17 +18,17 @@ export const chapter: Chapter = {
       run: deformedRequests,
     },
     {
-      name: 'the same of every body, whatever it holds and whatever type it claims to be',
+      name: 'every body, whatever it holds and whatever type it claims to be, is taken or refused as the rules say, with a well-formed answer that repeats nothing of it, and changes nothing',
       seconds: { short: 120, full: 900 },
       run: deformedBodies,
     },
     {
-      name: 'every valid spelling of a token is accepted before it is revoked by any of them, and none after',
+      name: 'every valid spelling of a token is accepted before the token is revoked by any of them, and none after',
       seconds: { short: 60, full: 600 },
       run: spellings,
     },
     {
-      name: 'no input takes long, be it as large as it can be',
+      name: 'no token and no request takes long to judge, be it as large as it can be',
       seconds: { short: 60, full: 600 },
       run: cost,
     },

@@ -18,7 +18,7 @@ export const chapter: Chapter = {
   title: 'Races across processes',
   cases: [
     caseOf(
-      'of refreshes with one token all get the same successor, or without a grace period one does and the session ends',
+      'refreshes with one token at the same moment all get the same successor; without a grace period one gets it and the session ends',
       refreshWithRefresh,
     ),
     caseOf(
@@ -30,7 +30,7 @@ export const chapter: Chapter = {
       refreshWithRevokeAll,
     ),
     caseOf(
-      'a login lives if it began after revokeAllSessions, is dead if it was over before, and never both',
+      'a login that races with revokeAllSessions is dead if it was over before, lives if it began after, and is never both',
       loginWithRevokeAll,
     ),
     caseOf('logouts of one session at the same time all succeed, and it is dead after the first', logoutWithLogout),

@@ -22,11 +22,14 @@ export const chapter: Chapter = {
   title: 'Crashes',
   cases: [
     caseOf(
-      'a refresh that a crash cut off goes on inside the grace period, later asks for a login, and has one successor',
+      'a refresh that a crash cut off succeeds when tried again inside the grace period, asks for a login after it, and never has two successors',
       refresh,
     ),
     caseOf('a logout that a crash cut off is done or not done, never half, and succeeds when tried again', logout),
-    caseOf('a revokeAllSessions that a crash cut off is done or not done, and succeeds when tried again', revokeAll),
-    caseOf('a login that a crash cut off leaves nothing that a new one or revokeAllSessions has to fear', login),
+    caseOf(
+      'a revokeAllSessions that a crash cut off is done or not done, never half, and succeeds when tried again',
+      revokeAll,
+    ),
+    caseOf('a login that a crash cut off can be tried again, and revokeAllSessions ends whatever is left of it', login),
   ],
 }

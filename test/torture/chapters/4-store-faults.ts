@@ -1,4 +1,5 @@
 import type { Case, Chapter } from '../case.js'
+import { backup } from '../faults/backup.js'
 import { endure, type Stage } from '../faults/endure.js'
 import { garbage } from '../faults/garbage.js'
 import { absent, emptied, frozen, killed, network, unwilling } from '../faults/redis.js'
@@ -13,19 +14,54 @@ const caseOf = (name: string, prepare: () => Promise<Stage>): Case => ({
 export const chapter: Chapter = {
   title: 'Store faults',
   cases: [
-    caseOf('Redis does not listen when the server starts', absent),
-    caseOf('killed', killed),
-    caseOf('emptied', emptied),
-    caseOf('frozen', frozen),
-    caseOf('network', network),
-    caseOf('unwilling', unwilling),
-    caseOf('SQLite locked', locked),
-    caseOf('SQLite missing', missing),
-    caseOf('SQLite readonly', readOnly),
-    caseOf('SQLite full', full),
-    caseOf('SQLite lost', lost),
+    caseOf(
+      'Redis is not there when the server starts: 503 within the deadline, and service begins when Redis does',
+      absent,
+    ),
+    caseOf(
+      'Redis is killed and restarted under load with all that it acknowledged: 503 within the deadline, then it goes on; what was revoked stays revoked',
+      killed,
+    ),
+    caseOf(
+      'Redis is killed under load and comes back empty: 503 within the deadline, then sessions from before are over and new ones begin',
+      emptied,
+    ),
+    caseOf(
+      'Redis stands still, frozen or busy with an endless script: 503 within the deadline, then it goes on; what was revoked stays revoked',
+      frozen,
+    ),
+    caseOf(
+      'the network to Redis is cut, half open, slow, loses replies or resets connections: an honest answer or 503 within the deadline, then it goes on',
+      network,
+    ),
+    caseOf(
+      'Redis refuses, for a wrong password, as a replica, out of memory or without scripts: no write is reported as done, guards go on where it still reads, then all goes on',
+      unwilling,
+    ),
+    caseOf(
+      'another process holds the SQLite file: 503 within the deadline, guards go on where only writing is locked, then all goes on',
+      locked,
+    ),
+    caseOf(
+      'the folder of the SQLite file is missing when the server starts: 503, and service begins when it is there',
+      missing,
+    ),
+    caseOf('the server may not write the SQLite file: 503, and service begins when it may', readOnly),
+    caseOf(
+      'the disk of the SQLite file is full: no write is reported as done that was not, guards go on, then all goes on',
+      full,
+    ),
+    caseOf(
+      'the SQLite file is deleted or damaged under the server: damage is 503, sessions from before are over, and new ones begin',
+      lost,
+    ),
     {
-      name: 'a value that the library did not write, or one with a member of the wrong type, is 503 for those whom it concerns',
+      name: 'a backup put in the place of the SQLite file sets sessions back to it: later logins are over, later logouts undone, and storeRollback tells of the refreshes that it lost',
+      seconds: { full: 120, short: 60 },
+      run: backup,
+    },
+    {
+      name: 'a value in the store that the library did not write, or one with a member of the wrong type, is 503 for those whom it concerns and for nobody else',
       seconds: { full: 120, short: 60 },
       run: garbage,
     },

@@ -96,10 +96,12 @@ export class Client {
   async #act(): Promise<unknown> {
     const dice = this.#random.fraction()
     const live = this.#of('live')
+    const ending = this.#of('ending')
+    // What a store that only reads has not ended lets its owner pass.
+    if (live.length === 0 && ending.length > 0 && dice < 0.5) return this.#guard(this.#random.pick(ending))
     if (live.length === 0 || (dice < 0.08 && live.length < MOST_LIVE)) return this.#login()
     if (dice < 0.02 + 0.08) return this.#revokeAll()
     const session = this.#random.pick(live)
-    const ending = this.#of('ending')
     const dead = this.#of('dead')
     if (dice < 0.3) return this.#refresh(session)
     if (dice < 0.35) return this.#replay(session)
@@ -218,8 +220,9 @@ export class Client {
 
   async #ask(what: string, path: string, token: string | undefined, expected: readonly number[]): Promise<Answer> {
     const method = path === '/protected' ? 'GET' : 'POST'
+    const { matter } = this.#witness
     const answer = await this.#target.call(method, path, token)
-    this.#witness.hear(`${what} by ${this.#sub}`, answer, expected)
+    this.#witness.hear(`${what} by ${this.#sub}`, answer, expected, matter)
     return answer
   }
 }

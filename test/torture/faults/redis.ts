@@ -23,7 +23,7 @@ export const absent: Prepare = async () => {
   }
   return {
     backend: { kind: 'redis', at: `redis://127.0.0.1:${port}` },
-    faults: [{ name: 'absent', begin: () => {}, end }],
+    faults: [{ name: 'not there', begin: () => {}, end }],
     fromTheStart: true,
     cleanUp: () => redis?.kill(),
   }
@@ -41,7 +41,9 @@ export const killed: Prepare = async () => {
   return { ...stage, cleanUp }
 }
 
-export const emptied = on(redis => [{ name: 'killed', begin: redis.kill, end: redis.restart, forgets: true }])
+export const emptied = on(redis => [
+  { name: 'killed, and empty', begin: redis.kill, end: redis.restart, forgets: true },
+])
 
 export const frozen = on(redis => [
   { name: 'frozen', begin: redis.pause, end: redis.resume },

@@ -27,7 +27,7 @@ const on =
 export const locked = on(
   path => [
     {
-      name: 'held alone',
+      name: 'locked for everything',
       ...holding(path, 'PRAGMA locking_mode = EXCLUSIVE; CREATE TABLE other (a); BEGIN EXCLUSIVE'),
     },
     { name: 'locked for writing', ...holding(path, 'BEGIN IMMEDIATE'), readsGoOn: true },
@@ -52,7 +52,9 @@ function holding(path: string, sql: string): Pick<Fault, 'begin' | 'end'> {
 
 /** The folder is missing when the server starts. */
 export const missing = on(
-  path => [{ name: 'missing', begin: () => rm(dirname(path), { recursive: true }), end: () => mkdir(dirname(path)) }],
+  path => [
+    { name: 'folder missing', begin: () => rm(dirname(path), { recursive: true }), end: () => mkdir(dirname(path)) },
+  ],
   true,
 )
 
@@ -85,7 +87,7 @@ async function permit(path: string, file: number, folder: number): Promise<void>
 /** No file may grow any more. */
 export const full = on(path => [
   {
-    name: 'full',
+    name: 'disk full',
     begin: target => limit(target, String(statSync(`${path}-wal`).size)),
     end: target => limit(target, 'unlimited'),
     readsGoOn: true,
@@ -101,8 +103,8 @@ function limit({ pid }: Target, bytes: string): void {
 
 /** The file goes away while it is open; after it, a file with damaged pages takes its place. */
 export const lost = on(path => [
-  { name: 'deleted', begin: () => remove(path), end: () => opened(path), harmless: true, forgets: true },
-  { name: 'damaged', begin: () => damage(path), end: () => remove(path).then(() => opened(path)), forgets: true },
+  { name: 'file deleted', begin: () => remove(path), end: () => opened(path), harmless: true, forgets: true },
+  { name: 'file damaged', begin: () => damage(path), end: () => remove(path).then(() => opened(path)), forgets: true },
 ])
 
 async function remove(path: string): Promise<void> {

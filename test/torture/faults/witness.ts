@@ -40,19 +40,17 @@ export class Witness {
   }
 
   get tally(): Tally {
-    const tally = this.tallies.get(this.matter) ?? new Tally()
-    this.tallies.set(this.matter, tally)
-    return tally
+    return this.#tallyOf(this.matter)
   }
 
-  /** `expected`: the statuses that are right besides 503. */
-  hear(asked: string, answer: Answer, expected: readonly number[]): void {
+  /** `expected`: the statuses that are right besides 503. `matter`: what it was when this was asked. */
+  hear(asked: string, answer: Answer, expected: readonly number[], matter: string): void {
     const { status } = answer
-    const { tally } = this
+    const tally = this.#tallyOf(matter)
     tally.answers++
     if (status === 503) {
       tally.unavailable++
-      this.#honest(asked, answer)
+      this.#honest(asked, answer, tally)
     } else if (!expected.includes(status)) {
       const told = `${status} ${answer.body.error_type ?? ''}`.trim()
       this.#breaks(`${asked} was answered with ${told} in place of ${expected.join(' or ')}`)
@@ -61,11 +59,17 @@ export class Witness {
     else if (status === 200 || status === 204) tally.written++
   }
 
-  #honest(asked: string, { headers, body, took }: Answer): void {
+  #tallyOf(matter: string): Tally {
+    const tally = this.tallies.get(matter) ?? new Tally()
+    this.tallies.set(matter, tally)
+    return tally
+  }
+
+  #honest(asked: string, { headers, body, took }: Answer, tally: Tally): void {
     const promised = body.error_type === 'StoreUnavailableError' && headers['retry-after'] === '1'
     if (!promised || headers['set-cookie'] !== undefined) this.#breaks(`${asked}: not the 503 that is promised`)
     if (!this.judgesTime) return
-    this.tally.took.push(took)
+    tally.took.push(took)
     if (took > STORE_TIMEOUT + MARGIN) this.#breaks(`${asked}: 503 only after ${Math.round(took)} ms`)
   }
 

@@ -7,6 +7,8 @@ import type { LocalBackend } from './server.js'
 /** How much a store holds, expired records included that have not gone away. */
 export interface Content {
   readonly records: number
+  /** Of these, the sessions and tombstones: a list of sessions may be missing where the store had no time for it. */
+  readonly sessions: number
   /** In all their values together. */
   readonly characters: number
 }
@@ -21,7 +23,8 @@ export async function contentOf(backend: SharedBackend | LocalBackend, server?: 
 
 function inFile(path: string): Content {
   const database = sqliteDriver()(path)
-  const counted = 'SELECT count(*) AS records, coalesce(sum(length(value)), 0) AS characters FROM koa_authx'
+  const counted = `SELECT count(*) AS records, count(CASE WHEN key LIKE '%:session:%' THEN 1 END) AS sessions,
+    coalesce(sum(length(value)), 0) AS characters FROM koa_authx`
   const content = database.prepare(counted).get() as Content
   database.close()
   return content
@@ -31,12 +34,12 @@ function inFile(path: string): Content {
 const COUNT = `
 local characters = 0
 for _, key in ipairs(redis.call('KEYS', '*')) do characters = characters + redis.call('STRLEN', key) end
-return {redis.call('DBSIZE'), characters}`
+return {redis.call('DBSIZE'), #redis.call('KEYS', '*:session:*'), characters}`
 
 async function inRedis(url: string): Promise<Content> {
   const client = createClient({ url })
   await client.connect()
-  const [records = 0, characters = 0] = (await client.eval(COUNT)) as number[]
+  const [records = 0, sessions = 0, characters = 0] = (await client.eval(COUNT)) as number[]
   client.destroy()
-  return { records, characters }
+  return { records, sessions, characters }
 }

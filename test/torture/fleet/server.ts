@@ -109,7 +109,8 @@ function serve(options: ServerOptions): void {
   server.keepAliveTimeout = 0
   process.on('message', () => {
     const values = [...map.values()].map(({ value }) => value)
-    const content = { records: map.size, characters: values.join('').length }
+    const sessions = [...map.keys()].filter(key => key.includes(':session:')).length
+    const content = { records: map.size, sessions, characters: values.join('').length }
     process.send?.({ conflicts: store.conflicts, heap: heapInUse(), content } satisfies Figures)
   })
   process.on('disconnect', () => process.exit())

@@ -54,12 +54,14 @@ export class Crowd {
     await this.#working
   }
 
-  /** How many records are there of which the store must not lose any before `moment`. */
-  owed(moment: number): number {
-    return this.#traces.reduce(
-      (sum, { record, listing }) => sum + Number(record > moment) + Number(listing > moment),
-      0,
-    )
+  /** How many sessions and tombstones there are that the store has to hold at `moment`. */
+  sessionsOwed(moment: number): number {
+    return this.#traces.filter(({ record }) => record > moment).length
+  }
+
+  /** The same with the lists, which it may miss: what a busy store has no time to list stays unlisted. */
+  recordsOwed(moment: number): number {
+    return this.sessionsOwed(moment) + this.#traces.filter(({ listing }) => listing > moment).length
   }
 
   async #keepComing(random: Random): Promise<void> {

@@ -74,12 +74,12 @@ async function live(
 /** The store holds what it owes, and not much more than that. */
 async function look({ name, backend, server, clock, crowd, people, broken }: Life): Promise<number> {
   const began = clock.now()
-  const owed = crowd.owed(began + MARGIN * 1000 * clock.speed)
-  const { records } = await contentOf(backend, server)
+  const owed = crowd.sessionsOwed(began + MARGIN * 1000 * clock.speed)
+  const { records, sessions } = await contentOf(backend, server)
   const quick = clock.now() < began + MARGIN * 1000 * clock.speed
-  broken.unless(!quick || records >= owed, `${name}: it holds ${records} records and owes ${owed}`)
+  broken.unless(!quick || sessions >= owed, `${name}: it holds ${sessions} sessions and owes ${owed}`)
   // Of those who are logging in nothing is known yet.
-  const most = crowd.owed(began - LAG * 1000 * clock.speed) * 1.1 + people * 2
+  const most = crowd.recordsOwed(began - LAG * 1000 * clock.speed) * 1.1 + people * 2
   broken.unless(records <= most, `${name}: it holds ${records} records, and at most ${most} should be there`)
   return records
 }

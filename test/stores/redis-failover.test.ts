@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import { createClient, createCluster, createSentinel } from '@keyv/redis'
+import { type RedisClient, RedisTokenStore } from '../../stores/redis.js'
+import { type RedisServer, startRedis } from '../support/redis.js'
+import { startCluster } from '../support/redis-cluster.js'
+import { startSentinels } from '../support/redis-sentinel.js'
+import { until } from '../support/until.js'
+
+const timeout = 500
+const soon = () => new Date(Date.now() + 60_000)
+
+const cluster = await startCluster()
+const sentinels = await startSentinels()
+const clients: RedisClient[] = []
+after(async () => {
+  for (const client of clients) await client.destroy()
+  await Promise.all([cluster.stop(), sentinels.stop()])
+})
+
+describe('RedisTokenStore on a Cluster', () => {
+  const rootNodes = cluster.nodes.map(({ url }) => ({ url }))
+
+  test('what was revoked is known at once, though the client reads from replicas and these lag behind', async () => {
+    const store = await open(createCluster({ rootNodes, useReplicas: true }))
+    await knowsAtOnce(store, (await cluster.masterOf('authx:revoked')) as RedisServer)
+  })
+
+  test('the replica that takes the place of a dead master is found, and of one that stands still', async () => {
+    const store = await open(createCluster({ rootNodes }))
+    for (const [key, strike] of [
+      ['a', 'kill'],
+      ['b', 'pause'],
+    ] as const) {
+      await cluster.whole()
+      const master = (await cluster.masterOf(`authx:${key}`)) as RedisServer
+      await survives(store, key, master[strike], () => cluster.replaced(`authx:${key}`, master))
+      await master.restart()
+    }
+  })
+})
+
+describe('RedisTokenStore behind sentinels', () => {
+  test('what was revoked is known at once, though the client reads from replicas and these lag behind', async () => {
+    const store = await open(createSentinel({ ...sentinels.client, replicaPoolSize: 1 }))
+    await knowsAtOnce(store, (await sentinels.master()) as RedisServer)
+  })
+
+  test('the replica that takes the place of a dead master is found', async () => {
+    const store = await open(createSentinel(sentinels.client))
+    await sentinels.whole()
+    const master = (await sentinels.master()) as RedisServer
+    await survives(store, 'key', master.kill, () => sentinels.replaced(master))
+  })
+})
+
+describe('RedisTokenStore and a client of the caller that queues calls without bound', () => {
+  test('calls that have no answer do not pile up: beyond ten thousand they reject at once, until Redis answers', async t => {
+    const redis = await startRedis()
+    t.after(() => redis.kill())
+    const store = await open(createClient({ url: redis.url }))
+    await store.get(['key'])
+    redis.pause()
+    const calls = Array.from({ length: 10_000 }, () => assert.rejects(store.get(['key']), /no answer/))
+    await Promise.all(calls)
+    const began = performance.now()
+    await assert.rejects(store.get(['key']), /too many calls wait/)
+    await assert.rejects(store.compareAndSet('key', undefined, 'a', soon()), /too many calls wait/)
+    assert.ok(performance.now() - began < timeout)
+    redis.resume()
+    await until(async () => assert.deepEqual(await store.get(['key']), [undefined]))
+  })
+})
+
+/** `given`: the types of the three clients are so large that the compiler takes a minute to compare them. */
+async function open(given: unknown): Promise<RedisTokenStore> {
+  const client = given as RedisClient
+  client.on('error', () => {})
+  await client.connect()
+  clients.push(client)
+  return new RedisTokenStore(client, { timeout })
+}
+
+async function knowsAtOnce(store: RedisTokenStore, master: RedisServer): Promise<void> {
+  await store.compareAndSet('revoked', undefined, 'before', soon())
+  const may = (sign: '+' | '-') => master.command('ACL', 'SETUSER', 'default', `${sign}psync`, `${sign}sync`)
+  // From now on its replicas learn nothing, and go on serving what they have.
+  await may('-')
+  await master.command('CLIENT', 'KILL', 'TYPE', 'replica')
+  assert.equal(await store.compareAndSet('revoked', 'before', 'after', soon()), true)
+  for (let turn = 0; turn < 20; turn++) assert.deepEqual(await store.get(['revoked', 'none']), ['after', undefined])
+  await may('+')
+}
+
+/** The store comes to answer again, with the client that it has. */
+async function survives(
+  store: RedisTokenStore,
+  key: string,
+  strike: () => unknown,
+  replaced: () => Promise<unknown>,
+): Promise<void> {
+  assert.equal(await store.compareAndSet(key, undefined, 'before', soon()), true)
+  await strike()
+  await assert.rejects(store.get([key]), /Redis/)
+  await replaced()
+  await until(async () => assert.equal(await store.compareAndSet(key, 'before', 'after', soon()), true), 10_000)
+  assert.deepEqual(await store.get([key]), ['after'])
+}
