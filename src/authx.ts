@@ -49,7 +49,10 @@ export interface TokenPair {
 
 const VERIFY_OPTIONS = new Set(['type', 'verifyType', 'verifyFresh'])
 
-/** A guard that promises `State` to the handlers after it. */
+/**
+ * A guard that promises `State` to the handlers after it. A request that it refuses ends in an AuthXError, thrown before
+ * the next handler is called.
+ */
 export type Guard<State> = Middleware<State>
 
 /**
@@ -253,8 +256,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Revoke what the request's tokens belong to, expired or not, and clear their cookies.
-   * @throws the reason why no token of the request is good: MissingTokenError, JWTDecodeError, CSRFError; or
-   * StoreUnavailableError. Nothing was ended then, and no cookie cleared.
+   * @throws why no token of the request is good, as a guard would: MissingTokenError if there is none, JWTDecodeError,
+   * CSRFError; or StoreUnavailableError. Nothing was ended then, and no cookie cleared.
    */
   logout(ctx: AuthContext): Promise<void> {
     return flows.logout(this.#parts, ctx)
