@@ -37,8 +37,11 @@ import { verify } from './token/verify.js'
 
 /** What `createTokenPair` resolves to (RFC 6749 §5.1). */
 export interface TokenPair {
+  /** The encoded access token. */
   access_token: string
+  /** The encoded refresh token. */
   refresh_token: string
+  /** How the token is used (RFC 6750). */
   token_type: 'bearer'
   /** Seconds until the access token ends. */
   expires_in: number
@@ -46,7 +49,10 @@ export interface TokenPair {
 
 const VERIFY_OPTIONS = new Set(['type', 'verifyType', 'verifyFresh'])
 
-/** A guard that promises `State` to the handlers after it. */
+/**
+ * A guard that promises `State` to the handlers after it. A request that it refuses ends in an AuthXError, thrown before
+ * the next handler is called.
+ */
 export type Guard<State> = Middleware<State>
 
 /**
@@ -113,7 +119,10 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     return implicitRefresh(this.#parts)
   }
 
-  /** Lets requests pass that carry a token as `options` describe it; by default an access token. */
+  /**
+   * Lets requests pass that carry a token as `options` describe it; by default an access token.
+   * @throws TypeError, when the guard is made, naming the option that is wrong.
+   */
   tokenRequired(options: guards.TokenGuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
   tokenRequired(options?: guards.TokenGuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
   tokenRequired(options?: guards.TokenGuardOptions): Guard<{ token?: TokenPayload<Claims> }>
@@ -227,17 +236,29 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     return { access_token: access.token, refresh_token: refresh.token, token_type: 'bearer', expires_in }
   }
 
-  /** Open a session, set the cookies that are configured and return the body of the response. Check the credentials before. */
+  /**
+   * Open a session, set the cookies that are configured and return the body of the response. Check the credentials before.
+   * @throws TypeError naming the option that is wrong, CookieTooLargeError, StoreUnavailableError.
+   */
   login(ctx: AuthContext, sub: string, options: TokenPairOptions = {}): Promise<flows.TokenResponse> {
     return flows.login(this.#parts, ctx, sub, options)
   }
 
-  /** Exchange the request's refresh token for its successor and a new access token; `options` concern the latter. */
+  /**
+   * Exchange the request's refresh token for its successor and a new access token; `options` concern the latter.
+   * @throws what `refreshTokenRequired` answers with, ReusedTokenError (the session has been revoked then),
+   * InsufficientScopeError for scopes that the refresh token does not cover, CookieTooLargeError; TypeError naming the
+   * option that is wrong.
+   */
   refresh(ctx: AuthContext, options: flows.RefreshOptions = {}): Promise<flows.TokenResponse> {
     return flows.refresh(this.#parts, ctx, options)
   }
 
-  /** Revoke what the request's tokens belong to, expired or not, and clear their cookies. */
+  /**
+   * Revoke what the request's tokens belong to, expired or not, and clear their cookies.
+   * @throws why no token of the request is good, as a guard would: MissingTokenError if there is none, JWTDecodeError,
+   * CSRFError; or StoreUnavailableError. Nothing was ended then, and no cookie cleared.
+   */
   logout(ctx: AuthContext): Promise<void> {
     return flows.logout(this.#parts, ctx)
   }
@@ -254,7 +275,11 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     return locate(ctx, type, locations, this.#parts.config)
   }
 
-  /** Verify a token outside of a request: signature, claims, type and revocation. CSRF is a matter of requests. */
+  /**
+   * Verify a token outside of a request: signature, claims, type and revocation. CSRF is a matter of requests.
+   * @throws JWTDecodeError, TokenTypeError, LoginTypeMismatchError, RevokedTokenError, FreshTokenRequiredError,
+   * StoreUnavailableError; TypeError naming the option that is wrong.
+   */
   async verifyToken(token: string, options: VerifyTokenOptions = {}): Promise<TokenPayload<Claims>> {
     checkNames(options, VERIFY_OPTIONS, 'verifyToken')
     return (await authenticateToken(this.#parts, token, options)) as TokenPayload<Claims>
@@ -297,10 +322,12 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     this.#setCookies(ctx, 'refresh', token)
   }
 
+  /** Clear the access token's cookie and its CSRF cookie. It revokes nothing. */
   unsetAccessCookies(ctx: AuthContext): void {
     setCookies(ctx, clearedCookies('access', this.#parts.config), this.#parts.config)
   }
 
+  /** The same for the refresh token. */
   unsetRefreshCookies(ctx: AuthContext): void {
     setCookies(ctx, clearedCookies('refresh', this.#parts.config), this.#parts.config)
   }
@@ -322,6 +349,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   /**
    * End what a token, or a verified payload, belongs to: its session with all its tokens, or the token alone if it names
    * none (RFC 7009 §2.1). An encoded token needs a good signature and nothing more: it may have expired.
+   * @throws JWTDecodeError, LoginTypeMismatchError, StoreUnavailableError; BadConfigurationError without a store.
    */
   async revoke(tokenOrPayload: string | TokenPayload): Promise<void> {
     const sessions = this.#sessions()
@@ -333,32 +361,47 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     await sessions.revoke(payload)
   }
 
-  /** Whether a token has been revoked, or a refresh token used up. Rejects with StoreUnavailableError if that is unknown. */
+  /**
+   * Whether a token has been revoked, or a refresh token used up.
+   * @throws StoreUnavailableError if that is unknown, LoginTypeMismatchError; BadConfigurationError without a store.
+   */
   async isRevoked(payload: TokenPayload): Promise<boolean> {
     this.#sessions()
     checkLoginType(payload, this.#parts.config)
     return this.#parts.revocation.isRevoked(payload)
   }
 
-  /** The live sessions of a subject, the most recently active first. */
+  /**
+   * The live sessions of a subject, the most recently active first; at most 500.
+   * @throws StoreUnavailableError; BadConfigurationError without a store.
+   */
   async listSessions(sub: string): Promise<Session[]> {
     checkSubject(sub)
     return this.#sessions().list(sub)
   }
 
-  /** A live session; `undefined` if it has ended or never was. */
+  /**
+   * A live session; `undefined` if it has ended or never was.
+   * @throws StoreUnavailableError; BadConfigurationError without a store.
+   */
   async getSession(sid: string): Promise<Session | undefined> {
     return this.#sessions().find(sid)
   }
 
-  /** End a session; with `sub`, only if it is that subject's. Resolves to whether one was ended. */
+  /**
+   * End a session; with `sub`, only if it is that subject's. Resolves to whether one was ended.
+   * @throws StoreUnavailableError; BadConfigurationError without a store.
+   */
   async revokeSession(sid: string, options: { sub?: string } = {}): Promise<boolean> {
     // An owner that got lost on the way must not turn into anybody.
     if (Object.hasOwn(options, 'sub')) checkSubject(options.sub)
     return this.#sessions().revokeSession(sid, options.sub)
   }
 
-  /** Revoke everything of a subject, up to now; with `except`, all sessions but this one. */
+  /**
+   * Revoke everything of a subject, up to now; with `except`, all sessions but this one.
+   * @throws StoreUnavailableError; BadConfigurationError without a store.
+   */
   async revokeAllSessions(sub: string, options: { except?: string } = {}): Promise<void> {
     checkSubject(sub)
     if (options.except !== undefined) checkSid(options.except)
@@ -428,6 +471,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     return this
   }
 
+  /** Listen no more. */
   off<Name extends EventName>(name: Name, listener: Listener<Name>): this {
     this.#events.off(name, listener)
     return this
@@ -444,6 +488,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     return {}
   }
 
+  /** What `console.log(authx)` shows. */
   [inspect.custom](): string {
     return 'AuthX {}'
   }

@@ -20,10 +20,15 @@ interface ErrorOptions {
  * of the store. What helps the developer is in `cause`.
  */
 export class AuthXError extends Error {
+  /** The HTTP status of the answer. */
   readonly status: number
+  /** The same, under the name that http-errors uses. */
   readonly statusCode: number
+  /** Whether Koa may show the message to the client: true below 500. */
   readonly expose: boolean
+  /** A constant to switch on: `ERR_TOKEN_EXPIRED`. */
   readonly code: string
+  /** What the answer carries besides, such as `WWW-Authenticate`. Koa drops headers that were set before an error. */
   headers: ErrorHeaders
 
   constructor(message: string, traits: ErrorTraits, options: ErrorOptions = {}) {

@@ -1,3 +1,7 @@
+/**
+ * Logins for Koa: tokens, guards, refresh, logout.
+ * @module koa-authx
+ */
 export type {
   AuthorizeOptions,
   PolicyDecider,
@@ -68,5 +72,5 @@ export type { BlocklistCallback } from './session/revocation.js'
 export type { TokenPairOptions } from './session/tokens.js'
 export type { TokenStore } from './store.js'
 export type { AccessTokenOptions, TokenOptions } from './token/claims.js'
-export type { RegisteredClaims, TokenPayload } from './token/payload.js'
+export type { DeepReadonly, RegisteredClaims, TokenPayload } from './token/payload.js'
 export type { AuthXTraces, RefreshTrace, StoreTrace, VerifyTrace } from './tracing.js'

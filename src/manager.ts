@@ -12,8 +12,8 @@ import type { AuthContext } from './koa/parts.js'
 import type { TokenPayload } from './token/payload.js'
 
 /**
- * What the manager asks of an instance, whatever its claims: to the compiler a guard of other claims is another type, so
- * that no one AuthX stands for all.
+ * What the manager asks of an instance: methods of AuthX, whatever its claims. To the compiler a guard of other claims is
+ * another type, so that no one AuthX stands for all.
  */
 export interface ManagedAuthX
   extends Pick<
@@ -36,6 +36,7 @@ export interface ManagedAuthX
 /** The instances by the `loginType` of each. */
 export type LoginTypes = Readonly<Record<string, ManagedAuthX>>
 
+/** Options of `AuthManager`. */
 export interface AuthManagerOptions {
   /** What decides for the manager's `policyRequired` and `authorize`, whatever engines the instances have. */
   policyEngine?: PolicyEngine
@@ -66,6 +67,7 @@ interface Search {
  */
 export class AuthManager<Types extends LoginTypes = Readonly<Record<string, AuthX>>> {
   readonly #instances = new Map<string, { readonly authx: ManagedAuthX; readonly middleware: Middleware }>()
+  /** What decides for `policyRequired` and `authorize`. */
   readonly policyEngine: PolicyEngine
 
   /**
@@ -115,10 +117,12 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     throw new BadConfigurationError([`no such login type; there are: ${this.loginTypes.join(', ') || 'none'}`])
   }
 
+  /** Add a rule to the engine. @throws BadConfigurationError naming what is wrong with it. */
   addPolicyRule(rule: PolicyRule): void {
     this.policyEngine.addRule(rule)
   }
 
+  /** Add a check to the engine that every allow rule needs. @throws BadConfigurationError if it is no function. */
   addPolicyEvaluator(evaluator: Parameters<PolicyEngine['addEvaluator']>[0]): void {
     this.policyEngine.addEvaluator(evaluator)
   }
@@ -137,14 +141,17 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     return record(recognises, 'middleware', { protects: false })
   }
 
+  /** `createAccessToken` of the instance. @throws BadConfigurationError, TypeError. */
   createAccessToken(loginType: keyof Types & string, ...args: Parameters<ManagedAuthX['createAccessToken']>): string {
     return this.get(loginType).createAccessToken(...args)
   }
 
+  /** `createRefreshToken` of the instance. @throws BadConfigurationError, TypeError. */
   createRefreshToken(loginType: keyof Types & string, ...args: Parameters<ManagedAuthX['createRefreshToken']>): string {
     return this.get(loginType).createRefreshToken(...args)
   }
 
+  /** `createTokenPair` of the instance. @throws BadConfigurationError, TypeError; rejects with StoreUnavailableError. */
   createTokenPair(
     loginType: keyof Types & string,
     ...args: Parameters<ManagedAuthX['createTokenPair']>
@@ -152,6 +159,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     return this.get(loginType).createTokenPair(...args)
   }
 
+  /** The guard of the instance; a token of another login type is LoginTypeMismatchError. @throws BadConfigurationError, TypeError. */
   tokenRequired<Type extends keyof Types & string, const Options extends TokenGuardOptions = object>(
     loginType: Type,
     options?: Options,
@@ -159,6 +167,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     return this.#guard(loginType, this.get(loginType).tokenRequired(options), options)
   }
 
+  /** As `tokenRequired`: `accessTokenRequired` of the instance. @throws BadConfigurationError, TypeError. */
   accessTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
     loginType: Type,
     options?: Options,
@@ -166,6 +175,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     return this.#guard(loginType, this.get(loginType).accessTokenRequired(options), options)
   }
 
+  /** As `tokenRequired`: `refreshTokenRequired` of the instance. @throws BadConfigurationError, TypeError. */
   refreshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
     loginType: Type,
     options?: Options,
@@ -173,6 +183,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     return this.#guard(loginType, this.get(loginType).refreshTokenRequired(options), { ...options, type: 'refresh' })
   }
 
+  /** As `tokenRequired`: `freshTokenRequired` of the instance. @throws BadConfigurationError, TypeError. */
   freshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
     loginType: Type,
     options?: Options,
@@ -180,6 +191,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     return this.#guard(loginType, this.get(loginType).freshTokenRequired(options), options)
   }
 
+  /** As `tokenRequired`: `scopesRequired` of the instance. @throws BadConfigurationError, TypeError. */
   scopesRequired<Type extends keyof Types & string>(
     loginType: Type,
     ...scopes: string[]
@@ -187,6 +199,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     return this.#guard(loginType, this.get(loginType).scopesRequired(...scopes))
   }
 
+  /** As `tokenRequired`: `anyScopeRequired` of the instance. @throws BadConfigurationError, TypeError. */
   anyScopeRequired<Type extends keyof Types & string>(
     loginType: Type,
     ...scopes: string[]
@@ -194,12 +207,14 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     return this.#guard(loginType, this.get(loginType).anyScopeRequired(...scopes))
   }
 
+  /** As `tokenRequired`: `subjectRequired` of the instance. @throws BadConfigurationError, TypeError. */
   subjectRequired<Type extends keyof Types & string>(
     loginType: Type,
   ): Guard<{ token: Token<Types[Type]>; subject: SubjectOf<Types[Type]> }> {
     return this.#guard(loginType, this.get(loginType).subjectRequired())
   }
 
+  /** As `tokenRequired`: `policyRequired` of the instance, by the manager's engine. @throws BadConfigurationError, TypeError. */
   policyRequired<Type extends keyof Types & string>(
     loginType: Type,
     action: string,
@@ -211,7 +226,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     return this.#guard(loginType, guard)
   }
 
-  /** As `authorize` of the instance, by the manager's engine. */
+  /** `authorize` of the instance, by the manager's engine. @throws BadConfigurationError, and what `authorize` throws. */
   async authorize<Type extends keyof Types & string>(
     loginType: Type,
     ctxOrPayload: AuthContext | TokenPayload,

@@ -9,8 +9,11 @@ export interface VerifyTrace {
   readonly type: TokenType
   /** Where it was found; `undefined` outside of requests, or if there was none. */
   location?: TokenLocation
+  /** The token's id. */
   jti?: string
+  /** The session that the token belongs to. */
   sid?: string
+  /** Who the token is about. */
   sub?: string
   /** Why it was refused. */
   error?: unknown
@@ -20,20 +23,27 @@ export interface VerifyTrace {
 export interface StoreTrace {
   /** `open`, `check`, `watch`, `rotate`, `revoke`, `revokeSession`, `revokeAll`, `list` or `find`. */
   readonly operation: string
+  /** Why it failed. */
   error?: unknown
 }
 
 /** A refresh. The ids are there once the refresh token has been verified. */
 export interface RefreshTrace {
+  /** The session. */
   sid?: string
+  /** Whose session it is. */
   sub?: string
+  /** Why it was refused. */
   error?: unknown
 }
 
 /** What passes through the channels: ids, and errors whose messages are constants. Never a token, a CSRF value or a key. */
 export interface AuthXTraces {
+  /** Of `tracing:koa-authx:verify`. */
   verify: VerifyTrace
+  /** Of `tracing:koa-authx:store`. */
   store: StoreTrace
+  /** Of `tracing:koa-authx:refresh`. */
   refresh: RefreshTrace
 }
 

@@ -1,3 +1,7 @@
+/**
+ * Sessions in any Keyv, for one process.
+ * @module koa-authx/stores/keyv
+ */
 import type { Keyv } from 'keyv'
 import type { TokenStore } from '../src/store.js'
 import {
@@ -6,9 +10,13 @@ import {
   closedError,
   knownOptions,
   millisecondsUntil,
+  type StoreOptions,
   type TimedStoreOptions,
 } from './options.js'
 
+export type { StoreOptions, TimedStoreOptions }
+
+/** Options of `KeyvTokenStore`. */
 export type KeyvTokenStoreOptions = TimedStoreOptions
 
 type Queue = Map<string, Promise<unknown>>

@@ -1,9 +1,11 @@
 import type { KeyvStoreAdapter, StoredData } from 'keyv'
 import { closedError } from './options.js'
 
-/** What is kept under a key; `expires` in milliseconds since 1970. */
+/** What is kept under a key. */
 export interface MemoryRecord {
+  /** The stored string. */
   readonly value: string
+  /** Milliseconds since 1970. */
   readonly expires: number
 }
 
@@ -17,7 +19,9 @@ const sweepRound = 60
  * the process alive.
  */
 export class MemoryAdapter implements KeyvStoreAdapter {
+  /** What Keyv looks for before it offers its iterator. */
   readonly opts = { dialect: 'map', url: '' }
+  /** Set by the Keyv that uses this adapter. */
   namespace?: string | undefined
   readonly #map: Map<string, MemoryRecord>
   #cursor: IterableIterator<[string, MemoryRecord]>
@@ -29,6 +33,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     this.#cursor = map.entries()
   }
 
+  /** Write only if the key holds `expected`; `expires` in milliseconds since 1970. Resolves to whether it was written. */
   // Nothing is awaited between the comparison and the write, so no other call can come between them.
   async compareAndSet(key: string, expected: string | undefined, value: string, expires: number): Promise<boolean> {
     if (this.#read(key, Date.now()) !== expected) return false
@@ -36,11 +41,13 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     return true
   }
 
+  /** The values of `keys`, in their order; `undefined` where there is none. */
   async getMany<Value>(keys: readonly string[]): Promise<StoredData<Value | undefined>[]> {
     const now = Date.now()
     return keys.map(key => this.#read(key, now)) as StoredData<Value | undefined>[]
   }
 
+  /** The value under `key`; `undefined` if there is none. */
   async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
     return this.#read(key, Date.now()) as StoredData<Value> | undefined
   }
@@ -51,6 +58,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     return true
   }
 
+  /** Resolves to whether there was anything. */
   async delete(key: string): Promise<boolean> {
     const held = this.#read(key, Date.now()) !== undefined
     this.#map.delete(key)
@@ -68,6 +76,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     return this
   }
 
+  /** Stop sweeping; calls after it reject. */
   async disconnect(): Promise<void> {
     this.#closed = true
     this.#rest()

@@ -1,9 +1,14 @@
+/**
+ * Sessions in the memory of one process.
+ * @module koa-authx/stores/memory
+ */
 import { AdapterTokenStore } from './adapter-store.js'
 import { MemoryAdapter, type MemoryRecord } from './memory-adapter.js'
 import { checkedPrefix, knownOptions, type StoreOptions } from './options.js'
 
-export { MemoryAdapter, type MemoryRecord }
+export { MemoryAdapter, type MemoryRecord, type StoreOptions }
 
+/** Options of `MemoryTokenStore`. */
 export interface MemoryTokenStoreOptions extends StoreOptions {
   /** The Map to keep records in; give the same one to several stores of a process to let them share it. */
   map?: Map<string, MemoryRecord>

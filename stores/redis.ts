@@ -1,5 +1,16 @@
+/**
+ * Sessions in Redis or Valkey, for processes on any number of machines.
+ * @module koa-authx/stores/redis
+ */
 import type { TokenStore } from '../src/store.js'
-import { checkedPrefix, checkedTimeout, knownOptions, millisecondsUntil, type TimedStoreOptions } from './options.js'
+import {
+  checkedPrefix,
+  checkedTimeout,
+  knownOptions,
+  millisecondsUntil,
+  type StoreOptions,
+  type TimedStoreOptions,
+} from './options.js'
 import {
   isClient,
   type RedisClient,
@@ -9,8 +20,9 @@ import {
 } from './redis-connection.js'
 import { RedisClock, readAnswer, type ScriptAnswer, script, scriptSha } from './redis-script.js'
 
-export type { RedisClient, RedisClientOptions }
+export type { RedisClient, RedisClientOptions, StoreOptions, TimedStoreOptions }
 
+/** Options of `RedisTokenStore`. */
 export type RedisTokenStoreOptions = TimedStoreOptions
 
 interface ScriptCall {

@@ -40,8 +40,9 @@ interface Connection {
  * is waited for with a timer, never inside SQLite, so the event loop goes on.
  */
 export class SqliteAdapter implements KeyvStoreAdapter {
-  // Keyv looks for the dialect in both before it offers its iterator.
+  /** What Keyv looks for before it offers its iterator. */
   readonly opts = { dialect: 'sqlite', url: '' }
+  /** Set by the Keyv that uses this adapter. */
   namespace?: string | undefined
   readonly #open: (path: string) => Database
   readonly #path: string
@@ -76,6 +77,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return values as StoredData<Value | undefined>[]
   }
 
+  /** The value under `key`; `undefined` if there is none. */
   async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
     const [value] = await this.getMany<Value>([key])
     return value as StoredData<Value> | undefined
@@ -87,6 +89,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return true
   }
 
+  /** Resolves to whether there was anything. */
   async delete(key: string): Promise<boolean> {
     const { changes } = await this.#call(statement => statement(sql.delete).run(key, Date.now()))
     return Number(changes) === 1
@@ -103,6 +106,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return this
   }
 
+  /** Close the file; calls after it reject. */
   async disconnect(): Promise<void> {
     this.#closed = true
     this.#drop()

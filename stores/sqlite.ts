@@ -1,9 +1,14 @@
+/**
+ * Sessions in an SQLite file, for the processes of one machine.
+ * @module koa-authx/stores/sqlite
+ */
 import { AdapterTokenStore } from './adapter-store.js'
-import { checkedPrefix, checkedTimeout, knownOptions, type TimedStoreOptions } from './options.js'
+import { checkedPrefix, checkedTimeout, knownOptions, type StoreOptions, type TimedStoreOptions } from './options.js'
 import { SqliteAdapter } from './sqlite-adapter.js'
 
-export { SqliteAdapter }
+export { SqliteAdapter, type StoreOptions, type TimedStoreOptions }
 
+/** Options of `SqliteTokenStore`. */
 export type SqliteTokenStoreOptions = TimedStoreOptions
 
 /**

@@ -11,6 +11,7 @@ import type { PolicyDecision, PolicyRequest } from './policy/rule.js'
 
 /** What decides: a PolicyEngine, or anything else that answers as it does. */
 export interface PolicyDecider {
+  /** Decide about one request. A rejection denies it. */
   evaluate(request: PolicyRequest): Promise<PolicyDecision>
 }
 
@@ -22,6 +23,7 @@ export type PolicyGuardContext<Claims extends object = Record<string, unknown>> 
   token: TokenPayload<Claims>
 }>
 
+/** What the rules look at besides the token, in a handler. */
 export interface AuthorizeOptions {
   /** Attributes of who asks. Default: the claims of the token. */
   subject?: object | undefined
@@ -35,9 +37,13 @@ export interface AuthorizeOptions {
 
 /** The same for a guard, where the first three may be functions of `ctx`. */
 export interface PolicyGuardOptions<Claims extends object = Record<string, unknown>> {
+  /** Attributes of who asks. Default: the claims of the token. */
   subject?: Found<AuthorizeOptions['subject'], PolicyGuardContext<Claims>>
+  /** Attributes of what is asked for. Default: none. */
   resourceAttrs?: Found<AuthorizeOptions['resourceAttrs'], PolicyGuardContext<Claims>>
+  /** Circumstances besides `time`, `hour`, `weekday`, `method`, `path` and `clientIp`. */
   env?: Found<AuthorizeOptions['env'], PolicyGuardContext<Claims>>
+  /** What decides. Default: the engine of `setPolicyEngine`. */
   engine?: PolicyDecider | undefined
 }
 

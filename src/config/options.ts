@@ -2,7 +2,9 @@ import type { KeyObject } from 'node:crypto'
 import type { TokenStore } from '../store.js'
 import type { Duration } from './duration.js'
 
+/** What a token is for: calls, or the refresh. The claim `type` says it. */
 export type TokenType = 'access' | 'refresh'
+/** Where a request carries a token. */
 export type TokenLocation = 'headers' | 'cookies' | 'json' | 'query'
 
 export const ALGORITHMS = [
@@ -19,6 +21,7 @@ export const ALGORITHMS = [
   'ES384',
   'ES512',
 ] as const
+/** Signature algorithms of RFC 7518 §3.1. */
 export type Algorithm = (typeof ALGORITHMS)[number]
 
 /** A secret (text is taken as UTF-8), a PEM document, or a KeyObject of node:crypto. */
@@ -38,6 +41,7 @@ export interface NamedKey {
 
 /** The header of a token that nobody has verified yet. Only `alg` has been checked: it is one of `decodeAlgorithms`. */
 export interface UnverifiedHeader {
+  /** What the token says that it is signed with (RFC 7515 §4.1.1). */
   readonly alg: Algorithm
   readonly [member: string]: unknown
 }

@@ -32,12 +32,15 @@ export interface AuditedRoute {
 export interface UnsafeGuard {
   /** Where the guard is mounted. */
   path: string
+  /** The guard, as it is written in the lists of AuditedRoute. */
   guard: string
+  /** What is wrong with the place, in a sentence. */
   why: string
   /** What it does not protect: `GET /admin/users`. */
   routes: string[]
 }
 
+/** What `audit` finds. */
 export interface Audit {
   /** All routes, in the order of their registration. */
   routes: AuditedRoute[]

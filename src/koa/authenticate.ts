@@ -62,7 +62,7 @@ async function judge(
 
 /** What `verifyToken` asks of a token. */
 export interface VerifyTokenOptions {
-  /** Default `'access'`. */
+  /** The type that the token must be of. Default `'access'`. */
   type?: TokenType
   /** Whether a token of the other type is refused. Default true. */
   verifyType?: boolean

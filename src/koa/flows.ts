@@ -25,8 +25,11 @@ import type { AuthContext, Parts } from './parts.js'
 
 /** The body of a login or refresh response (RFC 6749 §5.1): without the tokens that travel in cookies only. */
 export interface TokenResponse {
+  /** The encoded access token; not there if it travels in a cookie only. */
   access_token?: string
+  /** The encoded refresh token; not there if it travels in a cookie only, or there is none. */
   refresh_token?: string
+  /** How the token is used (RFC 6750). */
   token_type: 'bearer'
   /** Seconds until the access token ends. */
   expires_in: number

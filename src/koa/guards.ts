@@ -7,6 +7,7 @@ import { authenticate, missing, type Requirement } from './authenticate.js'
 import { record } from './guard-record.js'
 import type { Parts } from './parts.js'
 
+/** Options of guards. */
 export interface GuardOptions {
   /** Whether a token from a cookie needs its CSRF value. Default: if the method is one of `csrfMethods`. */
   verifyCsrf?: boolean
@@ -16,8 +17,9 @@ export interface GuardOptions {
   optional?: boolean
 }
 
+/** Options of `tokenRequired`. */
 export interface TokenGuardOptions extends GuardOptions {
-  /** Default `'access'`. */
+  /** Which token is looked for. Default `'access'`. */
   type?: TokenType
   /** Whether a token of the other type is refused. Default true. */
   verifyType?: boolean

@@ -18,6 +18,7 @@ export interface RateLimiter {
 /** What requests are counted by. */
 export type RateLimitKey = 'ip' | 'subject' | ((ctx: Context) => string | Promise<string>)
 
+/** Options of `rateLimited`. */
 export interface RateLimitOptions {
   /**
    * `'ip'`: by `ctx.ip`, IPv6 addresses by their /64 network. `'subject'`: by the subject of the token that a guard or

@@ -11,6 +11,7 @@ import type { Parts } from './parts.js'
 import { tolerateErrors } from './refuse-upgrade.js'
 import { verifyToken } from './verification.js'
 
+/** Options of `authenticateUpgrade`. */
 export interface UpgradeOptions {
   /**
    * The origins whose pages may open a socket with the cookie that the browser sends along, as browsers write them:

@@ -5,12 +5,15 @@ import * as watching from './watch.js'
 
 /** A WebSocket as `ws` has it, or whatever else closes with a code and a reason. */
 export interface ClosableSocket {
+  /** Begin the closing handshake (RFC 6455 §7.1.2). */
   close(code: number, reason: string): void
   /** Cuts the connection, whether the peer answers or not. Without it nothing can be promised of a peer that does not. */
   terminate?(): void
   /** 3 once it is closed. */
   readonly readyState?: number
+  /** Be told once when the socket has closed. */
   once(event: 'close', listener: () => void): unknown
+  /** Be told no more. */
   off(event: 'close', listener: () => void): unknown
 }
 

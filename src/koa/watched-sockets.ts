@@ -7,6 +7,7 @@ import type { Parts } from './parts.js'
 import { leastWithin, paceOf } from './watch.js'
 import { type ClosableSocket, GOING_AWAY, WatchedSocket } from './watched-socket.js'
 
+/** Options of `closeWhenOver`. */
 export interface CloseWhenOverOptions {
   /** How soon after a revocation in another process nothing is delivered any more. Default 10 seconds, at least 2. */
   within?: Duration

@@ -9,9 +9,11 @@ import { trim } from './trim.js'
 /** The parts of a Koa context that are read. Any Koa context is one, whatever its state is typed as. */
 export type RequestContext = Pick<Context, 'req' | 'request' | 'method' | 'querystring'>
 
+/** A token as a request carries it. */
 export interface LocatedToken {
   /** The encoded string, not verified yet. */
   readonly token: string
+  /** Where it was found. */
   readonly location: TokenLocation
   /** The type that was looked for; what the token says of itself is not known yet. */
   readonly type: TokenType

@@ -10,30 +10,41 @@ export type OpenApiSecurityScheme =
 
 /** A Header Object of OpenAPI 3.1. */
 export interface OpenApiHeader {
+  /** What it says, in a sentence. */
   description: string
   /** Whether every response with this status has it. */
   required: boolean
+  /** The type of its value. */
   schema: { type: 'string' | 'integer' }
 }
 
 /** A Response Object of OpenAPI 3.1. */
 export interface OpenApiResponse {
+  /** When the library answers so. */
   description: string
+  /** By the names of the headers. */
   headers: Record<string, OpenApiHeader>
+  /** The body; `$ref` is one of `schemas`. */
   content: { 'application/json': { schema: { $ref: string } } }
 }
 
 /** The Schema Object of an error's body. */
 export interface OpenApiSchema {
+  /** Bodies are objects. */
   type: 'object'
+  /** The members that are always there. */
   required: string[]
+  /** The member with the message, and `error_type` with the names that it may have. */
   properties: Record<string, { type: 'string'; description: string; enum?: string[] }>
 }
 
 /** What `openapi()` returns: members of a Components Object. */
 export interface OpenApiComponents {
+  /** By names that `openapiSecurity()` refers to. */
   securitySchemes: Record<string, OpenApiSecurityScheme>
+  /** By the names that HTTP gives to their statuses: `Unauthorized`. */
   responses: Record<string, OpenApiResponse>
+  /** The bodies of the errors. */
   schemas: Record<string, OpenApiSchema>
 }
 
@@ -42,7 +53,7 @@ export type OpenApiSecurity = Record<string, string[]>[]
 
 /** Which guard an operation has. */
 export interface OpenApiSecurityOptions {
-  /** Default `'access'`. */
+  /** The type of token that it asks for. Default `'access'`. */
   type?: TokenType
   /** As the guard's option. Default: if the method is one of `csrfMethods`. `refresh` and `logout` always ask for it. */
   verifyCsrf?: boolean

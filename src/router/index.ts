@@ -1,2 +1,6 @@
+/**
+ * Ready-made routes: login, refresh, logout, sessions, revocation.
+ * @module koa-authx/router
+ */
 export { authRouter } from './auth-router.js'
 export type { AuthRouterOptions, AuthRouterPaths, Login, LoginResult } from './options.js'

@@ -25,9 +25,11 @@ export interface AuthRouterPaths {
   revoke?: string | false
 }
 
+/** Options of `authRouter`. */
 export interface AuthRouterOptions {
   /** Judges the credentials. Without it there is no login endpoint. */
   login?: Login
+  /** Other paths than the default ones. */
   paths?: AuthRouterPaths
 }
 

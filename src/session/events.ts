@@ -25,7 +25,9 @@ export interface AuthXEvents {
   storeError: { operation: string; error: StoreUnavailableError }
 }
 
+/** The names of the events. */
 export type EventName = keyof AuthXEvents
+/** What is called with an event; what it throws becomes a process warning. */
 export type Listener<Name extends EventName> = (event: AuthXEvents[Name]) => void
 
 /** An emitter whose listeners cannot change an answer: what they throw or reject becomes a process warning. */

@@ -21,13 +21,17 @@ import { type Known, liveRecord } from './rotation.js'
 
 /** One login, as the application sees it. */
 export interface Session {
+  /** Its id, the claim `sid` of its tokens. */
   sid: string
+  /** Whose it is. */
   sub: string
+  /** The login. */
   createdAt: Date
   /** The login, the last refresh or, with `sessionTracking`, the last guarded request; exact to a minute. */
   lastActiveAt: Date
   /** The absolute end; the session ends earlier if it is not refreshed. */
   expiresAt: Date
+  /** What `login` was given, and with `sessionTracking` user agent and IP address. */
   device: Device
 }
 

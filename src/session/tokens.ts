@@ -18,6 +18,7 @@ import { type Device, ofLoginType, type SessionRecord } from './record.js'
 import { keptUntilAfter } from './rotation.js'
 import type { AccessTimes } from './sessions.js'
 
+/** Options of `login` and `createTokenPair`. */
 export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
   /** Whether the access token is fresh: credentials were given just now. Default false; true in `login`. */
   fresh?: boolean

@@ -8,6 +8,7 @@ import { strings } from './cases/strings.js'
 import { writing } from './cases/writing.js'
 import type { Open } from './steps.js'
 
+/** What `testTokenStore` needs: your test runner and your store. */
 export interface StoreConformance {
   /** The `test` or `it` of your test runner: node:test, vitest, mocha. */
   test: (name: string, run: () => Promise<void>) => unknown

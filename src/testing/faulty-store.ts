@@ -3,7 +3,9 @@ import type { TokenStore } from '../store.js'
 
 /** How often each verb of a store was called. */
 export interface StoreCalls {
+  /** Calls of `get`. */
   readonly get: number
+  /** Calls of `compareAndSet`. */
   readonly compareAndSet: number
 }
 

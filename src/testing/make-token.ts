@@ -4,6 +4,7 @@ import { partsOf } from '../koa/parts.js'
 import { newClaims } from '../token/claims.js'
 import { type Claims, signAny, withIdentity } from '../token/sign.js'
 
+/** Options of `makeToken`. */
 export interface MakeTokenOptions {
   /** Members of the token's header besides those that the instance writes, or in their place; not `alg`. */
   header?: Record<string, unknown>

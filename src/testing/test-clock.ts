@@ -23,7 +23,10 @@ export class TestClock {
     this.#time = millisecondsOf('duration', this.#time + seconds * 1000)
   }
 
-  /** @param date a Date, or milliseconds since 1970; it may lie in the past. */
+  /**
+   * Go to a time.
+   * @param date a Date, or milliseconds since 1970; it may lie in the past.
+   */
   set(date: Date | number): void {
     this.#time = millisecondsOf('date', date)
   }

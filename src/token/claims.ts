@@ -8,6 +8,7 @@ import { LAST_SECOND, type TokenPayload } from './payload.js'
 import { isScope } from './scopes.js'
 import type { Claims } from './sign.js'
 
+/** Options of both types of tokens. */
 export interface TokenOptions {
   /** When the token ends: a duration from now, or a Date. Default: the configured life of its type. */
   expiry?: Duration | Date
@@ -17,11 +18,13 @@ export interface TokenOptions {
   data?: Record<string, unknown>
   /** `aud` in place of the configured `encodeAudience`. */
   audience?: string | readonly string[]
+  /** What the token may be used for (RFC 6749 §3.3). */
   scopes?: readonly string[]
   /** Further members of the token's header. Of this token only: what a refresh issues does not have them. */
   headers?: Record<string, unknown>
 }
 
+/** Options of `createAccessToken`. */
 export interface AccessTokenOptions extends TokenOptions {
   /** Whether credentials were given just now. Default false. */
   fresh?: boolean

@@ -5,10 +5,11 @@ import { JWTDecodeError } from '../errors.js'
 
 /** The claims of a token, spelt as RFC 7519 spells them. Times are seconds since 1970. */
 export interface RegisteredClaims {
-  /** Subject: who the token is about. */
+  /** Subject: who the token is about (RFC 7519 §4.1). */
   sub: string
   /** The token's own id. */
   jti: string
+  /** What the token is for. */
   type: TokenType
   /** Issued at. */
   iat: number
@@ -24,7 +25,9 @@ export interface RegisteredClaims {
   fresh?: boolean
   /** What a request with this token in a cookie has to repeat. */
   csrf?: string
+  /** What the token may be used for (RFC 6749 §3.3). */
   scopes?: string[]
+  /** The `loginType` of the instance that issued it. */
   login_type?: string
   /** The session that the token belongs to. */
   sid?: string
@@ -35,6 +38,7 @@ export interface RegisteredClaims {
 /** The verified content of a token, deeply frozen. `Claims` types what the application put into `data`. */
 export type TokenPayload<Claims extends object = Record<string, unknown>> = DeepReadonly<RegisteredClaims & Claims>
 
+/** `T` as it is once it is deeply frozen. */
 export type DeepReadonly<T> = T extends (infer Item)[]
   ? readonly DeepReadonly<Item>[]
   : T extends object

@@ -21,7 +21,36 @@ const INTRODUCTION = `# Options
 
 <!-- Written by \`npm run docs\` from src/config/options.ts and src/config/table.ts: change those. -->
 
-Every option of \`new AuthX(options)\`, in the order of the source. The [README](../README.md#options) has them by subject. Options with a variable are AuthX's; \`AuthX.fromEnv()\` reads them from the environment. The others are koa-authx's own, and are given in the code. A \`-\` means none.
+\`\`\`ts
+import { AuthX } from 'koa-authx'
+import { MemoryTokenStore } from 'koa-authx/stores/memory'
+
+const env = {
+  JWT_SECRET_KEY: 'for this page only, 32 bytes or more',
+  JWT_ACCESS_TOKEN_EXPIRES: '600',
+  JWT_TOKEN_LOCATION: 'headers, cookies',
+}
+const authx = AuthX.fromEnv({ store: new MemoryTokenStore(), accessTokenExpires: '5m' }, env)
+console.log(authx.config.accessTokenExpires, authx.config.tokenLocation.access)
+
+try {
+  new AuthX({ secretKey: 'short', accessTokenExpires: 'soon', cookieSamesite: 'none', cookieSecure: false })
+} catch (error) {
+  console.log((error as Error).message)
+}
+\`\`\`
+
+It prints:
+
+\`\`\`
+300 [ 'headers', 'cookies' ]
+koa-authx is not configured correctly: 
+  - accessTokenExpires must be a duration of 1 second or more: a number of seconds or a string such as '15m', '30d', 'PT15M'
+  - cookieSamesite 'none' needs cookieSecure: true; browsers drop the cookie otherwise
+  - secretKey is shorter than the 32 bytes that HS256 needs; make one with: openssl rand -hex 32
+\`\`\`
+
+These are the options of \`new AuthX(options)\`. Names and defaults are those of AuthX's \`JWT_*\` settings in camelCase. \`AuthX.fromEnv(options?, env = process.env)\` reads these variables. The options without one are koa-authx's own, and are given in the code. A \`-\` means none.
 
 What an instance works with is in \`authx.config\`: normalised, frozen, durations in seconds, without keys and store.
 
@@ -34,25 +63,46 @@ What an instance works with is in \`authx.config\`: normalised, frozen, duration
 | \`boolean\` | \`true\` or \`false\` | \`true\`, \`1\`, \`yes\`, \`on\`; \`false\`, \`0\`, \`no\`, \`off\` |
 | a list | an array | separated by commas, or JSON; previous keys: one, or a JSON list |
 
-An empty variable counts as not set. Options that are given win over variables. All mistakes are reported at once, by name and never with a value; a \`JWT_*\` variable that is not in this table is a process warning.
+An empty variable counts as not set. Options that are given win over variables. All mistakes are reported at once, by name and never with a value; a \`JWT_*\` variable that is in none of these tables is a process warning.
+`
 
+const HEADER = `
 | option | variable | type | default | meaning |
 |---|---|---|---|---|
 `
 
+/** The tables, in their order, and what belongs to each: an option stands in the first that claims it. */
+const TABLES: readonly [heading: string, claims: (name: string) => boolean][] = [
+  ['Not in AuthX', name => !specOf(name).environment],
+  ['Implicit refresh', name => name.startsWith('implicitRefresh')],
+  ['Session tracking', name => /^session(Tracking|Update)/.test(name)],
+  ['CSRF', name => /csrf/i.test(name)],
+  ['Cookies', name => /cookie/i.test(name)],
+  ['Lifetimes and locations', name => /TokenExpires$|^tokenLocation|^header|JsonKey$|^jsonKey|^queryString/.test(name)],
+  ['Keys and claims', () => true],
+]
+
 export function optionsPage(): string {
-  const rows = documentedOptions().map(option => {
-    const { environment } = specOf(option.name)
-    const cells = [
-      code(option.name),
-      environment ? code(variableOf(option.name)) : '-',
-      code(option.type),
-      defaultOf(option),
-      option.meaning,
-    ]
-    return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
-  })
-  return INTRODUCTION + rows.join('')
+  const tables = new Map(TABLES.map(([heading]) => [heading, '']))
+  for (const option of documentedOptions()) {
+    const [heading = ''] = TABLES.find(([, claims]) => claims(option.name)) ?? []
+    tables.set(heading, tables.get(heading) + rowOf(option))
+  }
+  // What is special claims its options first, and stands last.
+  const sections = [...tables].reverse().map(([heading, rows]) => `\n## ${heading}\n${HEADER}${rows}`)
+  return INTRODUCTION + sections.join('')
+}
+
+function rowOf(option: Documented): string {
+  const { environment } = specOf(option.name)
+  const cells = [
+    code(option.name),
+    environment ? code(variableOf(option.name)) : '-',
+    code(option.type),
+    defaultOf(option),
+    option.meaning,
+  ]
+  return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
 }
 
 /** `Default 15 minutes.`, `Default: the host that set them.`: the sentence that some doc comments have. */

@@ -1,39 +1,87 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { describe, test } from 'node:test'
-import { Program, root } from '../examples/programs.js'
-import { type Block, blocksOf, complaintsAbout, projectFor, readPage } from '../support/markdown.js'
+import { root } from '../examples/programs.js'
+import { printing, readPage, servers } from '../support/markdown.js'
+import { startRedis } from '../support/redis.js'
+import { docs, pages } from './all-pages.js'
 
-const pages = readdirSync(join(root, 'docs'))
-  .filter(name => name.endsWith('.md'))
-  .map(name => `docs/${name}`)
-
-/** Programs, each with what the page says that it prints. */
-function printing(blocks: readonly Block[]): [program: string, printed: string][] {
-  return blocks.flatMap(({ language, code }, n) => {
-    const next = blocks[n + 1]
-    return language === 'ts' && code.includes('console.log(') && next?.language === '' ? [[code, next.code]] : []
-  })
+/** Lines of shell that no test of a page runs, and why. */
+const NOT_RUN: Readonly<Record<string, string>> = {
+  'npm install koa-authx koa @koa/router koa-body':
+    'needs a registry; npm run check:package installs the package and its peers into empty projects',
+  'npm ci && npm start': 'test/examples/start.test.ts runs what npm start does',
+  'npm ci && npm test': 'is what runs this test',
 }
 
-for (const page of pages) {
+/** Blocks that are not ours to run, by page and language, and why. */
+const NOT_OURS: Readonly<Record<string, string>> = {
+  'docs/from-authx.md python': 'AuthX itself, for comparison',
+}
+
+/** Pages of docs/ that begin with something else than code that runs, and why. */
+const WITHOUT_BEGINNING: Readonly<Record<string, string>> = {
+  'docs/README.md': 'a list of the pages',
+  'docs/guarantees.md': 'a list of what holds, with the tests that hold it',
+  'docs/torture.md': 'tables of what a run has found',
+  'docs/client.md': 'its code is a script of a browser',
+}
+
+const LANGUAGES = ['ts', 'js', 'json', 'sh', 'redis', '']
+
+for (const [page, blocks] of pages) {
   describe(page, () => {
     const text = readPage(page)
-    const blocks = blocksOf(text)
+    const ofLanguage = (language: string) => blocks.filter(block => block.language === language)
+    const served = servers(blocks)
 
-    test('has code that compiles', async t => {
-      assert.equal(await complaintsAbout(t, blocks), '')
+    test('has no block that nobody looks at', () => {
+      assert.equal(
+        [...text.matchAll(/^\s*(```|~~~)/gm)].length,
+        2 * blocks.length,
+        'a fence is not closed, or indented',
+      )
+      const others = blocks.filter(({ language }) => !LANGUAGES.includes(language))
+      for (const { language } of others) assert.ok(`${page} ${language}` in NOT_OURS, language)
     })
 
-    for (const [n, [program, printed]] of printing(blocks).entries()) {
-      test(`has a program (${n + 1}) that prints what it says`, async t => {
-        const folder = await projectFor(t)
-        writeFileSync(join(folder, 'program.mts'), program)
-        const started = new Program('./program.mts', folder)
-        assert.equal(await started.exitCode(), 0, started.stderr)
-        assert.equal(started.stdout, printed)
-        assert.equal(started.stderr, '')
+    test('has JSON that can be parsed', () => {
+      for (const { code } of ofLanguage('json')) assert.doesNotThrow(() => JSON.parse(code), code)
+    })
+
+    test('has lines of shell that a test runs', () => {
+      const run = served.flatMap(({ lines }) => lines)
+      const lines = ofLanguage('sh').flatMap(({ code }) => code.trim().split('\n'))
+      for (const line of lines) assert.ok(run.includes(line) || line in NOT_RUN, line)
+    })
+
+    for (const [n, { code }] of ofLanguage('redis').entries()) {
+      test(`has settings (${n + 1}) that a Redis server takes`, async t => {
+        const settings = code
+          .trim()
+          .split('\n')
+          .map(line => line.split(' '))
+        const redis = await startRedis({ args: settings.flatMap(([name, ...value]) => [`--${name}`, ...value]) })
+        t.after(() => redis.stop())
+        for (const [name = '', ...value] of settings) {
+          const reply = await redis.command('CONFIG', 'GET', name)
+          assert.ok(reply.includes(`\r\n${value.join(' ')}\r\n`), `${name}: ${reply}`)
+        }
+      })
+    }
+
+    if (docs.includes(page) && !(page in WITHOUT_BEGINNING)) {
+      test('begins with code that runs', () => {
+        const first = blocks[0]
+        const run = [...printing(blocks).map(([program]) => program), ...served.map(({ server }) => server)]
+        assert.ok(first && run.includes(first))
+        // Nothing before it but the heading and the name of a file.
+        const before = text
+          .split('\n```')[0]
+          ?.split('\n')
+          .filter(line => /^(?!# |<!--|`[\w.]+`:$)./.test(line))
+        assert.deepEqual(before, [])
       })
     }
 
@@ -48,6 +96,23 @@ for (const page of pages) {
     })
   })
 }
+
+describe('the list of the pages', () => {
+  const listed = [...readPage('docs/README.md').matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, name]) => `docs/${name}`)
+
+  test('names every page once', () => {
+    assert.deepEqual(listed.toSorted(), docs.filter(page => page !== 'docs/README.md').toSorted())
+  })
+})
+
+describe('the API reference', () => {
+  test('has a page for everything that the package exports', () => {
+    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object }
+    const entries = Object.keys(exports).filter(entry => entry !== './package.json')
+    for (const entry of entries)
+      assert.ok(existsSync(join(root, `docs/api/${posix.join('koa-authx', entry)}.md`)), entry)
+  })
+})
 
 /** Headings as GitHub makes anchors of them. */
 function headingsOf(text: string): string[] {

@@ -1,4 +1,5 @@
-/** As much of curl as the lines of the README and of the example server use; anything else is an error. */
+/** As much of curl as the lines of our pages and of the example server use; anything else is an error. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
 const { values, positionals } = parseArgs({
@@ -10,19 +11,46 @@ const { values, positionals } = parseArgs({
     request: { type: 'string', short: 'X' },
     data: { type: 'string', short: 'd', multiple: true },
     header: { type: 'string', short: 'H', multiple: true, default: [] },
+    cookie: { type: 'string', short: 'b' },
+    'cookie-jar': { type: 'string', short: 'c' },
   },
 })
 const [url, ...more] = positionals
 if (!url || more.length > 0) throw new Error('curl stand-in: one url')
 
+/** Cookies by name: a line of Netscape's format each. Domains and paths are not looked at. */
+const jar = new Map(linesOf(values.cookie).map(line => [line.split('\t')[5] ?? '', line]))
+const cookies = [...jar.values()].map(line => line.split('\t').slice(5).join('='))
+
 const body = values.data?.join('&')
+const isForm = body !== undefined && !values.header.some(line => /^content-type:/i.test(line))
 const response = await fetch(url, {
   method: values.request ?? (body === undefined ? 'GET' : 'POST'),
   headers: [
-    ...(body === undefined ? [] : [['content-type', 'application/x-www-form-urlencoded'] as [string, string]]),
+    ...(isForm ? [['content-type', 'application/x-www-form-urlencoded'] as [string, string]] : []),
+    ...(cookies.length === 0 ? [] : [['cookie', cookies.join('; ')] as [string, string]]),
     ...values.header.map(line => line.split(/: (.*)/s).slice(0, 2) as [string, string]),
   ],
   ...(body !== undefined && { body }),
 })
+if (values['cookie-jar'] !== undefined) {
+  for (const line of response.headers.getSetCookie()) keep(line)
+  writeFileSync(values['cookie-jar'], [...jar.values(), ''].join('\n'))
+}
 const writeOut = values['write-out'].replaceAll('\\n', '\n').replaceAll('%{http_code}', String(response.status))
 process.stdout.write((await response.text()) + writeOut)
+
+function linesOf(file: string | undefined): string[] {
+  if (file === undefined || !existsSync(file)) return []
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter(line => line.includes('\t'))
+}
+
+function keep(setCookie: string): void {
+  const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(setCookie) ?? []
+  const domain = /; httponly/i.test(setCookie) ? '#HttpOnly_localhost' : 'localhost'
+  const [, expires] = /; expires=([^;]*)/i.exec(setCookie) ?? []
+  if (expires !== undefined && Date.parse(expires) <= Date.now()) jar.delete(name)
+  else jar.set(name, [domain, 'FALSE', '/', 'TRUE', '0', name, value].join('\t'))
+}

@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
-import { linkPackages, root } from '../examples/programs.js'
+import { hasCurl, linkPackages, Program, pathWithStandIn, root, runLines } from '../examples/programs.js'
+import { freePort } from './free-port.js'
 import { temporaryFolder } from './temporary.js'
 
 const run = promisify(execFile)
@@ -14,12 +15,66 @@ export interface Block {
   readonly code: string
 }
 
+/** A server in a page, the lines of shell that call it, and what they print. */
+export interface Served {
+  readonly server: Block
+  readonly lines: readonly string[]
+  readonly printed: string
+}
+
 /** The text of a page, by its path from the root of the repository. */
 export const readPage = (file: string) => readFileSync(join(root, file), 'utf8')
 
 export function blocksOf(page: string): Block[] {
   const found = page.matchAll(/^```(\w*)\n(.*?)^```$/gms)
   return [...found].map(([, language = '', code = '']) => ({ language, code }))
+}
+
+/** The programs of a page, each with the block after it: what it prints. */
+export function printing(blocks: readonly Block[]): [program: Block, printed: string][] {
+  return blocks.flatMap((block, n) => {
+    const next = blocks[n + 1]
+    return block.language === 'ts' && block.code.includes('console.log(') && next?.language === ''
+      ? [[block, next.code]]
+      : []
+  })
+}
+
+/** The servers of a page: what listens on port 8000, with the two blocks after it. */
+export function servers(blocks: readonly Block[]): Served[] {
+  return blocks.flatMap((server, n) => {
+    const [shell, output] = blocks.slice(n + 1)
+    if (!server.code.includes('.listen(8000') || shell?.language !== 'sh' || output?.language !== '') return []
+    return [{ server, lines: shell.code.trim().split('\n'), printed: output.code }]
+  })
+}
+
+/** What the lines print, with tokens as `eyJ...`, and what the server complains of. */
+export interface Answers {
+  readonly printed: string
+  readonly complaints: string
+}
+
+/** What comes of a server and its lines: by the real curl if there is one, and by ours. */
+export async function answersOf(t: TestContext, { server, lines }: Served): Promise<Answers[]> {
+  const answers: Answers[] = []
+  const standIn = pathWithStandIn(await projectFor(t))
+  for (const path of (await hasCurl()) ? [undefined, standIn] : [standIn]) {
+    const port = await freePort()
+    const folder = await projectFor(t)
+    const file = server.language === 'ts' ? 'app.mts' : 'app.mjs'
+    writeFileSync(join(folder, file), server.code.replace('.listen(8000', `.listen(${port}`))
+    const program = new Program(`./${file}`, folder)
+    t.after(() => program.end())
+    await program.until(() => fetch(`http://localhost:${port}/`))
+    const here = lines.map(line => line.replaceAll(':8000/', `:${port}/`))
+    const printed = await runLines(here, folder, path)
+    answers.push({
+      printed: printed.join('').replaceAll(/"eyJ[\w.-]{100,}"/g, '"eyJ..."'),
+      complaints: program.stderr,
+    })
+  }
+  return answers
 }
 
 /** A folder in which `koa-authx` and the packages that are installed here are found. */
@@ -74,24 +129,30 @@ const SURROUNDINGS: Record<string, string> = {
 
 function withSurroundings(code: string): string {
   const declares = (name: string) =>
-    new RegExp(`\\b(const|class|interface) ${name}\\b|import (type )?\\{[^}]*\\b${name}\\b|import ${name} from`).test(
-      code,
-    )
+    new RegExp(
+      `\\b(const|class|interface) ${name}\\b|^const [[{][^=]*\\b${name}\\b|import (type )?\\{[^}]*\\b${name}\\b|import ${name} from`,
+      'm',
+    ).test(code)
   const declared = Object.keys(SURROUNDINGS).filter(name => !declares(name))
   return [...declared.map(name => SURROUNDINGS[name]), code, 'export {}'].join('\n')
 }
 
-/** What the compiler says about blocks, the TypeScript strictly, the JavaScript as scripts of a browser. */
-export async function complaintsAbout(t: TestContext, blocks: readonly Block[]): Promise<string> {
+/**
+ * What the compiler says about the blocks of pages, the TypeScript strictly, the JavaScript as scripts of a browser. Each
+ * line begins with the page and the number of the block: `docs-errors.md-0.mts`.
+ */
+export async function complaintsAbout(t: TestContext, pages: ReadonlyMap<string, readonly Block[]>): Promise<string> {
   const folder = await projectFor(t)
-  for (const [n, { language, code }] of blocks.entries()) {
-    if (language === 'ts') writeFileSync(join(folder, `${n}.mts`), withSurroundings(code))
-    if (language === 'js') writeFileSync(join(folder, `${n}.mjs`), code)
+  for (const [page, blocks] of pages) {
+    for (const [n, { language, code }] of blocks.entries()) {
+      const file = join(folder, `${page.replaceAll('/', '-')}-${n}`)
+      if (language === 'ts') writeFileSync(`${file}.mts`, withSurroundings(code))
+      // Each is a script by itself, and none sees what another declares.
+      if (language === 'js') writeFileSync(`${file}.mjs`, `${code}\nexport {}`)
+    }
   }
-  const has = (language: string) => blocks.some(block => block.language === language)
   const browser = { allowJs: true, checkJs: true, noImplicitAny: false, lib: ['ES2023', 'DOM'] }
-  const typed = has('ts') ? await complaints(folder, ['*.mts']) : ''
-  return typed + (has('js') ? await complaints(folder, ['*.mjs'], browser) : '')
+  return (await complaints(folder, ['*.mts'])) + (await complaints(folder, ['*.mjs'], browser))
 }
 
 /** What the compiler says about files of `folder`, under the options of this project. */

@@ -5,7 +5,9 @@ import { type CompiledRule, compileRule } from './compile.js'
 import { isName } from './patterns.js'
 import type { PolicyContext, PolicyDecision, PolicyEvaluator, PolicyRequest, PolicyRule } from './rule.js'
 
+/** What a PolicyEngine starts with; `addRule` and `addEvaluator` add to it. */
 export interface PolicyEngineOptions {
+  /** Their order does not matter. */
   readonly rules?: readonly PolicyRule[]
   /** Asked before any allow rule counts, besides its own evaluators. */
   readonly evaluators?: readonly PolicyEvaluator[]
@@ -34,7 +36,10 @@ export class PolicyEngine {
     return this.#rules.map(({ rule }) => rule)
   }
 
-  /** @throws BadConfigurationError naming everything that is wrong with the rule. */
+  /**
+   * Add a rule; it is in force for the next request.
+   * @throws BadConfigurationError naming everything that is wrong with the rule.
+   */
   addRule(rule: PolicyRule): void {
     const position = `rules[${this.#rules.length}]`
     const problems = ruleProblems(rule, position)
@@ -42,7 +47,10 @@ export class PolicyEngine {
     this.#rules = [...this.#rules, compileRule(rule, ruleLabel(rule, position))]
   }
 
-  /** @throws BadConfigurationError if it is no function. */
+  /**
+   * Add a check that every allow rule needs besides its own.
+   * @throws BadConfigurationError if it is no function.
+   */
   addEvaluator(evaluator: PolicyEvaluator): void {
     if (!isFunction(evaluator)) throw new BadConfigurationError(['an evaluator must be a function'])
     this.#evaluators = [...this.#evaluators, evaluator]

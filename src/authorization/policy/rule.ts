@@ -1,5 +1,6 @@
 import type { TokenPayload } from '../../token/payload.js'
 
+/** What a rule does to the requests that it covers. */
 export type PolicyEffect = 'allow' | 'deny'
 
 /** What a condition looks at: who asks, what is asked for, the circumstances, the claims of the token. */
@@ -20,6 +21,7 @@ export type PolicyCondition = {
   | { readonly operator: 'exists'; readonly value?: undefined }
 )
 
+/** How a condition compares the attribute with its value. */
 export type PolicyOperator = NonNullable<PolicyCondition['operator']>
 
 interface RuleMembers {
@@ -58,10 +60,13 @@ type Attributes = Readonly<Record<string, unknown>>
 
 /** One question to the engine. */
 export interface PolicyRequest {
+  /** What somebody wants to do: `documents:edit`. */
   readonly action: string
+  /** What they want to do it to: `documents:42`. */
   readonly resource: string
   /** The verified payload of the token: source `token`, and the scopes of rules. */
   readonly payload?: TokenPayload | undefined
+  /** The login type of the instance that asks. */
   readonly loginType?: string | undefined
   /** Attributes of who asks: source `subject`. */
   readonly subject?: unknown
@@ -80,7 +85,9 @@ export interface PolicyContext extends PolicyRequest {
 
 /** The answer, for the developer: a client learns no more than that it was denied. */
 export interface PolicyDecision {
+  /** Whether it may be done. */
   readonly allowed: boolean
+  /** Why: the reason of the rule, or what was missing. */
   readonly reason: string
   /** The rule that decided; none if no rule allowed it. */
   readonly rule?: PolicyRule
