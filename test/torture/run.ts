@@ -28,7 +28,7 @@ const { values } = parseArgs({
 const rows = await runAll(values.short ? 'short' : 'full', values.only ?? '')
 const table = asTable(rows)
 console.log(`\n${table}`)
-for (const { name, broken } of rows) for (const line of broken) console.log(`BROKEN  ${name}: ${line}`)
+for (const { name, broken } of rows) if (broken.length > 0) console.log(`BROKEN  ${name}`)
 if (values.write) writeFileSync(PAGE, page(table))
 process.exit(rows.length > 0 && rows.every(({ broken }) => broken.length === 0) ? 0 : 1)
 
@@ -42,6 +42,7 @@ async function runAll(pass: Pass, only: string): Promise<Row[]> {
     for (const [n, each] of chapter.cases.entries()) {
       const row = await runOne(file, n, each, chapter.title, pass, redis)
       console.log(`${row.broken.length === 0 ? 'held  ' : 'BROKEN'}  ${row.name} (${row.count}, ${row.seconds} s)`)
+      for (const line of row.broken) console.log(`        ${line}`)
       rows.push(row)
     }
   }
