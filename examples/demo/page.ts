@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Router from '@koa/router'
+import type { Context } from 'koa'
+import { clientModule } from './client-modules.js'
 
 const FILES = {
   '/': 'index.html',
   '/demo/demo.css': 'demo.css',
   '/demo/demo.js': 'demo.js',
+  '/demo/view.js': 'view.js',
+  '/demo/sentences.js': 'sentences.js',
   '/demo/icon.svg': 'icon.svg',
 }
 
@@ -36,10 +40,19 @@ export function pageRoutes(): Router {
   for (const [path, file] of Object.entries(FILES)) {
     const content = readFileSync(join(import.meta.dirname, file))
     router.get(path, ctx => {
-      ctx.set(HEADERS)
-      ctx.type = file
-      ctx.body = content
+      send(ctx, file, content)
     })
   }
+  router.get('/demo/client/:name', async ctx => {
+    const { name = '' } = ctx.params
+    const module = await clientModule(name)
+    if (module !== undefined) send(ctx, name, module)
+  })
   return router
+}
+
+function send(ctx: Pick<Context, 'set' | 'type' | 'body'>, name: string, content: string | Buffer): void {
+  ctx.set(HEADERS)
+  ctx.type = name
+  ctx.body = content
 }
