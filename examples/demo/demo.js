@@ -17,23 +17,26 @@ const client = new AuthXClient({
 let claims
 let endsAt = 0
 let saidThatItRanOut = false
+/** What the server said to the thief of this page's token, if it refused; the page itself only learns that it is out. */
+let noticed
 
 // What happens to the login, here and in other tabs.
 
-client.on('login', async ({ elsewhere }) => {
+client.on('login', ({ elsewhere }) => {
   tell(elsewhere ? SAYS.loginElsewhere : MODES[mode].login)
-  await enter({ focus: !elsewhere })
+  enter({ focus: !elsewhere }).catch(report)
 })
 
-client.on('refresh', async ({ elsewhere }) => {
-  tell(elsewhere ? SAYS.refreshElsewhere : SAYS.refresh)
-  await learnClaims()
+client.on('refresh', ({ elsewhere }) => {
+  tell(elsewhere ? MODES[mode].refreshElsewhere : SAYS.refresh)
+  learnClaims().catch(report)
 })
 
 client.on('logout', ({ elsewhere, reason }) => {
-  if (reason) tell(`${refusal(reason)} ${SAYS.over}`, { bad: true })
-  else tell(elsewhere ? SAYS.logoutElsewhere : SAYS.logout)
-  leave({ focus: !elsewhere })
+  const why = reason && refusal({ errorType: reason })
+  if (why) tell(`${why} ${SAYS.over}`, { bad: true })
+  else if (elsewhere) tell(SAYS.logoutElsewhere)
+  leave(why && (noticed ?? why))
 })
 
 async function enter({ focus }) {
@@ -42,14 +45,15 @@ async function enter({ focus }) {
   await listSessions()
 }
 
-function leave({ focus }) {
+function leave(why) {
   claims = undefined
-  showInside(false, { focus })
+  noticed = undefined
+  showInside(false, { focus: true, why })
 }
 
 async function learnClaims() {
   const before = claims
-  claims = client.claims ?? (await answerOf(await client.fetch('/claims')))
+  claims = client.claims ?? (await ask('/claims'))
   if (claims.jti === before?.jti) return
   // The clock of this machine may be another than the server's.
   endsAt = Date.now() + (claims.exp - claims.iat) * 1000
@@ -71,13 +75,13 @@ setInterval(tick, 250)
 // What the buttons do.
 
 async function call() {
-  const { sub } = await answerOf(await client.fetch('/protected'))
+  const { sub } = await ask('/protected')
   tell(SAYS.called(sub))
 }
 
 async function change() {
-  await answerOf(await client.fetch('/protected', { method: 'POST' }))
-  tell(mode === 'cookies' ? SAYS.changed : SAYS.changedByHeader)
+  await ask('/protected', { method: 'POST' })
+  tell(MODES[mode].changed)
 }
 
 /** All that another site could do: make the browser send the request, and its cookies with it. */
@@ -86,7 +90,7 @@ async function forge() {
 }
 
 async function listSessions() {
-  const sessions = await answerOf(await client.fetch('/sessions'))
+  const sessions = await ask('/sessions')
   showSessions(sessions, session => run(() => endSession(session)))
   return sessions
 }
@@ -98,33 +102,39 @@ async function endSession({ sid, device }) {
   $('sessions-title').focus()
 }
 
+async function logOut() {
+  await client.logout()
+  tell(SAYS.logout)
+}
+
 async function logOutEverywhere() {
-  await answerOf(await client.fetch('/sessions', { method: 'DELETE' }))
+  await ask('/logout-everywhere', { method: 'POST' })
+  // All tokens are refused by now; this clears the cookies, and tells the other tabs.
+  await client.logout()
   tell(SAYS.logoutAll)
 }
 
 async function letThiefCopy() {
-  await answerOf(await client.fetch('/thief/copy', { method: 'POST' }))
+  await ask('/thief/copy', { method: 'POST' })
   tell(SAYS.copied)
 }
 
 async function refreshTwice() {
-  await client.refresh()
-  await client.refresh()
+  await refresh()
+  await refresh()
   tell(SAYS.twice)
 }
 
 async function letThiefUse() {
-  const response = await client.fetch('/thief/use', { method: 'POST' })
-  if (response.status === 409) return tell(SAYS.nothingToUse)
-  const { outcome, error_type } = await answerOf(response)
-  const refused = outcome === 'refused'
-  tell(SAYS.thief[outcome] + (refused ? refusal({ errorType: error_type }) : ''), { bad: refused })
-  if (refused) await client.fetch('/protected')
+  const { outcome, error_type } = await ask('/thief/use', { method: 'POST' })
+  if (outcome !== 'refused') return tell(SAYS.thief[outcome])
+  noticed = refusal({ errorType: error_type })
+  tell(`${SAYS.thief.refused} ${noticed}`, { bad: true })
+  await call()
 }
 
 const ACTIONS = {
-  refresh: () => client.refresh(),
+  refresh,
   call,
   change,
   forge,
@@ -132,7 +142,7 @@ const ACTIONS = {
   'use-up': refreshTwice,
   use: letThiefUse,
   update: async () => tell(SAYS.updated((await listSessions()).length)),
-  logout: () => client.logout(),
+  logout: logOut,
   'logout-all': logOutEverywhere,
 }
 
@@ -148,22 +158,37 @@ let running = false
 async function run(action) {
   if (running) return
   running = true
-  document.body.ariaBusy = 'true'
-  try {
-    await action()
-  } catch (error) {
-    tell(refusal(error), { bad: true })
-  } finally {
-    running = false
-    document.body.ariaBusy = 'false'
-  }
+  await action().catch(report)
+  running = false
+}
+
+class LoginOver extends Error {}
+
+function report(error) {
+  // That the login is over, and why, the client has told its listeners.
+  if (!(error instanceof LoginOver)) tell(refusal(error), { bad: true })
+}
+
+/** Refresh; that the login is over by now is no failure of the page. */
+async function refresh() {
+  await client.refresh().catch(error => {
+    throw client.loggedIn ? error : new LoginOver()
+  })
+}
+
+/** The JSON that a route of the demo answers. */
+async function ask(path, init) {
+  const response = await client.fetch(path, init)
+  // Not for its age, for then the client has refreshed already. If its session is over, a refresh says so.
+  if (response.status === 401) await refresh()
+  return answerOf(response)
 }
 
 /** The JSON of a response; rejects with what a refusal says. */
 async function answerOf(response) {
   const body = await response.json().catch(() => ({}))
   if (response.ok) return body
-  throw { status: response.status, errorType: body.error_type, message: body.message }
+  throw Object.assign(new Error(body.message), { status: response.status, errorType: body.error_type })
 }
 
 // The start.
@@ -177,7 +202,10 @@ $('other-mode').href = `?tokens=${mode === 'dual' ? 'cookies' : 'dual'}`
 $('forge').hidden = mode !== 'cookies'
 
 await run(async () => {
-  if (!client.loggedIn) return leave({ focus: false })
+  if (!client.loggedIn) {
+    tell(SAYS.out)
+    return showInside(false)
+  }
   await enter({ focus: false })
   tell(SAYS.stillIn)
 })

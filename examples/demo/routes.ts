@@ -36,6 +36,10 @@ function modeRouter(mode: Mode, options: AuthXOptions): Router {
   router.post('/protected', guard, ctx => {
     ctx.body = { message: 'Changed', sub: ctx.state.token.sub }
   })
+  router.post('/logout-everywhere', guard, async ctx => {
+    await authx.revokeAllSessions(ctx.state.token.sub)
+    ctx.status = 204
+  })
   // For a page whose script cannot read the cookie.
   router.get('/claims', guard, ctx => {
     ctx.set('Cache-Control', 'no-store')

@@ -15,6 +15,7 @@ const REFUSALS = {
 
 export function refusal({ errorType, status, message }) {
   if (REFUSALS[errorType]) return REFUSALS[errorType]
+  if (status === 409) return 'The thief has nothing: let it copy a token first.'
   if (status) return `The server refused the request with ${status}: ${message}.`
   return 'The server does not answer. Is it still running?'
 }
@@ -24,6 +25,8 @@ export const MODES = {
     intro:
       'Both tokens will be in HttpOnly cookies: no script can read them, and other sites cannot use them, for whatever changes something takes a CSRF value too.',
     where: 'Both tokens are in HttpOnly cookies. This page cannot read them: it asked the server for these claims.',
+    refreshElsewhere: 'Another tab refreshed. The cookies hold the new tokens, for this tab too.',
+    changed: 'The protected route took the change: with the cookie came the CSRF value, which only this site can read.',
     login:
       'You logged in. The server opened a session and set a cookie for each of its two tokens; no script can read them.',
   },
@@ -32,35 +35,33 @@ export const MODES = {
       'The access token will be in the memory of this page and go into the header Authorization. The refresh token will be in an HttpOnly cookie, out of reach of scripts.',
     where:
       'The access token is in the memory of this page, and gone when it closes. The refresh token is in an HttpOnly cookie.',
+    refreshElsewhere: 'Another tab refreshed. The cookie holds the new refresh token, for this tab too.',
+    changed:
+      'The protected route took the change. The token came in a header, which no other site can send, so it takes no CSRF value.',
     login:
       'You logged in. The server opened a session, handed the access token to this page, and set a cookie for the refresh token that no script can read.',
   },
 }
 
 export const SAYS = {
+  out: 'You are not logged in.',
   stillIn: 'You are still logged in from before.',
-  restored: 'You are still logged in: with the refresh token in the cookie, this page got an access token of its own.',
   loginElsewhere: 'Another tab logged in, and so is this one now.',
   refresh:
     'The page exchanged the refresh token for its successor and a new access token. The old refresh token is used up.',
-  refreshElsewhere: 'Another tab refreshed; this one goes on with the new tokens.',
   logout: 'You logged out. The server ended this session: its tokens are refused from now on, wherever they are.',
   logoutAll: 'You logged out everywhere. The server ended all of your sessions, at once and on every device.',
   logoutElsewhere: 'You were logged out in another tab, and so you are in this one.',
   over: 'Log in again to go on.',
   expired: 'The access token has run out. Call the protected route and see.',
   called: sub => `The protected route answered: you have access, ${sub}.`,
-  changed: 'The protected route took the change: with the cookie came the CSRF value, which only this site can read.',
-  changedByHeader:
-    'The protected route took the change. The token came in a header, which no other site can send: it takes no CSRF value.',
   updated: count => (count === 1 ? 'You are logged in here and nowhere else.' : `You are logged in ${count} times.`),
   revoked: device => `You ended the session on ${device}. Its next request will be refused, whatever its tokens say.`,
   alreadyOver: 'That session was over already.',
   copied: 'The thief has a copy of your refresh token now. Nothing has happened yet, and nobody can know.',
-  nothingToUse: 'The thief has no copy yet: let it take one first.',
   twice: 'The page has refreshed twice. The token that the thief has copied is used up, and not the last one either.',
   thief: {
-    refused: 'The thief sent the copy. ',
+    refused: 'The thief sent the copy.',
     renewed:
       'The thief was faster: the copy was still good, and the server gave new tokens for it. Now your own refresh token is the used one. Refresh in two seconds, and the server will notice.',
     repeated:

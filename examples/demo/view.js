@@ -18,19 +18,19 @@ export function tell(text, { bad = false } = {}) {
 
 const clockTime = seconds => new Date(seconds * 1000).toLocaleTimeString()
 
-/** What the claims mean that one sees change. */
+/** Some claims in words. */
 const MEANINGS = {
-  fresh: value => `${value} \u2013 ${value ? 'issued for a password' : 'issued by a refresh'}`,
-  iat: value => `${value} \u2013 issued at ${clockTime(value)}`,
-  nbf: value => `${value} \u2013 not before ${clockTime(value)}`,
-  exp: value => `${value} \u2013 ends at ${clockTime(value)}`,
+  fresh: value => `${value} \u2013 issued ${value ? 'for a password' : 'by a refresh'}`,
+  iat: value => `issued at ${clockTime(value)}`,
+  nbf: value => `not before ${clockTime(value)}`,
+  exp: value => `ends at ${clockTime(value)}`,
 }
 
 export function showClaims(claims, before = {}) {
   const rows = Object.entries(claims).map(([name, value]) => {
     const text = MEANINGS[name]?.(value) ?? String(value)
     const changed = before.jti !== undefined && before[name] !== value
-    return [element('dt', {}, name), element('dd', { className: changed ? 'changed' : '' }, text)]
+    return [element('dt', {}, name), element('dd', { className: changed ? 'changed' : '', title: String(value) }, text)]
   })
   $('claims').replaceChildren(...rows.flat())
 }
@@ -47,7 +47,15 @@ export function showLife(life, left) {
 }
 
 const TOKENS = { cookies: 'tokens in cookies', dual: 'access token in memory' }
-const minutes = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' })
+
+/** "this minute", "5 minutes ago", "yesterday". */
+function ago(date) {
+  const minutes = Math.floor((Date.now() - new Date(date)) / 60_000)
+  if (minutes < 60) return relative.format(-Math.max(0, minutes), 'minute')
+  const hours = Math.floor(minutes / 60)
+  return hours < 24 ? relative.format(-hours, 'hour') : relative.format(-Math.floor(hours / 24), 'day')
+}
 
 /** Each session with a button that ends it; the own one ends by logging out. */
 export function showSessions(sessions, end) {
@@ -56,7 +64,7 @@ export function showSessions(sessions, end) {
 
 function sessionRow(session, end) {
   const { device, lastActiveAt, createdAt, current } = session
-  const about = `${TOKENS[device.tokens] ?? ''}, ${device.ip}; last active ${minutes.format(new Date(lastActiveAt))}, since ${minutes.format(new Date(createdAt))}`
+  const about = `${TOKENS[device.tokens] ?? ''}, ${device.ip}; last active ${ago(lastActiveAt)}, logged in ${ago(createdAt)}`
   const text = element('p', {}, device.name, element('small', {}, about))
   if (current) return element('li', {}, text, element('span', { className: 'here' }, 'this one'))
   const button = element('button', {}, 'End it')
@@ -65,8 +73,10 @@ function sessionRow(session, end) {
   return element('li', {}, text, button)
 }
 
-/** Either the login form or what is behind it; `focus` puts the keyboard where one goes on. */
-export function showInside(inside, { focus = false, name } = {}) {
+/** Either what is behind the login, or the form and why one is there; `focus` puts the keyboard where one goes on. */
+export function showInside(inside, { focus = false, name, why } = {}) {
+  $('why').hidden = !why
+  $('why').textContent = why ?? ''
   $('login').hidden = inside
   $('inside').hidden = !inside
   $('status').textContent = inside ? `Logged in as ${name}` : 'Logged out'

@@ -69,6 +69,7 @@ after(() => server.close())
 describe('the page of the demo', async () => {
   const fetchFile = (path: string) => fetch(url + path)
   const html = await (await fetchFile('/')).text()
+  const served = async (path: string) => (await fetchFile(path)).text()
   const files = [...html.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path = '']) => path)
 
   test('and all its files are served, each as what it is', async () => {
@@ -83,6 +84,19 @@ describe('the page of the demo', async () => {
       assert.match(headers.get('content-security-policy') ?? '', /^default-src 'none'; script-src 'self'; /)
       assert.doesNotMatch(headers.get('content-security-policy') ?? '', /unsafe|\*|http|data:/)
     }
+  })
+
+  test('loads modules that are all served, the client for browsers among them', async () => {
+    const modules = new Set(['/demo/demo.js'])
+    for (const path of modules) {
+      assert.equal((await fetchFile(path)).headers.get('content-type'), 'text/javascript; charset=utf-8', path)
+      for (const [, name = ''] of (await served(path)).matchAll(/^(?:im|ex)port .*from '(.*)'/gm)) {
+        modules.add(new URL(name, url + path).pathname)
+      }
+    }
+    assert.ok(modules.size > 3 && modules.has('/demo/client/index.js'))
+    assert.equal((await fetchFile('/demo/client/nothing.js')).status, 404)
+    assert.equal((await fetchFile('/demo/client/..%2findex.html')).status, 404)
   })
 
   test('has no inline script or style, and nothing of other sites', () => {
