@@ -136,7 +136,7 @@ for (const mode of modes) {
       const tab = await Demo.loggedIn(await visitor(), origin, mode)
       const first = await tab.claim('jti')
       const changed = (jti: string) => tab.page.locator('dd', { hasText: jti }).waitFor({ state: 'detached' })
-      await tab.press('Refresh now')
+      await tab.press('Refresh')
       await tab.says('The page exchanged the refresh token for its successor')
       await changed(first)
       assert.match(await tab.claim('fresh'), /^false/)
@@ -168,7 +168,7 @@ for (const mode of modes) {
       for (const tab of [one, other]) await tab.isInside()
       await other.hasSaid('Another tab logged in')
       assert.equal(await other.claim('sid'), await one.claim('sid'))
-      await one.press('Refresh now')
+      await one.press('Refresh')
       await other.says('Another tab refreshed.')
       await other.press('Log out here')
       for (const tab of [one, other]) await tab.isOutside()
@@ -212,7 +212,7 @@ for (const mode of modes) {
       await tab.press('Let the thief use the copy')
       await tab.says('The thief was faster')
       pass(2000)
-      await tab.press('Refresh now')
+      await tab.press('Refresh')
       await tab.isOutside()
       await tab.says(`${REUSE} Log in again to go on.`)
       assert.deepEqual(tab.problems, [])
@@ -243,7 +243,7 @@ for (const mode of modes) {
       await page.getByText('this one', { exact: true }).waitFor()
       assert.equal(await textOf(page.locator(':focus')), 'Access token')
       for (const [button, says] of [
-        ['Refresh now', 'The page exchanged'],
+        ['Refresh', 'The page exchanged'],
         ['Call it', 'you have access'],
         ['Let the thief copy it', 'The thief has a copy'],
         ['Update the list', 'You are logged in here'],

@@ -10,7 +10,7 @@ import { findChromium, installChromium } from './support/chromium-binary.js'
 
 const FOLDER = join(import.meta.dirname, '../../docs/images')
 
-const DESKTOP = { width: 1200, height: 720 }
+const DESKTOP = { width: 1200, height: 700 }
 const PHONE = { width: 390, height: 844 }
 
 const options = { secretKey: TEST_SECRET, store: new MemoryTokenStore() }
@@ -58,7 +58,7 @@ async function inside(page: Page): Promise<void> {
   await press(page, 'Log in', 'You logged in.')
   await page.getByText('this one', { exact: true }).waitFor()
   await press(page, 'Call it', 'you have access')
-  await press(page, 'Refresh now', 'The page exchanged')
+  await press(page, 'Refresh', 'The page exchanged')
   // Some of its life has gone by.
   await page.getByRole('timer').filter({ hasText: '0:57' }).waitFor()
 }
