@@ -89,10 +89,7 @@ export class AuthXClient {
     if (request.url.origin !== this.#settings.origin) return this.#settings.fetch(request.target, init)
     const { response, moment } = await this.#send(request)
     if (!request.repeatable || !(await this.#isOutOfTime(response))) return response
-    const renewed = await this.#renew(moment)
-    // Nobody's request is sent again as that of somebody else.
-    if (!renewed || this.#login.moment.logins !== moment.logins) return response
-    return (await this.#send(request)).response
+    return (await this.#renew(moment)) ? (await this.#send(request)).response : response
   }
 
   /** Call `listener` when it happens, here or in another tab. Returns what ends that. */
@@ -114,17 +111,20 @@ export class AuthXClient {
 
   /** Whether the token has expired, or the browser has dropped its cookie because it has. */
   async #isOutOfTime(response: Response): Promise<boolean> {
-    if (response.status !== 401) return false
+    // A redirect may have led to another server, whose word about the login is none.
+    const isOurs = !response.redirected || new URL(response.url).origin === this.#settings.origin
+    if (response.status !== 401 || !isOurs) return false
     const { errorType } = await explanation(response)
     return errorType === 'TokenExpiredError' || (errorType === 'MissingTokenError' && this.#login.exists)
   }
 
-  /** Whether there is something newer now than there was at `moment`; false if the login is over. */
-  async #renew({ renewals }: Moment): Promise<boolean> {
-    if (this.#login.moment.renewals !== renewals) return true
+  /** Whether the login of `moment` still is there, renewed. A request is never sent again as that of somebody else. */
+  async #renew({ renewals, changes }: Moment): Promise<boolean> {
+    const isOther = () => this.#login.moment.changes !== changes
+    if (isOther()) return false
     try {
-      await this.refresh()
-      return true
+      if (this.#login.moment.renewals === renewals) await this.refresh()
+      return !isOther()
     } catch (error) {
       if (isOver(error)) return false
       throw error

@@ -4,7 +4,7 @@ import type { Secrets } from './request.js'
 
 export interface Moment {
   readonly renewals: number
-  readonly logins: number
+  readonly changes: number
 }
 
 /** What this side knows of the login: tokens where it has to keep them, in memory only, and CSRF values. */
@@ -19,8 +19,8 @@ export class Login {
   #ended: string | undefined
   /** How often what requests carry has been renewed, here or where the cookies are shared. */
   #renewals = 0
-  /** How often somebody has logged in, here or where the cookies are shared. */
-  #logins = 0
+  /** How often a login has begun or ended, here or where the cookies are shared. */
+  #changes = 0
 
   constructor(settings: Settings) {
     this.#settings = settings
@@ -41,7 +41,7 @@ export class Login {
 
   /** What a request is sent with, to be compared later. */
   get moment(): Moment {
-    return { renewals: this.#renewals, logins: this.#logins }
+    return { renewals: this.#renewals, changes: this.#changes }
   }
 
   /** Whether requests would go without their token although there is a login: after a reload, say. */
@@ -52,7 +52,7 @@ export class Login {
   /** Keep what the body of a login brings. @throws TypeError if a token is not in it. */
   begin(body: Readonly<Record<string, unknown>>): void {
     this.renew(body)
-    this.#logins++
+    this.#changes++
   }
 
   /** Keep what the body of a refresh brings. @throws TypeError if a token is not in it. */
@@ -72,7 +72,7 @@ export class Login {
   replaced(): void {
     this.#access = undefined
     this.#csrf = undefined
-    this.#logins++
+    this.#changes++
     this.#renewed()
   }
 
@@ -87,6 +87,7 @@ export class Login {
     this.#refresh = undefined
     this.#csrf = undefined
     this.#known = false
+    this.#changes++
   }
 
   #renewed(): void {
