@@ -25,9 +25,8 @@ export async function clientModule(name: string): Promise<string | undefined> {
 async function compile(): Promise<ReadonlyMap<string, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'koa-authx-demo-'))
   try {
-    const shape = ['--target', 'es2022', '--module', 'esnext', '--moduleResolution', 'bundler', '--lib', 'es2023,dom']
-    const args = ['--ignoreConfig', '--noCheck', '--types', '', ...shape, '--outDir', folder]
-    await promisify(execFile)(process.execPath, [join(typescript, 'bin/tsc'), join(root, 'client/index.ts'), ...args])
+    const args = ['-p', join(root, 'client'), '--outDir', folder, '--declaration', 'false', '--noCheck']
+    await promisify(execFile)(process.execPath, [join(typescript, 'bin/tsc'), ...args])
     const names = await readdir(folder)
     const texts = names.map(async name => [name, await readFile(join(folder, name), 'utf8')] as const)
     return new Map(await Promise.all(texts))

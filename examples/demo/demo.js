@@ -209,3 +209,5 @@ await run(async () => {
   await enter({ focus: false })
   tell(SAYS.stillIn)
 })
+// Where the server did not answer.
+if ($('inside').hidden) $('login').hidden = false
