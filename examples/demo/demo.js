@@ -6,11 +6,13 @@ import { $, showClaims, showInside, showLife, showSessions, tell } from './view.
 const mode = new URLSearchParams(location.search).get('tokens') === 'dual' ? 'dual' : 'cookies'
 const baseUrl = `/demo/${mode}`
 
+const refreshCsrfCookieName = `demo_${mode}_refresh_csrf`
+
 const client = new AuthXClient({
   tokens: mode,
   baseUrl,
   accessCsrfCookieName: `demo_${mode}_access_csrf`,
-  refreshCsrfCookieName: `demo_${mode}_refresh_csrf`,
+  refreshCsrfCookieName,
 })
 
 /** The claims of the access token, once they are known, and when it ends on this machine's clock (milliseconds). */
@@ -23,6 +25,7 @@ let noticed
 // What happens to the login, here and in other tabs.
 
 client.on('login', ({ elsewhere }) => {
+  if (!document.cookie.includes(refreshCsrfCookieName)) return tell(SAYS.noCookies, { bad: true })
   tell(elsewhere ? SAYS.loginElsewhere : MODES[mode].login)
   enter({ focus: !elsewhere }).catch(report)
 })

@@ -46,6 +46,8 @@ export const MODES = {
 export const SAYS = {
   out: 'You are not logged in.',
   stillIn: 'You are still logged in from before.',
+  noCookies:
+    'The server logged you in, but the browser threw the cookies away: they are for https. Over plain http, Chromium and Firefox take them from http://localhost.',
   loginElsewhere: 'Another tab logged in, and so is this one now.',
   refresh:
     'The page exchanged the refresh token for its successor and a new access token. The old refresh token is used up.',

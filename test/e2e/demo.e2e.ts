@@ -17,12 +17,12 @@ async function demo(t: TestContext) {
   let ahead = 0
   const options = { secretKey: TEST_SECRET, store: new MemoryTokenStore(), now: () => Date.now() + ahead }
   const app = createApp(new AuthX(options)).use(demoRouter(options).routes())
-  const { origin } = await serveSite(t, app.callback())
+  const { origin, at } = await serveSite(t, app.callback())
   const pass = (milliseconds: number) => {
     ahead += milliseconds
   }
   const visitor = (more?: BrowserContextOptions) => newVisitor(t, more)
-  return { origin, pass, visitor }
+  return { origin, at, pass, visitor }
 }
 
 /** A tab with the demo: what a person does and sees there. */
@@ -174,6 +174,14 @@ for (const mode of modes) {
       for (const tab of [one, other]) await tab.isOutside()
       await one.says('You were logged out in another tab')
       await other.says('You logged out.')
+    })
+
+    test('says so, if the browser takes no cookies from a place like this', async t => {
+      const { at, visitor } = await demo(t)
+      const tab = await Demo.open(await visitor(), at('0.0.0.0'), mode)
+      await tab.press('Log in')
+      await tab.says('the browser threw the cookies away')
+      await tab.isOutside()
     })
 
     test('is still logged in after a reload', async t => {
