@@ -8,7 +8,7 @@ export interface Message {
 }
 
 /** How long to wait for the word of a tab that had its turn: it comes at once, unless the tab was closed meanwhile. */
-const WORD_COMES_WITHIN_MS = 200
+const WORD_COMES_WITHIN_MS = 1000
 
 /** The tabs that share the cookies of one server; this one alone where there is no page, or nothing is shared. */
 export class Tabs {
