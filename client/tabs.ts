@@ -5,6 +5,8 @@ import { type Locks, page } from './page.js'
 export interface Message {
   readonly type: ClientEventType | 'done'
   readonly reason?: string | undefined
+  /** Milliseconds since 1970, by the clock that all tabs share. */
+  readonly at: number
 }
 
 /** How long to wait for the word of a tab that had its turn: it comes at once, unless the tab was closed meanwhile. */
@@ -69,8 +71,8 @@ export class Tabs {
     }
   }
 
-  tell(message: Message): void {
-    this.#channel?.postMessage(message)
+  tell(message: Omit<Message, 'at'>): void {
+    this.#channel?.postMessage({ ...message, at: Date.now() } satisfies Message)
   }
 
   close(): void {

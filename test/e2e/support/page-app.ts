@@ -24,12 +24,22 @@ export const LOCATIONS: Record<'cookies' | 'dual', AuthXOptions['tokenLocation']
 
 export const CREDENTIALS = { username: 'ada', password: 'lovelace' }
 
+interface Request {
+  /** As `POST /refresh`. */
+  readonly line: string
+  readonly status: number
+  readonly errorType: string | undefined
+  /** Whether it came with a cookie that holds a token. */
+  readonly withToken: boolean
+}
+
 export interface PageApp {
   readonly app: Koa
   readonly authx: AuthX
   readonly clock: TestClock
-  /** What came in, as `POST /refresh`. */
-  readonly requests: readonly string[]
+  /** What was handled, and how. */
+  readonly requests: readonly Request[]
+  /** How often that came in. */
   count(line: string): number
   /** Called after each request was handled and before it is answered; `cut` ends its connection in place of the answer. */
   beforeAnswer: (line: string) => Promise<'cut' | undefined>
@@ -42,19 +52,22 @@ export function pageApp(tokens: 'cookies' | 'dual', options: AuthXOptions = {}):
   const authx = new AuthX({ ...defaults, ...(options.store ? {} : { store: new MemoryTokenStore() }), ...options })
   const app = new Koa()
   app.silent = true
-  const requests: string[] = []
+  const lines: string[] = []
+  const requests: Request[] = []
   const made: PageApp = {
     app,
     authx,
     clock,
     requests,
-    count: line => requests.filter(each => each === line).length,
+    count: line => lines.filter(each => each === line).length,
     beforeAnswer: async () => undefined,
   }
   app.use(async (ctx, next) => {
     const line = `${ctx.method} ${ctx.path}`
-    requests.push(line)
+    lines.push(line)
     await next()
+    const { error_type: errorType } = Object(ctx.body)
+    requests.push({ line, status: ctx.status, errorType, withToken: /token_cookie=/.test(ctx.get('Cookie')) })
     if ((await made.beforeAnswer(line)) === 'cut') ctx.res.destroy()
   })
   app.use(clientScript).use(authx.middleware()).use(routes(authx, tokens).routes())
