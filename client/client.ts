@@ -178,7 +178,8 @@ export class AuthXClient {
     this.#listeners.tell(type, { elsewhere: false, ...(reason !== undefined && { reason }) })
   }
 
-  #hear({ type, reason }: Message): void {
+  #hear({ type, reason, at }: Message): void {
+    if (this.#login.isAfter(at)) return
     if (type === 'login') this.#login.replaced()
     else if (type === 'refresh') this.#login.renewedElsewhere()
     else if (type === 'logout') this.#login.end()

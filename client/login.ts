@@ -21,6 +21,7 @@ export class Login {
   #renewals = 0
   /** How often a login has begun or ended, here or where the cookies are shared. */
   #changes = 0
+  #begun = 0
 
   constructor(settings: Settings) {
     this.#settings = settings
@@ -53,6 +54,12 @@ export class Login {
   begin(body: Readonly<Record<string, unknown>>): void {
     this.renew(body)
     this.#changes++
+    this.#begun = Date.now()
+  }
+
+  /** Whether it has begun after that: word of an earlier one may come late. In milliseconds since 1970. */
+  isAfter(time: number): boolean {
+    return this.#begun > time
   }
 
   /** Keep what the body of a refresh brings. @throws TypeError if a token is not in it. */

@@ -5,10 +5,12 @@ import { type Locks, page } from './page.js'
 export interface Message {
   readonly type: ClientEventType | 'done'
   readonly reason?: string | undefined
+  /** Milliseconds since 1970, by the clock that all tabs share. */
+  readonly at: number
 }
 
 /** How long to wait for the word of a tab that had its turn: it comes at once, unless the tab was closed meanwhile. */
-const WORD_COMES_WITHIN_MS = 200
+const WORD_COMES_WITHIN_MS = 1000
 
 /** The tabs that share the cookies of one server; this one alone where there is no page, or nothing is shared. */
 export class Tabs {
@@ -69,8 +71,8 @@ export class Tabs {
     }
   }
 
-  tell(message: Message): void {
-    this.#channel?.postMessage(message)
+  tell(message: Omit<Message, 'at'>): void {
+    this.#channel?.postMessage({ ...message, at: Date.now() } satisfies Message)
   }
 
   close(): void {
