@@ -168,7 +168,7 @@ for (const mode of modes) {
         }
         assert.deepEqual(refused(await client.get(full)), [401, 'MissingTokenError'])
       }
-      for (const path of ['/protected', '/thief/copy', '/thief/use']) {
+      for (const path of ['/protected', '/logout-everywhere', '/thief/copy', '/thief/use']) {
         assert.deepEqual(refused(await client.post(`/demo/${mode}${path}`)), [401, 'MissingTokenError'], path)
       }
     })
