@@ -1,5 +1,5 @@
 /**
- * What `npm start` runs: the application of app.ts, on sessions that survive a restart.
+ * What `npm start` runs: the application of app.ts, on sessions that survive a restart, and a page to click.
  *
  *     npm start                                        sessions in the SQLite file .data/tokens.sqlite
  *     TOKEN_STORE=redis://127.0.0.1:6379 npm start     in Redis
@@ -11,6 +11,7 @@ import { mkdirSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { AuthX } from 'koa-authx'
 import { createApp } from './app.js'
+import { demoRouter } from './demo/routes.js'
 import { curlLines } from './start/curl-lines.js'
 import { secretKey } from './start/secret-key.js'
 import { tokenStore } from './start/token-store.js'
@@ -26,13 +27,16 @@ try {
 function start({ HOST = '127.0.0.1', PORT = '8000', TOKEN_STORE, JWT_SECRET_KEY }: NodeJS.ProcessEnv): void {
   mkdirSync(FOLDER, { recursive: true, mode: 0o700 })
   const { store, where } = tokenStore(TOKEN_STORE, FOLDER)
-  const authx = AuthX.fromEnv({ store, secretKey: JWT_SECRET_KEY || secretKey(FOLDER) })
+  const options = { store, secretKey: JWT_SECRET_KEY || secretKey(FOLDER) }
+  const authx = AuthX.fromEnv(options)
   authx.on('storeError', ({ operation, error }) => console.error(`${operation}: ${error.cause}`))
 
-  const server = createApp(authx).listen(Number(PORT), HOST)
+  const app = createApp(authx).use(demoRouter(options).routes())
+  const server = app.listen(Number(PORT), HOST)
   server.once('listening', () => {
     const url = urlOf(server)
-    console.log(`Listening on ${url}. Sessions are kept ${where}. Lines to try, one after the other:\n`)
+    console.log(`Listening on ${url}. Sessions are kept ${where}.`)
+    console.log(`A demo to click: ${url}/\nLines to try, one after the other:\n`)
     console.log(`${curlLines(url, FOLDER)}\n`)
   })
   server.once('error', async (error: NodeJS.ErrnoException) => {

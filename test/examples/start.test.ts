@@ -73,6 +73,13 @@ describe('npm start', () => {
     }
   })
 
+  test('names a page to click, and serves it', async t => {
+    const { program } = await started(t, await folderFor(t))
+    const [, page = ''] = /^A demo to click: (http:\/\/localhost:\d+\/)$/m.exec(program.stdout) ?? []
+    const { status, headers } = await fetch(page)
+    assert.deepEqual([status, headers.get('content-type')], [200, 'text/html; charset=utf-8'])
+  })
+
   test('keeps sessions in SQLite over a restart, however it was ended', async t => {
     const folder = await folderFor(t)
     const first = await started(t, folder)

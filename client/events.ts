@@ -1,0 +1,34 @@
+export type ClientEventType = 'login' | 'refresh' | 'logout'
+
+export interface ClientEvent {
+  /** Whether it happened in another tab. */
+  readonly elsewhere: boolean
+  /** Of a logout that nobody asked for: the `error_type` of the answer, such as `RevokedTokenError`. */
+  readonly reason?: string
+}
+
+export type ClientListener = (event: ClientEvent) => void
+
+export class Listeners {
+  readonly #listeners = {
+    login: new Set<ClientListener>(),
+    refresh: new Set<ClientListener>(),
+    logout: new Set<ClientListener>(),
+  }
+
+  add(type: ClientEventType, listener: ClientListener): () => void {
+    // Of its own: the same function may be added twice, and each is removed by itself.
+    const added: ClientListener = event => listener(event)
+    this.#listeners[type].add(added)
+    return () => void this.#listeners[type].delete(added)
+  }
+
+  /** A listener that throws is reported as an uncaught error, like one of an EventTarget, and changes no answer. */
+  tell(type: ClientEventType, event: ClientEvent): void {
+    for (const listener of this.#listeners[type]) queueMicrotask(() => listener(event))
+  }
+
+  clear(): void {
+    for (const each of Object.values(this.#listeners)) each.clear()
+  }
+}

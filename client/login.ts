@@ -1,0 +1,162 @@
+import { claimsOf } from './claims.js'
+import type { Settings } from './options.js'
+import type { Secrets } from './request.js'
+
+export interface Moment {
+  readonly renewals: number
+  readonly changes: number
+}
+
+/** What this side knows of the login: tokens where it has to keep them, in memory only, and CSRF values. */
+export class Login {
+  readonly #settings: Settings
+  #access: string | undefined
+  #refresh: string | undefined
+  /** From a body: a server with `csrfInCookies: false` hands it out there. */
+  #csrf: string | undefined
+  #known = false
+  /** The CSRF value of the login that has ended: not every end clears the cookies. */
+  #ended: string | undefined
+  /** How often what requests carry has been renewed, here or where the cookies are shared. */
+  #renewals = 0
+  /** How often a login has begun or ended, here or where the cookies are shared. */
+  #changes = 0
+  #begun = 0
+
+  constructor(settings: Settings) {
+    this.#settings = settings
+  }
+
+  get accessToken(): string | undefined {
+    return this.#access
+  }
+
+  get claims(): Readonly<Record<string, unknown>> | undefined {
+    return this.#access === undefined ? undefined : claimsOf(this.#access)
+  }
+
+  get exists(): boolean {
+    const csrf = this.#settings.tokens === 'headers' ? undefined : this.#refreshCsrf
+    return this.#known || (csrf !== undefined && csrf !== this.#ended)
+  }
+
+  /** What a request is sent with, to be compared later. */
+  get moment(): Moment {
+    return { renewals: this.#renewals, changes: this.#changes }
+  }
+
+  /** Whether requests would go without their token although there is a login: after a reload, say. */
+  get lacksAccessToken(): boolean {
+    return this.#settings.tokens !== 'cookies' && this.#access === undefined && this.exists
+  }
+
+  /** Keep what the body of a login brings. @throws TypeError if a token is not in it. */
+  begin(body: Readonly<Record<string, unknown>>): void {
+    this.renew(body)
+    this.#changes++
+    this.#begun = Date.now()
+  }
+
+  /** Whether it has begun after that: word of an earlier one may come late. In milliseconds since 1970. */
+  isAfter(time: number): boolean {
+    return this.#begun > time
+  }
+
+  /** Keep what the body of a refresh brings. @throws TypeError if a token is not in it. */
+  renew(body: Readonly<Record<string, unknown>>): void {
+    const { tokens } = this.#settings
+    const wanted = { cookies: [], dual: ['access_token'], headers: ['access_token', 'refresh_token'] }[tokens]
+    const missing = wanted.find(name => typeof body[name] !== 'string')
+    if (missing)
+      throw new TypeError(`tokens is '${tokens}', but the answer has no ${missing}: see tokenLocation of the server`)
+    this.#access = textIn(body, wanted, 'access_token')
+    this.#refresh = textIn(body, wanted, 'refresh_token')
+    this.#csrf = typeof body.csrf_token === 'string' ? body.csrf_token : undefined
+    this.#renewed()
+  }
+
+  /** Another tab has logged in, perhaps as somebody else: what this one holds is of another login than the cookies. */
+  replaced(): void {
+    this.#access = undefined
+    this.#csrf = undefined
+    this.#changes++
+    this.#renewed()
+  }
+
+  /** Another tab has refreshed. An access token in its memory is of no use here. */
+  renewedElsewhere(): void {
+    if (this.#settings.tokens === 'cookies') this.#renewed()
+  }
+
+  end(): void {
+    this.#ended = this.#refreshCsrf
+    this.#access = undefined
+    this.#refresh = undefined
+    this.#csrf = undefined
+    this.#known = false
+    this.#changes++
+  }
+
+  #renewed(): void {
+    this.#known = true
+    this.#renewals++
+  }
+
+  /** What goes with a request of the application. */
+  headersFor(method: string): Secrets {
+    const { tokens, accessCsrfHeaderName } = this.#settings
+    if (tokens !== 'cookies') return this.#token(this.#access)
+    return SAFE_METHODS.includes(method) ? [] : pairs(accessCsrfHeaderName, this.#accessCsrf)
+  }
+
+  headersForRefresh(): Secrets {
+    const { tokens, refreshCsrfHeaderName } = this.#settings
+    return tokens === 'headers' ? this.#token(this.#refresh) : pairs(refreshCsrfHeaderName, this.#refreshCsrf)
+  }
+
+  /** Either token will do, but each that comes in a cookie needs its CSRF value. */
+  headersForLogout(): Secrets {
+    const { tokens } = this.#settings
+    if (tokens === 'headers') return this.#token(this.#access)
+    return [...this.headersForRefresh(), ...this.headersFor('POST')]
+  }
+
+  #token(token: string | undefined): Secrets {
+    const { headerName, headerType } = this.#settings
+    return pairs(headerName, token && `${headerType} ${token}`.trim())
+  }
+
+  get #accessCsrf(): string | undefined {
+    return this.#cookie(this.#settings.accessCsrfCookieName) ?? this.#refreshCsrf
+  }
+
+  get #refreshCsrf(): string | undefined {
+    return this.#cookie(this.#settings.refreshCsrfCookieName) ?? this.#csrf
+  }
+
+  #cookie(name: string): string | undefined {
+    const pair = this.#settings
+      .cookies()
+      .split(/; */)
+      .find(each => each.startsWith(`${name}=`))
+    return pair && unescaped(pair.slice(name.length + 1))
+  }
+}
+
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
+
+const pairs = (name: string, value: string | undefined): Secrets => (value ? [[name, value]] : [])
+
+const textIn = (
+  body: Readonly<Record<string, unknown>>,
+  wanted: readonly string[],
+  name: string,
+): string | undefined => (wanted.includes(name) ? String(body[name]) : undefined)
+
+function unescaped(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
+  }
+}

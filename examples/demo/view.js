@@ -1,0 +1,84 @@
+/** What the page shows. All text goes in as text, never as HTML. */
+
+export const $ = id => document.getElementById(id)
+
+export function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties)
+  made.append(...children)
+  return made
+}
+
+/** A line of the log, the newest first. */
+export function tell(text, { bad = false } = {}) {
+  const now = new Date()
+  const time = element('time', { dateTime: now.toISOString() }, now.toLocaleTimeString())
+  $('log').prepend(element('li', { className: bad ? 'bad' : '' }, time, text))
+  $('log').scrollTop = 0
+}
+
+const clockTime = seconds => new Date(seconds * 1000).toLocaleTimeString()
+
+/** Some claims in words. */
+const MEANINGS = {
+  fresh: value => `${value} \u2013 issued ${value ? 'for a password' : 'by a refresh'}`,
+  iat: value => `issued at ${clockTime(value)}`,
+  nbf: value => `not before ${clockTime(value)}`,
+  exp: value => `ends at ${clockTime(value)}`,
+}
+
+export function showClaims(claims, before = {}) {
+  const rows = Object.entries(claims).map(([name, value]) => {
+    const text = MEANINGS[name]?.(value) ?? String(value)
+    const changed = before.jti !== undefined && before[name] !== value
+    return [element('dt', {}, name), element('dd', { className: changed ? 'changed' : '', title: String(value) }, text)]
+  })
+  $('claims').replaceChildren(...rows.flat())
+}
+
+/** `life` and `left` in seconds. */
+export function showLife(life, left) {
+  const over = left <= 0
+  const seconds = Math.max(0, Math.ceil(left))
+  $('clock').textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+  $('clock').classList.toggle('over', over)
+  $('clock-says').textContent = over ? 'It has run out' : 'left to live'
+  $('life').max = life
+  $('life').value = Math.max(0, left)
+}
+
+const TOKENS = { cookies: 'tokens in cookies', dual: 'access token in memory' }
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' })
+
+/** "this minute", "5 minutes ago", "yesterday". */
+function ago(date) {
+  const minutes = Math.floor((Date.now() - new Date(date)) / 60_000)
+  if (minutes < 60) return relative.format(-Math.max(0, minutes), 'minute')
+  const hours = Math.floor(minutes / 60)
+  return hours < 24 ? relative.format(-hours, 'hour') : relative.format(-Math.floor(hours / 24), 'day')
+}
+
+/** Each session with a button that ends it; the own one ends by logging out. */
+export function showSessions(sessions, end) {
+  $('sessions').replaceChildren(...sessions.map(session => sessionRow(session, end)))
+}
+
+function sessionRow(session, end) {
+  const { device, lastActiveAt, createdAt, current } = session
+  const about = `${TOKENS[device.tokens] ?? ''}, ${device.ip}; last active ${ago(lastActiveAt)}, logged in ${ago(createdAt)}`
+  const text = element('p', {}, device.name, element('small', {}, about))
+  if (current) return element('li', {}, text, element('span', { className: 'here' }, 'this one'))
+  const button = element('button', {}, 'End it')
+  button.setAttribute('aria-label', `End the session on ${device.name}, ${TOKENS[device.tokens] ?? ''}`)
+  button.addEventListener('click', () => end(session))
+  return element('li', {}, text, button)
+}
+
+/** Either what is behind the login, or the form and why one is there; `focus` puts the keyboard where one goes on. */
+export function showInside(inside, { focus = false, name, why } = {}) {
+  $('why').hidden = !why
+  $('why').textContent = why ?? ''
+  $('login').hidden = inside
+  $('inside').hidden = !inside
+  $('status').textContent = inside ? `Logged in as ${name}` : 'Logged out'
+  if (focus) $(inside ? 'token-title' : 'login-title').focus()
+}

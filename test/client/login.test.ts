@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
+import { AuthXClient, AuthXClientError } from 'koa-authx/client'
+import { CREDENTIALS, heardBy, loggedIn, MODES, scene } from './scene.js'
+
+const refused = (status: number, errorType: string | undefined) => (error: unknown) => {
+  assert.ok(error instanceof AuthXClientError)
+  assert.deepEqual([error.status, error.errorType], [status, errorType])
+  return true
+}
+
+for (const tokens of MODES) {
+  describe(`a client with tokens: '${tokens}'`, () => {
+    test('logs in, calls, refreshes and logs out', async t => {
+      const server = await scene(t, tokens)
+      const client = server.client()
+      const heard = heardBy(client)
+      assert.equal(client.loggedIn, false)
+      const body = await client.login(CREDENTIALS)
+      assert.equal(body.expires_in, 900)
+      assert.equal(client.loggedIn, true)
+      for (const method of ['GET', 'POST']) {
+        const response = await client.fetch('/protected', { method })
+        assert.equal(response.status, 200)
+        assert.equal(((await response.json()) as { sub: string }).sub, 'ada')
+      }
+      await client.refresh()
+      assert.equal((await client.fetch('/protected')).status, 200)
+      await client.logout()
+      assert.equal(client.loggedIn, false)
+      assert.equal((await client.fetch('/protected')).status, 401)
+      assert.equal(server.count('POST /refresh'), 1)
+      assert.deepEqual(heard, [
+        ['login', { elsewhere: false }],
+        ['refresh', { elsewhere: false }],
+        ['logout', { elsewhere: false }],
+      ])
+    })
+
+    test('shows an access token and its claims only if it is in memory', async t => {
+      const { client } = await loggedIn(t, tokens)
+      const held = tokens !== 'cookies'
+      assert.equal(typeof client.accessToken === 'string', held)
+      assert.deepEqual([client.claims?.sub, client.claims?.role], held ? ['ada', 'countess'] : [undefined, undefined])
+      await client.logout()
+      assert.deepEqual([client.accessToken, client.claims], [undefined, undefined])
+    })
+
+    test('says why a login was refused, and is not logged in', async t => {
+      const server = await scene(t, tokens)
+      const client = server.client()
+      await assert.rejects(client.login({ ...CREDENTIALS, password: 'byron' }), refused(401, 'InvalidCredentialsError'))
+      assert.equal(client.loggedIn, false)
+    })
+
+    test('refreshes an expired access token and sends the request again, with its body', async t => {
+      const { server, client } = await loggedIn(t, tokens)
+      server.clock.advance('16m')
+      const headers = { 'Content-Type': 'application/json' }
+      const response = await client.fetch('/protected', { method: 'POST', body: '{"a":1}', headers })
+      assert.deepEqual(await response.json(), { sub: 'ada', sent: { a: 1 } })
+      assert.deepEqual([server.count('POST /protected'), server.count('POST /refresh')], [2, 1])
+    })
+
+    test('refreshes once for fifty calls', async t => {
+      const { server, client, heard } = await loggedIn(t, tokens)
+      server.clock.advance('16m')
+      const responses = await Promise.all(Array.from({ length: 50 }, () => client.fetch('/protected')))
+      assert.deepEqual(new Set(responses.map(({ status }) => status)), new Set([200]))
+      assert.equal(server.count('POST /refresh'), 1)
+      assert.deepEqual(heard.filter(([type]) => type === 'refresh').length, 1)
+    })
+
+    test('refreshes once, too, if the refusals come in one after another', async t => {
+      const { server, client } = await loggedIn(t, tokens)
+      server.clock.advance('16m')
+      let release = () => {}
+      const held = new Promise<void>(resolve => {
+        release = resolve
+      })
+      const late = server.client({
+        fetch: async (input, init) => {
+          const response = await server.jar.fetch(input, init)
+          if (String(input).endsWith('/protected?late')) await held
+          return response
+        },
+      })
+      if (tokens === 'cookies') await late.refresh()
+      else await late.login(CREDENTIALS)
+      server.clock.advance('16m')
+      const before = server.count('POST /refresh')
+      const slow = late.fetch('/protected?late')
+      assert.equal((await late.fetch('/protected')).status, 200)
+      release()
+      assert.equal((await slow).status, 200)
+      assert.equal(server.count('POST /refresh') - before, 1)
+      client.close()
+    })
+
+    test('tells of the end of a login once, with the reason, however many calls run into it', async t => {
+      const { server, client, heard } = await loggedIn(t, tokens)
+      await server.authx.revokeAllSessions('ada')
+      server.clock.advance('16m')
+      const responses = await Promise.all(Array.from({ length: 5 }, () => client.fetch('/protected')))
+      assert.deepEqual(new Set(responses.map(({ status }) => status)), new Set([401]))
+      assert.deepEqual(heard, [['logout', { elsewhere: false, reason: 'RevokedTokenError' }]])
+      assert.deepEqual([client.loggedIn, server.count('POST /refresh')], [false, 1])
+      await assert.rejects(client.refresh(), AuthXClientError)
+      assert.equal(heard.length, 1)
+    })
+
+    test('can log in again after the end of a login whose cookies are still there', async t => {
+      const { server, client } = await loggedIn(t, tokens)
+      await server.authx.revokeAllSessions('ada')
+      await assert.rejects(client.refresh(), refused(401, 'RevokedTokenError'))
+      assert.equal(client.loggedIn, false)
+      await client.login(CREDENTIALS)
+      assert.equal(client.loggedIn, true)
+      assert.equal((await client.fetch('/protected')).status, 200)
+    })
+
+    test('does not refresh for a revoked token', async t => {
+      const { server, client } = await loggedIn(t, tokens)
+      await server.authx.revokeAllSessions('ada')
+      assert.equal((await client.fetch('/protected')).status, 401)
+      assert.equal(server.count('POST /refresh'), 0)
+      assert.equal(client.loggedIn, true)
+    })
+
+    test('survives a refresh whose answer is lost after the server has applied it', async t => {
+      const { server, client, heard } = await loggedIn(t, tokens)
+      let lost = 0
+      server.fate = line => (line === 'POST /refresh' && lost++ === 0 ? 'cut' : undefined)
+      server.clock.advance('16m')
+      assert.equal((await client.fetch('/protected')).status, 200)
+      assert.deepEqual([lost, server.count('POST /refresh')], [2, 2])
+      await client.refresh()
+      assert.deepEqual(
+        heard.map(([type]) => type),
+        ['refresh', 'refresh'],
+      )
+    })
+
+    test('stays logged in while the network is down', async t => {
+      const { server, client, heard } = await loggedIn(t, tokens)
+      await server.offline()
+      const unreachable = (error: unknown) => error instanceof TypeError && !(error instanceof AuthXClientError)
+      await assert.rejects(client.fetch('/protected'), unreachable)
+      await assert.rejects(client.refresh(), unreachable)
+      await assert.rejects(client.logout(), unreachable)
+      assert.deepEqual([client.loggedIn, heard], [true, []])
+      await server.online()
+      server.clock.advance('16m')
+      assert.equal((await client.fetch('/protected')).status, 200)
+    })
+
+    test('stays logged in while the store is away', async t => {
+      const { server, client, heard } = await loggedIn(t, tokens)
+      server.store.down()
+      assert.equal((await client.fetch('/protected')).status, 503)
+      await assert.rejects(client.refresh(), refused(503, 'StoreUnavailableError'))
+      await assert.rejects(client.logout(), refused(503, 'StoreUnavailableError'))
+      server.clock.advance('16m')
+      await assert.rejects(client.fetch('/protected'), refused(503, 'StoreUnavailableError'))
+      assert.deepEqual([client.loggedIn, heard], [true, []])
+      server.store.heal()
+      assert.equal((await client.fetch('/protected')).status, 200)
+    })
+
+    test('has no token where it can be printed', async t => {
+      const { server, client, heard } = await loggedIn(t, tokens)
+      await client.refresh()
+      const printed = [client, heard, await client.login({}).catch(error => error)].map(each =>
+        inspect(each, { depth: 9 }),
+      )
+      await server.authx.revokeAllSessions('ada')
+      printed.push(inspect(await client.refresh().catch(error => error)), JSON.stringify(client))
+      assert.doesNotMatch(printed.join(), /eyJ/)
+    })
+  })
+}
+
+describe('a client', () => {
+  test('refreshes first if there is a login and no access token in memory, as after a reload', async t => {
+    const { server } = await loggedIn(t, 'dual')
+    const reloaded = server.client()
+    assert.deepEqual([reloaded.loggedIn, reloaded.accessToken], [true, undefined])
+    assert.equal((await reloaded.fetch('/protected')).status, 200)
+    assert.deepEqual([server.count('GET /protected'), server.count('POST /refresh')], [1, 1])
+  })
+
+  test('sends without a token what it finds no login for, and does not refresh', async t => {
+    const server = await scene(t, 'dual')
+    const client = server.client()
+    assert.deepEqual([(await client.fetch('/protected')).status, (await client.fetch('/public')).status], [401, 200])
+    assert.equal(server.count('POST /refresh'), 0)
+  })
+
+  test('refreshes if the browser has dropped the cookie of the access token', async t => {
+    const { server, client } = await loggedIn(t, 'cookies')
+    for (const name of ['access_token_cookie', 'csrf_access_token']) server.jar.drop(name)
+    assert.equal((await client.fetch('/protected', { method: 'POST' })).status, 200)
+    assert.equal(server.count('POST /refresh'), 1)
+  })
+
+  test('logs out with the refresh token if the access token has been dropped', async t => {
+    const { server, client } = await loggedIn(t, 'cookies')
+    for (const name of ['access_token_cookie', 'csrf_access_token']) server.jar.drop(name)
+    await client.logout()
+    assert.deepEqual([client.loggedIn, await server.authx.listSessions('ada')], [false, []])
+  })
+
+  test('takes the CSRF value from bodies, where the server has it there', async t => {
+    const { server, client } = await loggedIn(t, 'cookies', { csrfInCookies: false })
+    assert.equal(server.jar.cookies(), '')
+    server.clock.advance('16m')
+    assert.equal((await client.fetch('/protected', { method: 'POST' })).status, 200)
+    await client.logout()
+    assert.equal(client.loggedIn, false)
+  })
+
+  test('speaks of names as the server was told to', async t => {
+    const names = {
+      accessCsrfCookieName: 'a_csrf',
+      accessCsrfHeaderName: 'X-A',
+      refreshCsrfCookieName: 'r_csrf',
+      refreshCsrfHeaderName: 'X-R',
+    }
+    const server = await scene(t, 'cookies', names)
+    const client = server.client(names)
+    await client.login(CREDENTIALS)
+    assert.equal((await client.fetch('/protected', { method: 'POST' })).status, 200)
+    await client.refresh()
+    await client.logout()
+    const own = { headerName: 'X-Token', headerType: '' }
+    const other = await scene(t, 'headers', own)
+    const sender = other.client(own)
+    await sender.login(CREDENTIALS)
+    assert.equal((await sender.fetch('/protected')).status, 200)
+  })
+
+  test('calls nobody logged out on another refusal of a refresh than 401', async t => {
+    const { server, client, heard } = await loggedIn(t, 'cookies')
+    const careless = server.client({ refreshCsrfHeaderName: 'X-Other' })
+    await assert.rejects(careless.refresh(), refused(403, 'MissingCSRFTokenError'))
+    assert.deepEqual([careless.loggedIn, client.loggedIn, heard], [true, true, []])
+  })
+
+  test('does not take a refused logout for one', async t => {
+    const server = await scene(t, 'headers')
+    const client = server.client()
+    const heard = heardBy(client)
+    await assert.rejects(client.logout(), refused(401, 'MissingTokenError'))
+    assert.deepEqual(heard, [])
+  })
+
+  test('lets a refresh under way end before a logout begins, so that no token comes after it', async t => {
+    const { client, heard } = await loggedIn(t, 'dual')
+    await Promise.all([client.refresh(), client.logout()])
+    assert.deepEqual(
+      heard.map(([type]) => type),
+      ['refresh', 'logout'],
+    )
+    assert.deepEqual([client.loggedIn, client.accessToken], [false, undefined])
+  })
+
+  test('says what is wrong with its options', () => {
+    assert.throws(
+      () => new AuthXClient({ tokens: 'cookie' as never, baseUrl: 'http://localhost' }),
+      /^TypeError: tokens /,
+    )
+    assert.throws(() => new AuthXClient({ tokens: 'cookies' }), /^TypeError: baseUrl /)
+    assert.throws(() => new AuthXClient({ tokens: 'cookies', baseUrl: '/api' }), /^TypeError: baseUrl /)
+    assert.throws(() => new AuthXClient({ tokens: 'cookies', baseUrl: 'data:text/plain' }), /^TypeError: baseUrl /)
+  })
+
+  test('says so if the server carries tokens in another way', async t => {
+    const server = await scene(t, 'cookies')
+    const client = server.client({ tokens: 'dual' })
+    await assert.rejects(client.login(CREDENTIALS), /^TypeError: tokens is 'dual', but the answer has no access_token/)
+  })
+
+  test('takes undefined for an option that is left out', async t => {
+    const server = await scene(t, 'headers')
+    const client = server.client({ headerName: undefined, paths: { login: undefined } } as never)
+    await client.login(CREDENTIALS)
+    assert.equal((await client.fetch('/protected')).status, 200)
+  })
+
+  test('stops telling a listener that was taken off, and is not disturbed by one that throws', async t => {
+    const { client } = await loggedIn(t, 'headers')
+    let told = 0
+    const off = client.on('refresh', () => told++)
+    await client.refresh()
+    off()
+    await client.refresh()
+    assert.equal(told, 1)
+  })
+})

@@ -1,0 +1,341 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { AuthX } from 'koa-authx'
+import { MemoryTokenStore } from 'koa-authx/stores/memory'
+import type { BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
+import { createApp } from '../../examples/app.js'
+import { demoRouter } from '../../examples/demo/routes.js'
+import { TEST_SECRET } from '../support/app.js'
+import { newTab, newVisitor } from './support/browser.js'
+import { serveSite } from './support/site.js'
+
+const modes = ['cookies', 'dual'] as const
+type Mode = (typeof modes)[number]
+
+/** The demo as `npm start` serves it, with a clock that can be put forward. */
+async function demo(t: TestContext) {
+  let ahead = 0
+  const options = { secretKey: TEST_SECRET, store: new MemoryTokenStore(), now: () => Date.now() + ahead }
+  const app = createApp(new AuthX(options)).use(demoRouter(options).routes())
+  const { origin, at } = await serveSite(t, app.callback())
+  const pass = (milliseconds: number) => {
+    ahead += milliseconds
+  }
+  const visitor = (more?: BrowserContextOptions) => newVisitor(t, more)
+  return { origin, at, pass, visitor }
+}
+
+/** A tab with the demo: what a person does and sees there. */
+class Demo {
+  readonly problems: string[] = []
+
+  private constructor(readonly page: Page) {
+    page.on('pageerror', error => this.problems.push(String(error)))
+    // Chromium also tells of every answer that is no success: those the demo is about.
+    page.on('console', message => {
+      if (message.type() === 'error' && !/status of 40[013]/.test(message.text())) this.problems.push(message.text())
+    })
+  }
+
+  static async open(visitor: BrowserContext, origin: string, mode: Mode): Promise<Demo> {
+    const tab = new Demo(await newTab(visitor, 'about:blank'))
+    await tab.page.goto(`${origin}/?tokens=${mode}`)
+    return tab
+  }
+
+  static async loggedIn(visitor: BrowserContext, origin: string, mode: Mode): Promise<Demo> {
+    const tab = await Demo.open(visitor, origin, mode)
+    await tab.press('Log in')
+    await tab.isInside()
+    return tab
+  }
+
+  press(button: string): Promise<void> {
+    return this.page.getByRole('button', { name: button, exact: true }).click()
+  }
+
+  /** Waits until the newest line of the log says this. */
+  says(text: string): Promise<void> {
+    return this.page.getByRole('log').getByRole('listitem').first().filter({ hasText: text }).waitFor()
+  }
+
+  /** Waits until some line of the log says this. */
+  hasSaid(text: string): Promise<void> {
+    return this.page.getByRole('log').getByText(text).first().waitFor()
+  }
+
+  async isInside(): Promise<void> {
+    await this.page.getByText('Logged in as test').waitFor()
+    await this.page.getByText('this one', { exact: true }).waitFor()
+  }
+
+  async isOutside(): Promise<void> {
+    await this.page.getByText('Logged out', { exact: true }).waitFor()
+    await this.page.getByRole('button', { name: 'Log in' }).waitFor()
+  }
+
+  /** What stands beside the name of a claim. */
+  claim(name: string): Promise<string> {
+    return textOf(this.page.locator('dt', { hasText: new RegExp(`^${name}$`) }).locator('+ dd'))
+  }
+
+  sessions() {
+    return this.page.getByRole('list').filter({ hasText: 'this one' }).getByRole('listitem')
+  }
+
+  /** Whether one would have to scroll to the side. */
+  isTooWide(): Promise<boolean> {
+    return this.page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth)
+  }
+}
+
+const textOf = async (locator: Locator) => String(await locator.textContent())
+
+const REUSE = 'The server refused the old refresh token and ended the session: somebody used a token twice.'
+
+for (const mode of modes) {
+  describe(`the page of the demo in mode ${mode}`, () => {
+    test('logs in, and shows the claims of the access token and how its life runs down', async t => {
+      const { origin, visitor } = await demo(t)
+      const tab = await Demo.open(await visitor(), origin, mode)
+      await tab.page.getByLabel('Password').fill('wrong')
+      await tab.press('Log in')
+      await tab.says('The server refused the login')
+      await tab.page.getByLabel('Password').fill('test')
+      await tab.press('Log in')
+      await tab.isInside()
+      await tab.hasSaid('You logged in.')
+      assert.equal(await tab.claim('sub'), 'test')
+      assert.match(await tab.claim('fresh'), /^true/)
+      const clock = tab.page.getByRole('timer')
+      const before = await textOf(clock)
+      assert.match(before, /^(1:00|0:\d\d)$/)
+      await clock.filter({ hasNotText: before }).waitFor()
+      assert.ok((await textOf(clock)) < before)
+      assert.deepEqual(tab.problems, [])
+    })
+
+    test('calls the protected route, and changes something with what it takes', async t => {
+      const { origin, visitor } = await demo(t)
+      const tab = await Demo.loggedIn(await visitor(), origin, mode)
+      await tab.press('Call it')
+      await tab.says('The protected route answered: you have access, test.')
+      await tab.press('Change something')
+      await tab.says('The protected route took the change')
+      const forge = tab.page.getByRole('button', { name: 'Change it without the CSRF value' })
+      assert.equal(await forge.isVisible(), mode === 'cookies')
+      if (mode === 'cookies') {
+        await forge.click()
+        await tab.says('but without the CSRF value')
+      }
+      assert.deepEqual(tab.problems, [])
+    })
+
+    test('refreshes when asked, and when a call finds the access token run out', async t => {
+      const { origin, visitor, pass } = await demo(t)
+      const tab = await Demo.loggedIn(await visitor(), origin, mode)
+      const first = await tab.claim('jti')
+      const changed = (jti: string) => tab.page.locator('dd', { hasText: jti }).waitFor({ state: 'detached' })
+      await tab.press('Refresh')
+      await tab.says('The page exchanged the refresh token for its successor')
+      await changed(first)
+      assert.match(await tab.claim('fresh'), /^false/)
+
+      const second = await tab.claim('jti')
+      pass(61_000)
+      await tab.press('Call it')
+      await tab.says('you have access, test')
+      await changed(second)
+      const lines = await tab.page.getByRole('log').getByRole('listitem').allInnerTexts()
+      assert.equal(lines.filter(line => line.includes('The page exchanged')).length, 2)
+    })
+
+    test('says in red numbers that the access token has run out', async t => {
+      const { origin, visitor } = await demo(t)
+      const context = await visitor()
+      await context.clock.install()
+      const tab = await Demo.loggedIn(context, origin, mode)
+      await context.clock.fastForward(61_000)
+      await tab.says('The access token has run out.')
+      assert.equal(await textOf(tab.page.getByRole('timer')), '0:00')
+    })
+
+    test('is in one login with a second tab', async t => {
+      const { origin, visitor } = await demo(t)
+      const context = await visitor()
+      const [one, other] = [await Demo.open(context, origin, mode), await Demo.open(context, origin, mode)]
+      await one.press('Log in')
+      for (const tab of [one, other]) await tab.isInside()
+      await other.hasSaid('Another tab logged in')
+      assert.equal(await other.claim('sid'), await one.claim('sid'))
+      await one.press('Refresh')
+      await other.says('Another tab refreshed.')
+      await other.press('Log out here')
+      for (const tab of [one, other]) await tab.isOutside()
+      await one.says('You were logged out in another tab')
+      await other.says('You logged out.')
+    })
+
+    test('says so, if the browser takes no cookies from a place like this', async t => {
+      const { at, visitor } = await demo(t)
+      const tab = await Demo.open(await visitor(), at('0.0.0.0'), mode)
+      await tab.press('Log in')
+      await tab.says('the browser threw the cookies away')
+      await tab.isOutside()
+    })
+
+    test('is still logged in after a reload', async t => {
+      const { origin, visitor } = await demo(t)
+      const tab = await Demo.loggedIn(await visitor(), origin, mode)
+      const sid = await tab.claim('sid')
+      await tab.page.reload()
+      await tab.isInside()
+      await tab.hasSaid('You are still logged in from before.')
+      assert.equal(await tab.claim('sid'), sid)
+    })
+
+    test('lets a thief use a copy that is used up, and says that the session is over and why', async t => {
+      const { origin, visitor } = await demo(t)
+      const tab = await Demo.loggedIn(await visitor(), origin, mode)
+      await tab.press('Let the thief use the copy')
+      await tab.says('The thief has nothing')
+      await tab.press('Let the thief copy it')
+      await tab.says('The thief has a copy')
+      await tab.press('Refresh twice')
+      await tab.says('The page has refreshed twice.')
+      await tab.press('Let the thief use the copy')
+      await tab.isOutside()
+      await tab.hasSaid(`The thief sent the copy. ${REUSE}`)
+      await tab.says('The server refused the token: this session has been ended. Log in again to go on.')
+      await tab.page.getByRole('main').getByText(REUSE).waitFor()
+      await tab.press('Log in')
+      await tab.isInside()
+    })
+
+    test('finds out itself, if the thief was faster', async t => {
+      const { origin, visitor, pass } = await demo(t)
+      const tab = await Demo.loggedIn(await visitor(), origin, mode)
+      await tab.press('Let the thief copy it')
+      await tab.says('The thief has a copy')
+      await tab.press('Let the thief use the copy')
+      await tab.says('The thief was faster')
+      pass(2000)
+      await tab.press('Refresh')
+      await tab.isOutside()
+      await tab.says(`${REUSE} Log in again to go on.`)
+      assert.deepEqual(tab.problems, [])
+    })
+
+    test('can be used with the keyboard alone', async t => {
+      const { origin, visitor } = await demo(t)
+      const { page } = await Demo.open(await visitor(), origin, mode)
+      const { keyboard } = page
+      /** Press Tab until the focus, which is seen, is on this button. */
+      const tabTo = async (button: string) => {
+        const wanted = page.getByRole('button', { name: button, exact: true })
+        for (let presses = 0; presses < 30; presses++) {
+          await keyboard.press('Tab')
+          if (await wanted.evaluate(element => element === document.activeElement)) return assertSeen()
+        }
+        assert.fail(`${button} cannot be reached`)
+      }
+      const assertSeen = async () => {
+        assert.equal(await page.evaluate(() => document.querySelector(':focus-visible') !== null), true)
+        assert.equal(
+          await page.evaluate(() => getComputedStyle(document.querySelector(':focus') as Element).outlineStyle),
+          'solid',
+        )
+      }
+      await tabTo('Log in')
+      await keyboard.press('Enter')
+      await page.getByText('this one', { exact: true }).waitFor()
+      assert.equal(await textOf(page.locator(':focus')), 'Access token')
+      for (const [button, says] of [
+        ['Refresh', 'The page exchanged'],
+        ['Call it', 'you have access'],
+        ['Let the thief copy it', 'The thief has a copy'],
+        ['Update the list', 'You are logged in here'],
+      ] as const) {
+        await tabTo(button)
+        await keyboard.press('Space')
+        await page.getByRole('log').getByText(says).first().waitFor()
+      }
+      await tabTo('Log out everywhere')
+      await keyboard.press('Enter')
+      await page.getByText('Logged out', { exact: true }).waitFor()
+      assert.equal(await textOf(page.locator(':focus')), 'Log in')
+    })
+
+    test('fits a phone of 360 pixels, in the light and in the dark', async t => {
+      const { origin, visitor } = await demo(t)
+      const grounds = new Set<unknown>()
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const phone = await visitor({ viewport: { width: 360, height: 640 }, colorScheme })
+        const tab = await Demo.open(phone, origin, mode)
+        grounds.add(await tab.page.evaluate(() => getComputedStyle(document.body).backgroundColor))
+        assert.equal(await tab.isTooWide(), false)
+        await tab.press('Log in')
+        await tab.isInside()
+        assert.equal(await tab.isTooWide(), false)
+        await tab.press('Let the thief copy it')
+        await tab.says('The thief has a copy')
+        await tab.press('Refresh twice')
+        await tab.says('The page has refreshed twice.')
+        await tab.press('Let the thief use the copy')
+        await tab.isOutside()
+        assert.equal(await tab.isTooWide(), false)
+        assert.deepEqual(tab.problems, [])
+      }
+      assert.equal(grounds.size, 2)
+    })
+  })
+}
+
+describe('the page of the demo in both modes at once', () => {
+  test('lists the sessions of both, and ends one from the other', async t => {
+    const { origin, visitor } = await demo(t)
+    const context = await visitor()
+    const [cookies, dual] = [
+      await Demo.loggedIn(context, origin, 'cookies'),
+      await Demo.loggedIn(context, origin, 'dual'),
+    ]
+    await cookies.press('Update the list')
+    await cookies.says('You are logged in 2 times.')
+    assert.equal(await cookies.sessions().count(), 2)
+    const other = cookies.sessions().filter({ hasNotText: 'this one' })
+    assert.match(await textOf(other), /^Chrome on Linux\s*access token in memory, [\d.:]+; last active this minute/)
+    await other.getByRole('button').click()
+    await cookies.says('You ended the session on Chrome on Linux.')
+    await other.waitFor({ state: 'detached' })
+    assert.equal(await cookies.sessions().count(), 1)
+
+    await dual.press('Call it')
+    await dual.isOutside()
+    await dual.says('The server refused the token: this session has been ended.')
+    await cookies.press('Call it')
+    await cookies.says('you have access')
+  })
+
+  test('logs out here, which the other mode survives, and everywhere, which nothing does', async t => {
+    const { origin, visitor } = await demo(t)
+    const context = await visitor()
+    const elsewhere = await Demo.loggedIn(await visitor(), origin, 'cookies')
+    const [cookies, dual] = [
+      await Demo.loggedIn(context, origin, 'cookies'),
+      await Demo.loggedIn(context, origin, 'dual'),
+    ]
+    await cookies.press('Log out here')
+    await cookies.isOutside()
+    await cookies.says('You logged out.')
+    await dual.press('Call it')
+    await dual.says('you have access')
+
+    await dual.press('Log out everywhere')
+    await dual.isOutside()
+    await dual.says('You logged out everywhere.')
+    await elsewhere.press('Call it')
+    await elsewhere.isOutside()
+    await elsewhere.says('The server refused the token: this session has been ended.')
+    assert.deepEqual([...cookies.problems, ...dual.problems, ...elsewhere.problems], [])
+  })
+})

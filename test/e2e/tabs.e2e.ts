@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
+import { describe, type TestContext, test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { until } from '../support/until.js'
+import { newTab, newVisitor } from './support/browser.js'
+import { CREDENTIALS, type PageApp, pageApp } from './support/page-app.js'
+import { serveSite } from './support/site.js'
+
+type Tokens = 'cookies' | 'dual'
+
+/** Two tabs of one visitor, who has logged in with the first; the access token has expired since. */
+async function twoTabs(t: TestContext, tokens: Tokens, script = ''): Promise<[PageApp, Page, Page]> {
+  const api = pageApp(tokens)
+  const { origin } = await serveSite(t, api.app)
+  const visitor = await newVisitor(t)
+  if (script) await visitor.addInitScript(script)
+  const one = await newTab(visitor, origin)
+  await one.evaluate(credentials => client.login(credentials), CREDENTIALS)
+  const other = await newTab(visitor, origin)
+  for (const tab of [one, other]) assert.equal(await tab.evaluate(() => statusOf('/protected')), 200)
+  api.clock.advance('16m')
+  return [api, one, other]
+}
+
+/** No answer to a refresh goes out until this is called. */
+function holdRefreshes(api: PageApp): () => void {
+  const gate = new EventEmitter()
+  const opened = once(gate, 'open')
+  api.beforeAnswer = async line => {
+    if (line === 'POST /refresh') await opened
+    return undefined
+  }
+  return () => gate.emit('open')
+}
+
+/** Until a tab waits for its turn. */
+const waiting = (tab: Page) =>
+  until(async () => (await tab.evaluate(() => navigator.locks.query())).pending?.length === 1)
+
+const NO_LOCKS = "Object.defineProperty(navigator, 'locks', { value: undefined })"
+/** The tab waits for the word of the other as long as it takes. */
+const NO_TIMERS = 'window.setTimeout = () => 0'
+
+for (const tokens of ['cookies', 'dual'] as const) {
+  describe(`two tabs, tokens: '${tokens}'`, () => {
+    test('that refresh at the same moment take turns, and both stay logged in', async t => {
+      const [api, one, other] = await twoTabs(t, tokens, NO_TIMERS)
+      const before = api.count('POST /refresh')
+      const answer = holdRefreshes(api)
+      const calls = [one, other].map(tab => tab.evaluate(() => statusOf('/protected')))
+      await waiting(one)
+      answer()
+      assert.deepEqual(await Promise.all(calls), [200, 200])
+      // What is in cookies is there for both. What is in the memory of a tab never leaves it.
+      assert.equal(api.count('POST /refresh') - before, tokens === 'cookies' ? 1 : 2)
+      api.clock.advance('20m')
+      for (const tab of [one, other]) assert.equal(await tab.evaluate(() => statusOf('/protected', 'POST')), 200)
+    })
+
+    test('that refresh with the same token, for want of locks, both stay logged in', async t => {
+      const [api, one, other] = await twoTabs(t, tokens, NO_LOCKS)
+      const before = api.count('POST /refresh')
+      const answer = holdRefreshes(api)
+      const calls = [one, other].map(tab => tab.evaluate(() => statusOf('/protected')))
+      await until(() => api.count('POST /refresh') - before === 2)
+      answer()
+      assert.deepEqual(await Promise.all(calls), [200, 200])
+      api.clock.advance('20m')
+      for (const tab of [one, other]) assert.equal(await tab.evaluate(() => statusOf('/protected', 'POST')), 200)
+    })
+
+    test('are logged out together, and hear of it', async t => {
+      const [api, one, other] = await twoTabs(t, tokens)
+      await one.evaluate(() => client.logout())
+      await until(() => other.evaluate(() => heard.some(([type, { elsewhere }]) => type === 'logout' && elsewhere)))
+      assert.deepEqual(await other.evaluate(() => [client.loggedIn, client.accessToken]), [false, undefined])
+      const refreshes = api.count('POST /refresh')
+      assert.equal(await other.evaluate(() => statusOf('/protected')), 401)
+      assert.equal(api.count('POST /refresh'), refreshes)
+    })
+
+    test('hear of a login of each other', async t => {
+      const [, one, other] = await twoTabs(t, tokens)
+      await one.evaluate(() => client.logout())
+      await other.evaluate(credentials => client.login(credentials), CREDENTIALS)
+      await until(() => one.evaluate(() => heard.some(([type, { elsewhere }]) => type === 'login' && elsewhere)))
+      assert.equal(await one.evaluate(() => statusOf('/protected', 'POST')), 200)
+    })
+
+    test('go on when the one that was refreshing is closed', async t => {
+      const [api, one, other] = await twoTabs(t, tokens)
+      const before = api.count('POST /refresh')
+      const answer = holdRefreshes(api)
+      const lost = one.evaluate(() => statusOf('/protected')).catch(() => 'closed')
+      await until(() => api.count('POST /refresh') - before === 1)
+      const kept = other.evaluate(() => statusOf('/protected'))
+      await waiting(one)
+      await one.close()
+      assert.equal(await lost, 'closed')
+      answer()
+      assert.equal(await kept, 200)
+    })
+
+    test('stay logged in over a reload', async t => {
+      const [, one] = await twoTabs(t, tokens)
+      await one.reload()
+      assert.equal(await one.evaluate(() => client.loggedIn), true)
+      assert.equal(await one.evaluate(() => statusOf('/protected', 'POST')), 200)
+    })
+  })
+}
