@@ -1,8 +1,21 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { AuthXClient, AuthXClientError } from 'koa-authx/client'
+import { Program } from '../examples/programs.js'
+import { projectFor } from '../support/markdown.js'
+import { Jar } from './jar.js'
 import { CREDENTIALS, heardBy, loggedIn, MODES, scene } from './scene.js'
+
+const PROGRAM_THAT_ENDS = `
+  import { AuthXClient } from 'koa-authx/client'
+  Object.assign(globalThis, { document: { cookie: 'csrf_refresh_token=a', baseURI: 'http://localhost/' } })
+  const client = new AuthXClient({ tokens: 'cookies' })
+  client.on('logout', () => {})
+  console.log(client.loggedIn)
+`
 
 const refused = (status: number, errorType: string | undefined) => (error: unknown) => {
   assert.ok(error instanceof AuthXClientError)
@@ -255,6 +268,48 @@ describe('a client', () => {
     assert.deepEqual(heard, [])
   })
 
+  test('tells of a reuse, though the same answer clears the cookies by which it knew of the login', async t => {
+    const { server, client } = await loggedIn(t, 'cookies')
+    const old = server.jar.copy()
+    await client.refresh()
+    server.clock.advance('1m')
+    const late = server.client({ fetch: old.fetch, cookies: old.cookies })
+    const heard = heardBy(late)
+    await assert.rejects(late.refresh(), refused(401, 'ReusedTokenError'))
+    assert.deepEqual(heard, [['logout', { elsewhere: false, reason: 'ReusedTokenError' }]])
+    assert.deepEqual([late.loggedIn, old.cookies()], [false, ''])
+  })
+
+  test('finds out at the server whether there is a login that it knows nothing of', async t => {
+    const server = await scene(t, 'cookies', { cookieCsrfProtect: false })
+    await server.client().login(CREDENTIALS)
+    const reloaded = server.client()
+    assert.equal(reloaded.loggedIn, false)
+    await reloaded.refresh()
+    assert.equal(reloaded.loggedIn, true)
+    const stranger = await scene(t, 'cookies', { cookieCsrfProtect: false })
+    const nobody = stranger.client()
+    const heard = heardBy(nobody)
+    await assert.rejects(nobody.refresh(), refused(401, 'MissingTokenError'))
+    assert.deepEqual(heard, [])
+  })
+
+  test('hears nothing of other clients in Node, who may be somebody else', async t => {
+    const { server, client, heard } = await loggedIn(t, 'cookies')
+    const jar = new Jar()
+    const other = server.client({ fetch: jar.fetch, cookies: jar.cookies })
+    await other.login(CREDENTIALS)
+    await other.logout()
+    assert.deepEqual([heard, client.loggedIn], [[], true])
+  })
+
+  test('keeps no process alive, and none whose page is a stand-in', async t => {
+    const folder = await projectFor(t)
+    writeFileSync(join(folder, 'program.mts'), PROGRAM_THAT_ENDS)
+    const program = new Program('./program.mts', folder)
+    assert.deepEqual([await program.exitCode(), program.stdout], [0, 'true\n'])
+  })
+
   test('lets a refresh under way end before a logout begins, so that no token comes after it', async t => {
     const { client, heard } = await loggedIn(t, 'dual')
     await Promise.all([client.refresh(), client.logout()])
@@ -288,7 +343,7 @@ describe('a client', () => {
     assert.equal((await client.fetch('/protected')).status, 200)
   })
 
-  test('stops telling a listener that was taken off, and is not disturbed by one that throws', async t => {
+  test('stops telling a listener that was taken off', async t => {
     const { client } = await loggedIn(t, 'headers')
     let told = 0
     const off = client.on('refresh', () => told++)
