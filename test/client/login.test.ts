@@ -311,12 +311,19 @@ describe('a client', () => {
   })
 
   test('lets a refresh under way end before a logout begins, so that no token comes after it', async t => {
-    const { client, heard } = await loggedIn(t, 'dual')
+    const { server } = await loggedIn(t, 'dual')
+    const order: string[] = []
+    const client = server.client({
+      fetch: async (input, init) => {
+        const route = String(input).split('/').at(-1)
+        order.push(`${route} sent`)
+        const response = await server.jar.fetch(input, init)
+        order.push(`${route} answered`)
+        return response
+      },
+    })
     await Promise.all([client.refresh(), client.logout()])
-    assert.deepEqual(
-      heard.map(([type]) => type),
-      ['refresh', 'logout'],
-    )
+    assert.deepEqual(order, ['refresh sent', 'refresh answered', 'logout sent', 'logout answered'])
     assert.deepEqual([client.loggedIn, client.accessToken], [false, undefined])
   })
 
