@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
+import Koa from 'koa'
 import { AuthXClient, AuthXClientError } from 'koa-authx/client'
+import { AuthX } from '../../src/index.js'
 import { Program } from '../examples/programs.js'
+import { TEST_SECRET } from '../support/app.js'
 import { projectFor } from '../support/markdown.js'
 import { Jar } from './jar.js'
 import { CREDENTIALS, heardBy, loggedIn, MODES, scene } from './scene.js'
@@ -292,6 +297,28 @@ describe('a client', () => {
     const heard = heardBy(nobody)
     await assert.rejects(nobody.refresh(), refused(401, 'MissingTokenError'))
     assert.deepEqual(heard, [])
+  })
+
+  test('keeps a refresh token that is not rotated, for want of a store', async t => {
+    const authx = new AuthX({ secretKey: TEST_SECRET })
+    const routes: Record<string, (ctx: Koa.Context) => Promise<object>> = {
+      '/login': ctx => authx.login(ctx, 'ada'),
+      '/refresh': ctx => authx.refresh(ctx),
+    }
+    const app = new Koa().use(authx.middleware()).use(async ctx => {
+      ctx.body = await routes[ctx.path]?.(ctx)
+    })
+    const server = app.listen(0, '127.0.0.1')
+    t.after(() => server.close())
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const client = new AuthXClient({ tokens: 'headers', baseUrl: `http://127.0.0.1:${port}` })
+    await client.login(CREDENTIALS)
+    const first = client.accessToken
+    for (let times = 0; times < 2; times++) await client.refresh()
+    assert.equal(client.loggedIn, true)
+    assert.notEqual(client.accessToken, first)
+    server.closeAllConnections()
   })
 
   test('hears nothing of other clients in Node, who may be somebody else', async t => {
