@@ -68,12 +68,18 @@ export class AuthXClient {
   }
 
   /**
-   * End the login. Once this has resolved, its tokens are refused everywhere.
-   * @throws AuthXClientError if the server refuses, what `fetch` throws if it cannot be reached: the login goes on then.
+   * End the login. Once this has resolved, its tokens are refused everywhere; that the server takes none of them any more
+   * (401) is as good.
+   * @throws AuthXClientError if the server refuses otherwise, what `fetch` throws if it cannot be reached: the login goes on then.
    */
   logout(): Promise<void> {
     return this.#tabs.alone(async () => {
-      await this.#post('logout', this.#login.headersForLogout())
+      const existed = this.#login.exists
+      try {
+        await this.#post('logout', this.#login.headersForLogout())
+      } catch (error) {
+        if (!existed || !isOver(error)) throw error
+      }
       this.#end()
     })
   }

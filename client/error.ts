@@ -2,6 +2,7 @@ import { objectIn } from './json.js'
 
 /** The server has answered a login, a refresh or a logout with something else than success. */
 export class AuthXClientError extends Error {
+  /** `AuthXClientError`. */
   override readonly name = 'AuthXClientError'
   /** The status of the answer. */
   readonly status: number

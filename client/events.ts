@@ -1,5 +1,7 @@
+/** What `on` listens for: a login, a refresh that has succeeded, or the end of the login. */
 export type ClientEventType = 'login' | 'refresh' | 'logout'
 
+/** What a listener is told. It holds no token. */
 export interface ClientEvent {
   /** Whether it happened in another tab. */
   readonly elsewhere: boolean
@@ -7,6 +9,7 @@ export interface ClientEvent {
   readonly reason?: string
 }
 
+/** Is called after it has happened; what it throws changes nothing. */
 export type ClientListener = (event: ClientEvent) => void
 
 export class Listeners {

@@ -52,6 +52,7 @@ export class Login {
 
   /** Keep what the body of a login brings. @throws TypeError if a token is not in it. */
   begin(body: Readonly<Record<string, unknown>>): void {
+    this.#refresh = undefined
     this.renew(body)
     this.#changes++
     this.#begun = Date.now()
@@ -65,13 +66,17 @@ export class Login {
   /** Keep what the body of a refresh brings. @throws TypeError if a token is not in it. */
   renew(body: Readonly<Record<string, unknown>>): void {
     const { tokens } = this.#settings
-    const wanted = { cookies: [], dual: ['access_token'], headers: ['access_token', 'refresh_token'] }[tokens]
-    const missing = wanted.find(name => typeof body[name] !== 'string')
-    if (missing)
-      throw new TypeError(`tokens is '${tokens}', but the answer has no ${missing}: see tokenLocation of the server`)
-    this.#access = textIn(body, wanted, 'access_token')
-    this.#refresh = textIn(body, wanted, 'refresh_token')
-    this.#csrf = typeof body.csrf_token === 'string' ? body.csrf_token : undefined
+    const { access_token: access, refresh_token: refresh, csrf_token: csrf } = body
+    if (tokens !== 'cookies') {
+      if (typeof access !== 'string')
+        throw new TypeError(
+          `tokens is '${tokens}', but the answer has no access_token: see tokenLocation of the server`,
+        )
+      this.#access = access
+    }
+    // A server without a store does not rotate it.
+    if (tokens === 'headers' && typeof refresh === 'string') this.#refresh = refresh
+    this.#csrf = typeof csrf === 'string' ? csrf : undefined
     this.#renewed()
   }
 
@@ -146,12 +151,6 @@ export class Login {
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
 
 const pairs = (name: string, value: string | undefined): Secrets => (value ? [[name, value]] : [])
-
-const textIn = (
-  body: Readonly<Record<string, unknown>>,
-  wanted: readonly string[],
-  name: string,
-): string | undefined => (wanted.includes(name) ? String(body[name]) : undefined)
 
 function unescaped(value: string): string {
   try {

@@ -6,6 +6,7 @@ import { page } from './page.js'
  */
 export type TokensIn = 'cookies' | 'dual' | 'headers'
 
+/** What an `AuthXClient` is made of. Only `tokens` has to be given, in a page; names are needed where the server's are others. */
 export interface AuthXClientOptions {
   /** How the server carries tokens: its `tokenLocation`. */
   tokens: TokensIn

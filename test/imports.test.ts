@@ -15,11 +15,16 @@ const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDepende
 const optionalPeers = Object.keys(manifest.peerDependenciesMeta)
 
 describe('the sources', () => {
-  const sources = readSources(['src', 'stores'])
+  const sources = readSources(['src', 'stores', 'client'])
   const graph = importGraph(sources)
 
   test('are all read, and import nothing that is not there', () => {
-    assert.ok(graph.has('src/store.ts') && graph.has('src/index.ts') && graph.has('stores/memory.ts'))
+    assert.ok(
+      graph.has('src/store.ts') &&
+        graph.has('src/index.ts') &&
+        graph.has('stores/memory.ts') &&
+        graph.has('client/index.ts'),
+    )
     assert.deepEqual(layers.danglingImports(graph), [])
   })
 
@@ -34,6 +39,10 @@ describe('the sources', () => {
 
   test('of the library know no store, and stores know no more of the library than the interface and the errors', () => {
     assert.deepEqual(layers.misplacedStoreImports(graph), [])
+  })
+
+  test('of the client stand alone', () => {
+    assert.deepEqual(layers.clientImports(graph), [])
   })
 
   test('sign tokens in src/token only, see Koa only where a request is, and need no optional peer in src', () => {
@@ -140,6 +149,24 @@ describe('the rules of imports', () => {
       'src/authx.ts -> stores/memory.ts',
       'src/authx.ts -> koa-authx/stores/redis',
       'stores/memory.ts -> src/session/sessions.ts',
+    ])
+  })
+
+  test('notice a client that needs something, and a library that needs the client', () => {
+    const found = layers.clientImports(
+      graph({
+        'client/client.ts': ['client/error.ts', 'src/errors.ts', 'node:fs', 'koa-authx'],
+        'src/index.ts': ['client/index.ts', 'koa-authx/client', 'src/errors.ts', 'koa'],
+        'stores/redis.ts': ['client/json.ts'],
+      }),
+    )
+    assert.deepEqual(found, [
+      'client/client.ts -> src/errors.ts',
+      'client/client.ts -> node:fs',
+      'client/client.ts -> koa-authx',
+      'src/index.ts -> client/index.ts',
+      'src/index.ts -> koa-authx/client',
+      'stores/redis.ts -> client/json.ts',
     ])
   })
 

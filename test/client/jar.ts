@@ -18,6 +18,13 @@ export class Jar {
   /** What `document.cookie` would be. */
   readonly cookies = (): string => this.#shown(({ httpOnly }) => !httpOnly)
 
+  /** Another with the same cookies. */
+  copy(): Jar {
+    const copy = new Jar()
+    for (const [name, cookie] of this.#cookies) copy.#cookies.set(name, cookie)
+    return copy
+  }
+
   /** As browsers do when a cookie's time is over. */
   drop(name: string): void {
     this.#cookies.delete(name)

@@ -1,8 +1,26 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
+import Koa from 'koa'
 import { AuthXClient, AuthXClientError } from 'koa-authx/client'
+import { AuthX } from '../../src/index.js'
+import { Program } from '../examples/programs.js'
+import { TEST_SECRET } from '../support/app.js'
+import { projectFor } from '../support/markdown.js'
+import { Jar } from './jar.js'
 import { CREDENTIALS, heardBy, loggedIn, MODES, scene } from './scene.js'
+
+const PROGRAM_THAT_ENDS = `
+  import { AuthXClient } from 'koa-authx/client'
+  Object.assign(globalThis, { document: { cookie: 'csrf_refresh_token=a', baseURI: 'http://localhost/' } })
+  const client = new AuthXClient({ tokens: 'cookies' })
+  client.on('logout', () => {})
+  console.log(client.loggedIn)
+`
 
 const refused = (status: number, errorType: string | undefined) => (error: unknown) => {
   assert.ok(error instanceof AuthXClientError)
@@ -255,13 +273,92 @@ describe('a client', () => {
     assert.deepEqual(heard, [])
   })
 
+  test('is logged out by a logout whose tokens the server does not take any more', async t => {
+    const { server, client, heard } = await loggedIn(t, 'cookies')
+    for (const type of ['access', 'refresh'])
+      for (const name of [`${type}_token_cookie`, `csrf_${type}_token`]) server.jar.drop(name)
+    await client.logout()
+    assert.deepEqual([client.loggedIn, heard], [false, [['logout', { elsewhere: false }]]])
+  })
+
+  test('tells of a reuse, though the same answer clears the cookies by which it knew of the login', async t => {
+    const { server, client } = await loggedIn(t, 'cookies')
+    const old = server.jar.copy()
+    await client.refresh()
+    server.clock.advance('1m')
+    const late = server.client({ fetch: old.fetch, cookies: old.cookies })
+    const heard = heardBy(late)
+    await assert.rejects(late.refresh(), refused(401, 'ReusedTokenError'))
+    assert.deepEqual(heard, [['logout', { elsewhere: false, reason: 'ReusedTokenError' }]])
+    assert.deepEqual([late.loggedIn, old.cookies()], [false, ''])
+  })
+
+  test('finds out at the server whether there is a login that it knows nothing of', async t => {
+    const server = await scene(t, 'cookies', { cookieCsrfProtect: false })
+    await server.client().login(CREDENTIALS)
+    const reloaded = server.client()
+    assert.equal(reloaded.loggedIn, false)
+    await reloaded.refresh()
+    assert.equal(reloaded.loggedIn, true)
+    const stranger = await scene(t, 'cookies', { cookieCsrfProtect: false })
+    const nobody = stranger.client()
+    const heard = heardBy(nobody)
+    await assert.rejects(nobody.refresh(), refused(401, 'MissingTokenError'))
+    assert.deepEqual(heard, [])
+  })
+
+  test('keeps a refresh token that is not rotated, for want of a store', async t => {
+    const authx = new AuthX({ secretKey: TEST_SECRET })
+    const routes: Record<string, (ctx: Koa.Context) => Promise<object>> = {
+      '/login': ctx => authx.login(ctx, 'ada'),
+      '/refresh': ctx => authx.refresh(ctx),
+    }
+    const app = new Koa().use(authx.middleware()).use(async ctx => {
+      ctx.body = await routes[ctx.path]?.(ctx)
+    })
+    const server = app.listen(0, '127.0.0.1')
+    t.after(() => server.close())
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const client = new AuthXClient({ tokens: 'headers', baseUrl: `http://127.0.0.1:${port}` })
+    await client.login(CREDENTIALS)
+    const first = client.accessToken
+    for (let times = 0; times < 2; times++) await client.refresh()
+    assert.equal(client.loggedIn, true)
+    assert.notEqual(client.accessToken, first)
+    server.closeAllConnections()
+  })
+
+  test('hears nothing of other clients in Node, who may be somebody else', async t => {
+    const { server, client, heard } = await loggedIn(t, 'cookies')
+    const jar = new Jar()
+    const other = server.client({ fetch: jar.fetch, cookies: jar.cookies })
+    await other.login(CREDENTIALS)
+    await other.logout()
+    assert.deepEqual([heard, client.loggedIn], [[], true])
+  })
+
+  test('keeps no process alive, and none whose page is a stand-in', async t => {
+    const folder = await projectFor(t)
+    writeFileSync(join(folder, 'program.mts'), PROGRAM_THAT_ENDS)
+    const program = new Program('./program.mts', folder)
+    assert.deepEqual([await program.exitCode(), program.stdout], [0, 'true\n'])
+  })
+
   test('lets a refresh under way end before a logout begins, so that no token comes after it', async t => {
-    const { client, heard } = await loggedIn(t, 'dual')
+    const { server } = await loggedIn(t, 'dual')
+    const order: string[] = []
+    const client = server.client({
+      fetch: async (input, init) => {
+        const route = String(input).split('/').at(-1)
+        order.push(`${route} sent`)
+        const response = await server.jar.fetch(input, init)
+        order.push(`${route} answered`)
+        return response
+      },
+    })
     await Promise.all([client.refresh(), client.logout()])
-    assert.deepEqual(
-      heard.map(([type]) => type),
-      ['refresh', 'logout'],
-    )
+    assert.deepEqual(order, ['refresh sent', 'refresh answered', 'logout sent', 'logout answered'])
     assert.deepEqual([client.loggedIn, client.accessToken], [false, undefined])
   })
 
@@ -288,7 +385,7 @@ describe('a client', () => {
     assert.equal((await client.fetch('/protected')).status, 200)
   })
 
-  test('stops telling a listener that was taken off, and is not disturbed by one that throws', async t => {
+  test('stops telling a listener that was taken off', async t => {
     const { client } = await loggedIn(t, 'headers')
     let told = 0
     const off = client.on('refresh', () => told++)

@@ -7,13 +7,15 @@ import { describe, type TestContext, test } from 'node:test'
 import Koa, { type Middleware } from 'koa'
 import type { Page } from 'playwright-core'
 import type { AuthXOptions } from '../../src/index.js'
-import { newTab, newVisitor } from './support/browser.js'
+import { newTab, newVisitor, newVisitorWithThirdPartyCookies } from './support/browser.js'
 import { CREDENTIALS, type PageApp, pageApp } from './support/page-app.js'
 import { serveSite } from './support/site.js'
 
 interface Circumstances {
   readonly options?: AuthXOptions
   readonly tls?: boolean
+  /** Whether the browser sends them, if `SameSite` lets it. */
+  readonly thirdPartyCookies?: boolean
   /** Of the page of the attacker. */
   readonly host: string
   /** Stands between the application and the browser. */
@@ -30,7 +32,8 @@ interface Scene {
   readonly tab: Page
 }
 
-async function scene(t: TestContext, { options, tls = false, host, between }: Circumstances): Promise<Scene> {
+async function scene(t: TestContext, circumstances: Circumstances): Promise<Scene> {
+  const { options, tls = false, thirdPartyCookies, host, between } = circumstances
   const api = pageApp('cookies', options)
   if (between) api.app.middleware.unshift(between)
   const site = await serveSite(t, api.app, { tls })
@@ -38,7 +41,7 @@ async function scene(t: TestContext, { options, tls = false, host, between }: Ci
     ctx.body = '<!doctype html><title>You have won</title>'
   })
   const attacker = await serveSite(t, prizes, { tls })
-  const visitor = await newVisitor(t)
+  const visitor = await (thirdPartyCookies ? newVisitorWithThirdPartyCookies(t) : newVisitor(t))
   const tab = await newTab(visitor, site.origin)
   await tab.evaluate(credentials => client.login(credentials), CREDENTIALS)
   return { api, target: site.origin, tab, evil: await newTab(visitor, attacker.at(host)) }
@@ -87,7 +90,7 @@ const withoutSameSite: Middleware = async (ctx, next) => {
   }
 }
 
-const NONE = { options: { cookieSamesite: 'none' }, tls: true } as const
+const NONE = { options: { cookieSamesite: 'none' }, tls: true, thirdPartyCookies: true } as const
 
 const cases: [name: string, circumstances: Circumstances, form: unknown[], fetch: unknown[]][] = [
   ['another site, SameSite=Lax', { host: '127.0.0.1' }, NO_TOKEN, NO_TOKEN],

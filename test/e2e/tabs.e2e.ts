@@ -110,3 +110,41 @@ for (const tokens of ['cookies', 'dual'] as const) {
     })
   })
 }
+
+test('a listener that throws is reported, and changes nothing for others', async t => {
+  const api = pageApp('cookies')
+  const { origin } = await serveSite(t, api.app)
+  const tab = await newTab(await newVisitor(t), origin)
+  const reported: string[] = []
+  tab.on('pageerror', ({ message }) => reported.push(message))
+  await tab.evaluate(async credentials => {
+    client.on('login', () => {
+      throw new Error('thrown by a listener')
+    })
+    client.on('login', () => void heard.push(['logout', { elsewhere: false, reason: 'the listener after it' }]))
+    await client.login(credentials)
+  }, CREDENTIALS)
+  await until(() => reported.length > 0)
+  assert.match(reported.join(), /thrown by a listener/)
+  assert.equal(await tab.evaluate(() => heard.at(-1)?.[1].reason), 'the listener after it')
+})
+
+test('a late word of an earlier logout does not end a login that has begun since', async t => {
+  const { origin } = await serveSite(t, pageApp('dual').app)
+  const visitor = await newVisitor(t)
+  const tab = await newTab(visitor, origin)
+  const other = await newTab(visitor, origin)
+  const past = Date.now() - 60_000
+  await tab.evaluate(credentials => client.login(credentials), CREDENTIALS)
+  await other.evaluate(
+    ([url, at]) => {
+      const channel = new BroadcastChannel(`koa-authx ${url}/refresh`)
+      channel.postMessage({ type: 'logout', at })
+      channel.postMessage({ type: 'refresh', at: Date.now() + 60_000 })
+    },
+    [origin, past] as const,
+  )
+  await tab.waitForFunction(() => heard.some(([type]) => type === 'refresh'))
+  assert.deepEqual(await tab.evaluate(() => heard.map(([type]) => type)), ['login', 'refresh'])
+  assert.equal(await tab.evaluate(() => client.accessToken !== undefined), true)
+})

@@ -16,7 +16,7 @@ interface Manifest {
 /** What the other entries of `exports` need besides what npm installs with the package. */
 const OPTIONAL_PEERS = ['@keyv/redis', '@koa/router', 'koa-body']
 /** The entries that work with nothing but the package and Koa. */
-const PLAIN = ['.', './stores/keyv', './stores/memory', './testing']
+const PLAIN = ['.', './client', './stores/keyv', './stores/memory', './testing']
 
 const root = resolve(import.meta.dirname, '../..')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
@@ -40,6 +40,7 @@ function main(): void {
   importAll(plain, PLAIN)
   compile(plain, PLAIN)
   issueTokens(plain)
+  compileForBrowsers(plain)
 
   const entries = Object.keys(manifest.exports).filter(entry => entry !== './package.json')
   const peers = OPTIONAL_PEERS.map(name => `${name}@${manifest.devDependencies[name]}`)
@@ -129,6 +130,22 @@ function compile(path: string, entries: readonly string[]): void {
     writeFileSync(join(path, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['consumer.ts'] }))
     run(bin('tsc'), ['--project', path], path)
   }
+}
+
+/** A page knows nothing of Node, and neither may what it imports. */
+function compileForBrowsers(path: string): void {
+  step('tsc for browsers: koa-authx/client')
+  const program = `
+    import { AuthXClient } from 'koa-authx/client'
+    export const client = new AuthXClient({ tokens: 'cookies' })
+    export const answer: Promise<Response> = client.fetch('/notes', { method: 'POST', credentials: 'same-origin' })
+  `
+  writeFileSync(join(path, 'page.ts'), program)
+  const lib = ['ES2022', 'DOM', 'DOM.Iterable']
+  const shape = { module: 'esnext', moduleResolution: 'bundler', target: 'es2022', lib, types: [] }
+  const options = { ...shape, strict: true, noEmit: true, skipLibCheck: false }
+  writeFileSync(join(path, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['page.ts'] }))
+  run(bin('tsc'), ['--project', path], path)
 }
 
 function specifier(entry: string): string {

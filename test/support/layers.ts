@@ -44,6 +44,12 @@ export function misplacedStoreImports(graph: ImportGraph): string[] {
   })
 }
 
+/** The client runs in browsers: it knows nothing of the rest, and needs no package. Nor does the rest know the client. */
+export function clientImports(graph: ImportGraph): string[] {
+  const isClient = (file: string) => file.startsWith('client/') || file === 'koa-authx/client'
+  return edges(graph, (from, to) => isClient(from) !== isClient(to))
+}
+
 const PEERS_OF_ROUTER = ['@koa/router', 'koa-body']
 
 /** jsonwebtoken outside `src/token`, Koa where no request is, and in `src/` whatever an application may not have. */
@@ -81,7 +87,7 @@ function isIn(file: string, part: string): boolean {
 }
 
 function isOurs(name: string): boolean {
-  return name.startsWith('src/') || name.startsWith('stores/') || name.startsWith('.')
+  return name.startsWith('src/') || name.startsWith('stores/') || name.startsWith('client/') || name.startsWith('.')
 }
 
 function packageName(specifier: string): string {

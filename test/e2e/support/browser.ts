@@ -1,5 +1,8 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { temporaryFolder } from '../../support/temporary.js'
 import { findChromium } from './chromium-binary.js'
 
 let launched: Promise<Browser> | undefined
@@ -8,9 +11,11 @@ after(async () => (await launched)?.close())
 
 /** The browser of this test file: started when first asked for, closed after the last test. */
 export function browser(): Promise<Browser> {
-  launched ??= chromium.launch({ executablePath: chromiumPath(), headless: true, args: ['--no-sandbox'] })
+  launched ??= chromium.launch(launchOptions())
   return launched
 }
+
+const launchOptions = () => ({ executablePath: chromiumPath(), headless: true, args: ['--no-sandbox'] })
 
 function chromiumPath(): string {
   const found = findChromium()
@@ -23,6 +28,24 @@ export async function newVisitor(t: TestContext, options: BrowserContextOptions 
   const visitor = await (await browser()).newContext({ ignoreHTTPSErrors: true, ...options })
   visitor.setDefaultTimeout(10_000)
   t.after(() => visitor.close())
+  return visitor
+}
+
+/**
+ * The same, whose browser sends `SameSite=None` cookies along when a page of another site asks for something. Some
+ * builds of Chromium do not by default, and profiles that keep nothing do not either.
+ */
+export async function newVisitorWithThirdPartyCookies(t: TestContext): Promise<BrowserContext> {
+  const { folder, remove } = await temporaryFolder()
+  await mkdir(join(folder, 'Default'))
+  const preferences = { profile: { cookie_controls_mode: 0, block_third_party_cookies: false } }
+  await writeFile(join(folder, 'Default/Preferences'), JSON.stringify(preferences))
+  const visitor = await chromium.launchPersistentContext(folder, { ...launchOptions(), ignoreHTTPSErrors: true })
+  visitor.setDefaultTimeout(10_000)
+  t.after(async () => {
+    await visitor.close()
+    await remove()
+  })
   return visitor
 }
 
