@@ -73,6 +73,8 @@ class Ordeal {
   readonly #clients: readonly Client[]
   /** By the name of the fault: milliseconds until all was well again. */
   readonly #recovery = new Map<string, number>()
+  /** What had been told of the fault when it came: it may have come before. */
+  #earlier = { unavailable: 0, passed: 0, written: 0 }
   #over = false
   #before = 0
   #largest = 0
@@ -113,6 +115,8 @@ class Ordeal {
     // What was under way may come to its end.
     await sleep(STORE_TIMEOUT)
     this.#witness.matter = name
+    const { unavailable, passed, written } = this.#witness.tally
+    this.#earlier = { unavailable, passed, written }
   }
 
   /** A fault is endured, and goes. */
@@ -132,8 +136,11 @@ class Ordeal {
   }
 
   /** A fault that nobody notices shows nothing, and one that lets something through is a lie of the library's. */
-  #bites({ name, harmless, readsGoOn, partial }: Fault, { unavailable, passed, written }: Tally): void {
+  #bites({ name, harmless, readsGoOn, partial }: Fault, tally: Tally): void {
     const { broken } = this.#witness
+    const unavailable = tally.unavailable - this.#earlier.unavailable
+    const passed = tally.passed - this.#earlier.passed
+    const written = tally.written - this.#earlier.written
     if (harmless) broken.unless(written > 0, `${name}: was to be harmless, and nothing was written`)
     if (harmless) return
     broken.unless(unavailable > 0, `${name}: nobody noticed, there was no answer of 503`)
