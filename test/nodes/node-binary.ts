@@ -1,0 +1,27 @@
+import { execFileSync } from 'node:child_process'
+import { delimiter, join } from 'node:path'
+import { fetchPackage } from './from-npm.js'
+
+/** What the package says it runs on: the newest of each is tested. */
+export const MAJORS = ['20', '22', '24', '26'] as const
+
+export interface NodeBinary {
+  readonly version: string
+  readonly path: string
+  /** With it `node`, and whatever begins with `#!/usr/bin/env node`, is this one, and native modules are built for it. */
+  readonly env: NodeJS.ProcessEnv
+}
+
+export function nodeBinary(major: string): NodeBinary {
+  const { version, folder } = fetchPackage(`node-${process.platform}-${process.arch}`, major)
+  const bin = join(folder, 'bin')
+  const env = { ...process.env, PATH: bin + delimiter + process.env.PATH, npm_config_nodedir: folder }
+  const node = { version, path: join(bin, 'node'), env }
+  if (evaluate(node, 'process.versions.node') !== version) throw new Error(`${node.path} is not Node ${version}`)
+  return node
+}
+
+/** What an expression is under this Node, as text. */
+export function evaluate({ path, env }: NodeBinary, expression: string): string {
+  return execFileSync(path, ['--print', expression], { env, encoding: 'utf8' }).trim()
+}
