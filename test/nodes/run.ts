@@ -6,7 +6,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
-import { evaluate, MAJORS, type NodeBinary, nodeBinary } from './node-binary.js'
+import { hasOwnSqlite, MAJORS, type NodeBinary, nodeBinary } from './node-binary.js'
 
 interface Result {
   readonly version: string
@@ -49,11 +49,11 @@ async function runOn(node: NodeBinary, files: readonly string[]): Promise<Result
  * without node:sqlite loads it.
  */
 function prepareSqlite(node: NodeBinary): void {
-  if (evaluate(node, "require('node:module').isBuiltin('node:sqlite')") === 'true') return
+  if (hasOwnSqlite(node)) return
   const load = ['--eval', "new (require('better-sqlite3'))(':memory:')"]
   if (spawnSync(node.path, load, { cwd: root, env: node.env }).status === 0) return
   console.log('Building better-sqlite3')
-  spawnSync('npm', ['rebuild', 'better-sqlite3'], { cwd: root, env: node.env, stdio: 'inherit' })
+  spawnSync('npm', ['rebuild', 'better-sqlite3'], { cwd: root, env: node.buildEnv, stdio: 'inherit' })
 }
 
 function exitCode(child: ChildProcess): Promise<number | null> {

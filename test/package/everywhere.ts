@@ -1,0 +1,81 @@
+/**
+ * Installs the packed package into empty projects on every Node with every npm that runs there, beside both major
+ * versions of Koa, and compiles a user's program with every TypeScript: part of `npm run check:everywhere`. Takes all of
+ * them from npm's registry.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fetchPackage } from '../nodes/from-npm.js'
+import { hasOwnSqlite, MAJORS, type NodeBinary, nodeBinary } from '../nodes/node-binary.js'
+import {
+  asDeveloped,
+  compile,
+  ENTRIES,
+  importAll,
+  issueTokens,
+  manifest,
+  OPTIONAL_PEERS,
+  pack,
+  project,
+  requireAll,
+  type Tools,
+} from './project.js'
+import { runQuickstart } from './quickstart.js'
+
+/** The npm versions, with the Node versions that each of them says it runs on. */
+const NPMS: Record<string, readonly string[]> = { 11: MAJORS, 12: ['22', '24', '26'] }
+const KOAS = ['2.16', '3']
+const TYPESCRIPTS = ['5.9', '6', '7']
+
+const done: string[] = []
+const tarball = pack()
+for (const major of MAJORS) await checkNode(major)
+checkTypes()
+console.log(`\n${done.join('\n')}\nThe package is good everywhere.`)
+
+async function checkNode(major: string): Promise<void> {
+  const node = nodeBinary(major)
+  const npms = Object.keys(NPMS).filter(npm => NPMS[npm]?.includes(major))
+  for (const npm of npms) for (const koa of KOAS) await checkInstalled(node, npm, koa)
+  checkSqlite(node)
+}
+
+async function checkInstalled(node: NodeBinary, range: string, koa: string): Promise<void> {
+  const npm = fetchPackage('npm', range)
+  const title = `Node ${node.version}, npm ${npm.version}, koa ${koa}`
+  console.log(`\n=== ${title} ===`)
+  const tools = toolsOf(node, npm.folder)
+  const path = project(title, [tarball, `koa@${koa}`, ...asDeveloped(OPTIONAL_PEERS)], tools)
+  importAll(path, ENTRIES, tools)
+  requireAll(path, [...ENTRIES, './package.json'], tools)
+  await runQuickstart(path, tools)
+  done.push(`${title}: installed, imported, required, served the quickstart`)
+}
+
+/** With nothing besides where Node has SQLite, with the driver that the README names where not. */
+function checkSqlite(node: NodeBinary): void {
+  const title = `Node ${node.version}, ${hasOwnSqlite(node) ? 'node:sqlite' : 'better-sqlite3'}`
+  console.log(`\n=== ${title} ===`)
+  const driver = hasOwnSqlite(node) ? [] : [`better-sqlite3@${manifest.peerDependencies['better-sqlite3']}`]
+  const tools = { ...toolsOf(node, fetchPackage('npm', '11').folder), env: node.buildEnv }
+  const path = project(title, [tarball, ...asDeveloped(['koa']), ...driver], tools)
+  issueTokens(path, 'SqliteTokenStore', './stores/sqlite', "'tokens.sqlite'", tools)
+  done.push(`${title}: issued tokens on SqliteTokenStore`)
+}
+
+function checkTypes(): void {
+  const program = readFileSync(join(import.meta.dirname, 'consumer.ts'), 'utf8')
+  for (const range of TYPESCRIPTS) {
+    console.log(`\n=== TypeScript ${range} ===`)
+    const typescript = `typescript@${range}`
+    const path = project(typescript, [tarball, typescript, ...asDeveloped(['koa', ...OPTIONAL_PEERS])])
+    const tsc = join(path, 'node_modules/typescript')
+    const { version } = JSON.parse(readFileSync(join(tsc, 'package.json'), 'utf8')) as { version: string }
+    compile(path, program, [join(tsc, 'bin/tsc')])
+    done.push(`TypeScript ${version}: compiled with moduleResolution nodenext and bundler, declarations checked`)
+  }
+}
+
+function toolsOf(node: NodeBinary, npm: string): Tools {
+  return { node: node.path, npm: [node.path, join(npm, 'bin/npm-cli.js')], env: node.env }
+}
