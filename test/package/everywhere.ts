@@ -19,6 +19,7 @@ import {
   project,
   requireAll,
   type Tools,
+  versionIn,
 } from './project.js'
 import { runQuickstart } from './quickstart.js'
 
@@ -42,14 +43,14 @@ async function checkNode(major: string): Promise<void> {
 
 async function checkInstalled(node: NodeBinary, range: string, koa: string): Promise<void> {
   const npm = fetchPackage('npm', range)
-  const title = `Node ${node.version}, npm ${npm.version}, koa ${koa}`
-  console.log(`\n=== ${title} ===`)
+  const on = `Node ${node.version}, npm ${npm.version}, koa`
+  console.log(`\n=== ${on} ${koa} ===`)
   const tools = toolsOf(node, npm.folder)
-  const path = project(title, [tarball, `koa@${koa}`, ...asDeveloped(OPTIONAL_PEERS)], tools)
+  const path = project(`${on} ${koa}`, [tarball, `koa@${koa}`, ...asDeveloped(OPTIONAL_PEERS)], tools)
   importAll(path, ENTRIES, tools)
   requireAll(path, [...ENTRIES, './package.json'], tools)
   await runQuickstart(path, tools)
-  done.push(`${title}: installed, imported, required, served the quickstart`)
+  done.push(`${on} ${versionIn(path, 'koa')}: installed, imported, required, served the quickstart`)
 }
 
 /** With nothing besides where Node has SQLite, with the driver that the README names where not. */
@@ -69,10 +70,10 @@ function checkTypes(): void {
     console.log(`\n=== TypeScript ${range} ===`)
     const typescript = `typescript@${range}`
     const path = project(typescript, [tarball, typescript, ...asDeveloped(['koa', ...OPTIONAL_PEERS])])
-    const tsc = join(path, 'node_modules/typescript')
-    const { version } = JSON.parse(readFileSync(join(tsc, 'package.json'), 'utf8')) as { version: string }
-    compile(path, program, [join(tsc, 'bin/tsc')])
-    done.push(`TypeScript ${version}: compiled with moduleResolution nodenext and bundler, declarations checked`)
+    compile(path, program, [join(path, 'node_modules/typescript/bin/tsc')])
+    done.push(
+      `TypeScript ${versionIn(path, 'typescript')}: compiled with moduleResolution nodenext and bundler, declarations checked`,
+    )
   }
 }
 

@@ -55,6 +55,12 @@ export function project(name: string, packages: readonly string[], tools = OURS)
   return path
 }
 
+/** The version of a package that a project has. */
+export function versionIn(path: string, name: string): string {
+  const text = readFileSync(join(path, 'node_modules', name, 'package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
 export function importAll(path: string, entries: readonly string[], tools = OURS): void {
   step(`import: ${entries.map(specifier).join(', ')}`)
   const lines = entries.map(entry => `if (!Object.keys(await import('${specifier(entry)}')).length) throw '${entry}'`)
