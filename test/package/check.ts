@@ -9,6 +9,7 @@ import {
   asDeveloped,
   bin,
   compile,
+  consumer,
   ENTRIES,
   importAll,
   issueTokens,
@@ -55,12 +56,14 @@ async function checkFull(): Promise<void> {
   const path = project('full', [tarball, ...asDeveloped(['koa', ...OPTIONAL_PEERS])])
   importAll(path, ENTRIES)
   requireAll(path, [...ENTRIES, './package.json'])
-  compile(path, readFileSync(join(import.meta.dirname, 'consumer.ts'), 'utf8'), [bin('tsc')])
+  compile(path, consumer(), [bin('tsc')])
   await runQuickstart(path)
 }
 
+/** With the types that users of Koa 2 have. */
 async function checkOldKoa(): Promise<void> {
-  const path = project('old-koa', [tarball, 'koa@2.16', ...asDeveloped(['@koa/router', 'koa-body'])])
+  const path = project('old-koa', [tarball, 'koa@2.16', '@types/koa@2', ...asDeveloped(OPTIONAL_PEERS)])
+  compile(path, consumer(), [bin('tsc')])
   await runQuickstart(path)
 }
 

@@ -3,13 +3,13 @@
  * versions of Koa, and compiles a user's program with every TypeScript: part of `npm run check:everywhere`. Takes all of
  * them from npm's registry.
  */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fetchPackage } from '../nodes/from-npm.js'
 import { hasOwnSqlite, MAJORS, type NodeBinary, nodeBinary } from '../nodes/node-binary.js'
 import {
   asDeveloped,
   compile,
+  consumer,
   ENTRIES,
   importAll,
   issueTokens,
@@ -26,12 +26,14 @@ import { runQuickstart } from './quickstart.js'
 /** The npm versions, with the Node versions that each of them says it runs on. */
 const NPMS: Record<string, readonly string[]> = { 11: MAJORS, 12: ['22', '24', '26'] }
 const KOAS = ['2.16', '3']
+/** Each with the types that its users have; those of Koa 3 come with the package. */
+const KOA_TYPES = [['koa@2.16', '@types/koa@2'], ['koa@3']]
 const TYPESCRIPTS = ['5.9', '6', '7']
 
 const done: string[] = []
 const tarball = pack()
 for (const major of MAJORS) await checkNode(major)
-checkTypes()
+for (const typescript of TYPESCRIPTS) for (const koa of KOA_TYPES) checkTypes(typescript, koa)
 console.log(`\n${done.join('\n')}\nThe package is good everywhere.`)
 
 async function checkNode(major: string): Promise<void> {
@@ -64,17 +66,13 @@ function checkSqlite(node: NodeBinary): void {
   done.push(`${title}: issued tokens on SqliteTokenStore`)
 }
 
-function checkTypes(): void {
-  const program = readFileSync(join(import.meta.dirname, 'consumer.ts'), 'utf8')
-  for (const range of TYPESCRIPTS) {
-    console.log(`\n=== TypeScript ${range} ===`)
-    const typescript = `typescript@${range}`
-    const path = project(typescript, [tarball, typescript, ...asDeveloped(['koa', ...OPTIONAL_PEERS])])
-    compile(path, program, [join(path, 'node_modules/typescript/bin/tsc')])
-    done.push(
-      `TypeScript ${versionIn(path, 'typescript')}: compiled with moduleResolution nodenext and bundler, declarations checked`,
-    )
-  }
+function checkTypes(range: string, koa: readonly string[]): void {
+  const title = `TypeScript ${range}, ${koa.join(' ')}`
+  console.log(`\n=== ${title} ===`)
+  const path = project(title, [tarball, `typescript@${range}`, ...koa, ...asDeveloped(OPTIONAL_PEERS)])
+  compile(path, consumer(), [join(path, 'node_modules/typescript/bin/tsc')])
+  const on = `TypeScript ${versionIn(path, 'typescript')}, @types/koa ${versionIn(path, '@types/koa')}`
+  done.push(`${on}: compiled with moduleResolution nodenext and bundler, declarations checked`)
 }
 
 function toolsOf(node: NodeBinary, npm: string): Tools {

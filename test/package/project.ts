@@ -88,6 +88,11 @@ export function issueTokens(path: string, store: string, entry: string, args: st
   evaluate(path, 'module', program, tools)
 }
 
+/** A user's program over all entries. */
+export function consumer(): string {
+  return readFileSync(join(import.meta.dirname, 'consumer.ts'), 'utf8')
+}
+
 /** Compiles a program with our declarations checked too, so that they name nothing the project does not have. */
 export function compile(path: string, program: string, tsc: readonly [string, ...string[]]): void {
   writeFileSync(join(path, 'consumer.ts'), program)
