@@ -47,9 +47,9 @@ export function asDeveloped(names: readonly string[]): string[] {
 /** An empty project with these packages installed. */
 export function project(name: string, packages: readonly string[], tools = OURS): string {
   step(`A new project: npm install ${packages.join(' ')}`)
-  const path = join(folder, name)
+  const path = join(folder, name.replaceAll('/', '-'))
   mkdirSync(path)
-  writeFileSync(join(path, 'package.json'), JSON.stringify({ name, private: true, type: 'module' }))
+  writeFileSync(join(path, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
   const [npm, ...args] = tools.npm
   run(npm, [...args, 'install', '--no-audit', '--no-fund', ...packages], path, tools)
   return path
