@@ -27,7 +27,7 @@ import { type EventName, Events, type Listener } from './session/events.js'
 import type { Session } from './session/listing.js'
 import { type BlocklistCallback, Revocation } from './session/revocation.js'
 import { Sessions } from './session/sessions.js'
-import { draftPair, type TokenPairOptions } from './session/tokens.js'
+import { draftPair, lifeOf, type TokenPairOptions } from './session/tokens.js'
 import { type AccessTokenOptions, checkSid, checkSubject, newClaims, type TokenOptions } from './token/claims.js'
 import { configure, replacementRing } from './token/configure.js'
 import { KeyCache } from './token/key-cache.js'
@@ -232,8 +232,12 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     const draft = draftPair(this.#parts, sub, options)
     await flows.open(this.#parts, draft)
     const { access, refresh } = draft
-    const expires_in = Math.max(0, access.claims.exp - access.claims.iat)
-    return { access_token: access.token, refresh_token: refresh.token, token_type: 'bearer', expires_in }
+    return {
+      access_token: access.token,
+      refresh_token: refresh.token,
+      token_type: 'bearer',
+      expires_in: lifeOf(access),
+    }
   }
 
   /**

@@ -12,6 +12,7 @@ import {
   type Draft,
   draftPair,
   type Issued,
+  lifeOf,
   statelessAccess,
   successorPair,
   type TokenPairOptions,
@@ -192,12 +193,12 @@ function handOut(parts: Parts, ctx: AuthContext, { access, refresh }: Tokens, co
   setCookies(ctx, cookies, config)
   ctx.response.set('Cache-Control', 'no-store')
   const inBody = (type: TokenType) => config.tokenLocation[type].some(location => location !== 'cookies')
-  const { csrf, exp } = access.claims
+  const { csrf } = access.claims
   return {
     ...(inBody('access') && { access_token: access.token }),
     ...(refresh && inBody('refresh') && { refresh_token: refresh.token }),
     token_type: 'bearer',
-    expires_in: Math.max(0, exp - Math.floor(config.now() / 1000)),
+    expires_in: lifeOf(access),
     ...(cookies.length > 0 && config.cookieCsrfProtect && !config.csrfInCookies && csrf && { csrf_token: csrf }),
   }
 }

@@ -49,6 +49,9 @@ export interface Draft {
   readonly record: Omit<SessionRecord, 'cutoff'>
 }
 
+/** How long a token lasts that goes out now, in seconds. The clock has no say: a second may have ended meanwhile. */
+export const lifeOf = ({ claims }: Issued): number => Math.max(0, claims.exp - claims.iat)
+
 const LARGEST_DEVICE = 8192
 
 const PAIR_OPTIONS = new Set(
@@ -76,13 +79,14 @@ export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions
   const accessEnd = endOf('accessExpiry', accessExpiry)
   const refreshEnd = endOf('refreshExpiry', refreshExpiry)
   const accessOptions: AccessTokenOptions = { ...common, expiry: accessEnd, ...(fresh !== undefined && { fresh }) }
-  const access = newClaims('access', sub, accessOptions, config, member)
+  const access = newClaims('access', sub, accessOptions, config, member, now)
   const refresh = newClaims(
     'refresh',
     sub,
     { ...common, expiry: refreshEnd },
     config,
     config.store ? { ...member, gen: 0 } : member,
+    now,
   )
   const { jti, iat, exp } = refresh
   const times = {

@@ -49,7 +49,7 @@ export const usesCookies = ({ tokenLocation }: Config) =>
   tokenLocation.access.includes('cookies') || tokenLocation.refresh.includes('cookies')
 
 /**
- * The claims of a new token.
+ * The claims of a new token. What is issued together gets one `now`: a second may end between two looks at the clock.
  * @throws TypeError naming the option that is wrong.
  */
 export function newClaims(
@@ -58,9 +58,9 @@ export function newClaims(
   options: AccessTokenOptions,
   config: Config,
   member: Membership = {},
+  now = config.now(),
 ): Claims {
   checkOptions(type, sub, options, config)
-  const now = config.now()
   const iat = Math.floor(now / 1000)
   const nbf = options.notBefore === undefined ? iat : timeOf('notBefore', options.notBefore, now)
   const { expiry = type === 'access' ? config.accessTokenExpires : config.refreshTokenExpires } = options

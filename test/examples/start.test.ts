@@ -22,7 +22,9 @@ async function started(t: TestContext, folder: string, env: Environment = {}) {
 
 /** What it says and with which code, when it cannot start. */
 async function refusal(folder: string, env: Environment): Promise<string> {
-  const program = new Program(file, folder, { PORT: '0', ...env })
+  // Node 22 says beside it that its SQLite is experimental.
+  const NODE_OPTIONS = '--disable-warning=ExperimentalWarning'
+  const program = new Program(file, folder, { PORT: '0', NODE_OPTIONS, ...env })
   assert.equal(await program.exitCode(), 1)
   assert.doesNotMatch(program.stdout, /curl/)
   return program.stderr.trim()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { bearer } from '../support/app.js'
+import { bearer, TEST_NOW } from '../support/app.js'
 import { claimsOf, flowApi, verdict } from './api.js'
 
 const DAY = 86_400_000
@@ -18,6 +18,20 @@ test('a refresh answers like a login: two tokens, their type and seconds, not to
   assert.deepEqual([json.token_type, json.expires_in], ['bearer', 900])
   assert.equal(headers['cache-control'], 'no-store')
   assert.equal((await api.protected(json.access_token)).status, 200)
+})
+
+test('a second that ends while tokens are issued shortens none of them', async t => {
+  let time = TEST_NOW
+  const api = await flowApi(t, { now: () => (time += 400) })
+  const login = await api.login()
+  const refresh = await api.refresh(login.json.refresh_token)
+  const replay = await api.refresh(login.json.refresh_token)
+  const pair = await api.authx.createTokenPair('ada')
+  for (const { access_token, refresh_token, expires_in } of [login.json, refresh.json, replay.json, pair]) {
+    const [access, longer] = [claimsOf(access_token), claimsOf(refresh_token)]
+    assert.deepEqual([expires_in, Number(access.exp) - Number(access.iat)], [900, 900])
+    assert.equal(Number(longer.exp) - Number(longer.iat), (20 * DAY) / 1000)
+  }
 })
 
 test('the predecessor, presented again in time, gets the same successor and another access token', async t => {

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Client } from '../examples/client.js'
+import { freePort } from '../support/free-port.js'
+import { blocksOf, readPage } from '../support/markdown.js'
+import { until } from '../support/until.js'
+import { OURS, step } from './project.js'
+
+/** Serves the quickstart of the README as it stands in a project that has what it says to install, and takes its five steps. */
+export async function runQuickstart(path: string, tools = OURS): Promise<void> {
+  step('The five steps of the quickstart, over HTTP')
+  const app = blocksOf(readPage('README.md')).find(({ code }) => code.includes('.listen(8000)'))
+  assert.ok(app)
+  const port = await freePort()
+  writeFileSync(join(path, 'app.mjs'), app.code.replace('8000', String(port)))
+  const server = spawn(tools.node, ['app.mjs'], { cwd: path, env: tools.env, stdio: ['ignore', 'inherit', 'inherit'] })
+  const ended = once(server, 'exit')
+  try {
+    const url = `http://localhost:${port}`
+    await Promise.race([
+      until(() => fetch(url), 30_000),
+      ended.then(() => Promise.reject(new Error('the quickstart ended'))),
+    ])
+    await takeSteps(new Client(url))
+  } finally {
+    server.kill()
+    await ended
+  }
+}
+
+async function takeSteps(client: Client): Promise<void> {
+  const login = await client.login()
+  assert.equal(login.status, 200)
+  const passed = await client.get('/protected', { token: login.body.access_token })
+  assert.deepEqual([passed.status, passed.body], [200, { message: 'You have access', sub: 'test' }])
+  const { status, body } = await client.post('/refresh', { token: login.body.refresh_token })
+  assert.equal(status, 200)
+  assert.equal((await client.post('/logout', { token: body.access_token })).status, 204)
+  const refused = await client.get('/protected', { token: body.access_token })
+  assert.deepEqual([refused.status, refused.body.error_type], [401, 'RevokedTokenError'])
+}
