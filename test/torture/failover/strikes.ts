@@ -20,6 +20,8 @@ export class Strikes {
   readonly #served: (key: string) => Promise<unknown>
   /** Moments (`performance.now()`) at which a master ended without having been asked. */
   readonly #ends: number[] = []
+  /** The moment of the latest strike. */
+  latest = 0
   /** Milliseconds from each strike until another node had taken over, and until everybody was served again. */
   readonly #took: { replaced: number; served: number }[] = []
 
@@ -60,6 +62,7 @@ export class Strikes {
     // A replica that has just come back counts as connected, and is told nothing yet for up to a second.
     await upToDate(master, await topology.replicasOf(master))
     const began = performance.now()
+    this.latest = began
     await this.#hit(strike, master)
     const successor = await topology.replaced(key, master)
     const replaced = performance.now() - began

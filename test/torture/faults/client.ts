@@ -132,7 +132,9 @@ export class Client {
 
   async #refresh(session: Session): Promise<number> {
     const token = session.refresh
-    const answer = await this.#ask('refresh', '/refresh', token, this.#expected(session))
+    // What was used up without our knowing is a replay.
+    const what = session.unsure ? 'refresh again' : 'refresh'
+    const answer = await this.#ask(what, '/refresh', token, this.#expected(session))
     if (answer.status === 503) session.unsure = true
     if (answer.status !== 200) return answer.status
     this.#given(session, token, answer)
@@ -160,7 +162,8 @@ export class Client {
   }
 
   async #logout(session: Session): Promise<number> {
-    const { status } = await this.#ask('logout', '/logout', session.access.at(-1), [204])
+    const what = session.state === 'ending' ? 'logout again' : 'logout'
+    const { status } = await this.#ask(what, '/logout', session.access.at(-1), [204])
     if (status === 204) session.state = 'dead'
     else if (status === 503) session.state = 'ending'
     return status

@@ -23,7 +23,7 @@ export const absent: Prepare = async () => {
   }
   return {
     backend: { kind: 'redis', at: `redis://127.0.0.1:${port}` },
-    faults: [{ name: 'not there', begin: () => redis?.kill(), end, forgets: true }],
+    faults: [{ name: 'not there', begin: () => {}, end }],
     fromTheStart: true,
     cleanUp: () => redis?.kill(),
   }

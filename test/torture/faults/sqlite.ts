@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SqliteTokenStore } from '../../../stores/sqlite.js'
@@ -84,11 +84,11 @@ async function permit(path: string, file: number, folder: number): Promise<void>
   await chmod(dirname(path), folder)
 }
 
-/** No file may grow any more. */
-export const full = on(path => [
+/** Room for the index of the log, which reading needs, and for a few entries of the log itself. */
+export const full = on(() => [
   {
     name: 'disk full',
-    begin: target => limit(target, String(statSync(`${path}-wal`).size)),
+    begin: target => limit(target, String(8 * PAGE)),
     end: target => limit(target, 'unlimited'),
     readsGoOn: true,
     partial: true,

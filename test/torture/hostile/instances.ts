@@ -155,4 +155,6 @@ export const setupOf = (name: string): Setup => {
   return found
 }
 
-export const instanceOf = ({ options }: Setup, more: AuthXOptions = {}) => new AuthX({ ...options, ...more })
+/** Its store answers at once; that a busy machine does not is tried elsewhere. */
+export const instanceOf = ({ options }: Setup, more: AuthXOptions = {}) =>
+  new AuthX({ storeTimeout: 10_000, ...options, ...more })
