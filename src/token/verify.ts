@@ -45,7 +45,8 @@ export function verify(token: unknown, ring: KeyRing, config: Config, options: V
 function verifySignature(token: unknown, ring: KeyRing, config: Config): TokenPayload {
   const read = readToken(token, ring)
   const payload = toPayload(signedClaims(read, candidates(ring, read.header.kid)), config)
-  ring.cache.add(read.token, payload)
+  // A refresh token is used up by its first use, and does not come again.
+  if (payload.type === 'access') ring.cache.add(read.token, payload)
   return payload
 }
 
