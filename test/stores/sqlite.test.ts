@@ -38,6 +38,15 @@ test('SqliteTokenStore answers with one value for each key, however many are ask
   await store.close()
 })
 
+test('SqliteTokenStore answers reads that were under way when it was closed, and none after', async () => {
+  const store = new SqliteTokenStore(newFile())
+  await store.compareAndSet('key', undefined, 'a', soon())
+  const reads = [store.get(['key']), store.get(['key', 'other'])]
+  await store.close()
+  assert.deepEqual(await Promise.all(reads), [['a'], ['a', undefined]])
+  await assert.rejects(store.get(['key']))
+})
+
 describe('SqliteTokenStore, four processes at one file', () => {
   test('each meets the contract while the others do the same', async () => {
     const reports = await inProcesses(4, { kind: 'sqlite', at: newFile() }, { suite: true })
