@@ -2,15 +2,17 @@ import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KeyvStoreAdapter, StoredData } from 'keyv'
 import { closedError } from './options.js'
-import { type Database, isLocked, type Statement, sqliteDriver } from './sqlite-driver.js'
+import { type Database, isLocked, type Statement, sqliteDriver, textOf, wholeText } from './sqlite-driver.js'
 
 const schema = `
   PRAGMA synchronous = NORMAL;
   CREATE TABLE IF NOT EXISTS koa_authx (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, expires INTEGER NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS koa_authx_expires ON koa_authx (expires);`
 
+const stored = `SELECT ${wholeText('value')} FROM koa_authx WHERE key = ? AND expires > ?`
+
 const sql = {
-  get: 'SELECT j.key AS place, CAST(t.value AS BLOB) AS value FROM json_each(?) j JOIN koa_authx t ON t.key = j.value WHERE t.expires > ?',
+  pair: `SELECT (${stored}) AS first, (${stored}) AS second`,
   insert: `INSERT INTO koa_authx (key, value, expires) VALUES (?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires WHERE expires <= ?`,
   update: 'UPDATE koa_authx SET value = ?, expires = ? WHERE key = ? AND value = ? AND expires > ?',
@@ -50,6 +52,8 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   #connection: Connection | undefined
   #purger: NodeJS.Timeout | undefined
   #closed = false
+  /** The end of this turn of the event loop, if a read waits for it. */
+  #turn: Promise<void> | undefined
 
   /** `timeout`: milliseconds to wait for a lock. */
   constructor(path: string, timeout: number) {
@@ -69,12 +73,24 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return Number(changes) === 1
   }
 
-  /** The values of `keys` in their order, in one statement. */
+  /**
+   * The values of `keys` in their order. Guards ask for two, and get both as they stood at one moment: most of what a
+   * statement costs is its transaction. Read at the end of the turn of the event loop: answers to requests that came in
+   * together then go out together, which costs the system less than to turn from one to the other.
+   */
   async getMany<Value>(keys: readonly string[]): Promise<StoredData<Value | undefined>[]> {
-    const rows = await this.#call(statement => statement(sql.get).all(JSON.stringify(keys), Date.now()))
-    const values: unknown[] = new Array(keys.length).fill(undefined)
-    for (const { place, value } of rows as { place: number; value: Uint8Array }[]) values[place] = textOf(value)
-    return values as StoredData<Value | undefined>[]
+    if (this.#closed) throw closedError('The SQLite store')
+    await this.#endOfTurn()
+    return this.#call(statement => {
+      const now = Date.now()
+      const values: unknown[] = []
+      for (let n = 0; n < keys.length; n += 2) {
+        const key = keys[n] as string
+        const row = statement(sql.pair).get(key, now, keys[n + 1] ?? key, now) as { first: unknown; second: unknown }
+        values.push(textOf(row.first), textOf(row.second))
+      }
+      return values.slice(0, keys.length) as StoredData<Value | undefined>[]
+    })
   }
 
   /** The value under `key`; `undefined` if there is none. */
@@ -108,8 +124,19 @@ export class SqliteAdapter implements KeyvStoreAdapter {
 
   /** Close the file; calls after it reject. */
   async disconnect(): Promise<void> {
+    await this.#turn
     this.#closed = true
     this.#drop()
+  }
+
+  #endOfTurn(): Promise<void> {
+    this.#turn ??= new Promise(resolve => {
+      setImmediate(() => {
+        this.#turn = undefined
+        resolve()
+      })
+    })
+    return this.#turn
   }
 
   async #call<T>(work: (statement: (sql: string) => Statement) => T): Promise<T> {
@@ -197,11 +224,6 @@ export class SqliteAdapter implements KeyvStoreAdapter {
       return false
     }
   }
-}
-
-/** Values are read as bytes: node:sqlite ends a text at its first NUL. */
-function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString()
 }
 
 function identity(path: string): string {

@@ -24,10 +24,24 @@ type BetterSqlite = new (path: string, options: { timeout: number }) => Database
  * @throws Error if neither is there.
  */
 export function sqliteDriver(): (path: string) => Database {
-  const builtin = (process as BuiltinModules).getBuiltinModule?.('node:sqlite') as NodeSqlite | undefined
+  const builtin = nodeSqlite()
   if (builtin) return path => new builtin.DatabaseSync(path)
   const BetterSqlite = requireBetterSqlite()
   return path => new BetterSqlite(path, { timeout: 0 })
+}
+
+/** SQL for the text in a column, of which `textOf` makes a string. node:sqlite ends a text at its first NUL, but not bytes. */
+export const wholeText = (column: string) => (nodeSqlite() ? `CAST(${column} AS BLOB)` : column)
+
+/** The text that was read so; `undefined` for none. */
+export function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  if (!(value instanceof Uint8Array)) return undefined
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()
+}
+
+function nodeSqlite(): NodeSqlite | undefined {
+  return (process as BuiltinModules).getBuiltinModule?.('node:sqlite') as NodeSqlite | undefined
 }
 
 function requireBetterSqlite(): BetterSqlite {

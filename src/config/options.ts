@@ -182,8 +182,8 @@ export interface AuthXOptions {
   /** Whether the store is asked about access tokens. If false, they are good until they expire. Default true. Not in AuthX. */
   accessTokenRevocation?: boolean
   /**
-   * How many tokens are remembered whose signature was good, so that it need not be checked again, 0 to 1,000,000; 0 for
-   * none. Everything else is judged on every request. Default 1000. Not in AuthX.
+   * How many access tokens are remembered whose signature was good, so that it need not be checked again, 0 to
+   * 1,000,000; 0 for none. Everything else is judged on every request. Default 1000. Not in AuthX.
    */
   verifyCacheSize?: number
   /** Written to new tokens as `login_type` and asked of all. Not in AuthX's options. */

@@ -51,19 +51,23 @@ export function malformed(cause: string): never {
 }
 
 function fromHeader(ctx: RequestContext, _type: TokenType, { headerName, headerType }: Config): string | undefined {
-  const value = ctx.req.headers[headerName.toLowerCase()]
+  const name = headerName.toLowerCase()
+  const value = ctx.req.headers[name]
   if (value === undefined) return undefined
   // Node keeps the first of two Authorization headers and joins others; which of them was meant is not for us to say.
-  if (Array.isArray(value) || isRepeated(ctx, headerName)) malformed(`the header ${headerName} was sent more than once`)
+  if (Array.isArray(value) || isRepeated(ctx, name)) malformed(`the header ${headerName} was sent more than once`)
   const token = headerType === '' ? value : afterScheme(value, headerType)
   if (token?.includes(' ')) malformed(`the header ${headerName} holds more than one token`)
   return token
 }
 
-function isRepeated({ req }: RequestContext, headerName: string): boolean {
-  const name = headerName.toLowerCase()
+/** `name`: in lower case. */
+function isRepeated({ req: { rawHeaders } }: RequestContext, name: string): boolean {
   let count = 0
-  for (let n = 0; n < req.rawHeaders.length; n += 2) if (req.rawHeaders[n]?.toLowerCase() === name) count++
+  for (let n = 0; n < rawHeaders.length; n += 2) {
+    const sent = rawHeaders[n]
+    if (sent?.length === name.length && sent.toLowerCase() === name) count++
+  }
   return count > 1
 }
 

@@ -36,13 +36,49 @@ export class Deadline {
  */
 export function within<T>(deadline: Deadline, run: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(deadline.pass()), deadline.left())
-    const settle =
-      <Value>(settled: (value: Value) => void) =>
-      (value: Value) => {
-        clearTimeout(timer)
-        settled(value)
-      }
-    run().then(settle(resolve), settle(reject))
+    const wait = new Wait(deadline, reject)
+    run().then(
+      value => {
+        wait.end()
+        resolve(value)
+      },
+      error => {
+        wait.end()
+        reject(error)
+      },
+    )
   })
+}
+
+/** What has begun in this turn of the event loop. */
+let begun: Wait[] = []
+
+/** A wait that a deadline ends. A store in this process answers within the turn, and needs no timer. */
+class Wait {
+  readonly #deadline: Deadline
+  readonly #giveUp: (error: StoreUnavailableError) => void
+  #timer: NodeJS.Timeout | undefined
+  #ended = false
+
+  constructor(deadline: Deadline, giveUp: (error: StoreUnavailableError) => void) {
+    this.#deadline = deadline
+    this.#giveUp = giveUp
+    if (begun.push(this) === 1) setImmediate(startTimers)
+  }
+
+  startTimer(): void {
+    if (this.#ended) return
+    this.#timer = setTimeout(() => this.#giveUp(this.#deadline.pass()), this.#deadline.left())
+  }
+
+  end(): void {
+    this.#ended = true
+    clearTimeout(this.#timer)
+  }
+}
+
+function startTimers(): void {
+  const waits = begun
+  begun = []
+  for (const wait of waits) wait.startTimer()
 }

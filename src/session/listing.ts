@@ -1,6 +1,6 @@
 import type { Config } from '../config/table.js'
 import { type Deadline, within } from './deadline.js'
-import { type Operation, orUnavailable } from './operation.js'
+import type { Operation } from './operation.js'
 import {
   type Device,
   type Listing,
@@ -56,7 +56,7 @@ export async function addToList(
   const add = async () => {
     for (;;) {
       const [raw] = await operation.get([key])
-      const current = unexpired(await orUnavailable(() => parseListing(raw)), now())
+      const current = unexpired(parseListing(raw), now())
       const next: Listing = [...current, [sid, expiresAt] as const].slice(-MOST_LISTED)
       const keptUntil = Math.max(...next.map(([, end]) => end))
       if (await operation.compareAndSet(key, raw, JSON.stringify(next), keptUntil)) return
@@ -68,10 +68,10 @@ export async function addToList(
 /** The live sessions of a subject, the most recently active first. */
 export async function listSessions(operation: Operation, sub: string, { loginType, now }: Config): Promise<Session[]> {
   const [list] = await operation.get([listingKey(sub, loginType)])
-  const sids = unexpired(await orUnavailable(() => parseListing(list)), now()).map(([sid]) => sid)
+  const sids = unexpired(parseListing(list), now()).map(([sid]) => sid)
   const [cutoff, ...values] = await operation.get([subjectKey(sub, loginType), ...sids.map(sessionKey)])
-  const subject = await orUnavailable(() => parseSubject(cutoff))
-  const records = await orUnavailable(() => values.map(parseSession))
+  const subject = parseSubject(cutoff)
+  const records = values.map(parseSession)
   return sids
     .map((id, n) => toSession({ id, sub, loginType }, { record: records[n], subject }, now()))
     .filter(session => session !== undefined)

@@ -53,8 +53,7 @@ export class Operation {
     const keys = before?.keys ?? [sessionKey(idOf(token)), subjectKey(token.sub, token.login_type)]
     const [raw, rawSubject] = await this.get(keys)
     if (before && before.raw === raw && before.rawSubject === rawSubject) return before
-    const records = await orUnavailable(() => ({ record: parseSession(raw), subject: parseSubject(rawSubject) }))
-    const known = { keys, raw, rawSubject, ...records }
+    const known = { keys, raw, rawSubject, record: parseSession(raw), subject: parseSubject(rawSubject) }
     // A payload of the library's own is frozen. What a caller has made may be another token's the next time.
     if (Object.isFrozen(token)) lastKnown.set(token, known)
     return known
@@ -62,12 +61,12 @@ export class Operation {
 
   async session(sid: string): Promise<Read> {
     const [raw] = await this.get([sessionKey(sid)])
-    return { raw, record: await orUnavailable(() => parseSession(raw)) }
+    return { raw, record: parseSession(raw) }
   }
 
   async subject(sub: string, loginType: string | undefined): Promise<SubjectRecord> {
     const [value] = await this.get([subjectKey(sub, loginType)])
-    return orUnavailable(() => parseSubject(value))
+    return parseSubject(value)
   }
 
   /** Write a session's record in the place of what was read. */
@@ -82,9 +81,13 @@ export class Operation {
 
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     this.#checkTime()
-    const values: unknown = await orUnavailable(() => this.#store.get(keys))
-    const sound = Array.isArray(values) && values.length === keys.length
-    if (sound && values.every(value => value === undefined || typeof value === 'string')) return values
+    let values: unknown
+    try {
+      values = await this.#store.get(keys)
+    } catch (cause) {
+      throw new StoreUnavailableError({ cause })
+    }
+    if (Array.isArray(values) && values.length === keys.length && values.every(isValue)) return values
     throw new StoreUnavailableError({ cause: new Error('the answer of the store is not a list of values') })
   }
 
@@ -92,7 +95,12 @@ export class Operation {
   async compareAndSet(key: string, expected: string | undefined, value: string, keptUntil: number): Promise<boolean> {
     this.#checkTime()
     const expiresAt = new Date(Date.now() + keptUntil - this.#now())
-    const written: unknown = await orUnavailable(() => this.#store.compareAndSet(key, expected, value, expiresAt))
+    let written: unknown
+    try {
+      written = await this.#store.compareAndSet(key, expected, value, expiresAt)
+    } catch (cause) {
+      throw new StoreUnavailableError({ cause })
+    }
     if (typeof written === 'boolean') return written
     throw new StoreUnavailableError({ cause: new Error('the answer of the store is neither true nor false') })
   }
@@ -102,6 +110,8 @@ export class Operation {
     if (this.#deadline.over()) throw this.#deadline.error()
   }
 }
+
+const isValue = (value: unknown) => value === undefined || typeof value === 'string'
 
 /** @throws StoreUnavailableError in place of whatever `ask` throws. */
 export async function orUnavailable<T>(ask: () => T | Promise<T>): Promise<T> {

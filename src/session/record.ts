@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isObject } from '../config/values.js'
+import { StoreUnavailableError } from '../errors.js'
 
 /** What the application knows of where a session lives: user agent, IP address, its own fields. */
 export type Device = Readonly<Record<string, unknown>>
@@ -87,6 +88,10 @@ const NUMBERS = [
   'exp',
 ] as const
 
+function notOurs(what: string): StoreUnavailableError {
+  return new StoreUnavailableError({ cause: new Error(`the store holds a ${what} that koa-authx did not write`) })
+}
+
 /** `undefined` for what is no JSON: the error of JSON.parse quotes what it was given. */
 function parse(value: string): unknown {
   try {
@@ -96,7 +101,7 @@ function parse(value: string): unknown {
   }
 }
 
-/** @throws Error if the value is not one that this library wrote. Unknown is not the same as not revoked. */
+/** @throws StoreUnavailableError if the value is not one that this library wrote. Unknown is not the same as not revoked. */
 export function parseSession(value: string | undefined): SessionRecord | Tombstone | undefined {
   if (value === undefined) return undefined
   const record = parse(value)
@@ -106,10 +111,10 @@ export function parseSession(value: string | undefined): SessionRecord | Tombsto
       NUMBERS.every(name => isNumber(record[name])) && typeof record.sub === 'string' && typeof record.jti === 'string'
     if (sound && isObject(record.device)) return record as unknown as SessionRecord
   }
-  throw new Error('the store holds a session record that koa-authx did not write')
+  throw notOurs('session record')
 }
 
-/** @throws Error if the value is not one that this library wrote. */
+/** @throws StoreUnavailableError if the value is not one that this library wrote. */
 export function parseSubject(value: string | undefined): SubjectRecord {
   if (value === undefined) return NEVER_CUT
   const record = parse(value)
@@ -120,14 +125,14 @@ export function parseSubject(value: string | undefined): SubjectRecord {
   ) {
     return record as unknown as SubjectRecord
   }
-  throw new Error('the store holds a subject record that koa-authx did not write')
+  throw notOurs('subject record')
 }
 
-/** @throws Error if the value is not one that this library wrote. */
+/** @throws StoreUnavailableError if the value is not one that this library wrote. */
 export function parseListing(value: string | undefined): Listing {
   if (value === undefined) return []
   const pairs = parse(value)
   const isPair = (pair: unknown) => Array.isArray(pair) && typeof pair[0] === 'string' && isNumber(pair[1])
   if (Array.isArray(pairs) && pairs.every(isPair)) return pairs as Listing
-  throw new Error('the store holds a listing that koa-authx did not write')
+  throw notOurs('listing')
 }

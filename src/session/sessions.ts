@@ -9,7 +9,7 @@ import { isTraced, traced } from '../tracing.js'
 import { Deadline, within } from './deadline.js'
 import type { Events } from './events.js'
 import { addToList, listSessions, type Session, toSession } from './listing.js'
-import { Operation, orUnavailable, type Read } from './operation.js'
+import { Operation, type Read } from './operation.js'
 import {
   CUTOFF_KEPT,
   parseSession,
@@ -73,9 +73,9 @@ export class Sessions {
    * @returns the end (milliseconds) of what the token belongs to.
    * @throws RevokedTokenError, ReusedTokenError (for a refresh token that has been used up), StoreUnavailableError.
    */
-  async check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<number> {
+  check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<number> {
     return this.#operation(name, this.#deadline(), async operation => {
-      const known = await this.#known(operation, token)
+      const known = await operation.known(token)
       const judgement = rotation.assess(token, known, this.#config.now(), this.#config)
       if (judgement === 'reuse') throw new ReusedTokenError()
       if (judgement === 'revoked') throw new RevokedTokenError()
@@ -115,7 +115,7 @@ export class Sessions {
     accessExpiry: Duration | Date | undefined,
     mint: Mint<T>,
   ): Promise<Rotated<T> | undefined> {
-    const known = await this.#known(operation, token)
+    const known = await operation.known(token)
     const now = this.#config.now()
     const decision = rotation.decide(token, known, now, this.#config)
     if (decision.outcome === 'revoked') throw new RevokedTokenError()
@@ -181,7 +181,7 @@ export class Sessions {
     await this.#operation('revokeAll', this.#deadline(), async operation => {
       for (;;) {
         const [raw, spared] = await operation.get(except === undefined ? [key] : [key, sessionKey(except)])
-        const known = await orUnavailable(() => ({ subject: parseSubject(raw), record: parseSession(spared) }))
+        const known = { subject: parseSubject(raw), record: parseSession(spared) }
         const now = this.#config.now()
         // A session that an earlier cut-off ended must not come back by being named now.
         const live =
@@ -214,16 +214,15 @@ export class Sessions {
     return isTraced('store') ? traced('store', { operation: name }, operate) : operate()
   }
 
-  async #withinDeadline<T>(name: string, deadline: Deadline, run: (operation: Operation) => Promise<T>): Promise<T> {
-    try {
-      return await within(deadline, () => run(new Operation(this.#store, this.#config.now, deadline)))
-    } catch (error) {
+  #withinDeadline<T>(name: string, deadline: Deadline, run: (operation: Operation) => Promise<T>): Promise<T> {
+    const operate = () => run(new Operation(this.#store, this.#config.now, deadline))
+    return within(deadline, operate).catch((error: unknown) => {
       if (error instanceof StoreUnavailableError) {
         if (deadline.over()) late.add(error)
         if (name !== 'watch' || this.#isNews()) this.#events.emit('storeError', { operation: name, error })
       }
       throw error
-    }
+    })
   }
 
   /** Of an outage, thousands of sockets that are watched tell once a second, not each by itself. */
@@ -236,10 +235,6 @@ export class Sessions {
 
   #deadline(): Deadline {
     return new Deadline(this.#config.storeTimeout)
-  }
-
-  #known(operation: Operation, token: TokenPayload): Promise<rotation.Known & Read> {
-    return operation.known(token)
   }
 
   /** Until when a token has to be refused that is revoked by itself: longer if it could open a session or be renewed. */

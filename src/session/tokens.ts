@@ -119,16 +119,8 @@ export function successorPair(
 ): { access: Issued; refresh: Issued } {
   const csrf = presented.csrf || record.csrf
   const { jti, iat, exp, gen } = record
-  const refresh = {
-    ...inheritedClaims(presented, issuer.config),
-    ...(csrf && { csrf }),
-    ...(issuer.config.encodeNbf && { nbf: iat }),
-    sid,
-    gen,
-    jti,
-    iat,
-    exp,
-  } as Claims
+  const own = { ...(csrf && { csrf }), ...(issuer.config.encodeNbf && { nbf: iat }), sid, gen, jti, iat, exp }
+  const refresh = Object.assign(inheritedClaims(presented, issuer.config), own) as Claims
   return { refresh: issue(refresh, issuer), access: issue(changed(accessClaimsFrom(refresh, times), changes), issuer) }
 }
 
@@ -166,6 +158,7 @@ export function statelessAccess(
 }
 
 function changed(access: Claims, { data, scopes }: AccessChanges): Claims {
+  if (!data && !scopes) return access
   return { ...access, ...data, ...(scopes && { scopes: [...scopes] }) }
 }
 

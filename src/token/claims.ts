@@ -90,14 +90,14 @@ export function newClaims(
  */
 export function accessClaimsFrom(refresh: Claims, times: { iat: number; exp: number }): Claims {
   const { gen: _, nbf, ...copied } = refresh
-  return {
-    ...copied,
+  const own = {
+    ...(nbf !== undefined && { nbf: times.iat }),
     ...times,
     jti: randomUUID(),
     type: 'access',
-    ...(nbf !== undefined && { nbf: times.iat }),
     fresh: false,
   }
+  return Object.assign(copied, own) as Claims
 }
 
 /**

@@ -53,7 +53,7 @@ const isText = (value: unknown): value is string => typeof value === 'string' &&
 const isTime = (value: unknown) => typeof value === 'number' && value >= 0 && value <= LAST_SECOND
 
 /** Each claim that has a meaning here, and whether a value can carry it. The order is that of the errors. */
-const SHAPES: Record<string, { required?: true; holds: (value: unknown) => boolean }> = {
+const SHAPES = Object.entries<{ required?: true; holds: (value: unknown) => boolean }>({
   sub: { required: true, holds: isText },
   jti: { required: true, holds: isText },
   type: { required: true, holds: value => value === 'access' || value === 'refresh' },
@@ -64,7 +64,7 @@ const SHAPES: Record<string, { required?: true; holds: (value: unknown) => boole
   login_type: { holds: isText },
   sid: { holds: isText },
   gen: { holds: value => Number.isSafeInteger(value) && Number(value) >= 0 },
-}
+})
 
 /**
  * The payload that `claims`, the verified but untrusted JSON of a token, stand for.
@@ -75,7 +75,7 @@ export function toPayload(claims: unknown, config: Config): TokenPayload {
   const { identityClaim } = config
   const sub = Object.hasOwn(claims, identityClaim) ? claims[identityClaim] : undefined
   const payload: Record<string, unknown> = { ...claims, sub }
-  for (const [name, { required, holds }] of Object.entries(SHAPES)) {
+  for (const [name, { required, holds }] of SHAPES) {
     if (!Object.hasOwn(payload, name) ? required : !holds(payload[name])) {
       throw new JWTDecodeError(undefined, undefined, { cause: `the claim ${name} is missing or malformed` })
     }

@@ -17,6 +17,9 @@ export const LONGEST_TOKEN = 8192
 
 const THREE_PARTS = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
+/** How base64url begins where the first byte is `{`. */
+const BRACE = /^e[w-z0-9_-]/
+
 /** Clocks of issuer and verifier may differ by this many seconds before `iat` looks like the future. */
 const CLOCK_SKEW = 60
 
@@ -42,7 +45,8 @@ export function verify(token: unknown, ring: KeyRing, config: Config, options: V
 function verifySignature(token: unknown, ring: KeyRing, config: Config): TokenPayload {
   const read = readToken(token, ring)
   const payload = toPayload(signedClaims(read, candidates(ring, read.header.kid)), config)
-  ring.cache.add(read.token, payload)
+  // A refresh token is used up by its first use, and does not come again.
+  if (payload.type === 'access') ring.cache.add(read.token, payload)
   return payload
 }
 
@@ -59,7 +63,7 @@ export async function verifyWithFoundKey(
   options: VerifyOptions = {},
 ): Promise<TokenPayload> {
   const read = readToken(token, ring)
-  const payload = deepFreeze(readPart(read.token, 1))
+  const payload = deepFreeze(readPart(read.payload))
   const key = await findKey(deepFreeze(read.header), payload)
   return judge(toPayload(signedClaims(read, key ? [key] : []), config), config, options)
 }
@@ -67,27 +71,37 @@ export async function verifyWithFoundKey(
 interface ReadToken {
   readonly token: string
   readonly header: UnverifiedHeader
+  /** The second part, as it stands in the token. */
+  readonly payload: string
 }
 
 /** All that a token must be before a key is looked for. */
 function readToken(token: unknown, { decodeAlgorithms }: KeyRing): ReadToken {
-  if (typeof token !== 'string' || token.length > LONGEST_TOKEN || !isCompact(token)) throw new JWTDecodeError()
-  const header = readPart(token, 0)
+  if (typeof token !== 'string' || token.length > LONGEST_TOKEN || !THREE_PARTS.test(token)) throw new JWTDecodeError()
+  const [first = '', payload = '', signature = ''] = token.split('.')
+  if (!isWhole(first) || !isWhole(payload) || !isWhole(signature)) throw new JWTDecodeError()
+  const header = readHeader(first)
   // RFC 8725 §3.1: the algorithm is one that was configured, whatever the token says.
   if (!isOneOf(decodeAlgorithms, header.alg)) throw new JWTDecodeError()
   // RFC 7515 §4.1.11: what must be understood is not understood here. b64 (RFC 7797) changes what is signed.
   if ('crit' in header || 'b64' in header) throw new JWTDecodeError()
-  return { token, header: header as UnverifiedHeader }
+  return { token, header: header as UnverifiedHeader, payload }
 }
 
 /** A letter that is left over after groups of four stands for no byte (RFC 4648 §4): decoders drop it, and it was not signed. */
-function isCompact(token: string): boolean {
-  return THREE_PARTS.test(token) && token.split('.').every(({ length }) => length % 4 !== 1)
+const isWhole = ({ length }: string) => length % 4 !== 1
+
+/** The header that was read last: an issuer writes the same one into all tokens that it signs with a key. */
+let lastHeader: { readonly text: string; readonly header: Record<string, unknown> } | undefined
+
+function readHeader(text: string): Record<string, unknown> {
+  if (lastHeader?.text !== text) lastHeader = { text, header: readPart(text) }
+  return lastHeader.header
 }
 
-function readPart(token: string, index: 0 | 1): Record<string, unknown> {
+function readPart(text: string): Record<string, unknown> {
   try {
-    const part: unknown = JSON.parse(Buffer.from(token.split('.')[index] ?? '', 'base64url').toString())
+    const part: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
     if (isObject(part)) return part
   } catch {
     // Not JSON: refused like everything else that is no object.
@@ -104,20 +118,26 @@ function candidates(ring: KeyRing, kid: unknown): readonly VerificationKey[] {
   return key ? [key] : []
 }
 
-function signedClaims({ token, header }: ReadToken, keys: readonly VerificationKey[]): unknown {
-  const signed = keys.some(({ key, algorithms }) => algorithms.has(header.alg) && isSigned(token, key, header.alg))
-  if (!signed) throw new TokenInvalidSignatureError()
-  // Not what jsonwebtoken makes of the payload: it takes JSON inside of a signed text for claims.
-  return readPart(token, 1)
+function signedClaims({ token, header, payload }: ReadToken, keys: readonly VerificationKey[]): unknown {
+  for (const { key, algorithms } of keys) {
+    const claims = algorithms.has(header.alg) ? claimsSignedBy(key, token, header.alg) : undefined
+    if (claims === undefined) continue
+    // jsonwebtoken takes JSON inside of a signed text for claims. What begins with a brace is no text.
+    return BRACE.test(payload) ? claims : readPart(payload)
+  }
+  throw new TokenInvalidSignatureError()
 }
 
-/** Whether it was this key that signed. Times are judged by us, in our order. */
-function isSigned(token: string, key: VerificationKey['key'], algorithm: Algorithm): boolean {
+/** What jsonwebtoken reads in the payload; `undefined` if this key has not signed it. Times are judged by us, in our order. */
+function claimsSignedBy(key: VerificationKey['key'], token: string, algorithm: Algorithm): unknown {
   try {
-    jsonwebtoken.verify(token, key, { algorithms: [algorithm], ignoreExpiration: true, ignoreNotBefore: true })
-    return true
+    return jsonwebtoken.verify(token, key, {
+      algorithms: [algorithm],
+      ignoreExpiration: true,
+      ignoreNotBefore: true,
+    })
   } catch (error) {
-    if (error instanceof jsonwebtoken.JsonWebTokenError && error.message === 'invalid signature') return false
+    if (error instanceof jsonwebtoken.JsonWebTokenError && error.message === 'invalid signature') return undefined
     throw new JWTDecodeError()
   }
 }

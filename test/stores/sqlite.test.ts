@@ -24,6 +24,29 @@ describe('SqliteTokenStore meets the contract', () => {
   testTokenStore({ test, createStore: options => new SqliteTokenStore(file, { ...options, timeout: 5000 }) })
 })
 
+test('SqliteTokenStore answers with one value for each key, however many are asked for', async () => {
+  const store = new SqliteTokenStore(newFile())
+  const keys = ['a', 'b', 'c', 'd', 'e']
+  for (const key of keys) await store.compareAndSet(key, undefined, `value ${key}\0`, soon())
+  for (let count = 0; count <= keys.length; count++) {
+    const asked = keys.slice(0, count)
+    assert.deepEqual(
+      await store.get(asked),
+      asked.map(key => `value ${key}\0`),
+    )
+  }
+  await store.close()
+})
+
+test('SqliteTokenStore answers reads that were under way when it was closed, and none after', async () => {
+  const store = new SqliteTokenStore(newFile())
+  await store.compareAndSet('key', undefined, 'a', soon())
+  const reads = [store.get(['key']), store.get(['key', 'other'])]
+  await store.close()
+  assert.deepEqual(await Promise.all(reads), [['a'], ['a', undefined]])
+  await assert.rejects(store.get(['key']))
+})
+
 describe('SqliteTokenStore, four processes at one file', () => {
   test('each meets the contract while the others do the same', async () => {
     const reports = await inProcesses(4, { kind: 'sqlite', at: newFile() }, { suite: true })

@@ -123,6 +123,52 @@ describe('no input does harm', () => {
   })
 })
 
+describe('what a key of ours has signed', () => {
+  const authx = INSTANCES['a secret']
+  const verdict = (payload: string, header?: object) => verdictOf(() => authx.verifyToken(forge(payload, header)))
+  const claims = JSON.stringify(GOOD_CLAIMS)
+
+  for (const header of [{ alg: 'HS256', typ: 'JWT' }, { alg: 'HS256' }]) {
+    const typ = 'typ' in header ? 'with' : 'without'
+
+    test(`holds claims however their JSON is laid out, ${typ} typ`, async () => {
+      for (const before of ['', ' ', '\n', '\t\r\n ']) {
+        for (const inside of ['', ' ', '\n', '\t']) {
+          const laidOut = before + claims.replace('{', `{${inside}`)
+          assert.equal(await verdict(laidOut, header), 'good', JSON.stringify(laidOut))
+        }
+      }
+    })
+
+    test(`holds none if it is a text, a list or no JSON, ${typ} typ`, async () => {
+      const text = JSON.stringify(claims)
+      for (const payload of [text, ` ${text}`, `[${claims}]`, `\ufeff${claims}`, '{', `${claims}}`, '"', 'null', '0']) {
+        assert.equal(await verdict(payload, header), 'JWTDecodeError', payload)
+      }
+    })
+  }
+
+  test('is judged by its own header, whichever came before', async () => {
+    const named = new AuthX({
+      now,
+      algorithm: 'RS256',
+      keys: [
+        { kid: 'a', ...rsa },
+        { kid: 'b', ...makeRsaPair() },
+      ],
+    })
+    const good = named.createAccessToken('test')
+    const [, payload, signature] = good.split('.')
+    const withHeader = (header: object) =>
+      `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${payload}.${signature}`
+    const others = [{ alg: 'none' }, { alg: 'RS256', kid: 'b' }, { alg: 'RS256', kid: 'a', crit: ['exp'] }]
+    for (const header of others) {
+      assert.equal(await verdictOf(() => named.verifyToken(good)), 'good')
+      assert.ok(await isRefused(named, withHeader(header)))
+    }
+  })
+})
+
 describe('a token over 8 KiB', () => {
   /** A token of good claims that is `length` letters long. */
   function tokenOfLength(length: number): string {

@@ -120,6 +120,13 @@ describe('a signature that is remembered', () => {
     assert.equal(await verdictOf(() => authx.verifyToken(token)), 'TokenInvalidSignatureError')
   })
 
+  test('is none of a refresh token, which does not come again', async () => {
+    const authx = instance()
+    const token = authx.createRefreshToken('test')
+    const first = await authx.verifyToken(token, { type: 'refresh' })
+    assert.notEqual(await authx.verifyToken(token, { type: 'refresh' }), first)
+  })
+
   test('comes with a payload that nobody can change for the next request', async () => {
     const authx = instance()
     const token = authx.createAccessToken('test', { data: { roles: ['a'] } })
