@@ -1,5 +1,6 @@
 import type { KeyvStoreAdapter, StoredData } from 'keyv'
 import { closedError } from './options.js'
+import { Turn } from './turn.js'
 
 /** What is kept under a key. */
 export interface MemoryRecord {
@@ -26,6 +27,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
   readonly #map: Map<string, MemoryRecord>
   #cursor: IterableIterator<[string, MemoryRecord]>
   #sweeper: NodeJS.Timeout | undefined
+  readonly #turn = new Turn()
   #closed = false
 
   constructor(map: Map<string, MemoryRecord> = new Map()) {
@@ -43,6 +45,8 @@ export class MemoryAdapter implements KeyvStoreAdapter {
 
   /** The values of `keys`, in their order; `undefined` where there is none. */
   async getMany<Value>(keys: readonly string[]): Promise<StoredData<Value | undefined>[]> {
+    if (this.#closed) throw closedError('The memory store')
+    await this.#turn.over()
     const now = Date.now()
     return keys.map(key => this.#read(key, now)) as StoredData<Value | undefined>[]
   }
@@ -78,6 +82,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
 
   /** Stop sweeping; calls after it reject. */
   async disconnect(): Promise<void> {
+    await this.#turn.settled()
     this.#closed = true
     this.#rest()
   }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { KeyvStoreAdapter, StoredData } from 'keyv'
 import { closedError } from './options.js'
 import { type Database, isLocked, type Statement, sqliteDriver, textOf, wholeText } from './sqlite-driver.js'
+import { Turn } from './turn.js'
 
 const schema = `
   PRAGMA synchronous = NORMAL;
@@ -52,8 +53,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   #connection: Connection | undefined
   #purger: NodeJS.Timeout | undefined
   #closed = false
-  /** The end of this turn of the event loop, if a read waits for it. */
-  #turn: Promise<void> | undefined
+  readonly #turn = new Turn()
 
   /** `timeout`: milliseconds to wait for a lock. */
   constructor(path: string, timeout: number) {
@@ -75,12 +75,11 @@ export class SqliteAdapter implements KeyvStoreAdapter {
 
   /**
    * The values of `keys` in their order. Guards ask for two, and get both as they stood at one moment: most of what a
-   * statement costs is its transaction. Read at the end of the turn of the event loop: answers to requests that came in
-   * together then go out together, which costs the system less than to turn from one to the other.
+   * statement costs is its transaction.
    */
   async getMany<Value>(keys: readonly string[]): Promise<StoredData<Value | undefined>[]> {
     if (this.#closed) throw closedError('The SQLite store')
-    await this.#endOfTurn()
+    await this.#turn.over()
     return this.#call(statement => {
       const now = Date.now()
       const values: unknown[] = []
@@ -124,19 +123,9 @@ export class SqliteAdapter implements KeyvStoreAdapter {
 
   /** Close the file; calls after it reject. */
   async disconnect(): Promise<void> {
-    await this.#turn
+    await this.#turn.settled()
     this.#closed = true
     this.#drop()
-  }
-
-  #endOfTurn(): Promise<void> {
-    this.#turn ??= new Promise(resolve => {
-      setImmediate(() => {
-        this.#turn = undefined
-        resolve()
-      })
-    })
-    return this.#turn
   }
 
   async #call<T>(work: (statement: (sql: string) => Statement) => T): Promise<T> {

@@ -36,8 +36,9 @@ export class Deadline {
  */
 export function within<T>(deadline: Deadline, run: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
+    const running = run()
     const wait = new Wait(deadline, reject)
-    run().then(
+    running.then(
       value => {
         wait.end()
         resolve(value)
@@ -53,7 +54,7 @@ export function within<T>(deadline: Deadline, run: () => Promise<T>): Promise<T>
 /** What has begun in this turn of the event loop. */
 let begun: Wait[] = []
 
-/** A wait that a deadline ends. A store in this process answers within the turn, and needs no timer. */
+/** A wait that a deadline ends. A store in this process answers by the end of the turn, and needs no timer. */
 class Wait {
   readonly #deadline: Deadline
   readonly #giveUp: (error: StoreUnavailableError) => void

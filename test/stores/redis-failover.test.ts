@@ -40,6 +40,27 @@ describe('RedisTokenStore on a Cluster', () => {
   })
 })
 
+describe('RedisTokenStore on a Cluster whose nodes stand still', () => {
+  const rootNodes = cluster.nodes.map(({ url }) => ({ url }))
+
+  test('calls that have no answer do not pile up at a node that stands still, with the options that the page about deploying shows', async () => {
+    await cluster.whole()
+    const most = 100
+    const socket = { connectTimeout: 1000, socketTimeout: 60_000 }
+    const defaults = { disableOfflineQueue: true, commandsQueueMaxLength: most, pingInterval: 10_000, socket }
+    const store = await open(createCluster({ rootNodes, defaults }))
+    const master = (await cluster.masterOf('authx:key')) as RedisServer
+    await store.get(['key'])
+    master.pause()
+    const answers = await Promise.allSettled(Array.from({ length: most * 2 }, () => store.get(['key'])))
+    master.resume()
+    const reasons = answers.map(answer => (answer.status === 'rejected' ? String(answer.reason) : 'answered'))
+    const refused = reasons.filter(reason => /too many calls wait/.test(reason))
+    assert.ok(refused.length >= most, reasons.join('\n'))
+    await until(async () => assert.deepEqual(await store.get(['key']), [undefined]))
+  })
+})
+
 describe('RedisTokenStore behind sentinels', () => {
   test('what was revoked is known at once, though the client reads from replicas and these lag behind', async () => {
     const store = await open(createSentinel({ ...sentinels.client, replicaPoolSize: 1 }))
@@ -63,10 +84,8 @@ describe('RedisTokenStore and a client of the caller that queues calls without b
     redis.pause()
     const calls = Array.from({ length: 10_000 }, () => assert.rejects(store.get(['key']), /no answer/))
     await Promise.all(calls)
-    const began = performance.now()
     await assert.rejects(store.get(['key']), /too many calls wait/)
     await assert.rejects(store.compareAndSet('key', undefined, 'a', soon()), /too many calls wait/)
-    assert.ok(performance.now() - began < timeout)
     redis.resume()
     await until(async () => assert.deepEqual(await store.get(['key']), [undefined]))
   })
