@@ -89,7 +89,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     env: Readonly<Record<string, string | undefined>> = process.env,
   ): AuthX<Claims, Subject> {
     const { options: fromEnvironment, problems, wrong, unknown } = readEnvironment(env, options)
-    if (unknown.length > 0) process.emitWarning(`no option of koa-authx: ${unknown.join(', ')}`, 'AuthXWarning')
+    if (unknown.length > 0) process.emitWarning(`no option of koa-authx: ${unknown.join('; ')}`, 'AuthXWarning')
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
     const merged: AuthXOptions = { ...fromEnvironment, ...given }
     if (problems.length === 0) return new AuthX(merged)

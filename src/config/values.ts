@@ -43,7 +43,10 @@ export const optionalHttpToken = textMatching(
 )
 export const path = textMatching("a path that begins with '/'", /^\/\S*$/)
 export const cookiePath = textMatching("a path that begins with '/'", /^\/[\x20-\x3a\x3c-\x7e]*$/)
-export const domain = textMatching('a domain name', /^\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/)
+export const domain = textMatching(
+  "a domain name such as 'example.com', without scheme and port",
+  /^\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/,
+)
 
 export const flag: ValueType<boolean> = {
   accepts: 'true or false',
