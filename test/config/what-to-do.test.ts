@@ -75,6 +75,16 @@ describe('a problem says what to do', () => {
     )
   })
 
+  test('an option of a token pair that there is not', async () => {
+    const authx = makeAuthX({ store: new MemoryTokenStore() })
+    for (const options of [{ expiry: '5m' }, '5m', null]) {
+      await assert.rejects(authx.createTokenPair('test', options as object), {
+        name: 'TypeError',
+        message: /accessExpiry/,
+      })
+    }
+  })
+
   test('a number as subject', () => {
     assert.throws(() => makeAuthX().createAccessToken(42 as never), /String\(user\.id\)$/)
   })
