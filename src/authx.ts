@@ -14,7 +14,14 @@ import { implicitRefresh } from './koa/implicit-refresh.js'
 import { jwks } from './koa/jwks.js'
 import { RequestMemory } from './koa/memory.js'
 import { middleware } from './koa/middleware.js'
-import { type AuthContext, type AuthXOptions, keepParts, type Parts, type SubjectGetter } from './koa/parts.js'
+import {
+  type AuthContext,
+  type AuthXOptions,
+  keepParts,
+  type Parts,
+  partsOfMaker,
+  type SubjectGetter,
+} from './koa/parts.js'
 import { authenticateUpgrade, type UpgradeOptions } from './koa/upgrade.js'
 import { verifyToken } from './koa/verification.js'
 import type { ClosableSocket } from './koa/watched-socket.js'
@@ -89,7 +96,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     env: Readonly<Record<string, string | undefined>> = process.env,
   ): AuthX<Claims, Subject> {
     const { options: fromEnvironment, problems, wrong, unknown } = readEnvironment(env, options)
-    if (unknown.length > 0) process.emitWarning(`no option of koa-authx: ${unknown.join(', ')}`, 'AuthXWarning')
+    if (unknown.length > 0) process.emitWarning(`no option of koa-authx: ${unknown.join('; ')}`, 'AuthXWarning')
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
     const merged: AuthXOptions = { ...fromEnvironment, ...given }
     if (problems.length === 0) return new AuthX(merged)
@@ -107,7 +114,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** Puts the payload of a valid access token on `ctx.state.token`, refuses nobody, and renders the library's errors as JSON. */
   middleware(): Guard<{ token?: TokenPayload<Claims> }> {
-    return middleware(this.#parts) as unknown as Guard<{ token?: TokenPayload<Claims> }>
+    return middleware(partsOfMaker(this, 'middleware')) as unknown as Guard<{ token?: TokenPayload<Claims> }>
   }
 
   /**
@@ -116,7 +123,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws BadConfigurationError if access tokens do not travel in cookies.
    */
   implicitRefresh(): Middleware {
-    return implicitRefresh(this.#parts)
+    return implicitRefresh(partsOfMaker(this, 'implicitRefresh'))
   }
 
   /**
@@ -127,7 +134,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   tokenRequired(options?: guards.TokenGuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
   tokenRequired(options?: guards.TokenGuardOptions): Guard<{ token?: TokenPayload<Claims> }>
   tokenRequired(options?: guards.TokenGuardOptions): unknown {
-    return guards.tokenGuard(this.#parts, 'tokenRequired', options)
+    return guards.tokenGuard(partsOfMaker(this, 'tokenRequired'), 'tokenRequired', options)
   }
 
   /** Lets requests pass that carry a good access token. */
@@ -135,7 +142,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   accessTokenRequired(options?: guards.GuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
   accessTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
   accessTokenRequired(options?: guards.GuardOptions): unknown {
-    return guards.tokenGuard(this.#parts, 'accessTokenRequired', options)
+    return guards.tokenGuard(partsOfMaker(this, 'accessTokenRequired'), 'accessTokenRequired', options)
   }
 
   /** Lets requests pass that carry a good refresh token, one that has not been used up. It does not use it up. */
@@ -143,7 +150,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   refreshTokenRequired(options?: guards.GuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
   refreshTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
   refreshTokenRequired(options?: guards.GuardOptions): unknown {
-    return guards.tokenGuard(this.#parts, 'refreshTokenRequired', options)
+    return guards.tokenGuard(partsOfMaker(this, 'refreshTokenRequired'), 'refreshTokenRequired', options)
   }
 
   /** Lets requests pass whose access token was issued for credentials, not by a refresh. */
@@ -151,26 +158,33 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   freshTokenRequired(options?: guards.GuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
   freshTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
   freshTokenRequired(options?: guards.GuardOptions): unknown {
-    return guards.tokenGuard(this.#parts, 'freshTokenRequired', options)
+    return guards.tokenGuard(partsOfMaker(this, 'freshTokenRequired'), 'freshTokenRequired', options)
   }
 
   /** Lets requests pass whose access token has all these scopes. `admin:*` covers `admin` and everything below it. */
   scopesRequired(...scopes: string[]): Guard<{ token: TokenPayload<Claims> }> {
-    return guards.scopesRequired(this.#parts, 'scopesRequired', scopes) as unknown as Guard<{
+    return guards.scopesRequired(partsOfMaker(this, 'scopesRequired'), 'scopesRequired', scopes) as unknown as Guard<{
       token: TokenPayload<Claims>
     }>
   }
 
   /** Lets requests pass whose access token has one of these scopes. */
   anyScopeRequired(...scopes: string[]): Guard<{ token: TokenPayload<Claims> }> {
-    return guards.scopesRequired(this.#parts, 'anyScopeRequired', scopes) as unknown as Guard<{
+    return guards.scopesRequired(
+      partsOfMaker(this, 'anyScopeRequired'),
+      'anyScopeRequired',
+      scopes,
+    ) as unknown as Guard<{
       token: TokenPayload<Claims>
     }>
   }
 
   /** Lets requests pass whose access token's subject exists, and puts it on `ctx.state.subject`. */
   subjectRequired(): Guard<{ token: TokenPayload<Claims>; subject: Subject }> {
-    return guards.subjectRequired(this.#parts) as unknown as Guard<{ token: TokenPayload<Claims>; subject: Subject }>
+    return guards.subjectRequired(partsOfMaker(this, 'subjectRequired')) as unknown as Guard<{
+      token: TokenPayload<Claims>
+      subject: Subject
+    }>
   }
 
   /**
@@ -183,7 +197,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     options: policies.PolicyGuardOptions<Claims> = {},
   ): Guard<{ token: TokenPayload<Claims> }> {
     const guard = policies.policyRequired(
-      this.#parts,
+      partsOfMaker(this, 'policyRequired'),
       () => this.#policyEngine,
       action,
       resource as never,
@@ -245,7 +259,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws TypeError naming the option that is wrong, CookieTooLargeError, StoreUnavailableError.
    */
   login(ctx: AuthContext, sub: string, options: TokenPairOptions = {}): Promise<flows.TokenResponse> {
-    return flows.login(this.#parts, ctx, sub, options)
+    return flows.awaited('login(ctx, sub)', flows.login(this.#parts, ctx, sub, options))
   }
 
   /**
@@ -255,7 +269,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * option that is wrong.
    */
   refresh(ctx: AuthContext, options: flows.RefreshOptions = {}): Promise<flows.TokenResponse> {
-    return flows.refresh(this.#parts, ctx, options)
+    return flows.awaited('refresh(ctx)', flows.refresh(this.#parts, ctx, options))
   }
 
   /**
@@ -430,7 +444,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * private key, and nothing that `getKey` finds.
    */
   jwks(): Middleware {
-    return jwks(this.#parts)
+    return jwks(partsOfMaker(this, 'jwks'))
   }
 
   /**

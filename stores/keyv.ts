@@ -46,7 +46,8 @@ export class KeyvTokenStore implements TokenStore {
   #closed = false
 
   constructor(keyv: Keyv, options?: KeyvTokenStoreOptions) {
-    if (typeof keyv?.getRaw !== 'function') throw new TypeError('KeyvTokenStore takes a Keyv of version 5')
+    if (typeof keyv?.getRaw !== 'function')
+      throw new TypeError('KeyvTokenStore takes a Keyv of version 5: new KeyvTokenStore(new Keyv(...))')
     const { prefix, timeout } = knownOptions('KeyvTokenStore', options, ['prefix', 'timeout'])
     this.#prefix = checkedPrefix('KeyvTokenStore', prefix)
     this.#timeout = checkedTimeout('KeyvTokenStore', timeout)

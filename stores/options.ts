@@ -16,6 +16,9 @@ export function knownOptions<T extends object>(
   options: T | undefined,
   names: readonly string[],
 ): Partial<T> {
+  if (options !== undefined && (typeof options !== 'object' || options === null)) {
+    throw new TypeError(`${store}: the options must be an object with ${names.join(', ')}`)
+  }
   for (const name of Object.keys(options ?? {})) {
     if (!names.includes(name)) throw new TypeError(`${store}: unknown option ${name}; it takes ${names.join(', ')}`)
   }

@@ -25,7 +25,8 @@ export type SqliteTokenStoreOptions = TimedStoreOptions
  */
 export class SqliteTokenStore extends AdapterTokenStore {
   constructor(path: string, options?: SqliteTokenStoreOptions) {
-    if (typeof path !== 'string' || path === '') throw new TypeError('SqliteTokenStore takes the path of a file')
+    if (typeof path !== 'string' || path === '')
+      throw new TypeError("SqliteTokenStore takes the path of a file: new SqliteTokenStore('tokens.sqlite')")
     const { prefix, timeout } = knownOptions('SqliteTokenStore', options, ['prefix', 'timeout'])
     const checked = checkedPrefix('SqliteTokenStore', prefix)
     super(new SqliteAdapter(path, checkedTimeout('SqliteTokenStore', timeout)), checked)

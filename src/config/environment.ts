@@ -1,3 +1,4 @@
+import { didYouMean } from './nearest.js'
 import type { AuthXOptions } from './options.js'
 import { OPTIONS } from './table.js'
 
@@ -7,7 +8,7 @@ export interface EnvironmentOptions {
   readonly problems: readonly string[]
   /** The options whose variables are wrong. */
   readonly wrong: readonly string[]
-  /** `JWT_*` variables that are no option of AuthX's. */
+  /** `JWT_*` variables that are no option of AuthX's, each with what may have been meant. */
   readonly unknown: readonly string[]
 }
 
@@ -40,6 +41,9 @@ export function readEnvironment(
       wrong.push(name)
     }
   }
-  const unknown = Object.keys(env).filter(name => name.startsWith('JWT_') && !known.has(name))
+  const notSet = [...known].filter(name => !env[name])
+  const unknown = Object.keys(env)
+    .filter(name => name.startsWith('JWT_') && !known.has(name))
+    .map(name => [name, didYouMean(name, notSet, '')].filter(Boolean).join(', '))
   return { options, problems, wrong, unknown }
 }

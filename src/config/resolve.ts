@@ -1,3 +1,4 @@
+import { didYouMean } from './nearest.js'
 import type { AuthXOptions } from './options.js'
 import { type Config, OPTIONS } from './table.js'
 import { isObject } from './values.js'
@@ -43,10 +44,12 @@ export function resolveOptions(options: AuthXOptions): Resolved {
   return { config, problems: [...problems, ...unknownNames(options), ...conflicts(config)], wrong }
 }
 
+const LIST = 'docs/options.md lists all'
+
 function unknownNames(options: AuthXOptions): string[] {
   return Object.keys(options)
     .filter(name => !Object.hasOwn(OPTIONS, name))
-    .map(name => `${JSON.stringify(name)} is not an option; see the list of options in the README`)
+    .map(name => `${JSON.stringify(name)} is not an option; ${didYouMean(name, Object.keys(OPTIONS), LIST)}`)
 }
 
 /** What is wrong with options that are right each by itself. */

@@ -61,7 +61,8 @@ const namedKeys = values.opaque<readonly NamedKey[]>(
 )
 
 const store = values.opaque<TokenStore>(
-  'a TokenStore: an object with get and compareAndSet',
+  "a TokenStore: new MemoryTokenStore() from 'koa-authx/stores/memory', new SqliteTokenStore(path) from '.../sqlite', " +
+    "new RedisTokenStore(url) from '.../redis', new KeyvTokenStore(keyv) from '.../keyv', or an object with get and compareAndSet",
   value => values.isObject(value) && typeof value.get === 'function' && typeof value.compareAndSet === 'function',
 )
 

@@ -43,7 +43,10 @@ export const optionalHttpToken = textMatching(
 )
 export const path = textMatching("a path that begins with '/'", /^\/\S*$/)
 export const cookiePath = textMatching("a path that begins with '/'", /^\/[\x20-\x3a\x3c-\x7e]*$/)
-export const domain = textMatching('a domain name', /^\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/)
+export const domain = textMatching(
+  "a domain name such as 'example.com', without scheme and port",
+  /^\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/,
+)
 
 export const flag: ValueType<boolean> = {
   accepts: 'true or false',
@@ -129,6 +132,8 @@ export const isObject = (value: unknown): value is Record<string, unknown> =>
  * @throws TypeError naming every option that there is none of. A misspelt one would be a default that nobody chose.
  */
 export function checkNames(options: object, names: ReadonlySet<string>, what: string): void {
+  if (!isObject(options)) throw new TypeError(`the options of ${what} are an object with ${[...names].join(', ')}`)
   const unknown = Object.keys(options).filter(name => !names.has(name))
-  if (unknown.length > 0) throw new TypeError(`${unknown.join(', ')}: no such option of ${what}`)
+  if (unknown.length > 0)
+    throw new TypeError(`${unknown.join(', ')}: no such option of ${what}; there are ${[...names].join(', ')}`)
 }

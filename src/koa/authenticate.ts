@@ -8,8 +8,7 @@ import {
   RefreshTokenRequiredError,
 } from '../errors.js'
 import { checkCsrf } from '../request/csrf.js'
-import { hasUnparsedJson, type LocatedToken, locate } from '../request/locate.js'
-import { warnOnce } from '../request/warn.js'
+import { hasUnparsedJson, type LocatedToken, locate, warnAboutBody } from '../request/locate.js'
 import type { TokenPayload } from '../token/payload.js'
 import type { VerifyOptions } from '../token/verify.js'
 import { describe, isTraced, traced, type VerifyTrace } from '../tracing.js'
@@ -131,12 +130,7 @@ export function missing(
 ): MissingTokenError {
   const tried = locations ?? config.tokenLocation[type]
   const unparsed = tried.includes('json') && hasUnparsedJson(ctx)
-  if (unparsed) {
-    warnOnce(
-      'AUTHX_BODY_NOT_PARSED',
-      'A guard looks for tokens in JSON bodies, but the body has not been parsed: mount koa-body before the guard.',
-    )
-  }
+  if (unparsed) warnAboutBody()
   const hint = unparsed ? '; the body has not been parsed: mount koa-body before the guard' : ''
   return new MissingTokenError({ cause: `no ${type} token in ${tried.join(', ')}${hint}` })
 }

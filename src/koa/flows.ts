@@ -53,6 +53,14 @@ interface Tokens {
   readonly refresh?: Issued
 }
 
+/** Koa would send `ctx.body = authx.login(...)`, without `await`, as 200 and `{}`: the session is open, and nobody has it. */
+export function awaited<T>(call: string, promise: Promise<T>): Promise<T> {
+  const toJSON = () => {
+    throw new TypeError(`an await is missing: ctx.body = await authx.${call}`)
+  }
+  return Object.defineProperty(promise, 'toJSON', { value: toJSON })
+}
+
 /** Open a session for `sub` and hand out its tokens. Check the credentials before. */
 export async function login(
   parts: Parts,

@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa'
 import type { TokenLocation, TokenType } from '../config/options.js'
+import { isObject } from '../config/values.js'
 import { BadConfigurationError, InsufficientScopeError, SubjectNotFoundError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
 import { coversAll, coversAny, isScope } from '../token/scopes.js'
@@ -118,8 +119,11 @@ export async function admit(
 
 /** @throws TypeError when the guard is made, not when a request comes. */
 function checkGuardOptions(options: TokenGuardOptions, names: readonly string[]): void {
+  if (!isObject(options)) throw new TypeError(`the options of a guard are an object with ${names.join(', ')}`)
   for (const [name, value] of Object.entries(options)) {
-    if (!names.includes(name)) throw new TypeError(`${name} is not an option of this guard`)
+    if (!names.includes(name)) {
+      throw new TypeError(`${name} is not an option of this guard; it takes ${names.join(', ')}`)
+    }
     if (value === undefined) continue
     if (name === 'type') {
       if (value !== 'access' && value !== 'refresh') throw new TypeError("type must be 'access' or 'refresh'")

@@ -51,5 +51,15 @@ export function partsOf(authx: object): Parts {
   throw new TypeError('the first argument must be an AuthX: new AuthX({ ... })')
 }
 
+/**
+ * The parts of the instance whose method makes middleware.
+ * @throws TypeError if Koa or a router calls the method itself, where the middleware that it makes should stand.
+ */
+export function partsOfMaker(authx: object | undefined, method: string): Parts {
+  const parts = authx && PARTS.get(authx)
+  if (parts) return parts
+  throw new TypeError(`${method} makes middleware, and has to be called for it: write authx.${method}(), not ${method}`)
+}
+
 /** What tokens are read from and cookies are written to: any Koa context. */
 export type AuthContext = RequestContext & Pick<Context, 'response' | 'secure' | 'ip'>

@@ -4,7 +4,14 @@ import type { Config } from '../config/table.js'
 import { isObject } from '../config/values.js'
 import { CSRFError, MissingCSRFTokenError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
-import { type LocatedToken, mediaTypeOf, parsedBody, type RequestContext } from './locate.js'
+import {
+  hasUnparsedBody,
+  type LocatedToken,
+  mediaTypeOf,
+  parsedBody,
+  type RequestContext,
+  warnAboutBody,
+} from './locate.js'
 
 /**
  * Signed double submit: a browser sends cookies by itself, but only a script of our own origin can repeat the value that
@@ -31,6 +38,7 @@ function sentValue(ctx: RequestContext, type: TokenType, config: Config): Buffer
   // Header values are bytes that Node shows as latin1; two of them arrive as 'a, b' and match nothing.
   if (typeof header === 'string' && header !== '') return Buffer.from(header, 'latin1')
   if (!config.csrfCheckForm) return undefined
+  if (isForm(ctx) && hasUnparsedBody(ctx)) warnAboutBody()
   const body = parsedBody(ctx)
   const fieldName = type === 'access' ? config.accessCsrfFieldName : config.refreshCsrfFieldName
   const field = isObject(body) && isForm(ctx) && Object.hasOwn(body, fieldName) ? body[fieldName] : undefined

@@ -5,6 +5,7 @@ import { isObject } from '../config/values.js'
 import { MalformedTokenRequestError } from '../errors.js'
 import { readCookie } from './cookies.js'
 import { trim } from './trim.js'
+import { warnOnce } from './warn.js'
 
 /** The parts of a Koa context that are read. Any Koa context is one, whatever its state is typed as. */
 export type RequestContext = Pick<Context, 'req' | 'request' | 'method' | 'querystring'>
@@ -104,6 +105,14 @@ export function hasUnparsedBody(ctx: RequestContext): boolean {
 
 /** The same of JSON. */
 export const hasUnparsedJson = (ctx: RequestContext) => mediaTypeOf(ctx) === 'application/json' && hasUnparsedBody(ctx)
+
+/** Guards judge bodies, and parse none. */
+export function warnAboutBody(): void {
+  warnOnce(
+    'AUTHX_BODY_NOT_PARSED',
+    'A guard looks for a token or a CSRF value in a body that has not been parsed: mount koa-body before the guard.',
+  )
+}
 
 /** Body parsers agree on `ctx.request.body`; Koa's own types do not know it. */
 export const parsedBody = (ctx: RequestContext) => (ctx.request as { body?: unknown }).body

@@ -42,6 +42,10 @@ export class Events {
     this.#emitter.off(name, listener)
   }
 
+  isHeard(name: EventName): boolean {
+    return this.#emitter.listenerCount(name) > 0
+  }
+
   emit<Name extends EventName>(name: Name, event: AuthXEvents[Name]): void {
     if (debug.enabled) debug('event %s %s', name, described(event))
     for (const listener of this.#emitter.listeners(name)) {

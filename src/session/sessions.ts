@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Duration } from '../config/duration.js'
 import type { Config } from '../config/table.js'
 import { ReusedTokenError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
+import { warnOnce } from '../request/warn.js'
 import type { TokenStore } from '../store.js'
 import { timeOf, usesCookies } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
@@ -220,6 +221,7 @@ export class Sessions {
       if (error instanceof StoreUnavailableError) {
         if (deadline.over()) late.add(error)
         if (name !== 'watch' || this.#isNews()) this.#events.emit('storeError', { operation: name, error })
+        if (!this.#events.isHeard('storeError')) warnAboutOutage()
       }
       throw error
     })
@@ -263,4 +265,13 @@ export class Sessions {
   #list(sid: string, record: Omit<SessionRecord, 'cutoff'>, deadline: Deadline): Promise<void> {
     return addToList(new Operation(this.#store, this.#config.now, deadline), sid, record, this.#config, deadline)
   }
+}
+
+/** Koa prints no causes, and the reason may hold what is not for every log. */
+function warnAboutOutage(): void {
+  warnOnce(
+    'AUTHX_STORE_UNAVAILABLE',
+    'The store gave no answer; what needs one is answered with 503 until it does. Is it running, is there a folder for ' +
+      "its file, has it been closed? Why it was: authx.on('storeError', ({ error }) => console.error(error.cause))",
+  )
 }

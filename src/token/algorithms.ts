@@ -16,17 +16,24 @@ const RSA_BITS = 2048
 
 export type KeyFamily = 'secret' | 'rsa' | 'ec'
 
+const TAKES: Record<KeyFamily, string> = { secret: 'a secret', rsa: 'an RSA key', ec: 'an EC key' }
+
 export function familyOf(algorithm: Algorithm): KeyFamily {
   if (algorithm.startsWith('HS')) return 'secret'
   return algorithm.startsWith('ES') ? 'ec' : 'rsa'
 }
 
+/** The bytes that a secret of `algorithm` has at least. */
+export const leastBytes = (algorithm: Algorithm) => SECRET_BYTES[algorithm] ?? 0
+
 /** Why `key` cannot be used with `algorithm`, completing "<key> ..."; `undefined` if it can. */
 export function misfit(key: KeyObject, algorithm: Algorithm): string | undefined {
   const family = familyOf(algorithm)
-  if ((key.asymmetricKeyType ?? 'secret') !== family) return `is not a key for ${algorithm}`
+  if ((key.asymmetricKeyType ?? 'secret') !== family) {
+    return `is not a key for ${algorithm}, which takes ${TAKES[family]}; set algorithm to one that the key is for, or give such a key`
+  }
   if (family === 'secret') {
-    const bytes = SECRET_BYTES[algorithm] ?? 0
+    const bytes = leastBytes(algorithm)
     if ((key.symmetricKeySize ?? 0) >= bytes) return undefined
     return `is shorter than the ${bytes} bytes that ${algorithm} needs; make one with: openssl rand -hex ${bytes}`
   }
@@ -34,11 +41,11 @@ export function misfit(key: KeyObject, algorithm: Algorithm): string | undefined
     const curve = CURVES[algorithm]
     return key.asymmetricKeyDetails?.namedCurve === curve?.openssl
       ? undefined
-      : `is not on ${curve?.name}, the curve of ${algorithm}`
+      : `is not on ${curve?.name}, the curve of ${algorithm}; make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:${curve?.name}`
   }
   return (key.asymmetricKeyDetails?.modulusLength ?? 0) >= RSA_BITS
     ? undefined
-    : `is an RSA key of less than ${RSA_BITS} bits`
+    : `is an RSA key of less than ${RSA_BITS} bits; make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:${RSA_BITS}`
 }
 
 /**

@@ -128,7 +128,8 @@ export function checkScopes(scopes: unknown): void {
 
 /** @throws TypeError: a number, say, would name nobody. */
 export function checkSubject(sub: unknown): void {
-  if (typeof sub !== 'string' || sub === '') throw new TypeError('the subject must be a string that is not empty')
+  if (typeof sub !== 'string' || sub === '')
+    throw new TypeError('the subject must be a string that is not empty; make one of a number: String(user.id)')
 }
 
 /** @throws TypeError */

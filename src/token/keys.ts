@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { Algorithm, KeyInput, NamedKey } from '../config/options.js'
 import type { Config } from '../config/table.js'
-import { familyOf, misfit, usableWith } from './algorithms.js'
+import { familyOf, leastBytes, misfit, usableWith } from './algorithms.js'
 import { type Read, readPrivateKey, readPublicKey, readSecret } from './read-key.js'
 import { VerifyCache } from './verify-cache.js'
 
@@ -47,7 +47,9 @@ class KeyReader {
   constructor(config: Config) {
     this.#config = config
     if (!this.#onlyVerifies && !config.decodeAlgorithms.includes(config.algorithm)) {
-      this.problems.push('decodeAlgorithms must contain algorithm; this instance would refuse its own tokens')
+      this.problems.push(
+        'decodeAlgorithms must contain algorithm, or this instance would refuse its own tokens; add it',
+      )
     }
   }
 
@@ -80,12 +82,12 @@ class KeyReader {
     const { algorithm, secretKey, privateKey, publicKey } = this.#config
     if (symmetric && secretKey === undefined) {
       this.problems.push(
-        `secretKey is missing: ${algorithm} signs with it; set it, or JWT_SECRET_KEY for AuthX.fromEnv()`,
+        `secretKey is missing: ${algorithm} signs with it; set it, or JWT_SECRET_KEY for AuthX.fromEnv(); make one with: openssl rand -hex ${leastBytes(algorithm)}`,
       )
     }
     if (!symmetric && privateKey === undefined && publicKey === undefined) {
       this.problems.push(
-        `privateKey is missing: ${algorithm} signs with it; a service that only verifies needs publicKey`,
+        `privateKey is missing: ${algorithm} signs with it; set it, or JWT_PRIVATE_KEY for AuthX.fromEnv(); a service that only verifies needs publicKey`,
       )
     }
   }
@@ -102,7 +104,7 @@ class KeyReader {
       const pair = this.#pair(prefix, named)
       const [verifying] = this.#current(prefix, pair)
       this.#checkNamed(`keys[${n}]`, named, pair)
-      if (byKid.has(named.kid)) this.problems.push(`${prefix}kid is the kid of an earlier key`)
+      if (byKid.has(named.kid)) this.problems.push(`${prefix}kid is the kid of an earlier key; give each its own`)
       else if (verifying) byKid.set(named.kid, verifying)
       if (n === 0) signing = this.#firstNamed(prefix, pair, named.kid)
     })
@@ -155,13 +157,15 @@ class KeyReader {
     if (!pair.private) return pair
     const derived = createPublicKey(pair.private)
     if (pair.public && !derived.equals(pair.public)) {
-      this.problems.push(`${prefix}publicKey is not the public half of ${prefix}privateKey`)
+      this.problems.push(
+        `${prefix}publicKey is not the public half of ${prefix}privateKey; leave it out, privateKey holds it`,
+      )
     }
-    return { ...pair, public: derived }
+    return { ...pair, public: derived, derived: !pair.public }
   }
 
   #current(prefix: string, pair: Pair): VerificationKey[] {
-    const asymmetric = this.#verifying(`${prefix}publicKey`, pair.public)
+    const asymmetric = this.#verifying(`${prefix}${pair.derived ? 'privateKey' : 'publicKey'}`, pair.public)
     // A secret that no listed algorithm uses may stand in an environment that is shared with other services.
     const secret = this.#wants('secret') ? this.#verifying(`${prefix}secretKey`, pair.secret) : undefined
     return [asymmetric, secret].filter(key => key !== undefined)
@@ -177,7 +181,10 @@ class KeyReader {
   #everyAlgorithmHasAKey(keys: readonly VerificationKey[]): void {
     if (this.problems.length > 0 || this.#config.getKey) return
     const idle = this.#config.decodeAlgorithms.filter(algorithm => !keys.some(key => key.algorithms.has(algorithm)))
-    for (const algorithm of idle) this.problems.push(`decodeAlgorithms lists ${algorithm}, but no key can verify it`)
+    for (const algorithm of idle)
+      this.problems.push(
+        `decodeAlgorithms lists ${algorithm}, but no key can verify it; give such a key, or take it off the list`,
+      )
   }
 
   #wants = (family: string) => this.#config.decodeAlgorithms.some(algorithm => familyOf(algorithm) === family)
@@ -202,6 +209,8 @@ interface Pair {
   readonly secret?: KeyObject
   readonly private?: KeyObject
   readonly public?: KeyObject
+  /** `public` is the half of `private` that nobody has given. */
+  readonly derived?: boolean
   /** Nothing was given at all, as against something unreadable. */
   readonly none: boolean
 }

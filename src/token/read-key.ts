@@ -4,15 +4,16 @@ import { createPrivateKey, createPublicKey, createSecretKey, KeyObject } from 'n
 export type Read = KeyObject | string
 
 const NO_KEY = 'must be a string, a Buffer or a KeyObject'
+const TEXT_OF_FILE = "give the text of the file, readFileSync(path, 'utf8'), and not its path"
 
 /** A secret for HS algorithms. */
 export function readSecret(input: unknown): Read {
   if (input instanceof KeyObject && input.type !== 'secret') return wrongType(input, 'secret')
   const bytes = input instanceof KeyObject ? input.export() : bytesOf(input)
   if (!bytes) return NO_KEY
-  if (bytes.length === 0) return 'is empty'
+  if (bytes.length === 0) return 'is empty; make one with: openssl rand -hex 32'
   if (looksAsymmetric(bytes)) {
-    return 'is a key of a key pair, not a secret; use privateKey and publicKey, or a random secret'
+    return 'is a key of a key pair, not a secret; give it as privateKey or publicKey and set algorithm, or give a random secret'
   }
   return createSecretKey(bytes)
 }
@@ -24,7 +25,7 @@ export function readPrivateKey(input: unknown): Read {
   try {
     return createPrivateKey(pem)
   } catch {
-    return 'is not a private key in PEM form, without a passphrase'
+    return `is not a private key in PEM form, without a passphrase; ${whatInstead(pem)}`
   }
 }
 
@@ -36,7 +37,7 @@ export function readPublicKey(input: unknown): Read {
   try {
     return createPublicKey(pem)
   } catch {
-    return 'is not a public key in PEM form'
+    return `is not a public key in PEM form; ${TEXT_OF_FILE}`
   }
 }
 
@@ -47,6 +48,11 @@ export function readPublicKey(input: unknown): Read {
 export function readVerificationKey(input: unknown): Read {
   const isSecret = input instanceof KeyObject ? input.type === 'secret' : !bytesOf(input)?.includes('-----BEGIN')
   return isSecret ? readSecret(input) : readPublicKey(input)
+}
+
+function whatInstead(pem: Buffer): string {
+  if (pem.includes('ENCRYPTED')) return 'decrypt it, or give a KeyObject: createPrivateKey({ key, passphrase })'
+  return pem.includes('PUBLIC KEY-----') ? 'it is a public key, so give the private one' : TEXT_OF_FILE
 }
 
 /** A copy. What is in `keys`, and what `getKey` returns, may be anything. */

@@ -34,7 +34,9 @@ export function sign(
  */
 export function signAny(claims: object, ring: KeyRing, headers: Record<string, unknown>): string {
   if (!ring.signing) {
-    throw new BadConfigurationError(['secretKey or privateKey is missing: this instance can only verify tokens'])
+    throw new BadConfigurationError([
+      'this instance can only verify tokens; to issue them, set secretKey, or privateKey with an algorithm such as ES256',
+    ])
   }
   const { algorithm, key, kid } = ring.signing
   const header = { typ: 'JWT', ...(kid !== undefined && { kid }), ...headers, alg: algorithm }

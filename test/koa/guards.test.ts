@@ -184,6 +184,12 @@ describe('a guard', () => {
       assert.throws(() => authx.refreshTokenRequired(options as object), TypeError)
       assert.throws(() => authx.freshTokenRequired(options as object), TypeError)
     }
+    for (const options of [{ location: ['cookies'] }, 'cookies', ['cookies']]) {
+      assert.throws(() => authx.accessTokenRequired(options as object), {
+        name: 'TypeError',
+        message: /verifyCsrf, locations, optional$/,
+      })
+    }
     for (const scopes of [[], [''], ['a b'], ['a"b'], [5], [['a']]] as string[][]) {
       assert.throws(() => authx.scopesRequired(...scopes), TypeError)
       assert.throws(() => authx.anyScopeRequired(...scopes), TypeError)

@@ -149,7 +149,9 @@ describe('KeyvTokenStore', () => {
 
   test('wrong arguments are a TypeError', () => {
     assert.throws(() => new KeyvTokenStore(new Map() as never), TypeError)
-    assert.throws(() => new KeyvTokenStore(undefined as never), TypeError)
+    for (const wrong of [undefined, 'redis://127.0.0.1']) {
+      assert.throws(() => new KeyvTokenStore(wrong as never), { name: 'TypeError', message: /new Keyv\(/ })
+    }
     assert.throws(() => new KeyvTokenStore(new Keyv(), { prefix: 'a b' }), { name: 'TypeError', message: /prefix/ })
     assert.throws(() => new KeyvTokenStore(new Keyv(), { ttl: 5 } as never), { name: 'TypeError', message: /ttl/ })
   })

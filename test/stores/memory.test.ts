@@ -58,6 +58,12 @@ describe('MemoryTokenStore', () => {
 
   test('wrong options are a TypeError that names the option', () => {
     assert.throws(() => new MemoryTokenStore({ prefix: 'with space' }), { name: 'TypeError', message: /prefix/ })
+    for (const wrong of ['prefix', null, 5]) {
+      assert.throws(() => new MemoryTokenStore(wrong as never), {
+        name: 'TypeError',
+        message: /object with prefix, map$/,
+      })
+    }
     assert.throws(() => new MemoryTokenStore({ prefix: '{tag}' }), { name: 'TypeError', message: /prefix/ })
     assert.throws(() => new MemoryTokenStore({ map: {} as never }), { name: 'TypeError', message: /map/ })
     assert.throws(() => new MemoryTokenStore({ prefx: 'a' } as never), { name: 'TypeError', message: /prefx/ })

@@ -3,8 +3,10 @@ import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { after, describe, test } from 'node:test'
 import { inspect } from 'node:util'
-import { createClient } from '@keyv/redis'
+import KeyvRedis, { createClient } from '@keyv/redis'
+import { Keyv } from 'keyv'
 import { testTokenStore } from '../../src/testing/index.js'
+import { MemoryTokenStore } from '../../stores/memory.js'
 import { RedisTokenStore } from '../../stores/redis.js'
 import { inProcesses } from '../support/processes.js'
 import { startRedis } from '../support/redis.js'
@@ -183,7 +185,14 @@ describe('RedisTokenStore', () => {
   })
 
   test('wrong arguments are a TypeError that names the option', () => {
-    for (const wrong of [undefined, null, '', 5]) assert.throws(() => new RedisTokenStore(wrong as never), TypeError)
+    const ofIoredis = { connect: async () => {}, get: async () => null, evalsha: async () => null }
+    const others = [new Keyv(), new KeyvRedis(url), new URL(url), new MemoryTokenStore(), ofIoredis]
+    for (const wrong of [undefined, null, '', 5, ...others]) {
+      assert.throws(() => new RedisTokenStore(wrong as never), {
+        name: 'TypeError',
+        message: /a client of node-redis 5$/,
+      })
+    }
     assert.throws(() => new RedisTokenStore({ rootNodes: [] } as never), {
       name: 'TypeError',
       message: /createCluster/,

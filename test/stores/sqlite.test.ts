@@ -259,8 +259,9 @@ describe('SqliteTokenStore', () => {
   })
 
   test('wrong arguments are a TypeError that names the option', () => {
-    assert.throws(() => new SqliteTokenStore(undefined as never), TypeError)
-    assert.throws(() => new SqliteTokenStore(''), TypeError)
+    for (const wrong of [undefined, '', { path: 'a' }]) {
+      assert.throws(() => new SqliteTokenStore(wrong as never), { name: 'TypeError', message: /SqliteTokenStore\('/ })
+    }
     assert.throws(() => new SqliteTokenStore('a', { prefix: 'a b' }), { name: 'TypeError', message: /prefix/ })
     assert.throws(() => new SqliteTokenStore('a', { tmeout: 5 } as never), { name: 'TypeError', message: /tmeout/ })
     for (const timeout of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '250' as never]) {

@@ -1,0 +1,25 @@
+/** Completes "<given> is no option": the one of `names` that was meant, or `otherwise` if none is near. */
+export function didYouMean(given: string, names: readonly string[], otherwise: string): string {
+  const [nearest] = names
+    .map(name => ({ name, distance: distanceBetween(bare(given), bare(name)) }))
+    .filter(({ name, distance }) => distance <= bare(name).length / 3)
+    .sort((a, b) => a.distance - b.distance)
+  return nearest ? `did you mean ${nearest.name}?` : otherwise
+}
+
+/** AuthX and its variables spell an option `jwt_secret_key` and `JWT_SECRET_KEY`. */
+const bare = (name: string) => name.toLowerCase().replace(/^jwt_/, '').replaceAll('_', '').slice(0, 64)
+
+/** Levenshtein's: how many characters have to be added, removed or replaced. */
+function distanceBetween(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, n) => n)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const [replaced = 0, added = 0, removed = 0] = [row[j - 1], next[j - 1], row[j]]
+      next.push(Math.min(replaced + (a[i - 1] === b[j - 1] ? 0 : 1), added + 1, removed + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}
