@@ -183,7 +183,8 @@ export interface AuthXOptions {
   accessTokenRevocation?: boolean
   /**
    * How many access tokens are remembered whose signature was good, so that it need not be checked again, 0 to
-   * 1,000,000; 0 for none. Everything else is judged on every request. Default 1000. Not in AuthX.
+   * 1,000,000; 0 for none. One is remembered when it comes for the second time. Everything else is judged on every
+   * request. Default 1000. Not in AuthX.
    */
   verifyCacheSize?: number
   /** Written to new tokens as `login_type` and asked of all. Not in AuthX's options. */

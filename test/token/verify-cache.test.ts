@@ -9,10 +9,11 @@ import { forge, GOOD_CLAIMS, makeEcPair, makeRsaPair, verdictOf } from '../suppo
 
 const OTHER_SECRET = 'TEST_ONLY_another_secret_of_the_test_suite_of_more_than_64_bytes_01234'
 
-/** Whether the signature of a good token is remembered: then its payload is the very same object. */
+/** Whether the signature of a good token is remembered from its second time on: then its payload is the very same object. */
 async function remembers(authx: AuthX, token: string): Promise<boolean> {
-  const first = await authx.verifyToken(token)
-  return (await authx.verifyToken(token)) === first
+  await authx.verifyToken(token)
+  const second = await authx.verifyToken(token)
+  return (await authx.verifyToken(token)) === second
 }
 
 describe('a signature that is remembered', () => {
@@ -66,6 +67,7 @@ describe('a signature that is remembered', () => {
     for (const pair of [makeRsaPair(), makeEcPair()]) {
       const authx = instance({ algorithm: pair.publicKey.length > 300 ? 'RS256' : 'ES256', ...pair })
       const token = authx.createAccessToken('test')
+      assert.ok(await remembers(authx, token))
       const known = await authx.verifyToken(token)
       const last = token.slice(-1)
       const spellings = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'].filter(c => c !== last)
@@ -123,8 +125,9 @@ describe('a signature that is remembered', () => {
   test('is none of a refresh token, which does not come again', async () => {
     const authx = instance()
     const token = authx.createRefreshToken('test')
-    const first = await authx.verifyToken(token, { type: 'refresh' })
-    assert.notEqual(await authx.verifyToken(token, { type: 'refresh' }), first)
+    await authx.verifyToken(token, { type: 'refresh' })
+    const second = await authx.verifyToken(token, { type: 'refresh' })
+    assert.notEqual(await authx.verifyToken(token, { type: 'refresh' }), second)
   })
 
   test('comes with a payload that nobody can change for the next request', async () => {
@@ -140,13 +143,17 @@ describe('a signature that is remembered', () => {
 
 describe('the cache', () => {
   const payload = (n: number) => ({ jti: `${n}` }) as TokenPayload
+  const addTwice = (cache: VerifyCache, token: string, n: number) => {
+    cache.add(token, payload(n))
+    cache.add(token, payload(n))
+  }
   const known = (cache: VerifyCache, upTo: number) =>
     Array.from({ length: upTo }, (_, n) => n).filter(n => cache.get(`token ${n}`) !== undefined)
 
   test('keeps no more than its size, and the last ones', () => {
     for (const size of [0, 2, 10, 100]) {
       const cache = new VerifyCache(size)
-      for (let n = 0; n < 1000; n++) cache.add(`token ${n}`, payload(n))
+      for (let n = 0; n < 1000; n++) addTwice(cache, `token ${n}`, n)
       const left = known(cache, 1000)
       assert.ok(left.length <= size, `${left.length} of ${size}`)
       assert.ok(left.length >= size / 2)
@@ -154,11 +161,18 @@ describe('the cache', () => {
     }
   })
 
+  test('keeps nothing that has come once, and so loses nothing to it', () => {
+    const cache = new VerifyCache(10)
+    for (let n = 0; n < 5; n++) addTwice(cache, `token ${n}`, n)
+    for (let n = 5; n < 1000; n++) cache.add(`token ${n}`, payload(n))
+    assert.deepEqual(known(cache, 1000), [0, 1, 2, 3, 4])
+  })
+
   test('keeps what is asked for again and again, however many others come', () => {
     const cache = new VerifyCache(10)
-    cache.add('in use', payload(0))
+    addTwice(cache, 'in use', 0)
     for (let n = 0; n < 1000; n++) {
-      cache.add(`token ${n}`, payload(n))
+      addTwice(cache, `token ${n}`, n)
       assert.equal(cache.get('in use')?.jti, '0')
     }
   })
