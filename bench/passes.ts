@@ -22,9 +22,9 @@ export interface Plan {
 }
 
 export const FULL: Plan = {
-  aims: { warmUp: 2, seconds: 2, rounds: 9 },
-  others: { warmUp: 1, seconds: 2, rounds: 3 },
-  live: { warmUp: 1, seconds: 2, rounds: 2 },
+  aims: { warmUp: 2, seconds: 2, rounds: 7 },
+  others: { warmUp: 1, seconds: 1, rounds: 3 },
+  live: { warmUp: 1, seconds: 1, rounds: 3 },
   runs: 2,
   sizes: [1, 100_000, 1_000_000],
   logins: 20_000,
