@@ -74,13 +74,13 @@ export class AuthXClient {
    */
   logout(): Promise<void> {
     return this.#tabs.alone(async () => {
-      const existed = this.#login.exists
+      const { exists, moment } = this.#login
       try {
         await this.#post('logout', this.#login.headersForLogout())
       } catch (error) {
-        if (!existed || !isOver(error)) throw error
+        if (!exists || !isOver(error)) throw error
       }
-      this.#end()
+      this.#end(moment)
     })
   }
 
@@ -95,7 +95,7 @@ export class AuthXClient {
     if (request.url.origin !== this.#settings.origin) return this.#settings.fetch(request.target, init)
     const { response, moment } = await this.#send(request)
     if (!request.repeatable || !(await this.#isOutOfTime(response))) return response
-    return (await this.#renew(moment)) ? (await this.#send(request)).response : response
+    return (await this.#renew(moment)) ? request.send(this.#login.headersFor(request.method)) : response
   }
 
   /** Call `listener` when it happens, here or in another tab. Returns what ends that. */
@@ -125,12 +125,11 @@ export class AuthXClient {
   }
 
   /** Whether the login of `moment` still is there, renewed. A request is never sent again as that of somebody else. */
-  async #renew({ renewals, changes }: Moment): Promise<boolean> {
-    const isOther = () => this.#login.moment.changes !== changes
-    if (isOther()) return false
+  async #renew(moment: Moment): Promise<boolean> {
+    if (!this.#login.isThatOf(moment)) return false
     try {
-      if (this.#login.moment.renewals === renewals) await this.refresh()
-      return !isOther()
+      if (this.#login.moment.renewals === moment.renewals) await this.refresh()
+      return this.#login.isThatOf(moment)
     } catch (error) {
       if (isOver(error)) return false
       throw error
@@ -148,13 +147,13 @@ export class AuthXClient {
   }
 
   async #postRefresh(): Promise<Record<string, unknown>> {
-    const existed = this.#login.exists
+    const { exists, moment } = this.#login
     const post = () => this.#post('refresh', this.#login.headersForRefresh())
     try {
       // The answer may be what was lost: within the grace period the server gives it again.
       return await post().catch(error => (error instanceof AuthXClientError ? Promise.reject(error) : post()))
     } catch (error) {
-      if (existed && isOver(error)) this.#end(error.errorType)
+      if (exists && isOver(error)) this.#end(moment, error.errorType)
       throw error
     }
   }
@@ -174,7 +173,9 @@ export class AuthXClient {
     return objectIn(await response.text())
   }
 
-  #end(reason?: string): void {
+  /** The login of `moment` is over. One that has begun since is not. */
+  #end(moment: Moment, reason?: string): void {
+    if (!this.#login.isThatOf(moment)) return
     this.#login.end()
     this.#announce('logout', reason)
   }
