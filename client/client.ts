@@ -57,8 +57,8 @@ export class AuthXClient {
 
   /**
    * Refresh now, or join the refresh that is under way, here or in another tab.
-   * @throws AuthXClientError if the server refuses: with status 401 the login is over, otherwise nothing has changed;
-   * what `fetch` throws if it cannot be reached.
+   * @throws AuthXClientError if the server refuses: with status 401 and an `errorType` the login is over, otherwise nothing
+   * has changed; what `fetch` throws if it cannot be reached.
    */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#refreshInTurn().finally(() => {
@@ -69,7 +69,7 @@ export class AuthXClient {
 
   /**
    * End the login. Once this has resolved, its tokens are refused everywhere; that the server takes none of them any more
-   * (401) is as good.
+   * (401 with an `errorType`) is as good.
    * @throws AuthXClientError if the server refuses otherwise, what `fetch` throws if it cannot be reached: the login goes on then.
    */
   logout(): Promise<void> {
@@ -88,7 +88,7 @@ export class AuthXClient {
    * Like `fetch`, with the token or, for methods that change something, the CSRF header added, if the request goes to the
    * origin of `baseUrl`. Paths begin at `baseUrl`. If the access token has expired, it is refreshed and the request sent
    * again, once, unless its body is a stream.
-   * @throws AuthXClientError if a refresh was due and the server refused it for now (503).
+   * @throws AuthXClientError if a refresh was due and refused for now: by a server without its store (503), by a gateway.
    */
   async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
     const request = outgoing(input, init, this.#settings)
