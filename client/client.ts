@@ -48,7 +48,7 @@ export class AuthXClient {
   login(credentials: object): Promise<Record<string, unknown>> {
     const body = JSON.stringify(credentials)
     return this.#tabs.alone(async () => {
-      const answer = await this.#post('login', [['Content-Type', 'application/json']], body)
+      const answer = await this.#post('login', PATIENCE_MS.login, [['Content-Type', 'application/json']], body)
       this.#login.begin(answer)
       this.#announce('login')
       return answer
@@ -76,7 +76,7 @@ export class AuthXClient {
     return this.#tabs.alone(async () => {
       const { exists, moment } = this.#login
       try {
-        await this.#post('logout', this.#login.headersForLogout())
+        await this.#post('logout', PATIENCE_MS.logout, this.#login.headersForLogout())
       } catch (error) {
         if (!exists || !isOver(error)) throw error
       }
@@ -148,24 +148,32 @@ export class AuthXClient {
 
   async #postRefresh(): Promise<Record<string, unknown>> {
     const { exists, moment } = this.#login
-    const post = () => this.#post('refresh', this.#login.headersForRefresh())
+    const post = (patience: number) => this.#post('refresh', patience, this.#login.headersForRefresh())
     try {
       // The answer may be what was lost: within the grace period the server gives it again.
-      return await post().catch(error => (error instanceof AuthXClientError ? Promise.reject(error) : post()))
+      return await post(PATIENCE_MS.refresh).catch(error => {
+        if (error instanceof AuthXClientError) throw error
+        return post(PATIENCE_MS.repeatedRefresh)
+      })
     } catch (error) {
       if (exists && isOver(error)) this.#end(moment, error.errorType)
       throw error
     }
   }
 
-  async #post(route: keyof typeof PATIENCE_MS, headers: Secrets, body?: string): Promise<Record<string, unknown>> {
+  async #post(
+    route: keyof Settings['paths'],
+    patience: number,
+    headers: Secrets,
+    body?: string,
+  ): Promise<Record<string, unknown>> {
     const url = this.#settings.urlOf(this.#settings.paths[route])
     const response = await this.#settings.fetch(url.href, {
       method: 'POST',
       headers: Object.fromEntries(headers),
       // Neither a password nor a refresh token is for where a redirect leads to.
       redirect: 'error',
-      signal: AbortSignal.timeout(PATIENCE_MS[route]),
+      signal: AbortSignal.timeout(patience),
       ...(this.#settings.tokens !== 'headers' && withCookies(url, this.#settings)),
       ...(body !== undefined && { body }),
     })
@@ -195,5 +203,5 @@ export class AuthXClient {
   }
 }
 
-/** Other tabs wait meanwhile. Of a refresh, the second attempt has to begin before a grace period of ten seconds ends. */
-const PATIENCE_MS = { login: 60_000, refresh: 8000, logout: 8000 }
+/** Other tabs wait meanwhile. A refresh that is not answered has to be repeated well before its grace period ends. */
+const PATIENCE_MS = { login: 60_000, refresh: 3000, repeatedRefresh: 8000, logout: 8000 }
