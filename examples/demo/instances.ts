@@ -6,12 +6,12 @@ export type Mode = (typeof MODES)[number]
 
 export const pathOf = (mode: Mode) => `/demo/${mode}`
 
-/** For people who want to see something: an access token lasts a minute, and a used-up refresh token is old after two seconds. */
+/** For people who want to see something: an access token lasts a minute, and a used-up refresh token is old after five seconds, the least that the client can do with. */
 const SHORT_LIVES: AuthXOptions = {
   accessTokenExpires: '1m',
   refreshTokenExpires: '2h',
   sessionExpires: '1d',
-  refreshGracePeriod: 2,
+  refreshGracePeriod: 5,
 }
 
 /**

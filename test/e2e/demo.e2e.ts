@@ -219,7 +219,7 @@ for (const mode of modes) {
       await tab.says('The thief has a copy')
       await tab.press('Let the thief use the copy')
       await tab.says('The thief was faster')
-      pass(2000)
+      pass(5000)
       await tab.press('Refresh')
       await tab.isOutside()
       await tab.says(`${REUSE} Log in again to go on.`)
