@@ -195,7 +195,7 @@ export class AuthXClient {
 
   #hear({ type, reason, at }: Message): void {
     if (this.#login.isAfter(at)) return
-    if (type === 'login') this.#login.replaced()
+    if (type === 'login') this.#login.replaced(at)
     else if (type === 'refresh') this.#login.renewedElsewhere()
     else if (type === 'logout') this.#login.end()
     else return

@@ -93,10 +93,11 @@ export class Login {
   }
 
   /** Another tab has logged in, perhaps as somebody else: what this one holds is of another login than the cookies. */
-  replaced(): void {
+  replaced(at: number): void {
     this.#access = undefined
     this.#csrf = undefined
     this.#changes++
+    this.#begun = at
     this.#renewed()
   }
 
