@@ -48,7 +48,7 @@ export class AuthXClient {
   login(credentials: object): Promise<Record<string, unknown>> {
     const body = JSON.stringify(credentials)
     return this.#tabs.alone(async () => {
-      const answer = await this.#post('login', [['Content-Type', 'application/json']], body)
+      const answer = await this.#post('login', PATIENCE_MS.login, [['Content-Type', 'application/json']], body)
       this.#login.begin(answer)
       this.#announce('login')
       return answer
@@ -57,8 +57,8 @@ export class AuthXClient {
 
   /**
    * Refresh now, or join the refresh that is under way, here or in another tab.
-   * @throws AuthXClientError if the server refuses: with status 401 the login is over, otherwise nothing has changed;
-   * what `fetch` throws if it cannot be reached.
+   * @throws AuthXClientError if the server refuses: with status 401 and an `errorType` the login is over, otherwise nothing
+   * has changed; what `fetch` throws if it cannot be reached.
    */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#refreshInTurn().finally(() => {
@@ -69,18 +69,18 @@ export class AuthXClient {
 
   /**
    * End the login. Once this has resolved, its tokens are refused everywhere; that the server takes none of them any more
-   * (401) is as good.
+   * (401 with an `errorType`) is as good.
    * @throws AuthXClientError if the server refuses otherwise, what `fetch` throws if it cannot be reached: the login goes on then.
    */
   logout(): Promise<void> {
     return this.#tabs.alone(async () => {
-      const existed = this.#login.exists
+      const { exists, moment } = this.#login
       try {
-        await this.#post('logout', this.#login.headersForLogout())
+        await this.#post('logout', PATIENCE_MS.logout, this.#login.headersForLogout())
       } catch (error) {
-        if (!existed || !isOver(error)) throw error
+        if (!exists || !isOver(error)) throw error
       }
-      this.#end()
+      this.#end(moment)
     })
   }
 
@@ -88,14 +88,14 @@ export class AuthXClient {
    * Like `fetch`, with the token or, for methods that change something, the CSRF header added, if the request goes to the
    * origin of `baseUrl`. Paths begin at `baseUrl`. If the access token has expired, it is refreshed and the request sent
    * again, once, unless its body is a stream.
-   * @throws AuthXClientError if a refresh was due and the server refused it for now (503).
+   * @throws AuthXClientError if a refresh was due and refused for now: by a server without its store (503), by a gateway.
    */
   async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
     const request = outgoing(input, init, this.#settings)
     if (request.url.origin !== this.#settings.origin) return this.#settings.fetch(request.target, init)
     const { response, moment } = await this.#send(request)
     if (!request.repeatable || !(await this.#isOutOfTime(response))) return response
-    return (await this.#renew(moment)) ? (await this.#send(request)).response : response
+    return (await this.#renew(moment)) ? request.send(this.#login.headersFor(request.method)) : response
   }
 
   /** Call `listener` when it happens, here or in another tab. Returns what ends that. */
@@ -125,12 +125,11 @@ export class AuthXClient {
   }
 
   /** Whether the login of `moment` still is there, renewed. A request is never sent again as that of somebody else. */
-  async #renew({ renewals, changes }: Moment): Promise<boolean> {
-    const isOther = () => this.#login.moment.changes !== changes
-    if (isOther()) return false
+  async #renew(moment: Moment): Promise<boolean> {
+    if (!this.#login.isThatOf(moment)) return false
     try {
-      if (this.#login.moment.renewals === renewals) await this.refresh()
-      return !isOther()
+      if (this.#login.moment.renewals === moment.renewals) await this.refresh()
+      return this.#login.isThatOf(moment)
     } catch (error) {
       if (isOver(error)) return false
       throw error
@@ -148,25 +147,33 @@ export class AuthXClient {
   }
 
   async #postRefresh(): Promise<Record<string, unknown>> {
-    const existed = this.#login.exists
-    const post = () => this.#post('refresh', this.#login.headersForRefresh())
+    const { exists, moment } = this.#login
+    const post = (patience: number) => this.#post('refresh', patience, this.#login.headersForRefresh())
     try {
       // The answer may be what was lost: within the grace period the server gives it again.
-      return await post().catch(error => (error instanceof AuthXClientError ? Promise.reject(error) : post()))
+      return await post(PATIENCE_MS.refresh).catch(error => {
+        if (error instanceof AuthXClientError) throw error
+        return post(PATIENCE_MS.repeatedRefresh)
+      })
     } catch (error) {
-      if (existed && isOver(error)) this.#end(error.errorType)
+      if (exists && isOver(error)) this.#end(moment, error.errorType)
       throw error
     }
   }
 
-  async #post(route: keyof typeof PATIENCE_MS, headers: Secrets, body?: string): Promise<Record<string, unknown>> {
+  async #post(
+    route: keyof Settings['paths'],
+    patience: number,
+    headers: Secrets,
+    body?: string,
+  ): Promise<Record<string, unknown>> {
     const url = this.#settings.urlOf(this.#settings.paths[route])
     const response = await this.#settings.fetch(url.href, {
       method: 'POST',
       headers: Object.fromEntries(headers),
       // Neither a password nor a refresh token is for where a redirect leads to.
       redirect: 'error',
-      signal: AbortSignal.timeout(PATIENCE_MS[route]),
+      signal: AbortSignal.timeout(patience),
       ...(this.#settings.tokens !== 'headers' && withCookies(url, this.#settings)),
       ...(body !== undefined && { body }),
     })
@@ -174,7 +181,9 @@ export class AuthXClient {
     return objectIn(await response.text())
   }
 
-  #end(reason?: string): void {
+  /** The login of `moment` is over. One that has begun since is not. */
+  #end(moment: Moment, reason?: string): void {
+    if (!this.#login.isThatOf(moment)) return
     this.#login.end()
     this.#announce('logout', reason)
   }
@@ -186,7 +195,7 @@ export class AuthXClient {
 
   #hear({ type, reason, at }: Message): void {
     if (this.#login.isAfter(at)) return
-    if (type === 'login') this.#login.replaced()
+    if (type === 'login') this.#login.replaced(at)
     else if (type === 'refresh') this.#login.renewedElsewhere()
     else if (type === 'logout') this.#login.end()
     else return
@@ -194,5 +203,5 @@ export class AuthXClient {
   }
 }
 
-/** Other tabs wait meanwhile. Of a refresh, the second attempt has to begin before a grace period of ten seconds ends. */
-const PATIENCE_MS = { login: 60_000, refresh: 8000, logout: 8000 }
+/** Other tabs wait meanwhile. A refresh that is not answered has to be repeated well before its grace period ends. */
+const PATIENCE_MS = { login: 60_000, refresh: 3000, repeatedRefresh: 8000, logout: 8000 }

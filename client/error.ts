@@ -16,9 +16,9 @@ export class AuthXClientError extends Error {
   }
 }
 
-/** Whether a refresh has failed because there is no login any more; everything else may be better the next time. */
+/** Whether there is no login any more; everything else, the 401 of a gateway too, may be better the next time. */
 export function isOver(error: unknown): error is AuthXClientError {
-  return error instanceof AuthXClientError && error.status === 401
+  return error instanceof AuthXClientError && error.status === 401 && error.errorType !== undefined
 }
 
 export async function errorOf(response: Response): Promise<AuthXClientError> {

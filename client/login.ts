@@ -5,12 +5,16 @@ import type { Secrets } from './request.js'
 export interface Moment {
   readonly renewals: number
   readonly changes: number
+  /** The CSRF value of the refresh token: one for as long as a login lasts, and the next has another. */
+  readonly csrf: string | undefined
 }
 
 /** What this side knows of the login: tokens where it has to keep them, in memory only, and CSRF values. */
 export class Login {
   readonly #settings: Settings
   #access: string | undefined
+  /** The CSRF value that came with the access token. */
+  #accessOf: string | undefined
   #refresh: string | undefined
   /** From a body: a server with `csrfInCookies: false` hands it out there. */
   #csrf: string | undefined
@@ -27,27 +31,34 @@ export class Login {
     this.#settings = settings
   }
 
+  /** Undefined, too, if the cookies are of another login by now. */
   get accessToken(): string | undefined {
-    return this.#access
+    return this.#isReplaced(this.#accessOf) ? undefined : this.#access
   }
 
   get claims(): Readonly<Record<string, unknown>> | undefined {
-    return this.#access === undefined ? undefined : claimsOf(this.#access)
+    const token = this.accessToken
+    return token === undefined ? undefined : claimsOf(token)
   }
 
   get exists(): boolean {
-    const csrf = this.#settings.tokens === 'headers' ? undefined : this.#refreshCsrf
+    const csrf = this.#csrfOfLogin
     return this.#known || (csrf !== undefined && csrf !== this.#ended)
   }
 
   /** What a request is sent with, to be compared later. */
   get moment(): Moment {
-    return { renewals: this.#renewals, changes: this.#changes }
+    return { renewals: this.#renewals, changes: this.#changes, csrf: this.#csrfOfLogin }
+  }
+
+  /** Whether it still is the login of that moment, or none any more: not each that begins elsewhere is told. */
+  isThatOf({ changes, csrf }: Moment): boolean {
+    return this.#changes === changes && !this.#isReplaced(csrf)
   }
 
   /** Whether requests would go without their token although there is a login: after a reload, say. */
   get lacksAccessToken(): boolean {
-    return this.#settings.tokens !== 'cookies' && this.#access === undefined && this.exists
+    return this.#settings.tokens !== 'cookies' && this.accessToken === undefined && this.exists
   }
 
   /** Keep what the body of a login brings. @throws TypeError if a token is not in it. */
@@ -77,14 +88,16 @@ export class Login {
     // A server without a store does not rotate it.
     if (tokens === 'headers' && typeof refresh === 'string') this.#refresh = refresh
     this.#csrf = typeof csrf === 'string' ? csrf : undefined
+    this.#accessOf = this.#csrfOfLogin
     this.#renewed()
   }
 
   /** Another tab has logged in, perhaps as somebody else: what this one holds is of another login than the cookies. */
-  replaced(): void {
+  replaced(at: number): void {
     this.#access = undefined
     this.#csrf = undefined
     this.#changes++
+    this.#begun = at
     this.#renewed()
   }
 
@@ -110,7 +123,7 @@ export class Login {
   /** What goes with a request of the application. */
   headersFor(method: string): Secrets {
     const { tokens, accessCsrfHeaderName } = this.#settings
-    if (tokens !== 'cookies') return this.#token(this.#access)
+    if (tokens !== 'cookies') return this.#token(this.accessToken)
     return SAFE_METHODS.includes(method) ? [] : pairs(accessCsrfHeaderName, this.#accessCsrf)
   }
 
@@ -122,13 +135,22 @@ export class Login {
   /** Either token will do, but each that comes in a cookie needs its CSRF value. */
   headersForLogout(): Secrets {
     const { tokens } = this.#settings
-    if (tokens === 'headers') return this.#token(this.#access)
+    if (tokens === 'headers') return this.#token(this.accessToken)
     return [...this.headersForRefresh(), ...this.headersFor('POST')]
   }
 
   #token(token: string | undefined): Secrets {
     const { headerName, headerType } = this.#settings
     return pairs(headerName, token && `${headerType} ${token}`.trim())
+  }
+
+  #isReplaced(csrf: string | undefined): boolean {
+    const present = this.#csrfOfLogin
+    return present !== undefined && present !== csrf
+  }
+
+  get #csrfOfLogin(): string | undefined {
+    return this.#settings.tokens === 'headers' ? undefined : this.#refreshCsrf
   }
 
   get #accessCsrf(): string | undefined {

@@ -5,7 +5,8 @@
  *     TOKEN_STORE=redis://127.0.0.1:6379 npm start     in Redis
  *     TOKEN_STORE=memory: npm start                    in memory, gone when it ends
  *
- * JWT_SECRET_KEY signs the tokens; PORT and HOST say where to listen. Other JWT_* variables of AuthX work as well.
+ * JWT_SECRET_KEY signs the tokens; PORT and HOST say where to listen. Other JWT_* variables of AuthX work as well,
+ * but for the page, which keeps to settings of its own.
  */
 import { mkdirSync } from 'node:fs'
 import type { Server } from 'node:http'
@@ -29,9 +30,9 @@ function start({ HOST = '127.0.0.1', PORT = '8000', TOKEN_STORE, JWT_SECRET_KEY 
   const { store, where } = tokenStore(TOKEN_STORE, FOLDER)
   const options = { store, secretKey: JWT_SECRET_KEY || secretKey(FOLDER) }
   const authx = AuthX.fromEnv(options)
-  authx.on('storeError', ({ operation, error }) => console.error(`${operation}: ${error.cause}`))
+  reportStore(authx)
 
-  const app = createApp(authx).use(demoRouter(options).routes())
+  const app = createApp(authx).use(demoRouter(options, reportStore).routes())
   const server = app.listen(Number(PORT), HOST)
   server.once('listening', () => {
     const url = urlOf(server)
@@ -46,6 +47,10 @@ function start({ HOST = '127.0.0.1', PORT = '8000', TOKEN_STORE, JWT_SECRET_KEY 
   server.once('close', () => authx.close())
   // The requests under way are answered before the store is closed. A second signal ends the process at once.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close())
+}
+
+function reportStore(authx: AuthX): void {
+  authx.on('storeError', ({ operation, error }) => console.error(`${operation}: ${error.cause}`))
 }
 
 function urlOf(server: Server): string {

@@ -1,7 +1,7 @@
 /** The page of the demo: what its buttons do, and what it says of it. */
 import { AuthXClient } from './client/index.js'
 import { MODES, refusal, SAYS } from './sentences.js'
-import { $, showClaims, showInside, showLife, showSessions, tell } from './view.js'
+import { $, showBusy, showClaims, showInside, showLife, showSessions, tell } from './view.js'
 
 const mode = new URLSearchParams(location.search).get('tokens') === 'dual' ? 'dual' : 'cookies'
 const baseUrl = `/demo/${mode}`
@@ -156,13 +156,15 @@ $('login-form').addEventListener('submit', event => {
   run(() => client.login(Object.fromEntries(new FormData(event.target))))
 })
 
-/** One after the other; what fails is told. */
+/** One at a time, while all buttons show that they wait; what fails is told. */
 let running = false
 async function run(action) {
   if (running) return
   running = true
+  showBusy(true)
   await action().catch(report)
   running = false
+  showBusy(false)
 }
 
 class LoginOver extends Error {}

@@ -3,23 +3,26 @@
  * or with the access token in memory and the refresh token in a cookie below /demo/dual.
  */
 import type Router from '@koa/router'
-import type { AuthXOptions } from 'koa-authx'
+import type { AuthX, AuthXOptions } from 'koa-authx'
 import { authRouter } from 'koa-authx/router'
 import { deviceOf } from './device.js'
 import { instanceFor, MODES, type Mode, pathOf } from './instances.js'
 import { pageRoutes } from './page.js'
 import { addThief } from './thief.js'
 
-/** The page and its routes, to be mounted after the `middleware()` of any `AuthX`. `options` are for both modes: store and keys. */
-export function demoRouter(options: AuthXOptions): Router {
+/** The page and its routes. `options` are for both modes: store and keys. `watch` is called with the `AuthX` of each. */
+export function demoRouter(options: AuthXOptions, watch: (authx: AuthX) => void = () => {}): Router {
   const router = pageRoutes()
-  for (const mode of MODES) router.use(pathOf(mode), modeRouter(mode, options).routes())
+  for (const mode of MODES) {
+    const authx = instanceFor(mode, options)
+    watch(authx)
+    router.use(pathOf(mode), authx.middleware(), modeRouter(mode, authx).routes())
+  }
   return router
 }
 
 /** Login, refresh, logout and sessions are the ready-made ones. */
-function modeRouter(mode: Mode, options: AuthXOptions): Router {
-  const authx = instanceFor(mode, options)
+function modeRouter(mode: Mode, authx: AuthX): Router {
   const router = authRouter(authx, {
     login({ username, password }, ctx) {
       // Only JSON: other sites could make a browser post a form.

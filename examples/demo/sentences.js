@@ -65,8 +65,8 @@ export const SAYS = {
   thief: {
     refused: 'The thief sent the copy.',
     renewed:
-      'The thief was faster: the copy was still good, and the server gave new tokens for it. Now your own refresh token is the used one. Refresh in two seconds, and the server will notice.',
+      'The thief was faster: the copy was still good, and the server gave new tokens for it. Now your own refresh token is the used one. Refresh in five seconds, and the server will notice.',
     repeated:
-      'The thief sent the copy within two seconds of your refresh. The server took it for a lost answer and repeated the answer; this keeps people with bad networks logged in. Refresh once more, and the copy is worth nothing.',
+      'The thief sent the copy within five seconds of your refresh. The server took it for a lost answer and repeated the answer; this keeps people with bad networks logged in. Refresh once more, and the copy is worth nothing.',
   },
 }

@@ -73,6 +73,12 @@ function sessionRow(session, end) {
   return element('li', {}, text, button)
 }
 
+/** Whether the buttons wait. Not `disabled`, which would take the keyboard away from the one that was pressed. */
+export function showBusy(busy) {
+  document.querySelector('main').ariaBusy = String(busy)
+  for (const button of document.querySelectorAll('button')) button.ariaDisabled = String(busy)
+}
+
 /** Either what is behind the login, or the form and why one is there; `focus` puts the keyboard where one goes on. */
 export function showInside(inside, { focus = false, name, why } = {}) {
   $('why').hidden = !why

@@ -265,6 +265,19 @@ describe('a client', () => {
     assert.deepEqual([careless.loggedIn, client.loggedIn, heard], [true, true, []])
   })
 
+  test('calls nobody logged out on a 401 that is not of the library, such as that of a gateway', async t => {
+    const { server } = await loggedIn(t, 'cookies')
+    const gate = (type: string, body: string) => async () =>
+      new Response(body, { status: 401, headers: { 'Content-Type': type } })
+    for (const fetch of [gate('text/html', '<h1>Sign in</h1>'), gate('application/json', '{"message":"No"}')]) {
+      const behind = server.client({ fetch })
+      const heard = heardBy(behind)
+      await assert.rejects(behind.refresh(), refused(401, undefined))
+      await assert.rejects(behind.logout(), refused(401, undefined))
+      assert.deepEqual([behind.loggedIn, heard], [true, []])
+    }
+  })
+
   test('does not take a refused logout for one', async t => {
     const server = await scene(t, 'headers')
     const client = server.client()

@@ -26,9 +26,11 @@ export const LOCATIONS: Record<TokensIn, AuthXOptions['tokenLocation']> = {
 export const MODES = Object.keys(LOCATIONS) as TokensIn[]
 
 export const CREDENTIALS = { username: 'ada', password: 'lovelace' }
+/** Of somebody else. */
+export const OTHERS = { username: 'grace', password: 'lovelace' }
 
-/** What becomes of an answer. `undefined`: it arrives. */
-type Fate = 'cut' | undefined
+/** What becomes of an answer. `undefined`: it arrives; `held`: it never does, and the connection stays open. */
+type Fate = 'cut' | 'held' | undefined
 
 /** A server of `koa-authx` over HTTP, and what the network does to it. */
 export interface Scene {
@@ -40,7 +42,7 @@ export interface Scene {
   /** The requests that came in, as `POST /refresh`. */
   readonly requests: readonly { readonly line: string; readonly headers: Context['headers'] }[]
   count(line: string): number
-  /** Called with every request that the server has answered: cuts the connection if it says so. */
+  /** Called with every request that the server has handled: what becomes of the answer. */
   fate: (line: string) => Fate
   /** From now on nobody listens, until `online`. */
   offline(): Promise<void>
@@ -66,9 +68,11 @@ export async function scene(t: TestContext, tokens: TokensIn, options: AuthXOpti
     const line = `${ctx.method} ${ctx.path}`
     requests.push({ line, headers: ctx.headers })
     await next()
-    if (made.fate(line) === 'cut') ctx.res.destroy()
+    const fate = made.fate(line)
+    if (fate === 'cut') ctx.res.destroy()
+    if (fate === 'held') ctx.respond = false
   })
-  app.use(authx.middleware()).use(authRouter(authx, { login: ({ password }) => logIn(password) }).routes())
+  app.use(authx.middleware()).use(authRouter(authx, { login: logIn }).routes())
   app.use(routes(authx).routes())
   const handle = app.callback()
   let server = createServer(handle)
@@ -107,7 +111,8 @@ export async function scene(t: TestContext, tokens: TokensIn, options: AuthXOpti
   return made
 }
 
-const logIn = (password: unknown) => (password === 'lovelace' ? { sub: 'ada', data: { role: 'countess' } } : undefined)
+const logIn = ({ username, password }: Readonly<Record<string, unknown>>) =>
+  password === 'lovelace' ? { sub: String(username), data: { role: 'countess' } } : undefined
 
 function routes(authx: AuthX): Router {
   const router = new Router()

@@ -25,7 +25,6 @@ const WITHOUT_BEGINNING: Readonly<Record<string, string>> = {
   'docs/README.md': 'a list of the pages',
   'docs/guarantees.md': 'a list of what holds, with the tests that hold it',
   'docs/torture.md': 'tables of what a run has found',
-  'docs/client.md': 'its code is a script of a browser',
 }
 
 const LANGUAGES = ['ts', 'js', 'json', 'sh', 'redis', '']

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
 import { describe, type TestContext, test } from 'node:test'
 import { AuthX } from 'koa-authx'
 import { MemoryTokenStore } from 'koa-authx/stores/memory'
@@ -52,6 +53,16 @@ class Demo {
 
   press(button: string): Promise<void> {
     return this.page.getByRole('button', { name: button, exact: true }).click()
+  }
+
+  /** Lets the thief copy the refresh token, and use the copy when it is used up. */
+  async robbed(): Promise<void> {
+    await this.press('Let the thief copy it')
+    await this.says('The thief has a copy')
+    await this.press('Refresh twice')
+    await this.says('The page has refreshed twice.')
+    await this.press('Let the thief use the copy')
+    await this.isOutside()
   }
 
   /** Waits until the newest line of the log says this. */
@@ -131,6 +142,27 @@ for (const mode of modes) {
       assert.deepEqual(tab.problems, [])
     })
 
+    test('shows that its buttons wait while one of them is at work, and leaves the keyboard there', async t => {
+      const { origin, visitor } = await demo(t)
+      const tab = await Demo.loggedIn(await visitor(), origin, mode)
+      const { page } = tab
+      const gate = new EventEmitter()
+      const opened = once(gate, 'open')
+      await page.route('**/protected', async route => {
+        await opened
+        await route.continue()
+      })
+      const buttons = (state: { disabled: boolean }) => page.getByRole('button', state)
+      await buttons({ disabled: true }).first().waitFor({ state: 'detached' })
+      await tab.press('Call it')
+      await buttons({ disabled: false }).first().waitFor({ state: 'detached' })
+      assert.ok((await buttons({ disabled: true }).count()) > 5)
+      assert.equal(await textOf(page.locator(':focus')), 'Call it')
+      gate.emit('open')
+      await buttons({ disabled: true }).first().waitFor({ state: 'detached' })
+      assert.ok((await buttons({ disabled: false }).count()) > 5)
+    })
+
     test('refreshes when asked, and when a call finds the access token run out', async t => {
       const { origin, visitor, pass } = await demo(t)
       const tab = await Demo.loggedIn(await visitor(), origin, mode)
@@ -199,12 +231,7 @@ for (const mode of modes) {
       const tab = await Demo.loggedIn(await visitor(), origin, mode)
       await tab.press('Let the thief use the copy')
       await tab.says('The thief has nothing')
-      await tab.press('Let the thief copy it')
-      await tab.says('The thief has a copy')
-      await tab.press('Refresh twice')
-      await tab.says('The page has refreshed twice.')
-      await tab.press('Let the thief use the copy')
-      await tab.isOutside()
+      await tab.robbed()
       await tab.hasSaid(`The thief sent the copy. ${REUSE}`)
       await tab.says('The server refused the token: this session has been ended. Log in again to go on.')
       await tab.page.getByRole('main').getByText(REUSE).waitFor()
@@ -219,7 +246,7 @@ for (const mode of modes) {
       await tab.says('The thief has a copy')
       await tab.press('Let the thief use the copy')
       await tab.says('The thief was faster')
-      pass(2000)
+      pass(5000)
       await tab.press('Refresh')
       await tab.isOutside()
       await tab.says(`${REUSE} Log in again to go on.`)
@@ -277,12 +304,7 @@ for (const mode of modes) {
         await tab.press('Log in')
         await tab.isInside()
         assert.equal(await tab.isTooWide(), false)
-        await tab.press('Let the thief copy it')
-        await tab.says('The thief has a copy')
-        await tab.press('Refresh twice')
-        await tab.says('The page has refreshed twice.')
-        await tab.press('Let the thief use the copy')
-        await tab.isOutside()
+        await tab.robbed()
         assert.equal(await tab.isTooWide(), false)
         assert.deepEqual(tab.problems, [])
       }

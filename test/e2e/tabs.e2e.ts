@@ -2,16 +2,21 @@ import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { describe, type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
+import type { AuthXOptions } from '../../src/index.js'
 import { until } from '../support/until.js'
 import { newTab, newVisitor } from './support/browser.js'
-import { CREDENTIALS, type PageApp, pageApp } from './support/page-app.js'
+import { CREDENTIALS, OTHERS, type PageApp, pageApp } from './support/page-app.js'
 import { serveSite } from './support/site.js'
 
 type Tokens = 'cookies' | 'dual'
 
 /** Two tabs of one visitor, who has logged in with the first; the access token has expired since. */
-async function twoTabs(t: TestContext, tokens: Tokens, script = ''): Promise<[PageApp, Page, Page]> {
-  const api = pageApp(tokens)
+async function twoTabs(
+  t: TestContext,
+  tokens: Tokens,
+  { script = '', ...options }: AuthXOptions & { script?: string } = {},
+): Promise<[PageApp, Page, Page]> {
+  const api = pageApp(tokens, options)
   const { origin } = await serveSite(t, api.app)
   const visitor = await newVisitor(t)
   if (script) await visitor.addInitScript(script)
@@ -41,11 +46,27 @@ const waiting = (tab: Page) =>
 const NO_LOCKS = "Object.defineProperty(navigator, 'locks', { value: undefined })"
 /** The tab waits for the word of the other as long as it takes. */
 const NO_TIMERS = 'window.setTimeout = () => 0'
+/** What a tab is told by others waits from `late = []` on, until the functions in there are called. */
+const LATE_WORD = `
+  window.BroadcastChannel = class extends BroadcastChannel {
+    set onmessage(listener) {
+      super.onmessage = event => window.late ? late.push(() => listener(event)) : listener(event)
+    }
+  }
+`
+
+declare global {
+  var late: (() => void)[] | undefined
+}
+
+/** Until a tab has been told of a login in another one. */
+const hearsOfLogin = (tab: Page) =>
+  until(() => tab.evaluate(() => heard.some(([type, { elsewhere }]) => type === 'login' && elsewhere)))
 
 for (const tokens of ['cookies', 'dual'] as const) {
   describe(`two tabs, tokens: '${tokens}'`, () => {
     test('that refresh at the same moment take turns, and both stay logged in', async t => {
-      const [api, one, other] = await twoTabs(t, tokens, NO_TIMERS)
+      const [api, one, other] = await twoTabs(t, tokens, { script: NO_TIMERS })
       const before = api.count('POST /refresh')
       const answer = holdRefreshes(api)
       const calls = [one, other].map(tab => tab.evaluate(() => statusOf('/protected')))
@@ -59,7 +80,7 @@ for (const tokens of ['cookies', 'dual'] as const) {
     })
 
     test('that refresh with the same token, for want of locks, both stay logged in', async t => {
-      const [api, one, other] = await twoTabs(t, tokens, NO_LOCKS)
+      const [api, one, other] = await twoTabs(t, tokens, { script: NO_LOCKS })
       const before = api.count('POST /refresh')
       const answer = holdRefreshes(api)
       const calls = [one, other].map(tab => tab.evaluate(() => statusOf('/protected')))
@@ -80,12 +101,38 @@ for (const tokens of ['cookies', 'dual'] as const) {
       assert.equal(api.count('POST /refresh'), refreshes)
     })
 
-    test('hear of a login of each other', async t => {
-      const [, one, other] = await twoTabs(t, tokens)
-      await one.evaluate(() => client.logout())
-      await other.evaluate(credentials => client.login(credentials), CREDENTIALS)
-      await until(() => one.evaluate(() => heard.some(([type, { elsewhere }]) => type === 'login' && elsewhere)))
-      assert.equal(await one.evaluate(() => statusOf('/protected', 'POST')), 200)
+    test('hear of a login of each other, and go on as who that is', async t => {
+      for (const cookieCsrfProtect of [true, false]) {
+        const { origin } = await serveSite(t, pageApp(tokens, { cookieCsrfProtect }).app)
+        const visitor = await newVisitor(t)
+        const [one, other] = [await newTab(visitor, origin), await newTab(visitor, origin)]
+        await one.evaluate(credentials => client.login(credentials), CREDENTIALS)
+        await other.evaluate(credentials => client.login(credentials), OTHERS)
+        await hearsOfLogin(one)
+        assert.equal((await one.evaluate(() => answerOf('/protected', 'POST'))).sub, 'grace')
+      }
+    })
+
+    test('know of the turn of the other before they have theirs', async t => {
+      const [api, one, other] = await twoTabs(t, tokens, { script: NO_TIMERS + LATE_WORD })
+      const before = api.count('POST /refresh')
+      const answer = holdRefreshes(api)
+      const first = one.evaluate(() => statusOf('/protected'))
+      await until(() => api.count('POST /refresh') - before === 1)
+      await other.evaluate(() => {
+        window.late = []
+      })
+      const second = other.evaluate(() => statusOf('/protected'))
+      await waiting(one)
+      answer()
+      assert.equal(await first, 200)
+      await until(() => other.evaluate(() => (window.late ?? []).length === 2))
+      await other.evaluate(() => {
+        for (const hear of window.late ?? []) hear()
+        window.late = undefined
+      })
+      assert.equal(await second, 200)
+      assert.equal(api.count('POST /refresh') - before, tokens === 'cookies' ? 1 : 2)
     })
 
     test('go on when the one that was refreshing is closed', async t => {
@@ -127,6 +174,34 @@ test('a listener that throws is reported, and changes nothing for others', async
   await until(() => reported.length > 0)
   assert.match(reported.join(), /thrown by a listener/)
   assert.equal(await tab.evaluate(() => heard.at(-1)?.[1].reason), 'the listener after it')
+})
+
+test('a tab with the CSRF value of a login in memory sends it no more after a login in another tab', async t => {
+  const [, one, other] = await twoTabs(t, 'cookies', { csrfInCookies: false })
+  await one.evaluate(() => client.refresh())
+  await other.evaluate(credentials => client.login(credentials), OTHERS)
+  await hearsOfLogin(one)
+  const { error_type } = await one.evaluate(() => answerOf('/protected', 'POST'))
+  assert.equal(error_type, 'MissingCSRFTokenError')
+})
+
+test('a late word of an earlier logout does not end a login in another tab that has begun since', async t => {
+  const [, tab, other] = await twoTabs(t, 'dual')
+  await tab.evaluate(() => void heard.splice(0))
+  await other.evaluate(() => {
+    const channel = new BroadcastChannel(`koa-authx ${location.origin}/refresh`)
+    const at = Date.now()
+    for (const message of [
+      { type: 'login', at },
+      { type: 'logout', at: at - 10 },
+      { type: 'refresh', at: at + 60_000 },
+    ]) {
+      channel.postMessage(message)
+    }
+  })
+  await tab.waitForFunction(() => heard.some(([type]) => type === 'refresh'))
+  assert.deepEqual(await tab.evaluate(() => heard.map(([type]) => type)), ['login', 'refresh'])
+  assert.equal(await tab.evaluate(() => client.loggedIn), true)
 })
 
 test('a late word of an earlier logout does not end a login that has begun since', async t => {

@@ -82,6 +82,37 @@ describe('npm start', () => {
     assert.deepEqual([status, headers.get('content-type')], [200, 'text/html; charset=utf-8'])
   })
 
+  test('serves a page whose routes keep to what its scripts know, whatever the environment says', async t => {
+    const { client } = await started(t, await folderFor(t), {
+      JWT_HEADER_NAME: 'X-Token',
+      JWT_HEADER_TYPE: 'Token',
+      JWT_ACCESS_CSRF_HEADER_NAME: 'X-Access',
+      JWT_REFRESH_CSRF_HEADER_NAME: 'X-Refresh',
+      JWT_CSRF_METHODS: 'GET',
+      JWT_COOKIE_HTTP_ONLY: 'false',
+      JWT_ERROR_MESSAGE_KEY: 'detail',
+      JWT_TOKEN_LOCATION: 'query',
+      JWT_ENCODE_ISSUER: 'somebody',
+    })
+    const json = { username: 'test', password: 'test' }
+    const { body: login } = await client.post('/demo/dual/login', { json })
+    const { headers } = await client.post('/demo/cookies/login', { json })
+    assert.equal(headers.getSetCookie().filter(line => /HttpOnly/i.test(line)).length, 2)
+    const csrf = { 'X-CSRF-TOKEN': client.cookies.get('demo_cookies_access_csrf') ?? '' }
+    const answers = [
+      await client.get('/demo/dual/protected', { token: login.access_token }),
+      await client.get('/demo/cookies/protected'),
+      await client.post('/demo/cookies/protected', { headers: csrf }),
+      await client.post('/demo/cookies/refresh', { headers: csrf }),
+    ]
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200, 200],
+    )
+    const { status, body } = await client.post('/demo/cookies/protected')
+    assert.deepEqual([status, body.error_type, typeof body.message], [403, 'MissingCSRFTokenError', 'string'])
+  })
+
   test('keeps sessions in SQLite over a restart, however it was ended', async t => {
     const folder = await folderFor(t)
     const first = await started(t, folder)
@@ -191,6 +222,11 @@ describe('npm start on Redis', async () => {
     assert.deepEqual([refused.status, refused.body.error_type], [503, 'StoreUnavailableError'])
     assert.equal(refused.headers.get('retry-after'), '1')
     await program.until(() => /open: .*ECONNREFUSED/.test(program.stderr))
+    const json = { username: 'test', password: 'test' }
+    for (const mode of ['cookies', 'dual']) {
+      assert.equal((await client.post(`/demo/${mode}/login`, { json })).status, 503)
+    }
+    await program.until(() => program.stderr.match(/^open: /gm)?.length === 3)
     await redis.restart()
     await program.until(async () => (await client.login()).status === 200)
   })

@@ -2,10 +2,11 @@
  * Runs the tests on the newest of every major version of Node that the package says it runs on: `npm run test:nodes`, or
  * `npm run test:nodes -- --only 22,24 test/token/keys.test.ts` for some. Takes Node from npm's registry.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
+import { exitCode, interruption } from '../support/run-files.js'
 import { hasOwnSqlite, MAJORS, type NodeBinary, nodeBinary } from './node-binary.js'
 
 interface Result {
@@ -21,11 +22,15 @@ const root = resolve(import.meta.dirname, '../..')
 
 const { values, positionals } = parseArgs({ options: { only: { type: 'string' } }, allowPositionals: true })
 const results: Result[] = []
-for (const major of values.only?.split(',') ?? MAJORS) results.push(await runOn(nodeBinary(major), positionals))
+const interrupted = interruption()
+for (const major of values.only?.split(',') ?? MAJORS) {
+  if (interrupted.aborted) break
+  results.push(await runOn(nodeBinary(major), positionals))
+}
 for (const { version, tests, pass, fail, seconds } of results) {
   console.log(`Node ${version}: ${tests} tests, ${pass} pass, ${fail} fail, ${seconds} s`)
 }
-process.exitCode = results.every(({ good }) => good) ? 0 : 1
+process.exitCode = !interrupted.aborted && results.every(({ good }) => good) ? 0 : 1
 
 async function runOn(node: NodeBinary, files: readonly string[]): Promise<Result> {
   console.log(`\n=== Node ${node.version} ===`)
@@ -37,7 +42,7 @@ async function runOn(node: NodeBinary, files: readonly string[]): Promise<Result
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   tests.stdout.pipe(process.stdout, { end: false })
-  const [printed, code] = await Promise.all([text(tests.stdout), exitCode(tests)])
+  const [printed, code] = await Promise.all([text(tests.stdout), exitCode(tests, interrupted)])
   const seconds = ((performance.now() - began) / 1000).toFixed()
   const count = (what: string) => new RegExp(`^ℹ ${what} (\\d+)$`, 'm').exec(printed)?.[1] ?? '?'
   const counts = { tests: count('tests'), pass: count('pass'), fail: count('fail') }
@@ -54,12 +59,4 @@ function prepareSqlite(node: NodeBinary): void {
   if (spawnSync(node.path, load, { cwd: root, env: node.env }).status === 0) return
   console.log('Building better-sqlite3')
   spawnSync('npm', ['rebuild', 'better-sqlite3'], { cwd: root, env: node.buildEnv, stdio: 'inherit' })
-}
-
-function exitCode(child: ChildProcess): Promise<number | null> {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
-  })
 }

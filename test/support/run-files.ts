@@ -41,13 +41,20 @@ export async function runFiles(
 ): Promise<number> {
   interrupted.throwIfAborted()
   const reporting = ['--test-reporter=spec', `--test-timeout=${TEST_TIMEOUT_MS}`, ...more]
-  const args = ['--import', 'tsx', '--test', ...reporting, ...files]
-  const tests = spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, ...env } })
-  interrupted.addEventListener('abort', () => tests.kill('SIGTERM'))
-  return exitCode(tests)
+  return runNode(['--import', 'tsx', '--test', ...reporting, ...files], env, interrupted)
 }
 
-function exitCode(child: ChildProcess): Promise<number> {
+/** The exit code of this Node with `args`, which is ended when `interrupted` is. */
+export function runNode(args: readonly string[], env: NodeJS.ProcessEnv, interrupted: AbortSignal): Promise<number> {
+  const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, ...env } })
+  return exitCode(child, interrupted)
+}
+
+/** The exit code of `child`, which is ended when `interrupted` is. */
+export function exitCode(child: ChildProcess, interrupted: AbortSignal): Promise<number> {
+  const end = () => child.kill('SIGTERM')
+  interrupted.addEventListener('abort', end)
+  child.once('close', () => interrupted.removeEventListener('abort', end))
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('close', code => resolve(code ?? 1))

@@ -2,11 +2,12 @@
  * Runs the tests that speak of Redis on Valkey: `npm run test:valkey`, or `npm run test:valkey -- test/stores/redis.test.ts`
  * for some. Takes the program named in `REDIS_SERVER`, else valkey-server from the PATH, else Debian's.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findOnPath } from '../support/debian.js'
 import { findRedisServer } from '../support/redis-binary.js'
+import { exitWith, interruption, runNode } from '../support/run-files.js'
 import { debianValkey } from './debian-valkey.js'
 
 const named = process.argv.slice(2)
@@ -17,8 +18,7 @@ if (!version.startsWith('Valkey ')) throw new Error(`${binary} is no Valkey: ${v
 console.log(version)
 
 const args = ['--import', 'tsx', 'test/run.ts', ...(named.length > 0 ? named : filesOnRedis('test'))]
-const env = { ...process.env, REDIS_SERVER: binary }
-process.exitCode = spawnSync(process.execPath, args, { stdio: 'inherit', env }).status ?? 1
+exitWith(runNode(args, { REDIS_SERVER: binary }, interruption()))
 
 function filesOnRedis(folder: string): string[] {
   const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' })

@@ -15,6 +15,8 @@ declare global {
   var heard: [ClientEventType, ClientEvent][]
   /** The status of a request by the client. */
   function statusOf(path: string, method?: string): Promise<number>
+  /** The body of its answer. */
+  function answerOf(path: string, method?: string): Promise<{ sub?: string; error_type?: string }>
 }
 
 export const LOCATIONS: Record<'cookies' | 'dual', AuthXOptions['tokenLocation']> = {
@@ -23,6 +25,8 @@ export const LOCATIONS: Record<'cookies' | 'dual', AuthXOptions['tokenLocation']
 }
 
 export const CREDENTIALS = { username: 'ada', password: 'lovelace' }
+/** Of somebody else. */
+export const OTHERS = { username: 'grace', password: 'lovelace' }
 
 interface Request {
   /** As `POST /refresh`. */
@@ -45,7 +49,10 @@ export interface PageApp {
   beforeAnswer: (line: string) => Promise<'cut' | undefined>
 }
 
-/** An application whose page, `/`, has a client in `window.client` and what that tells in `window.heard`. */
+/**
+ * An application whose page, `/`, has a client in `window.client` and what that tells in `window.heard`. With
+ * `/?api=<origin>` the client speaks to the application there.
+ */
 export function pageApp(tokens: 'cookies' | 'dual', options: AuthXOptions = {}): PageApp {
   const clock = new TestClock()
   const defaults = { secretKey: TEST_SECRET, now: clock.now, tokenLocation: LOCATIONS[tokens] ?? [] }
@@ -71,7 +78,8 @@ export function pageApp(tokens: 'cookies' | 'dual', options: AuthXOptions = {}):
     if ((await made.beforeAnswer(line)) === 'cut') ctx.res.destroy()
   })
   app.use(clientScript).use(authx.middleware()).use(routes(authx, tokens).routes())
-  const login = ({ password }: Readonly<Record<string, unknown>>) => (password === 'lovelace' ? 'ada' : undefined)
+  const login = ({ username, password }: Readonly<Record<string, unknown>>) =>
+    password === 'lovelace' ? String(username) : undefined
   app.use(authRouter(authx, { login }).routes())
   return made
 }
@@ -94,9 +102,11 @@ const page = (tokens: TokensIn) => `<!doctype html>
 <title>A page of the tests</title>
 <script type="module">
   import { AuthXClient } from '/client.js'
-  window.client = new AuthXClient({ tokens: '${tokens}' })
+  const baseUrl = new URLSearchParams(location.search).get('api') ?? undefined
+  window.client = new AuthXClient({ tokens: '${tokens}', baseUrl })
   window.heard = []
   for (const type of ['login', 'refresh', 'logout']) client.on(type, event => heard.push([type, event]))
+  window.answerOf = async (path, method = 'GET') => (await client.fetch(path, { method })).json()
   window.statusOf = async (path, method = 'GET') => (await client.fetch(path, { method })).status
 </script>
 `

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Middleware } from 'koa'
+import { newTab, newVisitor } from './support/browser.js'
+import { CREDENTIALS, pageApp } from './support/page-app.js'
+import { serveSite } from './support/site.js'
+
+/** What lets pages of `origin` call with cookies, and with the headers of the client. */
+const allow =
+  (origin: string): Middleware =>
+  async (ctx, next) => {
+    ctx.set({ 'Access-Control-Allow-Origin': origin, 'Access-Control-Allow-Credentials': 'true', Vary: 'Origin' })
+    if (ctx.method !== 'OPTIONS') return next()
+    ctx.set('Access-Control-Allow-Headers', 'Authorization, Content-Type, X-CSRF-TOKEN')
+    ctx.status = 204
+  }
+
+for (const tokens of ['cookies', 'dual'] as const) {
+  describe(`a page whose API is at another origin of its site, tokens: '${tokens}'`, () => {
+    test('logs in, calls, refreshes, is still logged in after a reload, and logs out', async t => {
+      const site = await serveSite(t, pageApp(tokens).app)
+      const api = pageApp(tokens)
+      api.app.middleware.unshift(allow(site.origin))
+      const { origin } = await serveSite(t, api.app)
+      const tab = await newTab(await newVisitor(t), `${site.origin}/?api=${origin}`)
+      await tab.evaluate(credentials => client.login(credentials), CREDENTIALS)
+      assert.equal(await tab.evaluate(() => statusOf('/protected', 'POST')), 200)
+      api.clock.advance('16m')
+      assert.equal(await tab.evaluate(() => statusOf('/protected', 'POST')), 200)
+      assert.equal(api.count('POST /refresh'), 1)
+      await tab.reload()
+      assert.equal(await tab.evaluate(() => statusOf('/protected', 'POST')), 200)
+      await tab.evaluate(() => client.logout())
+      assert.deepEqual(await tab.evaluate(() => [client.loggedIn, document.cookie]), [false, ''])
+    })
+  })
+}
