@@ -45,10 +45,10 @@ export class MemoryAdapter implements KeyvStoreAdapter {
 
   /** The values of `keys`, in their order; `undefined` where there is none. */
   async getMany<Value>(keys: readonly string[]): Promise<StoredData<Value | undefined>[]> {
-    if (this.#closed) throw closedError('The memory store')
+    this.#checkOpen()
     await this.#turn.over()
     const now = Date.now()
-    return keys.map(key => this.#read(key, now)) as StoredData<Value | undefined>[]
+    return keys.map(key => this.#valueAt(key, now)) as StoredData<Value | undefined>[]
   }
 
   /** The value under `key`; `undefined` if there is none. */
@@ -82,19 +82,26 @@ export class MemoryAdapter implements KeyvStoreAdapter {
 
   /** Stop sweeping; calls after it reject. */
   async disconnect(): Promise<void> {
-    await this.#turn.settled()
     this.#closed = true
     this.#rest()
   }
 
-  #read(key: string, now: number): string | undefined {
+  #checkOpen(): void {
     if (this.#closed) throw closedError('The memory store')
+  }
+
+  #read(key: string, now: number): string | undefined {
+    this.#checkOpen()
+    return this.#valueAt(key, now)
+  }
+
+  #valueAt(key: string, now: number): string | undefined {
     const record = this.#map.get(key)
     return record !== undefined && record.expires > now ? record.value : undefined
   }
 
   #write(key: string, record: MemoryRecord): void {
-    if (this.#closed) throw closedError('The memory store')
+    this.#checkOpen()
     this.#map.set(key, record)
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepEvery).unref()
   }

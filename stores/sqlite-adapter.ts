@@ -53,6 +53,8 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   #connection: Connection | undefined
   #purger: NodeJS.Timeout | undefined
   #closed = false
+  /** Closed, and the reads that were under way have been answered. */
+  #done = false
   readonly #turn = new Turn()
 
   /** `timeout`: milliseconds to wait for a lock. */
@@ -78,9 +80,9 @@ export class SqliteAdapter implements KeyvStoreAdapter {
    * statement costs is its transaction.
    */
   async getMany<Value>(keys: readonly string[]): Promise<StoredData<Value | undefined>[]> {
-    if (this.#closed) throw closedError('The SQLite store')
+    this.#checkOpen()
     await this.#turn.over()
-    return this.#call(statement => {
+    return this.#attempt(statement => {
       const now = Date.now()
       const values: unknown[] = []
       for (let n = 0; n < keys.length; n += 2) {
@@ -123,15 +125,25 @@ export class SqliteAdapter implements KeyvStoreAdapter {
 
   /** Close the file; calls after it reject. */
   async disconnect(): Promise<void> {
-    await this.#turn.settled()
     this.#closed = true
+    await this.#turn.settled()
+    this.#done = true
     this.#drop()
   }
 
+  #checkOpen(): void {
+    if (this.#closed) throw closedError('The SQLite store')
+  }
+
   async #call<T>(work: (statement: (sql: string) => Statement) => T): Promise<T> {
+    this.#checkOpen()
+    return this.#attempt(work)
+  }
+
+  async #attempt<T>(work: (statement: (sql: string) => Statement) => T): Promise<T> {
     const deadline = performance.now() + this.#timeout
     for (let wait = 1; ; wait = Math.min(wait * 2, longestWait)) {
-      if (this.#closed) throw closedError('The SQLite store')
+      if (this.#done) throw closedError('The SQLite store')
       try {
         return work(this.#statements())
       } catch (error) {

@@ -33,11 +33,12 @@ export function sqliteDriver(): (path: string) => Database {
 /** SQL for the text in a column, of which `textOf` makes a string. node:sqlite ends a text at its first NUL, but not bytes. */
 export const wholeText = (column: string) => (nodeSqlite() ? `CAST(${column} AS BLOB)` : column)
 
-/** The text that was read so; `undefined` for none. */
+/** The text that was read so; `undefined` for none. @throws Error for anything else. */
 export function textOf(value: unknown): string | undefined {
+  if (value === null) return undefined
   if (typeof value === 'string') return value
-  if (!(value instanceof Uint8Array)) return undefined
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()
+  throw new Error('the database holds a value that is no text')
 }
 
 function nodeSqlite(): NodeSqlite | undefined {

@@ -1,3 +1,6 @@
+// Not the global one: tests of applications put others in its place, which never come.
+import { setImmediate } from 'node:timers'
+
 /**
  * A turn of the event loop. What is asked for in one turn is answered together at its end: the answers to requests that
  * came in together then go out together, which costs the system less than to turn from one to the other.

@@ -1,3 +1,5 @@
+// Not the global ones: tests of applications put others in their place, which never come.
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { StoreUnavailableError } from '../errors.js'
 
 /** The time that an operation has: all its calls and retries together. It runs from its making. */

@@ -1,6 +1,7 @@
 import type { TokenPayload } from './payload.js'
 
-const MOST_ONCE = 1024
+/** Marks for each token that may be kept: so many may come before the same one again. */
+const MARKS = 4
 
 /**
  * Tokens whose signature has been found good, with their frozen payloads: the same client mostly sends the same token
@@ -10,8 +11,8 @@ const MOST_ONCE = 1024
  */
 export class VerifyCache {
   readonly #half: number
-  /** Tokens that have come once, each where its end says: the next one there takes its place. */
-  readonly #once: (string | undefined)[]
+  /** Marks of tokens that have come once, each where it says itself: the next one there takes its place. */
+  readonly #once: Uint32Array
   /** Two generations in place of a list in order of use: what is found in the older one moves to the younger. */
   #young = new Map<string, TokenPayload>()
   #old = new Map<string, TokenPayload>()
@@ -19,7 +20,7 @@ export class VerifyCache {
   /** `size`: how many tokens are kept at most, an odd number rounded up; 0 keeps none. */
   constructor(size: number) {
     this.#half = Math.ceil(size / 2)
-    this.#once = new Array(Math.min(size, MOST_ONCE))
+    this.#once = new Uint32Array(MARKS * size)
   }
 
   get(token: string): TokenPayload | undefined {
@@ -33,9 +34,10 @@ export class VerifyCache {
   /** From its second time on a token is kept: one that comes once would only push out those that come again. */
   add(token: string, payload: TokenPayload): void {
     if (this.#half === 0) return
-    const place = placeOf(token, this.#once.length)
-    if (this.#once[place] === token) this.#keep(token, payload)
-    else this.#once[place] = token
+    const mark = markOf(token)
+    const place = mark % this.#once.length
+    if (this.#once[place] === mark) this.#keep(token, payload)
+    else this.#once[place] = mark
   }
 
   #keep(token: string, payload: TokenPayload): void {
@@ -47,9 +49,12 @@ export class VerifyCache {
   }
 }
 
-/** The end of a token is that of its signature, and so as good as chance. */
-function placeOf(token: string, places: number): number {
-  let number = 0
-  for (let n = token.length - 5; n < token.length - 1; n++) number = number * 31 + token.charCodeAt(n)
-  return number % places
+/**
+ * 32 bits of a token's end, which is that of its signature and so as good as chance. Two tokens with the same mark are
+ * no harm: the second is kept one visit too early.
+ */
+function markOf(token: string): number {
+  let mark = 0
+  for (let n = Math.max(0, token.length - 8); n < token.length; n++) mark = Math.imul(mark, 33) ^ token.charCodeAt(n)
+  return mark >>> 0
 }

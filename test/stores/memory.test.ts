@@ -12,6 +12,17 @@ describe('MemoryTokenStore meets the contract', () => {
 })
 
 describe('MemoryTokenStore', () => {
+  test('answers reads that were under way when it was closed, and none after', async () => {
+    const store = new MemoryTokenStore()
+    await store.compareAndSet('key', undefined, 'a', inMilliseconds(60_000))
+    const read = store.get(['key', 'other'])
+    const closing = store.close()
+    await assert.rejects(store.get(['key']), /closed/)
+    await assert.rejects(store.compareAndSet('key', 'a', 'b', inMilliseconds(60_000)), /closed/)
+    await closing
+    assert.deepEqual(await read, ['a', undefined])
+  })
+
   test('expired records go away without being read, the others stay', async () => {
     const map = new Map<string, MemoryRecord>()
     const store = new MemoryTokenStore({ map })

@@ -42,9 +42,28 @@ test('SqliteTokenStore answers reads that were under way when it was closed, and
   const store = new SqliteTokenStore(newFile())
   await store.compareAndSet('key', undefined, 'a', soon())
   const reads = [store.get(['key']), store.get(['key', 'other'])]
-  await store.close()
+  const closing = store.close()
+  await assert.rejects(store.get(['key']), /closed/)
+  await assert.rejects(store.compareAndSet('key', 'a', 'b', soon()), /closed/)
+  await closing
   assert.deepEqual(await Promise.all(reads), [['a'], ['a', undefined]])
-  await assert.rejects(store.get(['key']))
+  await assert.rejects(store.get(['key']), /closed/)
+})
+
+test('a value that SqliteTokenStore did not write is never taken for nothing', async () => {
+  const file = newFile()
+  const database = sqliteDriver()(file)
+  database.exec('CREATE TABLE koa_authx (key TEXT PRIMARY KEY NOT NULL, value NOT NULL, expires INTEGER NOT NULL)')
+  database.exec(
+    "INSERT INTO koa_authx VALUES ('authx:number', 7, 8640000000000000), ('authx:bytes', x'61', 8640000000000000)",
+  )
+  database.close()
+  const store = new SqliteTokenStore(file)
+  for (const key of ['number', 'bytes']) {
+    const read = await store.get([key]).catch(() => 'rejected')
+    assert.notDeepEqual(read, [undefined], key)
+  }
+  await store.close()
 })
 
 describe('SqliteTokenStore, four processes at one file', () => {

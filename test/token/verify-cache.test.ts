@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { type AuthX, type AuthXOptions, TokenExpiredError } from '../../src/index.js'
 import type { TokenPayload } from '../../src/token/payload.js'
@@ -142,18 +143,22 @@ describe('a signature that is remembered', () => {
 })
 
 describe('the cache', () => {
+  const tokens = Array.from(
+    { length: 1000 },
+    (_, n) => `e30.e30.${createHash('sha256').update(`${n}`).digest('base64url')}`,
+  )
   const payload = (n: number) => ({ jti: `${n}` }) as TokenPayload
   const addTwice = (cache: VerifyCache, token: string, n: number) => {
     cache.add(token, payload(n))
     cache.add(token, payload(n))
   }
   const known = (cache: VerifyCache, upTo: number) =>
-    Array.from({ length: upTo }, (_, n) => n).filter(n => cache.get(`token ${n}`) !== undefined)
+    Array.from({ length: upTo }, (_, n) => n).filter(n => cache.get(tokens[n] as string) !== undefined)
 
   test('keeps no more than its size, and the last ones', () => {
     for (const size of [0, 2, 10, 100]) {
       const cache = new VerifyCache(size)
-      for (let n = 0; n < 1000; n++) addTwice(cache, `token ${n}`, n)
+      for (let n = 0; n < 1000; n++) addTwice(cache, tokens[n] as string, n)
       const left = known(cache, 1000)
       assert.ok(left.length <= size, `${left.length} of ${size}`)
       assert.ok(left.length >= size / 2)
@@ -163,16 +168,28 @@ describe('the cache', () => {
 
   test('keeps nothing that has come once, and so loses nothing to it', () => {
     const cache = new VerifyCache(10)
-    for (let n = 0; n < 5; n++) addTwice(cache, `token ${n}`, n)
-    for (let n = 5; n < 1000; n++) cache.add(`token ${n}`, payload(n))
+    for (let n = 0; n < 5; n++) addTwice(cache, tokens[n] as string, n)
+    for (let n = 5; n < 1000; n++) cache.add(tokens[n] as string, payload(n))
     assert.deepEqual(known(cache, 1000), [0, 1, 2, 3, 4])
+  })
+
+  test('comes to keep what comes again in turn, however many there are within its size', () => {
+    for (const size of [1000, 3000]) {
+      const cache = new VerifyCache(size)
+      const inTurn = tokens.slice(0, size / 4)
+      for (let round = 0; round < 20; round++) {
+        for (const [n, token] of inTurn.entries()) if (!cache.get(token)) cache.add(token, payload(n))
+      }
+      const kept = inTurn.filter(token => cache.get(token))
+      assert.ok(kept.length > inTurn.length * 0.8, `${kept.length} of ${inTurn.length}`)
+    }
   })
 
   test('keeps what is asked for again and again, however many others come', () => {
     const cache = new VerifyCache(10)
     addTwice(cache, 'in use', 0)
     for (let n = 0; n < 1000; n++) {
-      addTwice(cache, `token ${n}`, n)
+      addTwice(cache, tokens[n] as string, n)
       assert.equal(cache.get('in use')?.jti, '0')
     }
   })
