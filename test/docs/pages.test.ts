@@ -13,6 +13,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
     'needs a registry; npm run check:package installs the package and its peers into empty projects',
   'npm ci && npm start': 'test/examples/start.test.ts runs what npm start does',
   'npm ci && npm test': 'is what runs this test',
+  'npm run torture -- --write': 'takes half an hour and more; .ci/run runs the short pass of it',
 }
 
 /** Blocks that are not ours to run, by page and language, and why. */
