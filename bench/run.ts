@@ -109,7 +109,7 @@ async function profiled(bench: Bench, each: Case, file: string): Promise<Figures
 }
 
 function commandLine(): string {
-  const args = process.argv.slice(2)
+  const args = process.argv.slice(2).map(arg => (/\s/.test(arg) ? `'${arg}'` : arg))
   return args.length === 0 ? 'npm run bench' : `npm run bench -- ${args.join(' ')}`
 }
 
