@@ -35,8 +35,10 @@ export class Target {
     const child = fork(PROGRAM, [JSON.stringify(options)], {
       execArgv: ['--import', 'tsx', '--expose-gc'],
       // node-redis prints what goes wrong with sentinels.
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
+    // Not inherited: where it is a file, the disk that is full for the process would be full for its warnings too.
+    child.stderr?.on('data', chunk => process.stderr.write(chunk))
     const early = once(child, 'exit').then(([code]) => Promise.reject(new Error(`a server ended with ${code}`)))
     early.catch(() => {})
     const [port] = await Promise.race([once(child, 'message'), early])
