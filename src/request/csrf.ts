@@ -1,8 +1,8 @@
-import { timingSafeEqual } from 'node:crypto'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { isObject } from '../config/values.js'
 import { CSRFError, MissingCSRFTokenError } from '../errors.js'
+import { sameBytes } from '../token/hmac.js'
 import type { TokenPayload } from '../token/payload.js'
 import {
   hasUnparsedBody,
@@ -48,9 +48,4 @@ function sentValue(ctx: RequestContext, type: TokenType, config: Config): Buffer
 function isForm(ctx: RequestContext): boolean {
   const mediaType = mediaTypeOf(ctx)
   return mediaType === 'application/x-www-form-urlencoded' || mediaType === 'multipart/form-data'
-}
-
-/** In a time that depends on the lengths only, which are no secret. */
-function sameBytes(a: Buffer, b: Buffer): boolean {
-  return a.length === b.length && timingSafeEqual(a, b)
 }

@@ -9,6 +9,8 @@ import {
   TokenInvalidIssuerError,
   TokenInvalidSignatureError,
 } from '../errors.js'
+import { familyOf } from './algorithms.js'
+import { isSignedWithSecret } from './hmac.js'
 import type { KeyRing, VerificationKey } from './keys.js'
 import { deepFreeze, type TokenPayload, toPayload } from './payload.js'
 
@@ -118,18 +120,26 @@ function candidates(ring: KeyRing, kid: unknown): readonly VerificationKey[] {
   return key ? [key] : []
 }
 
-function signedClaims({ token, header, payload }: ReadToken, keys: readonly VerificationKey[]): unknown {
+function signedClaims(read: ReadToken, keys: readonly VerificationKey[]): unknown {
   for (const { key, algorithms } of keys) {
-    const claims = algorithms.has(header.alg) ? claimsSignedBy(key, token, header.alg) : undefined
-    if (claims === undefined) continue
-    // jsonwebtoken takes JSON inside of a signed text for claims. What begins with a brace is no text.
-    return BRACE.test(payload) ? claims : readPart(payload)
+    const claims = algorithms.has(read.header.alg) ? claimsSignedBy(key, read) : undefined
+    if (claims !== undefined) return claims
   }
   throw new TokenInvalidSignatureError()
 }
 
-/** What jsonwebtoken reads in the payload; `undefined` if this key has not signed it. Times are judged by us, in our order. */
-function claimsSignedBy(key: VerificationKey['key'], token: string, algorithm: Algorithm): unknown {
+/** What the payload says; `undefined` if this key has not signed it. */
+function claimsSignedBy(key: VerificationKey['key'], { token, header, payload }: ReadToken): unknown {
+  if (familyOf(header.alg) === 'secret') {
+    return isSignedWithSecret(token, key, header.alg) ? readPart(payload) : undefined
+  }
+  const claims = readByJsonwebtoken(key, token, header.alg)
+  // It takes JSON inside of a signed text for claims. What begins with a brace is no text.
+  return claims === undefined || BRACE.test(payload) ? claims : readPart(payload)
+}
+
+/** `undefined` if this key has not signed it. Times are judged by us, in our order. */
+function readByJsonwebtoken(key: VerificationKey['key'], token: string, algorithm: Algorithm): unknown {
   try {
     return jsonwebtoken.verify(token, key, {
       algorithms: [algorithm],
