@@ -19,7 +19,7 @@ export interface Sentinels {
   failOver(): Promise<void>
   /** Resolves when a node other than `before` is the master. */
   replaced(before: RedisServer): Promise<RedisServer>
-  /** Resolves when the master has two replicas that are up to date, and every sentinel knows of all. */
+  /** Resolves when the master has two replicas that are up to date, and every sentinel knows of all and has nothing under way. */
   whole(): Promise<void>
   stop(): Promise<void>
 }
@@ -48,7 +48,7 @@ export async function startSentinels(downAfter = 1000): Promise<Sentinels> {
   const whole = () =>
     until(async () => {
       const now = await master()
-      const informed = await Promise.all(watchers.map(({ port }) => knowsAll(port)))
+      const informed = await Promise.all(watchers.map(({ port }) => isReady(port)))
       return now !== undefined && (await replicates(now)) && informed.every(Boolean)
     }, WITHIN)
   await whole()
@@ -115,10 +115,11 @@ async function masterSeenBy(watcher: number): Promise<number> {
   return Number(/127\.0\.0\.1\r\n\$\d+\r\n(\d+)/.exec(reply)?.[1])
 }
 
-async function knowsAll(watcher: number): Promise<boolean> {
+async function isReady(watcher: number): Promise<boolean> {
   const reply = await ask(watcher, ['SENTINEL', 'MASTER', NAME])
   const figure = (name: string) => Number(new RegExp(`${name}\r\n\\$\\d+\r\n(\\d+)`).exec(reply)?.[1])
-  return figure('num-other-sentinels') === WATCHERS - 1 && figure('num-slaves') >= REPLICAS
+  const calm = /\r\nflags\r\n\$\d+\r\nmaster\r\n/.test(reply)
+  return calm && figure('num-other-sentinels') === WATCHERS - 1 && figure('num-slaves') >= REPLICAS
 }
 
 async function replicates(master: RedisServer): Promise<boolean> {

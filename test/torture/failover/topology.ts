@@ -74,8 +74,10 @@ export async function sentinelTopology(): Promise<Topology> {
     masterOf: () => known(sentinels.master),
     replicasOf: async master => sentinels.nodes.filter(node => node !== master),
     handOver: async master => {
-      // By itself SENTINEL FAILOVER lets the old master acknowledge writes that the new one never hears of.
-      await master.command('CLIENT', 'PAUSE', '10000', 'WRITE')
+      // SENTINEL FAILOVER by itself leaves two masters for a while: the old one goes on acknowledging writes that will be
+      // lost, and reads that know nothing of the new one's. Not by CLIENT PAUSE: that also stops what the sentinels
+      // publish, and they take the master for dead.
+      await master.command('ACL', 'SETUSER', 'default', '-@read', '-@write')
       await upToDate(
         master,
         sentinels.nodes.filter(node => node !== master),
@@ -88,7 +90,7 @@ export async function sentinelTopology(): Promise<Topology> {
       node.resume()
       // The sentinels would come to it too, but take their time.
       await node.command('REPLICAOF', '127.0.0.1', String(master.port))
-      await node.command('CLIENT', 'UNPAUSE')
+      await node.command('ACL', 'SETUSER', 'default', '+@read', '+@write')
       await sentinels.whole()
     },
     whole: sentinels.whole,
