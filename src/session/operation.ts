@@ -79,6 +79,7 @@ export class Operation {
     return this.compareAndSet(sessionKey(sid), raw, TOMBSTONE, Math.max(keptUntil, this.#now() + KEPT_AFTER_EXP))
   }
 
+  // Not through orUnavailable, here and below: two more promises in every guarded request.
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     this.#checkTime()
     let values: unknown

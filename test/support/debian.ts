@@ -2,13 +2,42 @@ import { type StdioOptions, spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
+/** A program that tests need. */
+export interface Program {
+  /** The environment variable that may name it. */
+  readonly variable: string
+  readonly names: readonly string[]
+  /** Debian's. */
+  readonly package: string
+  /** One line. */
+  readonly howToInstall: string
+}
+
+/** The program that its variable names, else the first of its names that is on the PATH. */
+export function findProgram({ variable, names }: Program): string | undefined {
+  const named = process.env[variable]
+  if (!named) return findOnPath(names)
+  const found = isExecutable(named) ? named : findOnPath([named])
+  if (!found) throw new Error(`${variable} names no program: ${named}`)
+  return found
+}
+
+/** Installs Debian's package where that is allowed; throws an error of one line that says what to do where not. */
+export function installProgram(program: Program): string {
+  installPackage(program.package, program.howToInstall)
+  const installed = findProgram(program)
+  if (!installed) throw new Error(program.howToInstall)
+  return installed
+}
+
 /** The first of these programs that is on the PATH. */
-export function findOnPath(names: readonly string[], path: string = process.env.PATH ?? ''): string | undefined {
-  const candidates = names.flatMap(name => path.split(delimiter).map(folder => join(folder, name)))
+export function findOnPath(names: readonly string[]): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  const candidates = names.flatMap(name => folders.map(folder => join(folder, name)))
   return candidates.find(isExecutable)
 }
 
-export function isExecutable(file: string): boolean {
+function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK)
     return true

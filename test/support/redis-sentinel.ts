@@ -28,9 +28,13 @@ const NAME = 'tokens'
 const REPLICAS = 2
 const WATCHERS = 3
 const WITHIN = 30_000
+/**
+ * Milliseconds that the master may be silent before it is replaced. Sentinels ask it once a second: with no more than that,
+ * one that has just been promoted is now and then replaced at once, and goes on as a second master.
+ */
+const DOWN_AFTER = 2000
 
-/** `downAfter`: milliseconds that the master may be silent before the sentinels replace it. */
-export async function startSentinels(downAfter = 1000): Promise<Sentinels> {
+export async function startSentinels(): Promise<Sentinels> {
   const { folder, remove } = await temporaryFolder()
   const args = ['--repl-diskless-sync-delay', '0']
   const nodes: RedisServer[] = []
@@ -39,7 +43,7 @@ export async function startSentinels(downAfter = 1000): Promise<Sentinels> {
   for (const node of others) await node.command('REPLICAOF', '127.0.0.1', String(first.port))
   await until(() => replicates(first), WITHIN)
   const watchers: Watcher[] = []
-  for (let n = 0; n < WATCHERS; n++) watchers.push(await startWatcher(join(folder, `${n}.conf`), first.port, downAfter))
+  for (let n = 0; n < WATCHERS; n++) watchers.push(await startWatcher(join(folder, `${n}.conf`), first.port))
 
   const master = async () => {
     const ports = await Promise.all(watchers.map(({ port }) => masterSeenBy(port)))
@@ -84,13 +88,13 @@ interface Watcher {
   stop(): Promise<void>
 }
 
-async function startWatcher(file: string, masterPort: number, downAfter: number): Promise<Watcher> {
+async function startWatcher(file: string, masterPort: number): Promise<Watcher> {
   const port = await freePort()
   const lines = [
     `port ${port}`,
     'bind 127.0.0.1',
     `sentinel monitor ${NAME} 127.0.0.1 ${masterPort} 2`,
-    `sentinel down-after-milliseconds ${NAME} ${downAfter}`,
+    `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER}`,
     `sentinel failover-timeout ${NAME} 3000`,
     `sentinel parallel-syncs ${NAME} ${REPLICAS}`,
   ]
