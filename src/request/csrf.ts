@@ -2,8 +2,8 @@ import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { isObject } from '../config/values.js'
 import { CSRFError, MissingCSRFTokenError } from '../errors.js'
-import { sameBytes } from '../token/hmac.js'
 import type { TokenPayload } from '../token/payload.js'
+import { sameBytes } from '../token/same-bytes.js'
 import {
   hasUnparsedBody,
   type LocatedToken,

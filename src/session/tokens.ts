@@ -120,7 +120,7 @@ export function successorPair(
   const csrf = presented.csrf || record.csrf
   const { jti, iat, exp, gen } = record
   const own = { ...(csrf && { csrf }), ...(issuer.config.encodeNbf && { nbf: iat }), sid, gen, jti, iat, exp }
-  const refresh = Object.assign(inheritedClaims(presented), own)
+  const refresh = Object.assign(inheritedClaims(presented), own) as Claims
   return { refresh: issue(refresh, issuer), access: issue(changed(accessClaimsFrom(refresh, times), changes), issuer) }
 }
 
@@ -134,7 +134,7 @@ export function renewedAccess(issuer: Issuer, payload: TokenPayload, { iat, exp 
     payload.sid === undefined
       ? { jti, iat: issued, ...(nbf !== undefined && { nbf }) }
       : { jti: randomUUID(), iat, ...(issuer.config.encodeNbf && { nbf: iat }) }
-  return issue(Object.assign(inheritedClaims(payload), own, { exp, fresh: false }), issuer)
+  return issue(Object.assign(inheritedClaims(payload), own, { exp, fresh: false }) as Claims, issuer)
 }
 
 /** What `refresh` may change in the new access token. */
@@ -150,7 +150,7 @@ export function statelessAccess(
   times: AccessTimes,
   changes: AccessChanges,
 ): Issued {
-  const claims = Object.assign(inheritedClaims(presented), issuer.config.encodeNbf && { nbf: times.iat })
+  const claims = Object.assign(inheritedClaims(presented), issuer.config.encodeNbf && { nbf: times.iat }) as Claims
   return issue(changed(accessClaimsFrom(claims, times), changes), issuer)
 }
 

@@ -8,7 +8,7 @@ import { type Read, readVerificationKey } from './read-key.js'
 const MOST_KEYS = 1000
 
 /**
- * What `getKey` returned, imported once for each key: the import costs jsonwebtoken thirty times the check itself, and
+ * What `getKey` returned, imported once for each key: the import costs many times the check itself, and
  * the hook returns the same text at every request. Found by a digest, so that no copy of the text is kept.
  */
 export class KeyCache {

@@ -7,7 +7,7 @@ import { VerifyCache } from './verify-cache.js'
 
 /**
  * The keys of an instance, made into KeyObjects once: jsonwebtoken imports a string or Buffer again at each call, which
- * costs thirty times the check itself. A ring never changes; `setKeys` puts another in its place.
+ * costs many times the work itself. A ring never changes; `setKeys` puts another in its place.
  */
 export interface KeyRing {
   readonly algorithm: Algorithm

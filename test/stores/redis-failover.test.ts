@@ -5,6 +5,7 @@ import { type RedisClient, RedisTokenStore } from '../../stores/redis.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
 import { startCluster } from '../support/redis-cluster.js'
 import { startSentinels } from '../support/redis-sentinel.js'
+import { upToDate } from '../support/replication.js'
 import { until } from '../support/until.js'
 
 const timeout = 500
@@ -34,7 +35,8 @@ describe('RedisTokenStore on a Cluster', () => {
     ] as const) {
       await cluster.whole()
       const master = (await cluster.masterOf(`authx:${key}`)) as RedisServer
-      await survives(store, key, master[strike], () => cluster.replaced(`authx:${key}`, master))
+      const known = async () => upToDate(master, [await cluster.replicaOf(master)])
+      await survives(store, key, known, master[strike], () => cluster.replaced(`authx:${key}`, master))
       await master.restart()
     }
   })
@@ -71,7 +73,14 @@ describe('RedisTokenStore behind sentinels', () => {
     const store = await open(createSentinel(sentinels.client))
     await sentinels.whole()
     const master = (await sentinels.master()) as RedisServer
-    await survives(store, 'key', master.kill, () => sentinels.replaced(master))
+    const replicas = sentinels.nodes.filter(node => node !== master)
+    await survives(
+      store,
+      'key',
+      () => upToDate(master, replicas),
+      master.kill,
+      () => sentinels.replaced(master),
+    )
   })
 })
 
@@ -111,14 +120,17 @@ async function knowsAtOnce(store: RedisTokenStore, master: RedisServer): Promise
   await may('+')
 }
 
-/** The store comes to answer again, with the client that it has. */
+/** The store comes to answer again, with the client that it has. `known`: resolves when the replicas have what is written. */
 async function survives(
   store: RedisTokenStore,
   key: string,
+  known: () => Promise<void>,
   strike: () => unknown,
   replaced: () => Promise<unknown>,
 ): Promise<void> {
   assert.equal(await store.compareAndSet(key, undefined, 'before', soon()), true)
+  // Else the write may be lost with the master: it is acknowledged first.
+  await known()
   await strike()
   await assert.rejects(store.get([key]), /Redis/)
   await replaced()

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisServer } from '../../support/redis.js'
+import { upToDate } from '../../support/replication.js'
 import type { Pass } from '../case.js'
-import { type Strike, type Topology, upToDate } from './topology.js'
+import type { Strike, Topology } from './topology.js'
 
 export const STRIKES: Readonly<Record<Pass, readonly Strike[]>> = {
   full: ['killed', 'frozen', 'handed over', 'killed', 'frozen', 'handed over'],

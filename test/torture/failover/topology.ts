@@ -3,6 +3,7 @@ import type { RedisTokenStore } from '../../../stores/redis.js'
 import type { RedisServer } from '../../support/redis.js'
 import { startCluster } from '../../support/redis-cluster.js'
 import { startSentinels } from '../../support/redis-sentinel.js'
+import { upToDate } from '../../support/replication.js'
 import { until } from '../../support/until.js'
 import type { Backend } from '../faults/server.js'
 
@@ -111,15 +112,4 @@ async function known(ask: () => Promise<RedisServer | undefined>): Promise<Redis
 export async function cutOffReplicas(master: RedisServer): Promise<void> {
   await master.command('ACL', 'SETUSER', 'default', '-psync', '-sync')
   await master.command('CLIENT', 'KILL', 'TYPE', 'replica')
-}
-
-/** Resolves when the replicas have all that `master` has written so far. */
-export async function upToDate(master: RedisServer, replicas: readonly RedisServer[]): Promise<void> {
-  const offset = async (node: RedisServer, name: string) =>
-    Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await node.command('INFO', 'replication'))?.[1])
-  const written = await offset(master, 'master_repl_offset')
-  await until(async () => {
-    const read = await Promise.all(replicas.map(node => offset(node, 'slave_repl_offset')))
-    return read.every(each => each >= written)
-  }, 20_000)
 }

@@ -1,0 +1,13 @@
+import type { RedisServer } from './redis.js'
+import { until } from './until.js'
+
+/** Resolves when the replicas have all that `master` has written so far. */
+export async function upToDate(master: RedisServer, replicas: readonly RedisServer[]): Promise<void> {
+  const offset = async (node: RedisServer, name: string) =>
+    Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await node.command('INFO', 'replication'))?.[1])
+  const written = await offset(master, 'master_repl_offset')
+  await until(async () => {
+    const read = await Promise.all(replicas.map(node => offset(node, 'slave_repl_offset')))
+    return read.every(each => each >= written)
+  }, 20_000)
+}
