@@ -36,7 +36,8 @@ const DOWN_AFTER = 2000
 
 export async function startSentinels(): Promise<Sentinels> {
   const { folder, remove } = await temporaryFolder()
-  const args = ['--repl-diskless-sync-delay', '0']
+  // See redis-cluster.ts.
+  const args = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1', '--repl-timeout', '5']
   const nodes: RedisServer[] = []
   for (let n = 0; n <= REPLICAS; n++) nodes.push(await startRedis({ args }))
   const [first, ...others] = nodes as [RedisServer, ...RedisServer[]]
