@@ -13,7 +13,11 @@ const outcome = (name: string, atLeast: number, ...shares: number[]): Outcome =>
   rounds: shares.map(round),
 })
 
-const lastCell = (table: string) => table.split('\n').map(line => line.split(' | ').at(-1)?.replace(' |', ''))
+const lastCell = (table: string) =>
+  table
+    .split('\n')
+    .filter(line => line.startsWith('|'))
+    .map(line => line.split(' | ').at(-1)?.replace(' |', ''))
 
 describe('the table of what is aimed at', () => {
   test('shows of each run the median, the least, the most and the share by CPU time', () => {
@@ -30,6 +34,12 @@ describe('the table of what is aimed at', () => {
     const first = [outcome('exactly', 0.9, 0.9), outcome('twice', 0.9, 0.8, 0.95, 0.95), outcome('once', 0.9, 0.95)]
     const second = [outcome('exactly', 0.9, 0.9), outcome('twice', 0.9, 0.91), outcome('once', 0.9, 0.899)]
     assert.deepEqual(lastCell(aimsTable([first, second], [])).slice(2), ['yes', 'yes', '**no**'])
+  })
+
+  test('says below the table why a line was missed, where there is a reason', () => {
+    const name = 'refresh on Redis'
+    assert.match(aimsTable([[outcome(name, 0.8, 0.79)]], []), /\| \*\*no\*\* \|\n\n\*\*refresh on Redis\*\*: /)
+    assert.doesNotMatch(aimsTable([[outcome(name, 0.8, 0.8)]], []), /\*\*refresh/)
   })
 
   test('judges the latency by what is left beyond the round trip', () => {
