@@ -44,7 +44,7 @@ export function aimsTable(
   const heads = runs.map((_, n) => `run ${n + 1}`)
   if (latencies.length > 0) rows.push(latencyRow(latencies))
   const missed = rows.filter(row => row.at(-1) !== 'yes').flatMap(([name = '']) => WHY[name] ?? [])
-  return [table(['guarded route', 'aim', ...heads, 'met'], rows), ...missed].join('\n\n').trimEnd()
+  return [table(['guarded route', 'aim', ...heads, 'met'], rows), ...missed].join('\n\n')
 }
 
 function aimRow({ name, atLeast = 0 }: Outcome['case'], runs: readonly (readonly Round[])[]): string[] {

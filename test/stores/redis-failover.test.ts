@@ -5,7 +5,7 @@ import { type RedisClient, RedisTokenStore } from '../../stores/redis.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
 import { startCluster } from '../support/redis-cluster.js'
 import { startSentinels } from '../support/redis-sentinel.js'
-import { upToDate } from '../support/replication.js'
+import { cutOffReplicas, upToDate } from '../support/replication.js'
 import { until } from '../support/until.js'
 
 const timeout = 500
@@ -73,14 +73,8 @@ describe('RedisTokenStore behind sentinels', () => {
     const store = await open(createSentinel(sentinels.client))
     await sentinels.whole()
     const master = (await sentinels.master()) as RedisServer
-    const replicas = sentinels.nodes.filter(node => node !== master)
-    await survives(
-      store,
-      'key',
-      () => upToDate(master, replicas),
-      master.kill,
-      () => sentinels.replaced(master),
-    )
+    const known = () => upToDate(master, sentinels.replicasOf(master))
+    await survives(store, 'key', known, master.kill, () => sentinels.replaced(master))
   })
 })
 
@@ -111,13 +105,10 @@ async function open(given: unknown): Promise<RedisTokenStore> {
 
 async function knowsAtOnce(store: RedisTokenStore, master: RedisServer): Promise<void> {
   await store.compareAndSet('revoked', undefined, 'before', soon())
-  const may = (sign: '+' | '-') => master.command('ACL', 'SETUSER', 'default', `${sign}psync`, `${sign}sync`)
-  // From now on its replicas learn nothing, and go on serving what they have.
-  await may('-')
-  await master.command('CLIENT', 'KILL', 'TYPE', 'replica')
+  await cutOffReplicas(master)
   assert.equal(await store.compareAndSet('revoked', 'before', 'after', soon()), true)
   for (let turn = 0; turn < 20; turn++) assert.deepEqual(await store.get(['revoked', 'none']), ['after', undefined])
-  await may('+')
+  await master.command('ACL', 'SETUSER', 'default', '+psync', '+sync')
 }
 
 /** The store comes to answer again, with the client that it has. `known`: resolves when the replicas have what is written. */

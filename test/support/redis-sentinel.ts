@@ -15,6 +15,7 @@ export interface Sentinels {
   readonly client: { name: string; sentinelRootNodes: { host: string; port: number }[] }
   /** The master, if all sentinels name the same one. */
   master(): Promise<RedisServer | undefined>
+  replicasOf(master: RedisServer): RedisServer[]
   /** Have a replica take over, as if the master had died. */
   failOver(): Promise<void>
   /** Resolves when a node other than `before` is the master. */
@@ -61,6 +62,7 @@ export async function startSentinels(): Promise<Sentinels> {
     nodes,
     client: { name: NAME, sentinelRootNodes: watchers.map(({ port }) => ({ host: '127.0.0.1', port })) },
     master,
+    replicasOf: master => nodes.filter(node => node !== master),
     // Not while one is under way, or just over.
     failOver: () =>
       until(async () => {

@@ -1,6 +1,12 @@
 import type { RedisServer } from './redis.js'
 import { until } from './until.js'
 
+/** From now on the replicas of `master` learn nothing from it, and go on serving what they have. */
+export async function cutOffReplicas(master: RedisServer): Promise<void> {
+  await master.command('ACL', 'SETUSER', 'default', '-psync', '-sync')
+  await master.command('CLIENT', 'KILL', 'TYPE', 'replica')
+}
+
 /** Resolves when the replicas have all that `master` has written so far. */
 export async function upToDate(master: RedisServer, replicas: readonly RedisServer[]): Promise<void> {
   const offset = async (node: RedisServer, name: string) =>

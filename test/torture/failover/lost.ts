@@ -1,8 +1,8 @@
 import type { RedisServer } from '../../support/redis.js'
-import { upToDate } from '../../support/replication.js'
+import { cutOffReplicas, upToDate } from '../../support/replication.js'
 import { Broken, type Outcome, type Pass } from '../case.js'
 import { Target } from '../faults/target.js'
-import { cutOffReplicas, type Topology } from './topology.js'
+import type { Topology } from './topology.js'
 import { Visitor } from './visitor.js'
 
 const OPTIONS = { storeTimeout: 1000, refreshGracePeriod: 10 }

@@ -2,11 +2,11 @@ import { createSentinel } from '@keyv/redis'
 import { AuthX } from '../../../src/index.js'
 import { RedisTokenStore } from '../../../stores/redis.js'
 import { ask, type RedisServer } from '../../support/redis.js'
-import { upToDate } from '../../support/replication.js'
+import { cutOffReplicas, upToDate } from '../../support/replication.js'
 import { until } from '../../support/until.js'
 import { Broken, type Outcome, type Pass } from '../case.js'
 import { Target } from '../faults/target.js'
-import { cutOffReplicas, sentinelTopology, type Topology } from './topology.js'
+import { sentinelTopology, type Topology } from './topology.js'
 import { Visitor } from './visitor.js'
 
 const ROUNDS: Readonly<Record<Pass, number>> = { full: 3, short: 1 }

@@ -73,16 +73,13 @@ export async function sentinelTopology(): Promise<Topology> {
     backend: { kind: 'sentinel', name, sentinelRootNodes },
     connect,
     masterOf: () => known(sentinels.master),
-    replicasOf: async master => sentinels.nodes.filter(node => node !== master),
+    replicasOf: async master => sentinels.replicasOf(master),
     handOver: async master => {
       // SENTINEL FAILOVER by itself leaves two masters for a while: the old one goes on acknowledging writes that will be
       // lost, and reads that know nothing of the new one's. Not by CLIENT PAUSE: that also stops what the sentinels
       // publish, and they take the master for dead.
       await master.command('ACL', 'SETUSER', 'default', '-@read', '-@write')
-      await upToDate(
-        master,
-        sentinels.nodes.filter(node => node !== master),
-      )
+      await upToDate(master, sentinels.replicasOf(master))
       await sentinels.failOver()
     },
     replaced: (_, before) => sentinels.replaced(before),
@@ -106,10 +103,4 @@ async function known(ask: () => Promise<RedisServer | undefined>): Promise<Redis
     return server !== undefined
   }, 20_000)
   return server as RedisServer
-}
-
-/** From now on the replicas of `master` learn nothing from it. */
-export async function cutOffReplicas(master: RedisServer): Promise<void> {
-  await master.command('ACL', 'SETUSER', 'default', '-psync', '-sync')
-  await master.command('CLIENT', 'KILL', 'TYPE', 'replica')
 }
