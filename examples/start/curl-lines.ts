@@ -4,11 +4,11 @@ import { join } from 'node:path'
 export function curlLines(url: string, folder: string): string {
   const [login, refresh] = [join(folder, 'login.json'), join(folder, 'refresh.json')]
   return [
-    `curl -s -w '\\n' ${url}/login -d username=test -d password=test | tee ${login}`,
-    `curl -s -w '\\n' ${url}/protected ${bearer('access_token', login)}`,
-    `curl -s -w '\\n' -X POST ${url}/refresh ${bearer('refresh_token', login)} | tee ${refresh}`,
-    `curl -s -w '%{http_code}\\n' -X POST ${url}/logout ${bearer('access_token', refresh)}`,
-    `curl -s -w '\\n%{http_code}\\n' ${url}/protected ${bearer('access_token', refresh)}`,
+    `curl -sS -w '\\n' ${url}/login -d username=test -d password=test | tee ${login}`,
+    `curl -sS -w '\\n' ${url}/protected ${bearer('access_token', login)}`,
+    `curl -sS -w '\\n' -X POST ${url}/refresh ${bearer('refresh_token', login)} | tee ${refresh}`,
+    `curl -sS -w '%{http_code}\\n' -X POST ${url}/logout ${bearer('access_token', refresh)}`,
+    `curl -sS -w '\\n%{http_code}\\n' ${url}/protected ${bearer('access_token', refresh)}`,
   ].join('\n')
 }
 

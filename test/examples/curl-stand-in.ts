@@ -7,6 +7,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     silent: { type: 'boolean', short: 's' },
+    'show-error': { type: 'boolean', short: 'S' },
     'write-out': { type: 'string', short: 'w', default: '' },
     request: { type: 'string', short: 'X' },
     data: { type: 'string', short: 'd', multiple: true },

@@ -72,7 +72,11 @@ export async function runLines(
 /** What `line` prints; rejects if it fails. */
 function shell(line: string, cwd: string, env: Environment): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile('sh', ['-c', line], { cwd, env }, (error, stdout) => (error ? reject(error) : resolve(stdout)))
+    execFile('sh', ['-c', line], { cwd, env }, (error, stdout, stderr) => {
+      // Of a pipe, the shell tells only how its last command ended.
+      if (error || stderr) reject(error ?? new Error(`${line}: ${stderr}`))
+      else resolve(stdout)
+    })
   })
 }
 

@@ -15,7 +15,7 @@ const file = join(root, 'examples/start.ts')
 async function started(t: TestContext, folder: string, env: Environment = {}) {
   const program = new Program(file, folder, { PORT: '0', ...env })
   t.after(() => program.end())
-  await program.until(() => program.stdout.endsWith('\n\n'))
+  await program.until(() => /\ncurl .*\n\n$/.test(program.stdout))
   const [url = ''] = /http:\/\/localhost:\d+/.exec(program.stdout) ?? []
   return { program, client: new Client(url) }
 }
