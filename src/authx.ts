@@ -34,25 +34,13 @@ import { type EventName, Events, type Listener } from './session/events.js'
 import type { Session } from './session/listing.js'
 import { type BlocklistCallback, Revocation } from './session/revocation.js'
 import { Sessions } from './session/sessions.js'
-import { draftPair, lifeOf, type TokenPairOptions } from './session/tokens.js'
+import type { TokenPairOptions } from './session/tokens.js'
 import { type AccessTokenOptions, checkSid, checkSubject, newClaims, type TokenOptions } from './token/claims.js'
 import { configure, replacementRing } from './token/configure.js'
 import { KeyCache } from './token/key-cache.js'
 import type { TokenPayload } from './token/payload.js'
 import { sign } from './token/sign.js'
 import { verify } from './token/verify.js'
-
-/** What `createTokenPair` resolves to (RFC 6749 §5.1). */
-export interface TokenPair {
-  /** The encoded access token. */
-  access_token: string
-  /** The encoded refresh token. */
-  refresh_token: string
-  /** How the token is used (RFC 6750). */
-  token_type: 'bearer'
-  /** Seconds until the access token ends. */
-  expires_in: number
-}
 
 const VERIFY_OPTIONS = new Set(['type', 'verifyType', 'verifyFresh'])
 
@@ -242,16 +230,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * Open a session and return its tokens. Without a store the tokens name no session.
    * @throws TypeError naming the option that is wrong; rejects with StoreUnavailableError.
    */
-  async createTokenPair(sub: string, options: TokenPairOptions = {}): Promise<TokenPair> {
-    const draft = draftPair(this.#parts, sub, options)
-    await flows.open(this.#parts, draft)
-    const { access, refresh } = draft
-    return {
-      access_token: access.token,
-      refresh_token: refresh.token,
-      token_type: 'bearer',
-      expires_in: lifeOf(access),
-    }
+  createTokenPair(sub: string, options: TokenPairOptions = {}): Promise<flows.TokenPair> {
+    return flows.awaited('createTokenPair', flows.createTokenPair(this.#parts, sub, options))
   }
 
   /**
@@ -259,7 +239,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws TypeError naming the option that is wrong, CookieTooLargeError, StoreUnavailableError.
    */
   login(ctx: AuthContext, sub: string, options: TokenPairOptions = {}): Promise<flows.TokenResponse> {
-    return flows.awaited('login(ctx, sub)', flows.login(this.#parts, ctx, sub, options))
+    return flows.awaited('login', flows.login(this.#parts, ctx, sub, options))
   }
 
   /**
@@ -269,7 +249,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * option that is wrong.
    */
   refresh(ctx: AuthContext, options: flows.RefreshOptions = {}): Promise<flows.TokenResponse> {
-    return flows.awaited('refresh(ctx)', flows.refresh(this.#parts, ctx, options))
+    return flows.awaited('refresh', flows.refresh(this.#parts, ctx, options))
   }
 
   /**

@@ -22,7 +22,7 @@ export type {
   PolicySource,
   PolicyValue,
 } from './authorization/policy/rule.js'
-export { AuthX, type Guard, type TokenPair } from './authx.js'
+export { AuthX, type Guard } from './authx.js'
 export type { Duration } from './config/duration.js'
 export type {
   Algorithm,
@@ -38,7 +38,7 @@ export type {
 export * from './errors.js'
 export { type Audit, type Auditable, type AuditedRoute, audit, type UnsafeGuard } from './koa/audit.js'
 export type { VerifyTokenOptions } from './koa/authenticate.js'
-export type { RefreshOptions, TokenResponse } from './koa/flows.js'
+export type { RefreshOptions, TokenPair, TokenResponse } from './koa/flows.js'
 export type { GuardOptions, TokenGuardOptions } from './koa/guards.js'
 export type { AuthContext, AuthXOptions, SubjectGetter } from './koa/parts.js'
 export {

@@ -24,6 +24,18 @@ import { isTraced, type RefreshTrace, traced } from '../tracing.js'
 import { identify, missing } from './authenticate.js'
 import type { AuthContext, Parts } from './parts.js'
 
+/** What `createTokenPair` resolves to (RFC 6749 §5.1). */
+export interface TokenPair {
+  /** The encoded access token. */
+  access_token: string
+  /** The encoded refresh token. */
+  refresh_token: string
+  /** How the token is used (RFC 6750). */
+  token_type: 'bearer'
+  /** Seconds until the access token ends. */
+  expires_in: number
+}
+
 /** The body of a login or refresh response (RFC 6749 §5.1): without the tokens that travel in cookies only. */
 export interface TokenResponse {
   /** The encoded access token; not there if it travels in a cookie only. */
@@ -53,12 +65,29 @@ interface Tokens {
   readonly refresh?: Issued
 }
 
-/** Koa would send `ctx.body = authx.login(...)`, without `await`, as 200 and `{}`: the session is open, and nobody has it. */
-export function awaited<T>(call: string, promise: Promise<T>): Promise<T> {
-  const toJSON = () => {
+const missingAwait = (call: string) => ({
+  toJSON(): never {
     throw new TypeError(`an await is missing: ctx.body = await authx.${call}`)
-  }
-  return Object.defineProperty(promise, 'toJSON', { value: toJSON })
+  },
+})
+
+const UNAWAITED = {
+  createTokenPair: missingAwait('createTokenPair(sub)'),
+  login: missingAwait('login(ctx, sub)'),
+  refresh: missingAwait('refresh(ctx)'),
+}
+
+/** Koa would send `ctx.body = authx.login(...)`, without `await`, as 200 and `{}`: the session is open, and nobody has it. */
+export function awaited<T>(call: keyof typeof UNAWAITED, promise: Promise<T>): Promise<T> {
+  return Object.assign(promise, UNAWAITED[call])
+}
+
+/** Open a session for `sub`; its tokens go to whoever asked for them. */
+export async function createTokenPair(parts: Parts, sub: string, options: TokenPairOptions): Promise<TokenPair> {
+  const draft = draftPair(parts, sub, options)
+  await open(parts, draft)
+  const { access, refresh } = draft
+  return { access_token: access.token, refresh_token: refresh.token, token_type: 'bearer', expires_in: lifeOf(access) }
 }
 
 /** Open a session for `sub` and hand out its tokens. Check the credentials before. */
@@ -78,7 +107,7 @@ export async function login(
 }
 
 /** Write the session of tokens that are about to be handed out; without a store they name none. */
-export async function open({ sessions, events }: Parts, { sid, record, access, refresh }: Draft): Promise<void> {
+async function open({ sessions, events }: Parts, { sid, record, access, refresh }: Draft): Promise<void> {
   if (sessions) return sessions.open(sid, record)
   for (const { claims } of [access, refresh]) events.emit('issued', { sid: claims.jti, sub: claims.sub })
 }
@@ -185,6 +214,7 @@ const withCookies = (tokens: Tokens, config: Config) => ({ ...tokens, cookies: l
 
 /** The lines for those tokens that travel in cookies; made before anything is written, since they may be too large. */
 function linesFor({ access, refresh }: Tokens, config: Config): CookieLines {
+  if (!usesCookies(config)) return []
   const issued = [access, refresh].filter(each => each !== undefined)
   return issued
     .filter(({ claims }) => config.tokenLocation[claims.type].includes('cookies'))
@@ -202,13 +232,13 @@ function handOut(parts: Parts, ctx: AuthContext, { access, refresh }: Tokens, co
   ctx.response.set('Cache-Control', 'no-store')
   const inBody = (type: TokenType) => config.tokenLocation[type].some(location => location !== 'cookies')
   const { csrf } = access.claims
-  return {
-    ...(inBody('access') && { access_token: access.token }),
-    ...(refresh && inBody('refresh') && { refresh_token: refresh.token }),
-    token_type: 'bearer',
-    expires_in: lifeOf(access),
-    ...(cookies.length > 0 && config.cookieCsrfProtect && !config.csrfInCookies && csrf && { csrf_token: csrf }),
-  }
+  const body: Partial<TokenResponse> = {}
+  if (inBody('access')) body.access_token = access.token
+  if (refresh && inBody('refresh')) body.refresh_token = refresh.token
+  body.token_type = 'bearer'
+  body.expires_in = lifeOf(access)
+  if (cookies.length > 0 && config.cookieCsrfProtect && !config.csrfInCookies && csrf) body.csrf_token = csrf
+  return body as TokenResponse
 }
 
 /** What `sessionTracking` keeps of a request. */

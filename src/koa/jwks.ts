@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { Middleware } from 'koa'
 import { publicKeySet } from '../token/jwks.js'
 import type { KeyRing } from '../token/keys.js'
+import { sha256 } from '../token/sha256.js'
 import type { Parts } from './parts.js'
 
 /** Seconds: a new key is known everywhere five minutes after `setKeys`, and a key that was taken away is gone. */
@@ -25,5 +25,5 @@ export function jwks(parts: Parts): Middleware {
 
 function serialise(ring: KeyRing) {
   const text = JSON.stringify(publicKeySet(ring))
-  return { ring, text, etag: `"${createHash('sha256').update(text).digest('base64url')}"` }
+  return { ring, text, etag: `"${sha256(text)}"` }
 }

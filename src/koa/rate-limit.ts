@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { Context, Next } from 'koa'
 import { checkNames, integer, isObject } from '../config/values.js'
 import { type AuthXError, RateLimitExceeded, StoreUnavailableError } from '../errors.js'
 import { networkOf } from '../request/network.js'
 import { Deadline, within } from '../session/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
+import { sha256 } from '../token/sha256.js'
 
 /** What counts: any limiter of rate-limiter-flexible, or an object that answers as they do. */
 export interface RateLimiter {
@@ -87,7 +87,7 @@ async function keyFor(ctx: Context, key: RateLimitKey): Promise<string> {
 /** Two login types may call different people by one name. */
 function subjectOf(token: Partial<TokenPayload> | undefined): string | undefined {
   if (typeof token?.sub !== 'string' || token.sub === '') return undefined
-  return `~sub:${hash(JSON.stringify([token.login_type ?? '', token.sub]))}`
+  return `~sub:${sha256(JSON.stringify([token.login_type ?? '', token.sub]))}`
 }
 
 const PLAIN_KEY = /^[!-}][!-~]{0,63}$/
@@ -97,10 +97,8 @@ function bounded(key: unknown): string {
   if (typeof key !== 'string' || key === '') {
     throw new TypeError('the function key of rateLimited must return a string that is not empty')
   }
-  return PLAIN_KEY.test(key) ? key : `~${hash(key)}`
+  return PLAIN_KEY.test(key) ? key : `~${sha256(key)}`
 }
-
-const hash = (text: string) => createHash('sha256').update(text).digest('base64url')
 
 /** @throws TypeError when the middleware is made, not when a request comes. */
 function checkLimiter(limiter: Partial<RateLimiter> | null | undefined): void {

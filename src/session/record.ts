@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { isObject } from '../config/values.js'
 import { StoreUnavailableError } from '../errors.js'
+import { sha256 } from '../token/sha256.js'
 
 /** What the application knows of where a session lives: user agent, IP address, its own fields. */
 export type Device = Readonly<Record<string, unknown>>
@@ -58,13 +58,11 @@ export const TOMBSTONE = JSON.stringify({ revoked: true } satisfies Tombstone)
 
 const PLAIN_ID = /^[A-Za-z0-9_-]{1,64}$/
 
-const hash = (text: string) => createHash('sha256').update(text).digest('base64url')
-
 /** Ids of other issuers may be of any length and hold any characters. */
-export const sessionKey = (id: string) => `session:${PLAIN_ID.test(id) ? id : `~${hash(id)}`}`
+export const sessionKey = (id: string) => `session:${PLAIN_ID.test(id) ? id : `~${sha256(id)}`}`
 
 /** Two login types may call different people by one name. */
-const subjectHash = (sub: string, loginType = '') => hash(JSON.stringify([loginType, sub]))
+const subjectHash = (sub: string, loginType = '') => sha256(JSON.stringify([loginType, sub]))
 
 export const subjectKey = (sub: string, loginType: string | undefined) => `subject:${subjectHash(sub, loginType)}`
 

@@ -35,7 +35,7 @@ interface Rotated<T> {
   readonly event: 'refreshed' | 'replayed'
   readonly minted: T
   /** The record, if this was the first refresh of a token that named no session. */
-  readonly opened?: SessionRecord
+  readonly opened?: SessionRecord | undefined
 }
 
 /** Errors that came of a store that took its whole time. */
@@ -132,7 +132,7 @@ export class Sessions {
     const minted = mint(sid, record, times)
     if (!(await operation.write(sid, known.raw, record))) return undefined
     if (decision.rollback) this.#events.emit('storeRollback', { sid, sub: token.sub })
-    return { event: 'refreshed', minted, ...(known.raw === undefined && { opened: record }) }
+    return { event: 'refreshed', minted, opened: known.raw === undefined ? record : undefined }
   }
 
   async #endReused(operation: Operation, sid: string, raw: Read['raw'], record: SessionRecord): Promise<undefined> {

@@ -5,7 +5,7 @@ import { checkNames, isObject } from '../config/values.js'
 import {
   type AccessTokenOptions,
   accessClaimsFrom,
-  inheritedClaims,
+  nbfAtIssue,
   newClaims,
   type TokenOptions,
   timeOf,
@@ -119,8 +119,7 @@ export function successorPair(
 ): { access: Issued; refresh: Issued } {
   const csrf = presented.csrf || record.csrf
   const { jti, iat, exp, gen } = record
-  const own = { ...(csrf && { csrf }), ...(issuer.config.encodeNbf && { nbf: iat }), sid, gen, jti, iat, exp }
-  const refresh = Object.assign(inheritedClaims(presented), own) as Claims
+  const refresh = { ...presented, csrf, nbf: nbfAtIssue(iat, issuer.config), sid, gen, jti, iat, exp } as Claims
   return { refresh: issue(refresh, issuer), access: issue(changed(accessClaimsFrom(refresh, times), changes), issuer) }
 }
 
@@ -132,9 +131,9 @@ export function renewedAccess(issuer: Issuer, payload: TokenPayload, { iat, exp 
   const { jti, iat: issued, nbf } = payload
   const own =
     payload.sid === undefined
-      ? { jti, iat: issued, ...(nbf !== undefined && { nbf }) }
-      : { jti: randomUUID(), iat, ...(issuer.config.encodeNbf && { nbf: iat }) }
-  return issue(Object.assign(inheritedClaims(payload), own, { exp, fresh: false }) as Claims, issuer)
+      ? { jti, iat: issued, nbf }
+      : { jti: randomUUID(), iat, nbf: nbfAtIssue(iat, issuer.config) }
+  return issue({ ...payload, gen: undefined, ...own, exp, fresh: false } as Claims, issuer)
 }
 
 /** What `refresh` may change in the new access token. */
@@ -150,7 +149,7 @@ export function statelessAccess(
   times: AccessTimes,
   changes: AccessChanges,
 ): Issued {
-  const claims = Object.assign(inheritedClaims(presented), issuer.config.encodeNbf && { nbf: times.iat }) as Claims
+  const claims = { ...presented, nbf: nbfAtIssue(times.iat, issuer.config) } as Claims
   return issue(changed(accessClaimsFrom(claims, times), changes), issuer)
 }
 

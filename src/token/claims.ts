@@ -4,7 +4,7 @@ import type { TokenType } from '../config/options.js'
 import { RESERVED_CLAIMS } from '../config/resolve.js'
 import type { Config } from '../config/table.js'
 import { checkNames, isObject } from '../config/values.js'
-import { LAST_SECOND, type TokenPayload } from './payload.js'
+import { LAST_SECOND } from './payload.js'
 import { isScope } from './scopes.js'
 import type { Claims } from './sign.js'
 
@@ -93,14 +93,8 @@ export function accessClaimsFrom(refresh: Claims, { iat, exp }: { iat: number; e
   return { ...refresh, gen: undefined, nbf, iat, exp, jti: randomUUID(), type: 'access', fresh: false } as Claims
 }
 
-/**
- * What a token hands on to its successors: every claim that is not about the one token. The others are undefined, which
- * JSON leaves out: a copy without them would be slow. Verified payloads carry the subject as `sub`; the claim that it
- * travelled in is written again at signing.
- */
-export function inheritedClaims(payload: TokenPayload): Record<string, unknown> {
-  return { ...payload, jti: undefined, iat: undefined, nbf: undefined, exp: undefined, gen: undefined }
-}
+/** `nbf` of a token that is good from its issue on. */
+export const nbfAtIssue = (iat: number, { encodeNbf }: Config) => (encodeNbf ? iat : undefined)
 
 /**
  * @throws TypeError if `data` is no object or sets a claim that the library writes.

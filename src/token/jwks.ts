@@ -1,5 +1,6 @@
-import { createHash, type JsonWebKey } from 'node:crypto'
+import type { JsonWebKey } from 'node:crypto'
 import type { KeyRing, VerificationKey } from './keys.js'
+import { sha256 } from './sha256.js'
 
 /** A public key as RFC 7517 §4 and RFC 7518 §6 write it. */
 export interface PublicJwk {
@@ -47,5 +48,4 @@ function toJwk({ key, algorithms }: VerificationKey, kid: string | undefined): P
 }
 
 /** RFC 7638 §3: the digest of the members in their order, without white space. */
-const thumbprint = (members: Record<string, string>) =>
-  createHash('sha256').update(JSON.stringify(members)).digest('base64url')
+const thumbprint = (members: Record<string, string>) => sha256(JSON.stringify(members))

@@ -1,8 +1,9 @@
-import { createHash, KeyObject } from 'node:crypto'
+import { KeyObject } from 'node:crypto'
 import { BadConfigurationError } from '../errors.js'
 import { usableWith } from './algorithms.js'
 import type { KeyRing, VerificationKey } from './keys.js'
 import { type Read, readVerificationKey } from './read-key.js'
+import { sha256 } from './sha256.js'
 
 /** A KeyObject is one or two kilobytes. Past this many, importing the one used least recently again is the lesser evil. */
 const MOST_KEYS = 1000
@@ -31,7 +32,7 @@ export class KeyCache {
   #find(input: unknown): Read {
     if (input instanceof KeyObject) return this.#byObject.get(input) ?? this.#keep(this.#byObject, input, input)
     if (typeof input !== 'string' && !(input instanceof Uint8Array)) return readVerificationKey(input)
-    const digest = createHash('sha256').update(input).digest('base64')
+    const digest = sha256(input)
     const known = this.#byDigest.get(digest)
     if (!known) return this.#keep(this.#byDigest, digest, input)
     // Map keeps the order of insertion: the first is the one used least recently.

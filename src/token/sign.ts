@@ -4,6 +4,7 @@ import type { KeyRing } from './keys.js'
 import type { RegisteredClaims } from './payload.js'
 import { LONGEST_TOKEN } from './verify.js'
 
+/** Claims to be signed. A member that is undefined is left out, as JSON does. */
 export type Claims = RegisteredClaims & Record<string, unknown>
 
 /** What the library itself writes into the header or refuses to read there. */
@@ -39,7 +40,7 @@ export function signAny(claims: object, ring: KeyRing, headers: Record<string, u
     ])
   }
   const { algorithm, key, kid } = ring.signing
-  const header = { typ: 'JWT', ...(kid !== undefined && { kid }), ...headers, alg: algorithm }
+  const header = { typ: 'JWT', kid, ...headers, alg: algorithm }
   return jsonwebtoken.sign(JSON.stringify(claims), key, { algorithm, header })
 }
 
