@@ -22,8 +22,8 @@ export interface Plan {
 }
 
 export const FULL: Plan = {
-  aims: { warmUp: 2, seconds: 2, rounds: 7 },
-  others: { warmUp: 1, seconds: 1, rounds: 3 },
+  aims: { warmUp: 2, seconds: 2, rounds: 11 },
+  others: { warmUp: 1, seconds: 1, rounds: 5 },
   live: { warmUp: 1, seconds: 1, rounds: 3 },
   runs: 2,
   sizes: [1, 100_000, 1_000_000],

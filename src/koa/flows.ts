@@ -65,24 +65,25 @@ interface Tokens {
   readonly refresh?: Issued
 }
 
-const missingAwait = (call: string) => ({
-  toJSON(): never {
+const missingAwait = (call: string): PropertyDescriptor => ({
+  value: () => {
     throw new TypeError(`an await is missing: ctx.body = await authx.${call}`)
   },
 })
 
-const UNAWAITED = {
+/** What the promise of a flow answers to JSON. */
+const TO_JSON = {
   createTokenPair: missingAwait('createTokenPair(sub)'),
   login: missingAwait('login(ctx, sub)'),
   refresh: missingAwait('refresh(ctx)'),
 }
 
 /** Koa would send `ctx.body = authx.login(...)`, without `await`, as 200 and `{}`: the session is open, and nobody has it. */
-export function awaited<T>(call: keyof typeof UNAWAITED, promise: Promise<T>): Promise<T> {
-  return Object.assign(promise, UNAWAITED[call])
+export function awaited<T>(flow: keyof typeof TO_JSON, promise: Promise<T>): Promise<T> {
+  return Object.defineProperty(promise, 'toJSON', TO_JSON[flow])
 }
 
-/** Open a session for `sub`; its tokens go to whoever asked for them. */
+/** Open a session for `sub` and return its tokens. It concerns no request, and sets no cookie. */
 export async function createTokenPair(parts: Parts, sub: string, options: TokenPairOptions): Promise<TokenPair> {
   const draft = draftPair(parts, sub, options)
   await open(parts, draft)

@@ -55,7 +55,7 @@ export class Operation {
     if (before && before.raw === raw && before.rawSubject === rawSubject) return before
     const known = { keys, raw, rawSubject, record: parseSession(raw), subject: parseSubject(rawSubject) }
     // A payload of the library's own is frozen; what a caller has made may be another token's the next time. A refresh
-    // token does not come again.
+    // token seldom comes again.
     if (token.type === 'access' && Object.isFrozen(token)) lastKnown.set(token, known)
     return known
   }

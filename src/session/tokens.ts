@@ -117,10 +117,11 @@ export function successorPair(
   times: AccessTimes,
   changes: AccessChanges,
 ): { access: Issued; refresh: Issued } {
-  const csrf = presented.csrf || record.csrf
-  const { jti, iat, exp, gen } = record
-  const refresh = { ...presented, csrf, nbf: nbfAtIssue(iat, issuer.config), sid, gen, jti, iat, exp } as Claims
-  return { refresh: issue(refresh, issuer), access: issue(changed(accessClaimsFrom(refresh, times), changes), issuer) }
+  const { config } = issuer
+  const { jti, iat, exp, gen, csrf = presented.csrf } = record
+  const refresh = { ...presented, csrf, nbf: nbfAtIssue(iat, config), sid, gen, jti, iat, exp } as Claims
+  const access = changed(accessClaimsFrom(refresh, times, config), changes)
+  return { refresh: issue(refresh, issuer), access: issue(access, issuer) }
 }
 
 /**
@@ -149,8 +150,7 @@ export function statelessAccess(
   times: AccessTimes,
   changes: AccessChanges,
 ): Issued {
-  const claims = { ...presented, nbf: nbfAtIssue(times.iat, issuer.config) } as Claims
-  return issue(changed(accessClaimsFrom(claims, times), changes), issuer)
+  return issue(changed(accessClaimsFrom(presented, times, issuer.config), changes), issuer)
 }
 
 function changed(access: Claims, { data, scopes }: AccessChanges): Claims {

@@ -4,7 +4,7 @@ import type { TokenType } from '../config/options.js'
 import { RESERVED_CLAIMS } from '../config/resolve.js'
 import type { Config } from '../config/table.js'
 import { checkNames, isObject } from '../config/values.js'
-import { LAST_SECOND } from './payload.js'
+import { LAST_SECOND, type TokenPayload } from './payload.js'
 import { isScope } from './scopes.js'
 import type { Claims } from './sign.js'
 
@@ -88,9 +88,13 @@ export function newClaims(
  * The claims of the access token that a refresh token pays for: all of the refresh token's, but never fresh, and with
  * its own id and times. `exp` and `iat` are seconds.
  */
-export function accessClaimsFrom(refresh: Claims, { iat, exp }: { iat: number; exp: number }): Claims {
-  const nbf = refresh.nbf === undefined ? undefined : iat
-  return { ...refresh, gen: undefined, nbf, iat, exp, jti: randomUUID(), type: 'access', fresh: false } as Claims
+export function accessClaimsFrom(
+  refresh: Claims | TokenPayload,
+  { iat, exp }: { iat: number; exp: number },
+  config: Config,
+): Claims {
+  const own = { jti: randomUUID(), type: 'access', fresh: false, gen: undefined } as const
+  return { ...refresh, iat, exp, nbf: nbfAtIssue(iat, config), ...own } as Claims
 }
 
 /** `nbf` of a token that is good from its issue on. */

@@ -69,7 +69,7 @@ export async function runLines(
   return printed
 }
 
-/** What `line` prints; rejects if it fails. */
+/** What `line` prints; rejects if it fails, or says that a part of it did. */
 function shell(line: string, cwd: string, env: Environment): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile('sh', ['-c', line], { cwd, env }, (error, stdout, stderr) => {

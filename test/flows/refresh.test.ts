@@ -196,7 +196,7 @@ test('a refresh token that names no session opens one at its first refresh', asy
   assert.deepEqual(verdict(await api.protected(json.access_token)), REVOKED)
 })
 
-test('a refresh token of the Python AuthX is taken over', async t => {
+test('a refresh token of the Python AuthX is taken over, with all its claims', async t => {
   const vectors = JSON.parse(readFileSync(new URL('../vectors/authx-python.json', import.meta.url), 'utf8')).vectors
   const { token, claims, options } = vectors.find(({ name }: { name: string }) => name === 'refresh token')
   const api = await flowApi(t, options)
@@ -204,6 +204,8 @@ test('a refresh token of the Python AuthX is taken over', async t => {
   const { status, json } = await api.refresh(token)
   assert.equal(status, 200)
   assert.equal((await api.protected(json.access_token)).json.sub, claims.sub)
+  const { jti, iat, nbf, exp, sid, gen, ...kept } = claimsOf(json.refresh_token)
+  assert.deepEqual([kept, sid, gen], [{ sub: claims.sub, type: 'refresh', csrf: '' }, claims.jti, 1])
   assert.equal((await api.refresh(json.refresh_token)).status, 200)
 })
 
