@@ -77,8 +77,11 @@ export class RedisConnection {
    * What is under a key; undefined if that is nothing. Asked of the node that takes the writes: told to, node-redis reads
    * from replicas (`useReplicas`, `replicaPoolSize`), and these may not have heard yet of what was revoked.
    */
-  async read(key: string): Promise<unknown> {
-    if (!this.manyMachines) return this.adapter.get(key)
+  read(key: string): Promise<unknown> {
+    return this.manyMachines ? this.#readFromMaster(key) : this.adapter.get(key)
+  }
+
+  async #readFromMaster(key: string): Promise<unknown> {
     const command = ['GET', key]
     const reply = this.#nodes
       ? (this.client as RedisClusterType).sendCommand(key, false, command)
@@ -136,21 +139,24 @@ export class RedisConnection {
         reject(new RedisStoreError(`Redis gave no answer within ${this.#timeout} ms`))
         this.#missed(started)
       }
+      const settle = () => {
+        this.#unsettled--
+        settled = true
+        clearTimeout(timer)
+      }
       wait(this.#timeout)
       this.#unsettled++
-      work
-        .finally(() => {
-          this.#unsettled--
-          settled = true
-          clearTimeout(timer)
-        })
-        .then(
-          value => {
-            this.#silentSince = undefined
-            resolve(value)
-          },
-          (error: unknown) => reject(this.#failure(error)),
-        )
+      work.then(
+        value => {
+          settle()
+          this.#silentSince = undefined
+          resolve(value)
+        },
+        (error: unknown) => {
+          settle()
+          reject(this.#failure(error))
+        },
+      )
     })
   }
 

@@ -70,7 +70,8 @@ export class RedisTokenStore implements TokenStore {
   // on a Cluster fails when the keys live on different nodes.
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     const connection = this.#connection
-    return connection.call(() => Promise.all(keys.map(async key => text(await connection.read(this.#prefix + key)))))
+    const values = await connection.call(() => Promise.all(keys.map(key => connection.read(this.#prefix + key))))
+    return values.map(text)
   }
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {

@@ -67,20 +67,24 @@ const SHAPES = Object.entries<{ required?: true; holds: (value: unknown) => bool
 })
 
 /**
- * The payload that `claims`, the verified but untrusted JSON of a token, stand for.
+ * The payload that `claims`, the verified but untrusted JSON of a token, stand for. They may be frozen with it.
  * @throws JWTDecodeError if a claim is missing or of the wrong type.
  */
 export function toPayload(claims: unknown, config: Config): TokenPayload {
   if (!isObject(claims)) throw new JWTDecodeError()
-  const { identityClaim } = config
-  const sub = Object.hasOwn(claims, identityClaim) ? claims[identityClaim] : undefined
-  const payload: Record<string, unknown> = { ...claims, sub }
+  const payload = withSubject(claims, config)
   for (const [name, { required, holds }] of SHAPES) {
     if (!Object.hasOwn(payload, name) ? required : !holds(payload[name])) {
       throw new JWTDecodeError(undefined, undefined, { cause: `the claim ${name} is missing or malformed` })
     }
   }
   return deepFreeze(payload) as unknown as TokenPayload
+}
+
+/** The subject is always `sub`, whatever claim it travelled in. */
+function withSubject(claims: Record<string, unknown>, { identityClaim }: Config): Record<string, unknown> {
+  if (identityClaim === 'sub') return claims
+  return { ...claims, sub: Object.hasOwn(claims, identityClaim) ? claims[identityClaim] : undefined }
 }
 
 export function deepFreeze<T extends object>(value: T): T {
