@@ -23,7 +23,7 @@ export interface Plan {
 
 export const FULL: Plan = {
   aims: { warmUp: 2, seconds: 2, rounds: 11 },
-  others: { warmUp: 1, seconds: 1, rounds: 5 },
+  others: { warmUp: 1, seconds: 1, rounds: 3 },
   live: { warmUp: 1, seconds: 1, rounds: 3 },
   runs: 2,
   sizes: [1, 100_000, 1_000_000],
