@@ -215,7 +215,6 @@ const withCookies = (tokens: Tokens, config: Config) => ({ ...tokens, cookies: l
 
 /** The lines for those tokens that travel in cookies; made before anything is written, since they may be too large. */
 function linesFor({ access, refresh }: Tokens, config: Config): CookieLines {
-  if (!usesCookies(config)) return []
   const issued = [access, refresh].filter(each => each !== undefined)
   return issued
     .filter(({ claims }) => config.tokenLocation[claims.type].includes('cookies'))

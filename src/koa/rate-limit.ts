@@ -3,6 +3,7 @@ import { checkNames, integer, isObject } from '../config/values.js'
 import { type AuthXError, RateLimitExceeded, StoreUnavailableError } from '../errors.js'
 import { networkOf } from '../request/network.js'
 import { Deadline, within } from '../session/deadline.js'
+import { subjectHash } from '../session/record.js'
 import type { TokenPayload } from '../token/payload.js'
 import { sha256 } from '../token/sha256.js'
 
@@ -84,10 +85,9 @@ async function keyFor(ctx: Context, key: RateLimitKey): Promise<string> {
   return subject ?? `~ip:${networkOf(ctx.ip)}`
 }
 
-/** Two login types may call different people by one name. */
 function subjectOf(token: Partial<TokenPayload> | undefined): string | undefined {
   if (typeof token?.sub !== 'string' || token.sub === '') return undefined
-  return `~sub:${sha256(JSON.stringify([token.login_type ?? '', token.sub]))}`
+  return `~sub:${subjectHash(token.sub, token.login_type)}`
 }
 
 const PLAIN_KEY = /^[!-}][!-~]{0,63}$/

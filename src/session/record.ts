@@ -62,7 +62,7 @@ const PLAIN_ID = /^[A-Za-z0-9_-]{1,64}$/
 export const sessionKey = (id: string) => `session:${PLAIN_ID.test(id) ? id : `~${sha256(id)}`}`
 
 /** Two login types may call different people by one name. */
-const subjectHash = (sub: string, loginType = '') => sha256(JSON.stringify([loginType, sub]))
+export const subjectHash = (sub: string, loginType = '') => sha256(JSON.stringify([loginType, sub]))
 
 export const subjectKey = (sub: string, loginType: string | undefined) => `subject:${subjectHash(sub, loginType)}`
 

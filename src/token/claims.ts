@@ -62,7 +62,7 @@ export function newClaims(
 ): Claims {
   checkOptions(type, sub, options, config)
   const iat = Math.floor(now / 1000)
-  const nbf = options.notBefore === undefined ? iat : timeOf('notBefore', options.notBefore, now)
+  const nbf = options.notBefore === undefined ? nbfAtIssue(iat, config) : timeOf('notBefore', options.notBefore, now)
   const { expiry = type === 'access' ? config.accessTokenExpires : config.refreshTokenExpires } = options
   const sid = member.sid ?? options.sid
   return {
@@ -70,7 +70,7 @@ export function newClaims(
     jti: randomUUID(),
     type,
     iat,
-    ...((config.encodeNbf || options.notBefore !== undefined) && { nbf }),
+    ...(nbf !== undefined && { nbf }),
     exp: timeOf('expiry', expiry, now),
     ...(type === 'access' && { fresh: options.fresh ?? false }),
     ...(usesCookies(config) && { csrf: member.csrf ?? randomUUID() }),

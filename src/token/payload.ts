@@ -67,7 +67,7 @@ const SHAPES = Object.entries<{ required?: true; holds: (value: unknown) => bool
 })
 
 /**
- * The payload that `claims`, the verified but untrusted JSON of a token, stand for. They may be frozen with it.
+ * The payload that `claims`, the verified but untrusted JSON of a token, stand for. They are frozen with it.
  * @throws JWTDecodeError if a claim is missing or of the wrong type.
  */
 export function toPayload(claims: unknown, config: Config): TokenPayload {
