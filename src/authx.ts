@@ -8,10 +8,12 @@ import type { Config } from './config/table.js'
 import { checkNames } from './config/values.js'
 import { BadConfigurationError } from './errors.js'
 import { authenticateToken, checkLoginType, checkType, type VerifyTokenOptions } from './koa/authenticate.js'
+import { chooseAtOnce } from './koa/candidates.js'
 import * as flows from './koa/flows.js'
 import * as guards from './koa/guards.js'
 import { implicitRefresh } from './koa/implicit-refresh.js'
 import { jwks } from './koa/jwks.js'
+import { logout } from './koa/logout.js'
 import { RequestMemory } from './koa/memory.js'
 import { middleware } from './koa/middleware.js'
 import {
@@ -258,19 +260,23 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * CSRFError; or StoreUnavailableError. Nothing was ended then, and no cookie cleared.
    */
   logout(ctx: AuthContext): Promise<void> {
-    return flows.logout(this.#parts, ctx)
+    return logout(this.#parts, ctx)
   }
 
   /**
-   * The token of a request, not verified; `undefined` if there is none.
+   * The token of a request, not verified; `undefined` if there is none. Of several cookies of its name the one that a
+   * guard takes, as far as the configured keys tell.
    * @throws MalformedTokenRequestError
    */
   getTokenFromRequest(
     ctx: AuthContext,
     options: { type?: TokenType; locations?: readonly TokenLocation[] } = {},
   ): LocatedToken | undefined {
-    const { type = 'access', locations = this.#parts.config.tokenLocation[type] } = options
-    return locate(ctx, type, locations, this.#parts.config)
+    const { config, ring } = this.#parts
+    const { type = 'access', locations = config.tokenLocation[type] } = options
+    const candidates = locate(ctx, type, locations, config)
+    if (candidates.length < 2) return candidates[0]
+    return chooseAtOnce(candidates, ({ token }) => verify(token, ring, config), config)
   }
 
   /**
@@ -284,8 +290,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Verify the access token of a request that asks for an upgrade to WebSocket, as a guard does: Koa never sees such a
-   * request. Besides its header, a token may come in `Sec-WebSocket-Protocol`: `new WebSocket(url, ['authx', token])`.
+   * Verify the access token of a request that asks for an upgrade to WebSocket, as a guard does, outside of Koa: Node
+   * hands such a request to the server's event `upgrade`. Besides its header, a token may come in `Sec-WebSocket-Protocol`: `new WebSocket(url, ['authx', token])`.
    * One from a cookie needs an `Origin` that is one of `origins`. Give what it rejects with to `refuseUpgrade`.
    * @throws what guards throw, CSRFError for an origin that is not allowed, and BadConfigurationError if cookies are one
    * of the locations and there are no `origins`; TypeError naming the option that is wrong.

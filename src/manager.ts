@@ -5,7 +5,7 @@ import { PolicyEngine } from './authorization/policy/engine.js'
 import type { PolicyRule } from './authorization/policy/rule.js'
 import type { AuthX, Guard } from './authx.js'
 import type { TokenLocation, TokenType } from './config/options.js'
-import { BadConfigurationError, JWTDecodeError, LoginTypeMismatchError } from './errors.js'
+import { BadConfigurationError, JWTDecodeError, LoginTypeMismatchError, MalformedTokenRequestError } from './errors.js'
 import { record, recordAlike } from './koa/guard-record.js'
 import type { GuardOptions, TokenGuardOptions } from './koa/guards.js'
 import type { AuthContext } from './koa/parts.js'
@@ -278,10 +278,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   async #explain(loginType: string, where: AuthContext | TokenPayload, search: Search, error: unknown): Promise<never> {
     if (!(error instanceof JWTDecodeError) || Object.hasOwn(where, 'jti')) throw error
     const { type = 'access', locations } = search
-    const located = this.get(loginType).getTokenFromRequest(where as AuthContext, {
-      type,
-      ...(locations && { locations }),
-    })
+    const located = this.#locate(loginType, where as AuthContext, { type, ...(locations && { locations }) })
     // Nobody has verified yet whose token it is; the one that it names is asked whether that is true.
     const named = located && this.#instances.get(String(unverifiedLoginType(located.token)))?.authx
     if (located && named && named.config.loginType !== loginType) {
@@ -289,6 +286,16 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
       if (good) throw new LoginTypeMismatchError({ cause: error })
     }
     throw error
+  }
+
+  /** The token that was refused; `undefined` if there are several and none is valid. */
+  #locate(loginType: string, ctx: AuthContext, search: Parameters<ManagedAuthX['getTokenFromRequest']>[1]) {
+    try {
+      return this.get(loginType).getTokenFromRequest(ctx, search)
+    } catch (error) {
+      if (error instanceof MalformedTokenRequestError) return undefined
+      throw error
+    }
   }
 }
 

@@ -117,6 +117,12 @@ export interface AuthXOptions {
   cookieCsrfProtect?: boolean
   /** `Domain` of all cookies. Default: the host that set them. */
   cookieDomain?: string
+  /**
+   * Where an earlier deployment has set the cookies, if `cookieDomain` or a path was another one then: they are cleared
+   * whenever cookies are set or cleared. A scope without `domain` is the host's own, one without `path` has the present
+   * path. Default: none; with `cookieDomain` the host's own cookies are cleared in any case. Not in AuthX.
+   */
+  formerCookies?: readonly { domain?: string; path?: string }[]
   /** `Max-Age` of all cookies, whatever `sessionCookie` says. */
   cookieMaxAge?: Duration
   /** `SameSite` of all cookies. Default `'lax'`. */
@@ -149,6 +155,12 @@ export interface AuthXOptions {
   csrfInCookies?: boolean
   /** Methods that guards ask a CSRF value of. Default POST, PUT, PATCH, DELETE. */
   csrfMethods?: readonly string[]
+  /**
+   * Origins of other sites of yours whose pages may open a WebSocket with a token from a cookie, as browsers write them:
+   * `https://app.example`. A guard takes this server's own origin too; `authenticateUpgrade` takes these unless it is
+   * given others. Default: none. Not in AuthX.
+   */
+  trustedOrigins?: readonly string[]
   /** The query parameter of the location `query`. Default `'token'`. */
   queryStringName?: string
   /** The member of a JSON body that holds the access token. Default `'access_token'`. */

@@ -14,7 +14,7 @@ import * as values from './values.js'
 export interface OptionSpec<T> {
   readonly type: values.ValueType<T>
   readonly fallback: T
-  /** Whether AuthX has it, so that `JWT_<NAME>` in the environment sets it. */
+  /** Whether `JWT_<NAME>` in the environment sets it. */
   readonly environment: boolean
 }
 
@@ -70,6 +70,28 @@ const isFunction = (value: unknown) => typeof value === 'function'
 const clock = values.opaque<() => number>('a function', isFunction)
 const keyGetter = values.opaque<GetKey>('a function', isFunction)
 
+/** Where cookies of an earlier deployment may be. */
+export interface FormerScope {
+  readonly domain?: string
+  readonly path?: string
+}
+
+const formerScope: values.ValueType<FormerScope> = {
+  accepts: "{ domain, path }, either of them left out: { domain: 'example.com' }, { path: '/api' }",
+  read(value) {
+    if (!values.isObject(value)) return undefined
+    const { domain, path, ...others } = value
+    if (Object.keys(others).length > 0 || (domain === undefined && path === undefined)) return undefined
+    if (domain !== undefined && values.domain.read(domain) === undefined) return undefined
+    if (path !== undefined && values.cookiePath.read(path) === undefined) return undefined
+    return Object.freeze({
+      ...(domain !== undefined && { domain }),
+      ...(path !== undefined && { path }),
+    }) as FormerScope
+  },
+  fromText: text => text,
+}
+
 const routes = values.listOf(values.path, { empty: true })
 const methods = values.listOf(values.method, { empty: true })
 const NONE: readonly string[] = Object.freeze([])
@@ -108,6 +130,7 @@ export const OPTIONS = {
   refreshCookiePath: authx(values.cookiePath, '/'),
   cookieCsrfProtect: authx(values.flag, true),
   cookieDomain: maybe(values.domain),
+  formerCookies: authx<readonly FormerScope[]>(values.listOf(formerScope, { empty: true }), Object.freeze([])),
   cookieMaxAge: maybe(values.duration()),
   cookieSamesite: authx(values.samesite, 'lax'),
   cookieSecure: authx(values.flag, true),
@@ -127,6 +150,7 @@ export const OPTIONS = {
     values.listOf(values.method),
     Object.freeze(['POST', 'PUT', 'PATCH', 'DELETE']),
   ),
+  trustedOrigins: authx<readonly string[]>(values.listOf(values.origin, { empty: true }), Object.freeze([])),
   queryStringName: authx(values.text, 'token'),
   jsonKey: authx(values.text, 'access_token'),
   refreshJsonKey: authx(values.text, 'refresh_token'),

@@ -48,6 +48,24 @@ export const domain = textMatching(
   /^\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/,
 )
 
+/**
+ * RFC 6454 §6.2, in the one spelling that browsers send. What is no web page (`chrome-extension://...`) has an origin
+ * that URL does not know of.
+ */
+export const origin: ValueType<string> = {
+  accepts:
+    "an origin as browsers send it: scheme, host, and port if it is not the scheme's own, " +
+    "such as 'https://app.example' or 'http://localhost:3000'; no path, no slash at the end, no wildcard",
+  read(value) {
+    if (typeof value !== 'string' || value.includes('*') || !URL.canParse(value)) return undefined
+    const { origin, protocol, host } = new URL(value)
+    return origin === value || (origin === 'null' && host !== '' && `${protocol}//${host}` === value)
+      ? value
+      : undefined
+  },
+  fromText: asIs,
+}
+
 export const flag: ValueType<boolean> = {
   accepts: 'true or false',
   read: value => (typeof value === 'boolean' ? value : undefined),

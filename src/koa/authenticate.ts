@@ -9,9 +9,10 @@ import {
 } from '../errors.js'
 import { checkCsrf } from '../request/csrf.js'
 import { hasUnparsedJson, type LocatedToken, locate, warnAboutBody } from '../request/locate.js'
+import { checkUpgradeOrigin } from '../request/origin.js'
 import type { TokenPayload } from '../token/payload.js'
-import type { VerifyOptions } from '../token/verify.js'
 import { describe, isTraced, traced, type VerifyTrace } from '../tracing.js'
+import { chooseCandidate, type Identified } from './candidates.js'
 import type { AuthContext, Parts } from './parts.js'
 import { verifyToken } from './verification.js'
 
@@ -52,9 +53,9 @@ async function judge(
 ): Promise<TokenPayload | undefined> {
   const identified = await identify(parts, ctx, requirement)
   if (!identified) return undefined
-  const { payload, located } = identified
-  if (trace) describe(trace, payload, located.location)
-  await parts.memory.revocation(ctx.req, located, () => parts.revocation.check(payload))
+  const { payload } = identified
+  if (trace) describe(trace, payload, identified.located.location)
+  await checkRevocation(parts, ctx, identified)
   if (requirement.verifyFresh) checkFresh(payload)
   return payload
 }
@@ -91,35 +92,62 @@ async function judgeToken(
   return payload
 }
 
-export interface Identified {
-  readonly payload: TokenPayload
-  readonly located: LocatedToken
-}
-
 /**
- * All that can be said of the token of a request without asking the store; a promise only if `getKey` has to be asked.
+ * All that can be said of the token of a request without asking the store; a promise only if `getKey` has to be asked, or
+ * if there are several cookies of the name.
  * @throws AuthXError, or rejects with one.
  */
 export function identify(
   parts: Parts,
   ctx: AuthContext,
   requirement: Requirement,
-  options: VerifyOptions = {},
 ): Identified | Promise<Identified> | undefined {
   const { config } = parts
   const { type = 'access', verifyType = true, locations = config.tokenLocation[type] } = requirement
-  const located = locate(ctx, type, locations, config)
+  const candidates = locate(ctx, type, locations, config)
+  const [located] = candidates
   if (!located) return undefined
-  const judge = (payload: TokenPayload): Identified => {
+  const check = (payload: TokenPayload) => {
     if (verifyType) checkType(payload, type)
     checkLoginType(payload, config)
-    checkCsrf(ctx, located, payload, config, requirement.verifyCsrf)
-    return { payload, located }
+    return payload
   }
-  const verified = options.ignoreTimes
-    ? verifyToken(parts, located.token, ctx, options)
-    : parts.memory.verified(ctx.req, located, () => verifyToken(parts, located.token, ctx))
-  return verified instanceof Promise ? verified.then(judge) : judge(verified)
+  const read = (candidate: LocatedToken) => {
+    const verified = parts.memory.verified(ctx.req, candidate, () => verifyToken(parts, candidate.token, ctx))
+    return verified instanceof Promise ? verified.then(check) : check(verified)
+  }
+  const judge = (identified: Identified) => {
+    checkOrigins(ctx, identified, requirement, config)
+    return identified
+  }
+  if (candidates.length > 1) {
+    return chooseCandidate(candidates, read, each => checkRevocation(parts, ctx, each), config).then(judge)
+  }
+  const payload = read(located)
+  return payload instanceof Promise
+    ? payload.then(known => judge({ payload: known, located }))
+    : judge({ payload, located })
+}
+
+/** A browser sends cookies by itself: whose page asks, has to be shown in another way. */
+function checkOrigins(
+  ctx: AuthContext,
+  { payload, located }: Identified,
+  { verifyCsrf }: Requirement,
+  config: Config,
+): void {
+  if (located.location !== 'cookies') return
+  checkUpgradeOrigin(ctx, config)
+  checkCsrf(ctx, located, payload, config, verifyCsrf)
+}
+
+/** Asked once for each token of a request. @returns `undefined` if there is nobody to be asked. */
+function checkRevocation(
+  { memory, revocation }: Parts,
+  { req }: AuthContext,
+  { located, payload }: Identified,
+): Promise<unknown> | undefined {
+  return memory.revocation(req, located, () => revocation.check(payload))
 }
 
 /** Nothing was there: say where was looked, and what may have been forgotten. */

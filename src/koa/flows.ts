@@ -3,8 +3,8 @@ import type { Duration } from '../config/duration.js'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { checkNames } from '../config/values.js'
-import { InsufficientScopeError, ReusedTokenError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
-import { clearedCookies, setCookies, tokenCookies } from '../request/cookies.js'
+import { InsufficientScopeError, ReusedTokenError, RevokedTokenError } from '../errors.js'
+import { allClearedCookies, type CookieLine, setCookies, tokenCookies } from '../request/cookies.js'
 import { idOf } from '../session/rotation.js'
 import type { Mint } from '../session/sessions.js'
 import {
@@ -17,11 +17,12 @@ import {
   successorPair,
   type TokenPairOptions,
 } from '../session/tokens.js'
-import { checkData, checkScopes, timeOf, usesCookies } from '../token/claims.js'
+import { checkData, checkScopes, timeOf } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
 import { coversAll } from '../token/scopes.js'
 import { isTraced, type RefreshTrace, traced } from '../tracing.js'
 import { identify, missing } from './authenticate.js'
+import type { Identified } from './candidates.js'
 import type { AuthContext, Parts } from './parts.js'
 
 /** What `createTokenPair` resolves to (RFC 6749 §5.1). */
@@ -128,10 +129,11 @@ async function refreshTraced(
 ): Promise<TokenResponse> {
   const requirement = { type: 'refresh', verifyCsrf: true } as const
   checkOptions(options, parts.config)
-  const presented = (await identify(parts, ctx, requirement))?.payload
+  const presented = await identify(parts, ctx, requirement)
   if (!presented) throw missing(ctx, requirement, parts.config)
-  trace.sid = idOf(presented)
-  trace.sub = presented.sub
+  const { payload } = presented
+  trace.sid = idOf(payload)
+  trace.sub = payload.sub
   const tokens = await parts.memory.asking(ctx.req, () => exchange(parts, presented, options))
   parts.memory.forget(ctx.req)
   return handOut(parts, ctx, tokens, tokens.cookies)
@@ -139,9 +141,9 @@ async function refreshTraced(
 
 async function exchange(
   parts: Parts,
-  presented: TokenPayload,
+  { payload: presented, located: { location } }: Identified,
   options: RefreshOptions,
-): Promise<Tokens & { cookies: CookieLines }> {
+): Promise<Tokens & { cookies: readonly CookieLine[] }> {
   const { sessions, revocation, config } = parts
   const deadline = revocation.deadline()
   await revocation.checkBlocklist(presented, deadline)
@@ -150,16 +152,17 @@ async function exchange(
     parts.events.emit('refreshed', { sid: presented.jti, sub: presented.sub })
     return withCookies({ access }, config)
   }
-  const mint: Mint<Tokens & { cookies: CookieLines }> = (sid, record, times) => {
+  const mint: Mint<Tokens & { cookies: readonly CookieLine[] }> = (sid, record, times) => {
     checkCovered(options, presented)
     return withCookies(successorPair(parts, presented, sid, record, times, options), config)
   }
   try {
     return await sessions.rotate(presented, options.expiry, mint, deadline)
   } catch (error) {
-    // The session has just ended here; a thrown error keeps no other headers than its own.
-    if (error instanceof ReusedTokenError && usesCookies(config)) {
-      error.headers['Set-Cookie'] = clearingLines(config).map(({ text }) => text)
+    // The session has just ended here; a thrown error keeps no other headers than its own. A token that came in another
+    // way may be anybody's, and says nothing of the cookies beside it.
+    if (error instanceof ReusedTokenError && location === 'cookies') {
+      error.headers['Set-Cookie'] = allClearedCookies(config).map(({ text }) => text)
     }
     throw error
   }
@@ -178,55 +181,22 @@ function refreshStateless(parts: Parts, presented: TokenPayload, options: Refres
   return statelessAccess(parts, presented, times, options)
 }
 
-/** End what the tokens of the request belong to, then clear their cookies. */
-export async function logout(parts: Parts, ctx: AuthContext): Promise<void> {
-  const types = ['access', 'refresh'] as const
-  const found = await Promise.all(types.map(type => presentedAtLogout(parts, ctx, type)))
-  const payloads = found.map(({ payload }) => payload).filter(payload => payload !== undefined)
-  const errors = found.map(({ error }) => error).filter(error => error !== undefined)
-  // A token whose key is not known may be good, and a logout that has not ended it is none.
-  const unknown = errors.find(error => error instanceof StoreUnavailableError)
-  if (unknown) throw unknown
-  if (payloads.length === 0) throw errors[0] ?? missing(ctx, {}, parts.config)
-  const distinct = new Map(payloads.map(payload => [idOf(payload), payload]))
-  const revokeAll = () => Promise.all([...distinct.values()].map(payload => parts.sessions?.revoke(payload)))
-  await parts.memory.asking(ctx.req, revokeAll)
-  parts.memory.forget(ctx.req)
-  setCookies(ctx, clearingLines(parts.config), parts.config)
-}
-
-/** One may log out with an expired token, but not be logged out by another site. */
-async function presentedAtLogout(
-  parts: Parts,
-  ctx: AuthContext,
-  type: TokenType,
-): Promise<{ payload?: TokenPayload; error?: unknown }> {
-  try {
-    const identified = await identify(parts, ctx, { type, verifyCsrf: true }, { ignoreTimes: true })
-    return identified ? { payload: identified.payload } : {}
-  } catch (error) {
-    return { error }
-  }
-}
-
-type CookieLines = ReturnType<typeof tokenCookies>
-
 const withCookies = (tokens: Tokens, config: Config) => ({ ...tokens, cookies: linesFor(tokens, config) })
 
 /** The lines for those tokens that travel in cookies; made before anything is written, since they may be too large. */
-function linesFor({ access, refresh }: Tokens, config: Config): CookieLines {
+function linesFor({ access, refresh }: Tokens, config: Config): readonly CookieLine[] {
   const issued = [access, refresh].filter(each => each !== undefined)
   return issued
     .filter(({ claims }) => config.tokenLocation[claims.type].includes('cookies'))
     .flatMap(({ token, claims }) => tokenCookies(claims.type, { ...claims, token }, config))
 }
 
-const clearingLines = (config: Config) =>
-  (['access', 'refresh'] as const)
-    .filter(type => config.tokenLocation[type].includes('cookies'))
-    .flatMap(type => clearedCookies(type, config))
-
-function handOut(parts: Parts, ctx: AuthContext, { access, refresh }: Tokens, cookies: CookieLines): TokenResponse {
+function handOut(
+  parts: Parts,
+  ctx: AuthContext,
+  { access, refresh }: Tokens,
+  cookies: readonly CookieLine[],
+): TokenResponse {
   const { config } = parts
   setCookies(ctx, cookies, config)
   ctx.response.set('Cache-Control', 'no-store')

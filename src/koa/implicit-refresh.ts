@@ -1,7 +1,7 @@
 import type { Context, Middleware } from 'koa'
 import type { Config } from '../config/table.js'
 import { AuthXError, BadConfigurationError } from '../errors.js'
-import { setCookies, setsCookie, tokenCookies } from '../request/cookies.js'
+import { setCookies, setsAccessCookie, tokenCookies } from '../request/cookies.js'
 import { trimEnd } from '../request/trim.js'
 import { idOf } from '../session/rotation.js'
 import { renewedAccess } from '../session/tokens.js'
@@ -74,7 +74,7 @@ function spelledAlike(path: string): string {
 
 /** The handlers have said themselves what becomes of the cookie, or have made a page that caches hand to others. */
 function isSettled(ctx: Context, config: Config): boolean {
-  if (ctx.headerSent || setsCookie(ctx, config.accessCookieName)) return true
+  if (ctx.headerSent || setsAccessCookie(ctx, config)) return true
   const forCaches = ['CDN-Cache-Control', 'Surrogate-Control'].some(name => ctx.res.hasHeader(name))
   return forCaches || /public|s-maxage/i.test(ctx.response.get('Cache-Control') ?? '')
 }

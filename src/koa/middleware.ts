@@ -11,11 +11,12 @@ export function middleware(parts: Parts): Middleware<{ token?: TokenPayload }> {
   const recognises: Middleware<{ token?: TokenPayload }> = async function authx(ctx, next) {
     const payload = await recognise(parts, ctx as unknown as Context)
     if (payload) ctx.state.token = payload
-    const before = headersOf(ctx.res)
+    // Packages that show upgrades to middleware may give no response: there is nothing to render into then.
+    const before = ctx.res && headersOf(ctx.res)
     try {
       await next()
     } catch (error) {
-      if (!(error instanceof AuthXError) || ctx.headerSent) throw error
+      if (!(error instanceof AuthXError) || !before || ctx.headerSent) throw error
       render(ctx as unknown as Context, error, before, parts.config)
     }
   }

@@ -1,12 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { checkNames, isObject } from '../config/values.js'
 import { BadConfigurationError, MissingTokenError } from '../errors.js'
+import type { LocatedToken } from '../request/locate.js'
 import { checkOrigin, checkOrigins } from '../request/origin.js'
 import { locateInUpgrade, type UpgradeLocation } from '../request/upgrade.js'
 import { warnOnce } from '../request/warn.js'
 import type { TokenPayload } from '../token/payload.js'
 import { describe, isTraced, traced, type VerifyTrace } from '../tracing.js'
 import { checkLoginType, checkType } from './authenticate.js'
+import { chooseCandidate, type Identified } from './candidates.js'
 import type { Parts } from './parts.js'
 import { tolerateErrors } from './refuse-upgrade.js'
 import { verifyToken } from './verification.js'
@@ -15,7 +17,8 @@ import { verifyToken } from './verification.js'
 export interface UpgradeOptions {
   /**
    * The origins whose pages may open a socket with the cookie that the browser sends along, as browsers write them:
-   * `https://app.example`. Needed if cookies are one of the locations; asked of no token that came in another way.
+   * `https://app.example`. Default: `trustedOrigins`. One is needed if cookies are one of the locations; asked of no
+   * token that came in another way.
    */
   origins?: readonly string[]
   /** Where to look, in this order. Default: `tokenLocation` of access tokens, but for `json`. */
@@ -40,8 +43,8 @@ export async function authenticateUpgrade(
   }
   tolerateErrors(request.socket)
   checkOptions(options)
-  const { origins = [], locations = configuredLocations(parts) } = options
-  if (!options.origins && locations.includes('cookies')) throw originsMissing()
+  const { origins = parts.config.trustedOrigins, locations = configuredLocations(parts) } = options
+  if (origins.length === 0 && locations.includes('cookies')) throw originsMissing()
   const trace: VerifyTrace = { type: 'access' }
   const run = () => judge(parts, request, locations, origins, trace)
   const payload = await (isTraced('verify') ? traced('verify', trace, run) : run())
@@ -56,13 +59,19 @@ async function judge(
   origins: readonly string[],
   trace: VerifyTrace,
 ): Promise<TokenPayload | undefined> {
-  const located = locateInUpgrade(request, locations, parts.config)
-  if (!located) return undefined
-  // `getKey` is not given what it could take for a context of Koa's.
-  const payload = await verifyToken(parts, located.token, undefined)
+  const candidates = locateInUpgrade(request, locations, parts.config)
+  if (candidates.length === 0) return undefined
+  const read = async ({ token, location }: LocatedToken) => {
+    // `getKey` is not given what it could take for a context of Koa's.
+    const payload = await verifyToken(parts, token, undefined)
+    describe(trace, payload, location)
+    checkType(payload, 'access')
+    checkLoginType(payload, parts.config)
+    return payload
+  }
+  const ask = ({ payload }: Identified) => parts.revocation.check(payload)
+  const { payload, located } = await chooseCandidate(candidates, read, ask, parts.config)
   describe(trace, payload, located.location)
-  checkType(payload, 'access')
-  checkLoginType(payload, parts.config)
   if (located.location === 'cookies') checkOrigin(request, origins)
   await parts.revocation.check(payload)
   return payload
@@ -80,7 +89,7 @@ function configuredLocations({ config }: Parts): readonly UpgradeLocation[] {
 function originsMissing(): BadConfigurationError {
   const problem =
     'authenticateUpgrade takes tokens from cookies, which browsers send for pages of any site: name the origins that ' +
-    "may open a socket, { origins: ['https://app.example'] }, or leave cookies out, { locations: ['headers'] }"
+    "may open a socket, trustedOrigins or { origins: ['https://app.example'] }, or leave cookies out, { locations: ['headers'] }"
   warnOnce('AUTHX_UPGRADE_WITHOUT_ORIGINS', problem)
   return new BadConfigurationError([problem])
 }

@@ -2,15 +2,20 @@ import type { Context } from 'koa'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { CookieTooLargeError, MalformedTokenRequestError } from '../errors.js'
-import { trim } from './trim.js'
 import { warnOnce } from './warn.js'
 
 /** What RFC 6265 §6.1 asks browsers to keep: name, value and attributes together. */
 const LARGEST_COOKIE = 4096
 
-/** One `Set-Cookie` line. */
-interface Line {
+/** What a browser tells cookies apart by (RFC 6265 §5.3 step 11). Without `domain` the cookie is the host's alone. */
+interface Scope {
   readonly name: string
+  readonly domain: string | undefined
+  readonly path: string
+}
+
+/** One `Set-Cookie` line. */
+export interface CookieLine extends Scope {
   readonly text: string
 }
 
@@ -22,37 +27,10 @@ export interface CookieToken {
 }
 
 /**
- * The value of a cookie. Node has joined several Cookie headers into one.
- * @throws MalformedTokenRequestError for two different cookies of the name: one may have been planted by a sibling domain.
- */
-export function readCookie(ctx: Pick<Context, 'req'>, name: string): string | undefined {
-  const header = ctx.req.headers.cookie
-  if (!header?.includes(name)) return undefined
-  let found: string | undefined
-  for (const pair of header.split(';')) {
-    const value = valueIn(pair, name)
-    if (!value) continue
-    if (found !== undefined && found !== value)
-      throw new MalformedTokenRequestError({ cause: `two different cookies ${name}` })
-    found = value
-  }
-  return found
-}
-
-function valueIn(pair: string, name: string): string | undefined {
-  const equals = pair.indexOf('=')
-  if (equals < 0 || trimmed(pair.slice(0, equals)) !== name) return undefined
-  return trimmed(pair.slice(equals + 1)).replace(/^"(.*)"$/, '$1')
-}
-
-/** Only of what RFC 6265 §4.2.1 lets stand around: with other white space a name is another name to a browser. */
-const trimmed = (text: string) => trim(text, ' \t')
-
-/**
  * The lines that put a token into its cookie, and its CSRF value into the one beside it.
  * @throws CookieTooLargeError
  */
-export function tokenCookies(type: TokenType, { token, csrf, exp }: CookieToken, config: Config): Line[] {
+export function tokenCookies(type: TokenType, { token, csrf, exp }: CookieToken, config: Config): CookieLine[] {
   const life = config.sessionCookie ? undefined : Math.max(0, Math.floor(exp - config.now() / 1000))
   // RFC 6265 §5.2.2: a Max-Age that is no whole number is ignored.
   const maxAge = config.cookieMaxAge === undefined ? life : Math.floor(config.cookieMaxAge)
@@ -64,29 +42,59 @@ export function tokenCookies(type: TokenType, { token, csrf, exp }: CookieToken,
       cause: `the cookie of the ${type} token is over ${LARGEST_COOKIE} bytes; put less into data`,
     })
   }
-  return lines
+  // First what is cleared: there are clients that know a cookie by its name alone.
+  return [...formerCookies(type, config), ...lines]
 }
 
-/** The lines that clear the cookies of a token: the same attributes, an end in the past. */
-export function clearedCookies(type: TokenType, config: Config): Line[] {
+/** The lines that clear the cookies of a token, and those that an earlier deployment may have left of them. */
+export function clearedCookies(type: TokenType, config: Config): CookieLine[] {
   const { tokenCookie, csrfCookie } = cookiesOf(type, config)
-  return [tokenCookie, csrfCookie]
-    .filter(cookie => cookie !== undefined)
-    .map(cookie => line({ ...cookie, value: '', maxAge: 0 }, config))
+  const own = [tokenCookie, csrfCookie].filter(cookie => cookie !== undefined)
+  return [...formerCookies(type, config), ...own.map(cookie => cleared(cookie, config))]
 }
 
-/** Add lines to a response, each in place of an earlier one of its name. */
-export function setCookies(ctx: Pick<Context, 'response' | 'secure'>, lines: readonly Line[], config: Config): void {
+/** The lines that clear the cookies of all tokens that travel in cookies, and what is left of them. */
+export const allClearedCookies = (config: Config) =>
+  typesInCookies(config).flatMap(type => clearedCookies(type, config))
+
+const typesInCookies = ({ tokenLocation }: Config) =>
+  (['access', 'refresh'] as const).filter(type => tokenLocation[type].includes('cookies'))
+
+/** The lines that clear what an earlier deployment may have left: cookies of the same names in other scopes. */
+function formerCookies(type: TokenType, config: Config): CookieLine[] {
+  const { tokenCookie, csrfCookie } = cookiesOf(type, config)
+  const own = [tokenCookie, csrfCookie].filter(cookie => cookie !== undefined)
+  const cookies = own.flatMap(cookie => formerScopesOf(cookie, config).map(scope => ({ ...cookie, ...scope })))
+  return cookies.map(cookie => cleared(cookie, config))
+}
+
+/** Add lines to a response, each in place of an earlier line about the same cookie. */
+export function setCookies(
+  ctx: Pick<Context, 'response' | 'secure'>,
+  lines: readonly CookieLine[],
+  config: Config,
+): void {
   if (lines.length === 0) return
   if (config.cookieSecure && !ctx.secure) warnAboutProxy()
-  const names = lines.map(({ name }) => `${name}=`)
-  const others = linesOf(ctx).filter(text => !names.some(name => text.startsWith(name)))
+  const others = linesOf(ctx).filter(text => !lines.some(line => isAbout(text, line)))
   ctx.response.set('Set-Cookie', [...others, ...lines.map(({ text }) => text)])
 }
 
-/** Whether the response sets or clears a cookie of this name already. */
-export function setsCookie(ctx: Pick<Context, 'response'>, name: string): boolean {
-  return linesOf(ctx).some(text => text.startsWith(`${name}=`))
+/** Whether the response sets or clears the cookie of the access token already. */
+export function setsAccessCookie(ctx: Pick<Context, 'response'>, config: Config): boolean {
+  const { tokenCookie } = cookiesOf('access', config)
+  return linesOf(ctx).some(text => isAbout(text, tokenCookie))
+}
+
+/**
+ * The request carries more cookies of one name than it can mean. Those that an earlier deployment may have left are
+ * cleared with the answer, so that the next request is free of them.
+ */
+export function ambiguousCookies(cause: string, config: Config): MalformedTokenRequestError {
+  const error = new MalformedTokenRequestError({ cause })
+  const lines = typesInCookies(config).flatMap(type => formerCookies(type, config))
+  if (lines.length > 0) error.headers['Set-Cookie'] = lines.map(({ text }) => text)
+  return error
 }
 
 /** Koa 2 says '' where nothing was set, Koa 3 undefined; its type says neither that nor that there may be several. */
@@ -94,6 +102,17 @@ function linesOf(ctx: Pick<Context, 'response'>): string[] {
   const present = ctx.response.get('Set-Cookie') as string | string[] | undefined
   return [present || []].flat()
 }
+
+/** Whether a `Set-Cookie` line, anybody's, is about this cookie. Where it names no path, it may be. */
+function isAbout(text: string, { name, domain, path }: Scope): boolean {
+  if (!text.startsWith(`${name}=`)) return false
+  const attribute = (of: string) => new RegExp(`;\\s*${of}=([^;]*)`, 'i').exec(text)?.[1]?.trim()
+  return sameDomain(attribute('domain'), domain) && (attribute('path') ?? path) === path
+}
+
+/** RFC 6265 §5.2.3: a dot at the beginning is ignored, and so is the case. An empty value is none. */
+const sameDomain = (one = '', other = '') => bareDomain(one) === bareDomain(other)
+const bareDomain = (domain: string) => domain.toLowerCase().replace(/^\./, '')
 
 function warnAboutProxy(): void {
   warnOnce(
@@ -103,38 +122,52 @@ function warnAboutProxy(): void {
   )
 }
 
-interface Cookie {
-  readonly name: string
-  readonly path: string
+interface Cookie extends Scope {
   readonly httpOnly: boolean
 }
 
 function cookiesOf(type: TokenType, config: Config): { tokenCookie: Cookie; csrfCookie?: Cookie } {
-  const { cookieHttpOnly: httpOnly } = config
+  const { cookieHttpOnly: httpOnly, cookieDomain: domain } = config
   const handsOutCsrf = config.cookieCsrfProtect && config.csrfInCookies
   if (type === 'access') {
-    const csrfCookie = { name: config.accessCsrfCookieName, path: config.accessCsrfCookiePath, httpOnly: false }
+    const csrfCookie = { name: config.accessCsrfCookieName, domain, path: config.accessCsrfCookiePath, httpOnly: false }
     return {
-      tokenCookie: { name: config.accessCookieName, path: config.accessCookiePath, httpOnly },
+      tokenCookie: { name: config.accessCookieName, domain, path: config.accessCookiePath, httpOnly },
       ...(handsOutCsrf && { csrfCookie }),
     }
   }
-  const csrfCookie = { name: config.refreshCsrfCookieName, path: config.refreshCsrfCookiePath, httpOnly: false }
+  const csrfCookie = { name: config.refreshCsrfCookieName, domain, path: config.refreshCsrfCookiePath, httpOnly: false }
   return {
-    tokenCookie: { name: config.refreshCookieName, path: config.refreshCookiePath, httpOnly },
+    tokenCookie: { name: config.refreshCookieName, domain, path: config.refreshCookiePath, httpOnly },
     ...(handsOutCsrf && { csrfCookie }),
   }
 }
 
+/**
+ * Where else a browser may hold a cookie of this name: the host's own, if there is a domain now, and where the
+ * application says that it was. With `__Host-` there is only one place (RFC 6265bis §4.1.3.2).
+ */
+function formerScopesOf(cookie: Cookie, { cookieDomain, formerCookies: former }: Config): Scope[] {
+  const { name } = cookie
+  if (name.toLowerCase().startsWith('__host-')) return []
+  const told = former.map(({ domain, path = cookie.path }) => ({ name, domain, path }))
+  const all = [...(cookieDomain === undefined ? [] : [{ name, domain: undefined, path: cookie.path }]), ...told]
+  const isSame = (one: Scope, other: Scope) => sameDomain(one.domain, other.domain) && one.path === other.path
+  return all.filter((scope, n) => !isSame(scope, cookie) && all.findIndex(each => isSame(each, scope)) === n)
+}
+
+/** A line with the cookie's attributes and an end in the past. */
+const cleared = (cookie: Cookie, config: Config) => line({ ...cookie, value: '', maxAge: 0 }, config)
+
 /** The values are base64url or percent-encoded, the rest was checked at construction: nothing needs quoting. */
-function line(cookie: Cookie & { value: string; maxAge: number | undefined }, config: Config): Line {
-  const { name, value, path, maxAge, httpOnly } = cookie
+function line(cookie: Cookie & { value: string; maxAge: number | undefined }, config: Config): CookieLine {
+  const { name, value, domain, path, maxAge, httpOnly } = cookie
   const parts = [`${name}=${value}`, `Path=${path}`]
-  if (config.cookieDomain !== undefined) parts.push(`Domain=${config.cookieDomain}`)
+  if (domain !== undefined) parts.push(`Domain=${domain}`)
   if (maxAge !== undefined) parts.push(`Max-Age=${maxAge}`)
   if (maxAge === 0) parts.push('Expires=Thu, 01 Jan 1970 00:00:00 GMT')
   if (config.cookieSecure) parts.push('Secure')
   if (httpOnly) parts.push('HttpOnly')
   parts.push(`SameSite=${config.cookieSamesite[0]?.toUpperCase()}${config.cookieSamesite.slice(1)}`)
-  return { name, text: parts.join('; ') }
+  return { name, domain, path, text: parts.join('; ') }
 }

@@ -3,7 +3,8 @@ import type { TokenLocation, TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { isObject } from '../config/values.js'
 import { MalformedTokenRequestError } from '../errors.js'
-import { readCookie } from './cookies.js'
+import { cookieValues } from './cookie-values.js'
+import { ambiguousCookies } from './cookies.js'
 import { trim } from './trim.js'
 import { warnOnce } from './warn.js'
 
@@ -20,18 +21,20 @@ export interface LocatedToken {
   readonly type: TokenType
 }
 
-type Locator = (ctx: RequestContext, type: TokenType, config: Config) => string | undefined
+type Locator = (ctx: RequestContext, type: TokenType, config: Config) => string | readonly string[] | undefined
 
 const LOCATORS: Record<TokenLocation, Locator> = {
   headers: fromHeader,
-  cookies: (ctx, type, config) =>
-    readCookie(ctx, type === 'access' ? config.accessCookieName : config.refreshCookieName),
+  cookies: fromCookies,
   json: fromJson,
   query: fromQuery,
 }
 
+const NONE: readonly LocatedToken[] = []
+
 /**
- * The token of a request: the first location that holds one. Locating never judges the token.
+ * The token of a request, from the first location that holds one: none, one, or several candidates if the browser has
+ * sent several cookies of the name. Locating never judges a token.
  * @throws MalformedTokenRequestError if a location holds something other than one token; the next is not tried then.
  */
 export function locate(
@@ -39,12 +42,23 @@ export function locate(
   type: TokenType,
   locations: readonly TokenLocation[],
   config: Config,
-): LocatedToken | undefined {
+): readonly LocatedToken[] {
   for (const location of locations) {
-    const token = LOCATORS[location](ctx, type, config)
-    if (token) return { token, location, type }
+    const found = LOCATORS[location](ctx, type, config)
+    if (typeof found === 'string' && found !== '') return [{ token: found, location, type }]
+    if (typeof found === 'object') return found.map(token => ({ token, location, type }))
   }
-  return undefined
+  return NONE
+}
+
+/** More values of one name than changes of domain or path leave behind. */
+const MOST_VALUES = 5
+
+function fromCookies(ctx: RequestContext, type: TokenType, config: Config): readonly string[] | undefined {
+  const name = type === 'access' ? config.accessCookieName : config.refreshCookieName
+  const values = cookieValues(ctx, name)
+  if (values.length > MOST_VALUES) throw ambiguousCookies(`more than ${MOST_VALUES} different cookies ${name}`, config)
+  return values.length > 0 ? values : undefined
 }
 
 export function malformed(cause: string): never {

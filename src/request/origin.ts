@@ -1,22 +1,14 @@
 import type { IncomingMessage } from 'node:http'
+import type { Config } from '../config/table.js'
+import * as values from '../config/values.js'
 import { CSRFError } from '../errors.js'
+import type { RequestContext } from './locate.js'
+
+const ORIGINS = values.listOf(values.origin)
 
 /** @throws TypeError unless `origins` is a list of origins as browsers write them. */
 export function checkOrigins(origins: unknown): asserts origins is readonly string[] {
-  if (Array.isArray(origins) && origins.length > 0 && origins.every(isSerialised)) return
-  throw new TypeError(
-    "origins must be a list of origins as browsers send them: scheme, host, and port if it is not the scheme's own, " +
-      "such as 'https://app.example' or 'http://localhost:3000'; no path, no slash at the end, no wildcard",
-  )
-}
-
-/** RFC 6454 §6.2. What is no web page (`chrome-extension://...`) has an origin that URL does not know of. */
-function isSerialised(origin: unknown): boolean {
-  if (typeof origin !== 'string' || origin.includes('*') || !URL.canParse(origin)) return false
-  const url = new URL(origin)
-  return (
-    url.origin === origin || (url.origin === 'null' && url.host !== '' && `${url.protocol}//${url.host}` === origin)
-  )
+  if (ORIGINS.read(origins) === undefined) throw new TypeError(`origins must be ${ORIGINS.accepts}`)
 }
 
 /**
@@ -28,7 +20,29 @@ export function checkOrigin(request: IncomingMessage, origins: readonly string[]
   const { origin } = request.headers
   if (origin === undefined) refuse('the token came in a cookie, and the request has no Origin')
   // Node makes 'a, b' of two of them, which is in no list.
-  if (!origins.includes(origin)) refuse(`origins do not name the Origin ${JSON.stringify(origin.slice(0, 200))}`)
+  if (!origins.includes(origin))
+    refuse(`the Origin ${JSON.stringify(origin.slice(0, 200))} is not one of the allowed origins`)
+}
+
+/**
+ * Packages such as koa-websocket show upgrades to Koa's middleware. Then a guard stands where `authenticateUpgrade` would,
+ * and asks for the origin too: this server's own, or a trusted one.
+ * @throws CSRFError
+ */
+export function checkUpgradeOrigin(ctx: RequestContext, { trustedOrigins }: Config): void {
+  if (!asksForWebSocket(ctx.req)) return
+  checkOrigin(ctx.req, [...trustedOrigins, ...ownOrigin(ctx)])
+}
+
+/** RFC 9110 §7.8: a list of protocols, in any case. */
+function asksForWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade !== undefined && /(?:^|,)\s*websocket\s*(?:[,/]|$)/i.test(headers.upgrade)
+}
+
+/** As Koa sees it, `app.proxy` included. Some proxies say `wss` where they mean `https`. */
+function ownOrigin({ request: { protocol, host } }: RequestContext): string[] {
+  const own = `${protocol.replace(/^ws/, 'http')}://${host}`
+  return URL.canParse(own) ? [new URL(own).origin] : []
 }
 
 function refuse(cause: string): never {

@@ -11,7 +11,8 @@ export type UpgradeLocation = Exclude<TokenLocation, 'json'>
 const MARK = 'authx'
 
 /**
- * The access token of a request for an upgrade: the first location that holds one. `headers` are the configured header
+ * The access token of a request for an upgrade, from the first location that holds one; several candidates if there are
+ * several cookies of the name. `headers` are the configured header
  * and `Sec-WebSocket-Protocol`, the only one that a script in a browser can set for a WebSocket.
  * @throws MalformedTokenRequestError if a location holds something other than one token; the next is not tried then.
  */
@@ -19,16 +20,16 @@ export function locateInUpgrade(
   request: IncomingMessage,
   locations: readonly UpgradeLocation[],
   config: Config,
-): LocatedToken | undefined {
+): readonly LocatedToken[] {
   const ctx = contextOf(request)
   for (const location of locations) {
     const located = locate(ctx, 'access', [location], config)
     const offered = location === 'headers' ? fromProtocols(request.headers['sec-websocket-protocol']) : undefined
-    if (located && offered !== undefined && located.token !== offered) malformed('two tokens in two headers')
-    if (located) return located
-    if (offered !== undefined) return { token: offered, location, type: 'access' }
+    if (offered !== undefined && located.some(({ token }) => token !== offered)) malformed('two tokens in two headers')
+    if (located.length > 0) return located
+    if (offered !== undefined) return [{ token: offered, location, type: 'access' }]
   }
-  return undefined
+  return []
 }
 
 /**
@@ -46,7 +47,7 @@ export function fromProtocols(header: string | undefined): string | undefined {
   return /[ \t]/.test(token) ? malformed('Sec-WebSocket-Protocol has a space in its token') : token
 }
 
-/** As much of a Koa context as those locations are read from. Koa itself never sees such a request. */
+/** As much of a Koa context as those locations are read from. */
 function contextOf(req: IncomingMessage): RequestContext {
   const [, query = ''] = /^[^?#]*\?([^#]*)/.exec(req.url ?? '') ?? []
   return { req, request: {}, method: req.method ?? 'GET', querystring: query } as RequestContext

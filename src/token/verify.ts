@@ -134,15 +134,19 @@ function judge(payload: TokenPayload, config: Config, options: VerifyOptions): T
 
 function checkTimes(payload: TokenPayload, config: Config): void {
   const now = config.now() / 1000
-  const { iat, nbf, exp } = payload
+  const { iat, nbf } = payload
   const skew = Math.max(config.decodeLeeway, CLOCK_SKEW)
   if (iat > now + skew) throw new JWTDecodeError('The token is not valid yet')
   // An nbf at or before iat only repeats it; a later one was asked for and is kept more strictly.
   if (nbf !== undefined && nbf > now + (nbf <= iat ? skew : config.decodeLeeway)) {
     throw new JWTDecodeError('The token is not valid yet')
   }
-  if (now >= exp + config.decodeLeeway) throw new TokenExpiredError()
+  if (isExpired(payload, config)) throw new TokenExpiredError()
 }
+
+/** Whether a token is past its end. */
+export const isExpired = ({ exp }: Pick<TokenPayload, 'exp'>, { now, decodeLeeway }: Config) =>
+  now() / 1000 >= exp + decodeLeeway
 
 function checkIssuer(payload: TokenPayload, { decodeIssuer }: Config): void {
   if (decodeIssuer !== undefined && payload.iss !== decodeIssuer) throw new TokenInvalidIssuerError()

@@ -50,6 +50,8 @@ const OPEN: Partial<Record<OptionName, readonly [text: string, value: unknown, w
   refreshCsrfFieldName: ['field', 'field'],
   csrfCheckForm: ['yes', true, 'yeah'],
   csrfInCookies: ['NO', false, 'none'],
+  formerCookies: ['[{"path":"/api"}]', [{ path: '/api' }], 'example.com'],
+  trustedOrigins: ['https://a.example, https://b.example', ['https://a.example', 'https://b.example'], 'a.example'],
   csrfMethods: ['["post"]', ['POST'], 'PO ST'],
   queryStringName: ['jwt', 'jwt'],
   jsonKey: ['at', 'at'],
@@ -72,6 +74,9 @@ const KEYS: readonly OptionName[] = [
   'previousPublicKey',
 ] as const
 
+/** Variables of options that AuthX does not have. */
+const OURS: readonly OptionName[] = ['formerCookies', 'trustedOrigins']
+
 const environmentOf = (texts: Partial<Record<OptionName, string>>) =>
   Object.fromEntries(Object.entries(texts).map(([name, text]) => [variableOf(name), text]))
 
@@ -81,10 +86,10 @@ const textsOf = (index: 0 | 2) =>
   )
 
 describe('AuthX.fromEnv()', () => {
-  test('reads each of AuthX’s 52 variables, and they are all in this file', () => {
+  test('reads each of AuthX’s 52 variables and its own, and they are all in this file', () => {
     const withVariable = Object.entries(OPTIONS).flatMap(([name, { environment }]) => (environment ? [name] : []))
     assert.deepEqual([...Object.keys(OPEN), ...KEYS].sort(), withVariable.sort())
-    assert.equal(withVariable.length, 52)
+    assert.equal(withVariable.length, 52 + OURS.length)
   })
 
   test('takes all of them at once, lists and durations too', () => {

@@ -50,7 +50,7 @@ koa-authx is not configured correctly:
   - secretKey is shorter than the 32 bytes that HS256 needs; make one with: openssl rand -hex 32
 \`\`\`
 
-These are the options of \`new AuthX(options)\`. Names and defaults are those of AuthX's \`JWT_*\` settings in camelCase. \`AuthX.fromEnv(options?, env = process.env)\` reads these variables. The options without one are koa-authx's own, and are given in the code. A \`-\` means none.
+These are the options of \`new AuthX(options)\`. Names and defaults are those of AuthX's \`JWT_*\` settings in camelCase. \`AuthX.fromEnv(options?, env = process.env)\` reads these variables. The options without one are given in the code. A \`-\` means none.
 
 What an instance works with is in \`authx.config\`: normalised, frozen, durations in seconds, without keys and store.
 

@@ -24,7 +24,7 @@ describe('the page of options', () => {
 
   test('holds every variable of AuthX', () => {
     const rows = optionsPage().split('\n')
-    assert.equal(rows.filter(row => /^\| `\w+` \| `JWT_[A-Z_]+` \|/.test(row)).length, 52)
+    assert.equal(rows.filter(row => /^\| `\w+` \| `JWT_[A-Z_]+` \|/.test(row)).length, 52 + 2)
     assert.equal(variableOf('accessTokenExpires'), 'JWT_ACCESS_TOKEN_EXPIRES')
   })
 

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
+import type Koa from 'koa'
+import { koaBody } from 'koa-body'
+import type { AuthXOptions } from '../../src/index.js'
 import { bearer, cookie } from '../support/app.js'
 import { flowApi, verdict } from './api.js'
 
@@ -105,3 +108,113 @@ test('reuse clears the cookies, a replay sets them again', async t => {
 function jarOf(lines: readonly string[]): Record<string, string> {
   return Object.fromEntries(lines.map(line => (line.split(';', 1)[0] ?? '').split('=') as [string, string]))
 }
+
+describe('another site cannot log out whom it makes a request for', () => {
+  const everywhere = { access: ['headers', 'json', 'query', 'cookies'], refresh: ['json', 'cookies'] } as const
+  const orders: AuthXOptions['tokenLocation'][] = [
+    everywhere,
+    { access: ['cookies', 'query', 'json', 'headers'], refresh: ['cookies', 'json'] },
+    { access: ['query', 'cookies'], refresh: ['headers'] },
+  ]
+  const parsed = (app: Koa) => app.use(koaBody())
+  const JSON_TYPE = ['Content-Type', 'application/json'] as const
+
+  for (const tokenLocation of orders) {
+    test(`with its own token beside the cookies, where tokens are in ${JSON.stringify(tokenLocation)}`, async t => {
+      const api = await flowApi(t, { tokenLocation }, parsed)
+      const victim = jarOf((await api.login()).cookies)
+      const own = { access: jarOf((await api.login()).cookies).access_token_cookie }
+      const requests: Parameters<typeof api.send>[0][] = [
+        { path: `/logout?token=${own.access}`, headers: [cookie(victim)] },
+        { path: '/logout', headers: [cookie(victim), JSON_TYPE], body: JSON.stringify({ access_token: own.access }) },
+        { path: '/logout', headers: [cookie(victim), bearer(String(own.access))] },
+        { path: `/logout?token=${own.access}`, headers: [cookie(victim), ['X-CSRF-TOKEN', 'a guess']] },
+      ]
+      for (const request of requests) {
+        const { status, cookies } = await api.send({ method: 'POST', ...request })
+        assert.equal(status, 403)
+        assert.deepEqual(cookies, [])
+      }
+      assert.equal((await api.send({ path: '/protected', headers: [cookie(victim)] })).status, 200)
+    })
+  }
+
+  test('by a link that holds its own token, when the browser keeps the cookies back', async t => {
+    const api = await flowApi(t, { tokenLocation: everywhere, cookieSamesite: 'strict' }, parsed)
+    const own = String((await api.login()).json.access_token)
+    const { status, cookies } = await api.send({ method: 'POST', path: `/logout?token=${own}` })
+    assert.deepEqual([status, cookies], [204, []])
+    assert.deepEqual(verdict(await api.protected(own)), REVOKED)
+  })
+
+  test('by a used-up refresh token of its own, which is reuse and says nothing of the cookies', async t => {
+    const api = await flowApi(t, { tokenLocation: everywhere }, parsed)
+    const own = String((await api.login()).json.refresh_token)
+    const victim = jarOf((await api.login()).cookies)
+    const refresh = () =>
+      api.send({
+        method: 'POST',
+        path: '/refresh',
+        headers: [cookie(victim), JSON_TYPE],
+        body: JSON.stringify({ refresh_token: own }),
+      })
+    await refresh()
+    api.clock.now += 60_000
+    const reuse = await refresh()
+    assert.deepEqual([...verdict(reuse), reuse.cookies], [401, 'ReusedTokenError', []])
+  })
+})
+
+describe('a logout is not impossible', () => {
+  const logoutWith = async (api: Awaited<ReturnType<typeof flowApi>>, cookies: string, csrf: string) =>
+    api.send({
+      method: 'POST',
+      path: '/logout',
+      headers: [
+        ['Cookie', cookies],
+        ['X-CSRF-TOKEN', csrf],
+      ],
+    })
+
+  test('with a stale cookie of the same name: the CSRF value has to fit one of them, and that session ends', async t => {
+    const api = await flowApi(t, { tokenLocation: ['cookies'] })
+    const [stale, own] = [jarOf((await api.login()).cookies), jarOf((await api.login()).cookies)]
+    const lines = [stale, own].flatMap(({ access_token_cookie, refresh_token_cookie }) => [
+      `access_token_cookie=${access_token_cookie}`,
+      `refresh_token_cookie=${refresh_token_cookie}`,
+    ])
+    assert.equal((await logoutWith(api, lines.join('; '), String(own.csrf_access_token))).status, 204)
+    assert.deepEqual(verdict(await api.send({ path: '/protected', headers: [cookie(own)] })), REVOKED)
+    assert.equal((await api.send({ path: '/protected', headers: [cookie(stale)] })).status, 200)
+  })
+
+  test('with a cookie beside it whose login is over', async t => {
+    const api = await flowApi(t, { tokenLocation: ['cookies'] })
+    const [over, own] = [jarOf((await api.login()).cookies), jarOf((await api.login()).cookies)]
+    await api.authx.revoke(String(over.refresh_token_cookie))
+    const lines = `access_token_cookie=${own.access_token_cookie}; refresh_token_cookie=${over.refresh_token_cookie}`
+    assert.equal((await logoutWith(api, lines, String(own.csrf_access_token))).status, 204)
+  })
+
+  test('but is refused while a cookie of another live login would go on', async t => {
+    const api = await flowApi(t, { tokenLocation: ['cookies'] })
+    const [other, own] = [jarOf((await api.login()).cookies), jarOf((await api.login()).cookies)]
+    const lines = `access_token_cookie=${own.access_token_cookie}; refresh_token_cookie=${other.refresh_token_cookie}`
+    const refused = await logoutWith(api, lines, String(own.csrf_access_token))
+    assert.deepEqual([...verdict(refused), refused.cookies], [403, 'CSRFError', []])
+    for (const jar of [other, own])
+      assert.equal((await api.send({ path: '/protected', headers: [cookie(jar)] })).status, 200)
+  })
+
+  test('without the CSRF value, if a token of the same login comes in a header', async t => {
+    for (const accessTokenRevocation of [true, false]) {
+      const tokenLocation = { access: ['headers'], refresh: ['cookies'] } as const
+      const api = await flowApi(t, { tokenLocation, accessTokenRevocation })
+      const { json, cookies } = await api.login()
+      const headers = [bearer(String(json.access_token)), cookie(jarOf(cookies))]
+      const done = await api.send({ method: 'POST', path: '/logout', headers })
+      assert.equal(done.status, 204)
+      assert.deepEqual(Object.values(jarOf(done.cookies)), ['', ''])
+    }
+  })
+})

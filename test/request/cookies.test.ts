@@ -7,7 +7,7 @@ import { contentOf } from '../support/signing.js'
 import { inCookies, loginReply, replyTo } from './reply.js'
 
 /** Lines without the values of tokens, which differ each time. */
-const shapes = (lines: readonly string[]) => lines.map(line => line.replace(/=[^;]+/, '=…'))
+const shapes = (lines: readonly string[]) => lines.map(line => line.replace(/=[^;]*/, '=…'))
 
 /** The lines of a login, by the options that shape them. */
 const SHAPES: readonly [options: AuthXOptions, lines: readonly string[]][] = [
@@ -23,7 +23,9 @@ const SHAPES: readonly [options: AuthXOptions, lines: readonly string[]][] = [
   [
     { sessionCookie: false, cookieSamesite: 'strict', cookieDomain: 'example.com', csrfInCookies: false },
     [
+      'access_token_cookie=…; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; HttpOnly; SameSite=Strict',
       'access_token_cookie=…; Path=/; Domain=example.com; Max-Age=900; Secure; HttpOnly; SameSite=Strict',
+      'refresh_token_cookie=…; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; HttpOnly; SameSite=Strict',
       'refresh_token_cookie=…; Path=/; Domain=example.com; Max-Age=1728000; Secure; HttpOnly; SameSite=Strict',
     ],
   ],
@@ -78,7 +80,12 @@ describe('the cookies of a login', () => {
       assert.ok(cookies.every(line => line.includes(ended)))
       assert.deepEqual(
         cleared,
-        set.cookies.map(line => line.replace(/=[^;]+/, '=').replace(/; Max-Age=\d+/, '')),
+        set.cookies.map(line =>
+          line
+            .replace(ended, '')
+            .replace(/=[^;]*/, '=')
+            .replace(/; Max-Age=\d+/, ''),
+        ),
       )
     }
   })

@@ -68,6 +68,16 @@ export const COOKIE_EFFECTS = {
     without: undefined,
     with: 'Domain=example.com',
   },
+  formerCookies: {
+    base,
+    given: { formerCookies: [{ domain: 'example.com' }] },
+    see: async (authx, t) => {
+      const { cookies } = await (await clientOf(authx, t))({ method: 'POST', path: '/login' })
+      return cookies.filter(line => line.includes('Domain=example.com; Max-Age=0')).length
+    },
+    without: 0,
+    with: 4,
+  },
   cookieMaxAge: {
     base,
     given: { cookieMaxAge: '1h' },

@@ -77,6 +77,20 @@ export const LOCATION_EFFECTS = {
     ...refused,
   },
   cookieCsrfProtect: { base: cookies, given: { cookieCsrfProtect: false }, see: csrfStatusOf(without), ...unprotected },
+  trustedOrigins: {
+    base: cookies,
+    given: { trustedOrigins: ['https://app.example'] },
+    see: statusOf(token => ({
+      headers: [
+        cookie({ access_token_cookie: token }),
+        ['Connection', 'Upgrade'],
+        ['Upgrade', 'websocket'],
+        ['Origin', 'https://app.example'],
+      ],
+    })),
+    without: 403,
+    with: 200,
+  },
   csrfMethods: { base: cookies, given: { csrfMethods: ['get'] }, see: csrfStatusOf(without), ...unprotected },
   csrfCheckForm: {
     base: cookies,

@@ -1,0 +1,101 @@
+import type { Config } from '../config/table.js'
+import { AuthXError, RevokedTokenError, StoreUnavailableError, TokenExpiredError } from '../errors.js'
+import { ambiguousCookies } from '../request/cookies.js'
+import type { LocatedToken } from '../request/locate.js'
+import { idOf } from '../session/rotation.js'
+import type { TokenPayload } from '../token/payload.js'
+
+/** A token of a request with its payload, verified. */
+export interface Identified {
+  readonly payload: TokenPayload
+  readonly located: LocatedToken
+}
+
+/**
+ * Of several cookies of one name the token that the request means: the newest of its session. What is not valid does not
+ * count if anything is, and neither does what has been revoked where two sessions are left.
+ * @param verify the payload of a candidate; rejects if it is not valid.
+ * @param checkRevocation rejects if the store, or the blocklist, refuses a token; `undefined` if neither is asked.
+ * @throws MalformedTokenRequestError if tokens of two sessions are left; why no candidate is valid, if none is.
+ */
+export async function chooseCandidate(
+  candidates: readonly LocatedToken[],
+  verify: (located: LocatedToken) => TokenPayload | Promise<TokenPayload>,
+  checkRevocation: (identified: Identified) => Promise<unknown> | undefined,
+  config: Config,
+): Promise<Identified> {
+  const read = async (located: LocatedToken) => ({ located, payload: await verify(located) })
+  const results = await Promise.allSettled(candidates.map(read))
+  const valid = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+  if (valid.length === 0)
+    throw reasonOf(results.flatMap(result => (result.status === 'rejected' ? [result.reason] : [])))
+  const newest = newestOfEachSession(valid)
+  const live = newest.length > 1 ? await notRevoked(newest, checkRevocation) : newest
+  if (live.length > 1) throw severalSessions(config)
+  return (live[0] ?? newest[0]) as Identified
+}
+
+/** The same by what `verify` alone can tell at once, for who asks about no more. @throws MalformedTokenRequestError */
+export function chooseAtOnce(
+  candidates: readonly LocatedToken[],
+  verify: (located: LocatedToken) => TokenPayload,
+  config: Config,
+): LocatedToken {
+  const valid = candidates.flatMap(located => {
+    try {
+      return [{ located, payload: verify(located) }]
+    } catch {
+      return []
+    }
+  })
+  const [newest, ...others] = newestOfEachSession(valid)
+  if (newest && others.length === 0) return newest.located
+  throw newest ? severalSessions(config) : ambiguousCookies('several different cookies of one name, none valid', config)
+}
+
+const severalSessions = (config: Config) =>
+  ambiguousCookies(
+    'several cookies of one name hold valid tokens of different sessions; if their domain or path was changed, say in formerCookies where they were',
+    config,
+  )
+
+/** Of the tokens of one session only the newest is kept. */
+export function newestOfEachSession<Token extends { readonly payload: TokenPayload }>(
+  tokens: readonly Token[],
+): Token[] {
+  const newest = new Map<string, Token>()
+  for (const token of tokens) {
+    const known = newest.get(idOf(token.payload))
+    if (!known || isNewer(token.payload, known.payload)) newest.set(idOf(token.payload), token)
+  }
+  return [...newest.values()]
+}
+
+/** A later generation, else a later issue, else a later end: a renewal may keep the issue. */
+function isNewer(one: TokenPayload, other: TokenPayload): boolean {
+  const ages = ({ gen = 0, iat, exp }: TokenPayload) => [gen, iat, exp]
+  const others = ages(other)
+  const differing = ages(one).map((age, n) => age - Number(others[n]))
+  return (differing.find(difference => difference !== 0) ?? 0) > 0
+}
+
+async function notRevoked(
+  tokens: readonly Identified[],
+  checkRevocation: (identified: Identified) => Promise<unknown> | undefined,
+): Promise<Identified[]> {
+  const answers = await Promise.allSettled(tokens.map(token => checkRevocation(token)))
+  for (const answer of answers) {
+    if (answer.status === 'rejected' && !(answer.reason instanceof RevokedTokenError)) throw answer.reason
+  }
+  return tokens.filter((_, n) => answers[n]?.status === 'fulfilled')
+}
+
+/** Of several reasons the one to act on: what is no refusal, what is unknown, what a refresh mends, else the first. */
+function reasonOf(reasons: readonly unknown[]): unknown {
+  return (
+    reasons.find(reason => !(reason instanceof AuthXError)) ??
+    reasons.find(reason => reason instanceof StoreUnavailableError) ??
+    reasons.find(reason => reason instanceof TokenExpiredError) ??
+    reasons[0]
+  )
+}

@@ -1,0 +1,134 @@
+import type { TokenLocation, TokenType } from '../config/options.js'
+import { AuthXError, CSRFError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
+import { allClearedCookies, setCookies } from '../request/cookies.js'
+import { checkCsrf } from '../request/csrf.js'
+import { type LocatedToken, locate } from '../request/locate.js'
+import { idOf } from '../session/rotation.js'
+import type { TokenPayload } from '../token/payload.js'
+import { isExpired } from '../token/verify.js'
+import { checkLoginType, checkType, missing } from './authenticate.js'
+import type { Identified } from './candidates.js'
+import type { AuthContext, Parts } from './parts.js'
+import { verifyToken } from './verification.js'
+
+/** A token that came with a logout; `fault` is why it may not be ended: another site may have sent it. */
+interface Presented extends Identified {
+  readonly fault: CSRFError | undefined
+}
+
+/**
+ * End what the tokens of the request belong to, expired or not, then clear their cookies. Another site can make a browser
+ * send cookies, and can add a token of its own; so a cookie needs its CSRF value, or beside it a token that holds it.
+ */
+export async function logout(parts: Parts, ctx: AuthContext): Promise<void> {
+  const { presented, reasons } = await presentedTokens(parts, ctx)
+  const proven = presented.filter(token => !token.fault || presented.some(other => vouchesFor(other, token)))
+  if (proven.length === 0) throw reasons[0] ?? missing(ctx, {}, parts.config)
+  await refuseOthers(parts, ctx, presented, proven)
+  const distinct = new Map(proven.map(({ payload }) => [idOf(payload), payload]))
+  const revokeAll = () => Promise.all([...distinct.values()].map(payload => parts.sessions?.revoke(payload)))
+  await parts.memory.asking(ctx.req, revokeAll)
+  parts.memory.forget(ctx.req)
+  // A link can hold a token; what is in a header or in JSON, only a script sends that may speak to this server.
+  if (proven.some(({ located }) => located.location !== 'query')) {
+    setCookies(ctx, allClearedCookies(parts.config), parts.config)
+  }
+}
+
+/** Whether `other`, which came by itself, shows that who sent `token` has the login: no other site has one of its tokens. */
+function vouchesFor(other: Presented, { payload }: Presented): boolean {
+  if (other.fault) return false
+  const sameCsrf = Boolean(payload.csrf) && other.payload.csrf === payload.csrf
+  return sameCsrf || idOf(other.payload) === idOf(payload)
+}
+
+/**
+ * A cookie whose login nobody has vouched for, and which is still good, would outlive a logout that says that it is done.
+ * Among several of one name it is enough to vouch for one.
+ * @throws CSRFError
+ */
+async function refuseOthers(
+  parts: Parts,
+  ctx: AuthContext,
+  presented: readonly Presented[],
+  proven: readonly Presented[],
+): Promise<void> {
+  const isVouchedFor = ({ located: { type, location } }: Presented) =>
+    proven.some(({ located }) => located.location === location && located.type === type)
+  for (const other of presented) {
+    if (other.fault && !isVouchedFor(other) && (await isGood(parts, ctx, other.payload))) throw other.fault
+  }
+}
+
+/** @throws StoreUnavailableError */
+async function isGood(parts: Parts, ctx: AuthContext, payload: TokenPayload): Promise<boolean> {
+  if (isExpired(payload, parts.config)) return false
+  try {
+    await parts.memory.asking(ctx.req, () => parts.revocation.endOf(payload))
+    return true
+  } catch (error) {
+    if (error instanceof RevokedTokenError) return false
+    throw error
+  }
+}
+
+/**
+ * All tokens of the request that verify, and all that speaks against any token, in the order of the locations.
+ * @throws StoreUnavailableError: a token whose key is not known may be good, and a logout that has not ended it is none.
+ */
+async function presentedTokens(
+  parts: Parts,
+  ctx: AuthContext,
+): Promise<{ presented: Presented[]; reasons: AuthXError[] }> {
+  const { config } = parts
+  const presented: Presented[] = []
+  const reasons: AuthXError[] = []
+  const collect = async (work: () => Promise<void>) => {
+    await work().catch((error: unknown) => {
+      if (!(error instanceof AuthXError) || error instanceof StoreUnavailableError) throw error
+      reasons.push(error)
+    })
+  }
+  for (const type of ['access', 'refresh'] as const) {
+    for (const locations of besideCookies(config.tokenLocation[type])) {
+      await collect(async () => {
+        for (const located of locate(ctx, type, locations, config)) {
+          await collect(async () => {
+            const token = await present(parts, ctx, type, located)
+            presented.push(token)
+            if (token.fault) throw token.fault
+          })
+        }
+      })
+    }
+  }
+  return { presented, reasons }
+}
+
+/** Cookies are looked at even if a token has come in another way: they are what a logout clears. */
+function besideCookies(locations: readonly TokenLocation[]): (readonly TokenLocation[])[] {
+  const others = locations.filter(location => location !== 'cookies')
+  return others.length < locations.length ? [others, ['cookies']] : [others]
+}
+
+async function present(parts: Parts, ctx: AuthContext, type: TokenType, located: LocatedToken): Promise<Presented> {
+  const payload = await verifyToken(parts, located.token, ctx, { ignoreTimes: true })
+  checkType(payload, type)
+  checkLoginType(payload, parts.config)
+  return { payload, located, fault: csrfFault(parts, ctx, located, payload) }
+}
+
+function csrfFault(
+  { config }: Parts,
+  ctx: AuthContext,
+  located: LocatedToken,
+  payload: TokenPayload,
+): CSRFError | undefined {
+  try {
+    checkCsrf(ctx, located, payload, config, true)
+    return undefined
+  } catch (error) {
+    if (error instanceof CSRFError) return error
+    throw error
+  }
+}

@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { koaBody } from 'koa-body'
+import { AuthX, type AuthXOptions } from '../../src/index.js'
+import { newestOfEachSession } from '../../src/koa/candidates.js'
+import { MemoryTokenStore } from '../../stores/memory.js'
+import { appOf, cookie, makeAuthX, type Reply, type Sent, serve, TEST_NOW, TEST_SECRET } from '../support/app.js'
+import { Browser } from '../support/cookie-browser.js'
+
+const base = { tokenLocation: ['cookies'], cookieSecure: false } satisfies AuthXOptions
+
+type Test = Parameters<typeof serve>[0]
+
+/** Several deployments of one application, one after another: the same key and store, other options about cookies. */
+async function deployments(t: Test, ...versions: AuthXOptions[]) {
+  const store = new MemoryTokenStore()
+  const clock = { now: TEST_NOW }
+  const shared = { ...base, store, now: () => clock.now }
+  const all = versions.map(options => makeAuthX({ ...shared, ...options }))
+  const clients = await Promise.all(all.map(authx => serve(t, applicationOf(authx))))
+  const browser = new Browser('app.example.com')
+  const visit =
+    (n: number) =>
+    async (path: string, method = 'GET'): Promise<Reply> => {
+      const headers = browser.headersFor(path, method === 'GET' ? undefined : 'csrf_refresh_token')
+      const reply = await (clients[n] as (sent: Sent) => Promise<Reply>)({ method, path, headers })
+      browser.take(reply.cookies, path)
+      return reply
+    }
+  return { browser, clock, authx: all, visits: versions.map((_, n) => visit(n)) }
+}
+
+function applicationOf(authx: AuthX) {
+  return appOf(koaBody(), authx.middleware(), async ctx => {
+    const path = ctx.path.replace(/^\/api/, '')
+    if (path === '/login') ctx.body = await authx.login(ctx, 'test')
+    else if (path === '/refresh') ctx.body = await authx.refresh(ctx)
+    else if (path === '/logout') {
+      await authx.logout(ctx)
+      ctx.status = 204
+    } else {
+      await authx.accessTokenRequired()(ctx as never, async () => {
+        ctx.body = 'in'
+      })
+    }
+  })
+}
+
+const CHANGES: readonly [what: string, before: AuthXOptions, after: AuthXOptions][] = [
+  ['cookieDomain is added', {}, { cookieDomain: 'example.com' }],
+  ['cookieDomain is taken away', { cookieDomain: 'example.com' }, { formerCookies: [{ domain: 'example.com' }] }],
+  [
+    'cookieDomain is widened',
+    { cookieDomain: 'app.example.com' },
+    { cookieDomain: 'example.com', formerCookies: [{ domain: 'app.example.com' }] },
+  ],
+  [
+    'the paths are narrowed',
+    {},
+    {
+      accessCookiePath: '/api',
+      refreshCookiePath: '/api',
+      accessCsrfCookiePath: '/api',
+      refreshCsrfCookiePath: '/api',
+      formerCookies: [{ path: '/' }],
+    },
+  ],
+  [
+    'the paths are widened',
+    {
+      accessCookiePath: '/api',
+      refreshCookiePath: '/api',
+      accessCsrfCookiePath: '/api',
+      refreshCsrfCookiePath: '/api',
+    },
+    { formerCookies: [{ path: '/api' }] },
+  ],
+  [
+    'domain and path change together',
+    {
+      accessCookiePath: '/api',
+      refreshCookiePath: '/api',
+      accessCsrfCookiePath: '/api',
+      refreshCsrfCookiePath: '/api',
+    },
+    { cookieDomain: 'example.com', formerCookies: [{ path: '/api' }] },
+  ],
+]
+
+describe('after a deployment in which', () => {
+  for (const [what, before, after] of CHANGES) {
+    test(`${what}, who logs in again is served, refreshed and logged out`, async t => {
+      const { browser, visits } = await deployments(t, before, after)
+      const [old, present] = visits as [(typeof visits)[0], (typeof visits)[0]]
+      await old('/api/login', 'POST')
+      assert.equal((await present('/api/login', 'POST')).status, 200)
+      assert.equal((await present('/api/page')).status, 200)
+      assert.equal((await present('/api/page', 'POST')).status, 200)
+      assert.equal((await present('/api/refresh', 'POST')).status, 200)
+      assert.equal((await present('/api/page')).status, 200)
+      assert.equal((await present('/api/logout', 'POST')).status, 204)
+      assert.deepEqual(browser.names(), [])
+    })
+
+    test(`${what}, who is logged in stays so and leaves no cookie behind`, async t => {
+      const { browser, visits } = await deployments(t, before, after)
+      const [old, present] = visits as [(typeof visits)[0], (typeof visits)[0]]
+      await old('/api/login', 'POST')
+      assert.equal((await present('/api/page')).status, 200)
+      assert.equal((await present('/api/refresh', 'POST')).status, 200)
+      assert.equal(browser.names().length, 4)
+      assert.equal((await present('/api/page', 'POST')).status, 200)
+      assert.equal((await present('/api/logout', 'POST')).status, 204)
+      assert.deepEqual(browser.names(), [])
+    })
+  }
+
+  test('cookieDomain is added, a request with two live logins is refused once, and then served', async t => {
+    const { browser, visits } = await deployments(t, {}, { cookieDomain: 'example.com' }, {})
+    const [old, present] = visits as [(typeof visits)[0], (typeof visits)[0]]
+    await present('/login', 'POST')
+    // The old deployment is still running beside the new one, and logs in once more.
+    await old('/login', 'POST')
+    assert.equal(browser.names().length, 8)
+    const refused = await present('/page')
+    assert.deepEqual([refused.status, refused.json.error_type], [400, 'MalformedTokenRequestError'])
+    assert.equal((await present('/page')).status, 200)
+  })
+})
+
+describe('of several cookies of one name', () => {
+  const HEADER = 'access_token_cookie'
+  const ask = async (t: Test, authx: AuthX, values: readonly string[], sent: Sent = {}) => {
+    const client = await serve(t, applicationOf(authx))
+    const line = values.map(value => `${HEADER}=${value}`).join('; ')
+    const { status, json } = await client({
+      path: '/page',
+      ...sent,
+      headers: [['Cookie', line], ...(sent.headers ?? [])],
+    })
+    return status === 200 ? 'in' : `${status} ${json.error_type}`
+  }
+  const scene = () => {
+    const clock = { now: TEST_NOW }
+    const authx = new AuthX({ ...base, secretKey: TEST_SECRET, store: new MemoryTokenStore(), now: () => clock.now })
+    return { authx, clock, login: async () => (await authx.createTokenPair('test')).access_token }
+  }
+
+  test('what is no token counts for nothing beside one that is valid, in any order', async t => {
+    const { authx, login } = scene()
+    const good = await login()
+    const foreign = makeAuthX({ ...base, secretKey: TEST_SECRET.toUpperCase() }).createAccessToken('test')
+    for (const junk of ['junk', foreign, authx.createRefreshToken('test'), `${good}x`, 'a.b.c']) {
+      assert.equal(await ask(t, authx, [junk, good]), 'in')
+      assert.equal(await ask(t, authx, [good, junk]), 'in')
+    }
+    assert.equal(await ask(t, authx, ['a', 'b', good, 'c', 'd']), 'in')
+    assert.equal(await ask(t, authx, ['a', 'b', good, 'c', 'd', 'e']), '400 MalformedTokenRequestError')
+  })
+
+  test('the first reason is the answer if none is valid, and an end that a refresh mends comes before', async t => {
+    const { authx, login, clock } = scene()
+    const expired = await login()
+    clock.now += 3_600_000
+    assert.equal(await ask(t, authx, ['junk', 'rubbish']), '401 JWTDecodeError')
+    assert.equal(await ask(t, authx, ['junk', expired]), '401 TokenExpiredError')
+    assert.equal(await ask(t, authx, [expired, await login()]), 'in')
+  })
+
+  test('two valid ones of two sessions are refused, and one that has been revoked is none', async t => {
+    const { authx, login } = scene()
+    const [one, other] = [await login(), await login()]
+    assert.equal(await ask(t, authx, [one, other]), '400 MalformedTokenRequestError')
+    await authx.revoke(one)
+    assert.equal(await ask(t, authx, [one, other]), 'in')
+    assert.equal(await ask(t, authx, [other, one]), 'in')
+    await authx.revoke(other)
+    assert.equal(await ask(t, authx, [one, other]), '401 RevokedTokenError')
+  })
+
+  test('a CSRF value has to fit the one that is taken', async t => {
+    const { authx, clock } = scene()
+    const old = authx.createAccessToken('test', { sid: 's' })
+    clock.now += 5000
+    const store = new MemoryTokenStore()
+    const stateless = makeAuthX({ ...base, store, accessTokenRevocation: false, now: () => clock.now })
+    const young = stateless.createAccessToken('test', { sid: 's' })
+    const post = (csrf: string | undefined): Sent => ({ method: 'POST', headers: [['X-CSRF-TOKEN', String(csrf)]] })
+    assert.equal(await ask(t, stateless, [old, young], post(stateless.getCsrfToken(young))), 'in')
+    assert.equal(await ask(t, stateless, [old, young], post(stateless.getCsrfToken(old))), '403 CSRFError')
+  })
+
+  test('a refresh takes the one of the highest generation, and reports no reuse of the other', async t => {
+    const { authx, clock } = scene()
+    const reused: unknown[] = []
+    authx.on('reuse', event => reused.push(event))
+    const client = await serve(t, applicationOf(authx))
+    const first = await client({ method: 'POST', path: '/login' })
+    const jar = (reply: Reply) =>
+      Object.fromEntries(reply.cookies.map(line => (line.split(';')[0] ?? '').split(/=(.*)/s, 2))) as Record<
+        string,
+        string
+      >
+    const csrf = ['X-CSRF-TOKEN', String(jar(first).csrf_refresh_token)] as const
+    const second = await client({ method: 'POST', path: '/refresh', headers: [cookie(jar(first)), csrf] })
+    clock.now += 60_000
+    const both = `refresh_token_cookie=${jar(first).refresh_token_cookie}; refresh_token_cookie=${jar(second).refresh_token_cookie}`
+    const third = await client({ method: 'POST', path: '/refresh', headers: [['Cookie', both], csrf] })
+    assert.equal(third.status, 200)
+    assert.deepEqual(reused, [])
+  })
+
+  test('getTokenFromRequest gives the one that a guard takes, and refuses to guess among others', async t => {
+    const { authx, login } = scene()
+    const [good, other] = [await login(), await login()]
+    const find = await serve(
+      t,
+      appOf(authx.middleware(), ctx => {
+        ctx.body = { token: authx.getTokenFromRequest(ctx)?.token }
+      }),
+    )
+    const found = async (...values: string[]) => {
+      const { status, json } = await find({ headers: [['Cookie', values.map(each => `${HEADER}=${each}`).join('; ')]] })
+      return status === 200 ? json.token : status
+    }
+    assert.equal(await found('junk', good), good)
+    assert.equal(await found('junk', 'rubbish'), 400)
+    assert.equal(await found(good, other), 400)
+  })
+})
+
+test('of the tokens of one session the newest is the one of the highest generation, then the latest issue and end', () => {
+  const token = (claims: object) => ({ payload: { sub: 'test', type: 'access', jti: 'j', ...claims } as never })
+  const table: [older: object, newer: object][] = [
+    [
+      { sid: 's', gen: 1, iat: 9, exp: 9 },
+      { sid: 's', gen: 2, iat: 5, exp: 5 },
+    ],
+    [
+      { sid: 's', gen: 2, iat: 1, exp: 9 },
+      { sid: 's', gen: 2, iat: 2, exp: 5 },
+    ],
+    [
+      { sid: 's', iat: 1, exp: 5 },
+      { sid: 's', iat: 1, exp: 6 },
+    ],
+    [
+      { iat: 1, exp: 5 },
+      { iat: 1, exp: 6 },
+    ],
+  ]
+  for (const pair of table) {
+    const [older, newer] = pair.map(token) as [ReturnType<typeof token>, ReturnType<typeof token>]
+    assert.deepEqual(newestOfEachSession([older, newer]), [newer])
+    assert.deepEqual(newestOfEachSession([newer, older]), [newer])
+  }
+})
+
+describe('a line about a cookie', () => {
+  test('of another scope is left in the response', async t => {
+    const store = new MemoryTokenStore()
+    const older = makeAuthX({ ...base, store })
+    const present = makeAuthX({ ...base, store, cookieDomain: 'example.com' })
+    const client = await serve(
+      t,
+      appOf(async ctx => {
+        await present.login(ctx, 'test')
+        older.unsetCookies(ctx)
+        ctx.body = 'done'
+      }),
+    )
+    const { cookies } = await client({ method: 'POST' })
+    const set = cookies.filter(line => !line.includes('Max-Age=0'))
+    assert.deepEqual(
+      set.map(line => line.split('=')[0]),
+      ['access_token_cookie', 'csrf_access_token', 'refresh_token_cookie', 'csrf_refresh_token'],
+    )
+    assert.ok(set.every(line => line.includes('Domain=example.com')))
+    assert.equal(cookies.length - set.length, 4, 'each former cookie is cleared once')
+  })
+
+  test('of a __Host- name has no former scope', async t => {
+    const authx = makeAuthX({
+      ...base,
+      cookieSecure: true,
+      accessCookieName: '__Host-a',
+      formerCookies: [{ path: '/api' }],
+      tokenLocation: { access: ['cookies'], refresh: ['headers'] },
+      csrfInCookies: false,
+    })
+    const client = await serve(t, applicationOf(authx))
+    const { cookies } = await client({ method: 'POST', path: '/login' })
+    assert.deepEqual(
+      cookies.map(line => line.split('=')[0]),
+      ['__Host-a'],
+    )
+  })
+})
