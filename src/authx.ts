@@ -255,9 +255,11 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Revoke what the request's tokens belong to, expired or not, and clear their cookies.
+   * Revoke what the request's tokens belong to, expired or not, and clear their cookies. A token from a cookie counts with
+   * its CSRF value, or beside another token of the same login. A token in the query alone clears no cookies.
    * @throws why no token of the request is good, as a guard would: MissingTokenError if there is none, JWTDecodeError,
-   * CSRFError; or StoreUnavailableError. Nothing was ended then, and no cookie cleared.
+   * CSRFError (also for a cookie of a live login that does not count); or StoreUnavailableError. Nothing was ended then,
+   * and no cookie cleared.
    */
   logout(ctx: AuthContext): Promise<void> {
     return logout(this.#parts, ctx)

@@ -22,6 +22,9 @@ const ERRORS: Readonly<Record<string, { readonly status: number; readonly challe
   Unparsable: { status: 400 },
 }
 
+/** How many messages an error has, if not one: not valid at all or not yet; the value does not fit or the origin. */
+const MESSAGES: Readonly<Record<string, number>> = { JWTDecodeError: 2, CSRFError: 2 }
+
 const HEADERS = new Set([
   'date',
   'connection',
@@ -66,6 +69,6 @@ export class Answers {
   #isConstant(name: string, body: string): boolean {
     const bodies = this.#bodies.get(name) ?? new Set()
     this.#bodies.set(name, bodies.add(body))
-    return /^\{"message":"[^"]+","error_type":"\w+"\}$/.test(body) && bodies.size <= (name === 'JWTDecodeError' ? 2 : 1)
+    return /^\{"message":"[^"]+","error_type":"\w+"\}$/.test(body) && bodies.size <= (MESSAGES[name] ?? 1)
   }
 }

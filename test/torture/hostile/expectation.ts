@@ -1,11 +1,19 @@
-import { csrfFault, type Kind, locateToken, type ParsedBody, type SentRequest } from '../reference/place-rules.js'
-import { readToken } from '../reference/token-rules.js'
+import {
+  csrfFault,
+  type Kind,
+  locateToken,
+  type ParsedBody,
+  type Place,
+  type SentRequest,
+  valuesOf,
+} from '../reference/place-rules.js'
+import { type Json, type Reading, readToken, type TokenRules } from '../reference/token-rules.js'
 import { judge, typeFaults } from '../reference/world.js'
 import { PATHS, type Path, type Scene } from './scene.js'
 
 /** What may come of a request. */
 export interface Expectation {
-  /** `yes`: it has to be let through, `no`: it must not be, `perhaps`: its token is another spelling of a good one. */
+  /** `yes`: it has to be let through, `no`: it must not be, `perhaps`: either. */
   readonly passes: 'yes' | 'no' | 'perhaps'
   readonly sub?: unknown
   /** If it does not pass: the errors, one of them. */
@@ -18,12 +26,12 @@ export interface Expectation {
 
 const refused = (...reasons: string[]): Expectation => ({ passes: 'no', reasons, asks: false, changes: false })
 
-/** What the reference rules say of a request. */
-export function expectationOf(scene: Scene, path: Path, request: SentRequest, parsed: ParsedBody): Expectation {
+/** What the reference rules say of a request; several, where a token may be taken for good or not. */
+export function expectationsOf(scene: Scene, path: Path, request: SentRequest, parsed: ParsedBody): Expectation[] {
   // The middleware recognises who is there before anything else happens.
   const recognised = behindGuard(scene, '/public', request, parsed)
-  const own = atPath(scene, path, request, parsed, recognised)
-  return { ...own, asks: own.asks || recognised.asks }
+  const asks = recognised.some(each => each.asks)
+  return atPath(scene, path, request, parsed, recognised).map(own => ({ ...own, asks: own.asks || asks }))
 }
 
 function atPath(
@@ -31,54 +39,145 @@ function atPath(
   path: Path,
   request: SentRequest,
   parsed: ParsedBody,
-  recognised: Expectation,
-): Expectation {
+  recognised: readonly Expectation[],
+): Expectation[] {
+  const nobody = (each: Expectation): Expectation => ({ ...each, passes: 'yes', sub: null })
   if (path === '/logout') return afterLogout(scene, request, parsed)
-  if (path === '/public') return recognised.passes === 'no' ? { ...recognised, passes: 'yes', sub: null } : recognised
-  const guarded = behindGuard(scene, path, request, parsed)
-  if (path === '/refresh') return { ...guarded, changes: guarded.passes !== 'no' || guarded.reasons.includes(REUSED) }
-  const isNobody = path === '/optional' && guarded.reasons.includes('MissingTokenError')
-  return isNobody ? { ...guarded, passes: 'yes', sub: null } : guarded
+  if (path === '/public') return recognised.map(each => (each.passes === 'no' ? nobody(each) : each))
+  return behindGuard(scene, path, request, parsed).map(each => {
+    if (path === '/refresh') return { ...each, changes: each.passes !== 'no' || each.reasons.includes(REUSED) }
+    return path === '/optional' && each.reasons.includes('MissingTokenError') ? nobody(each) : each
+  })
 }
 
 const REUSED = 'ReusedTokenError'
 
-function behindGuard(scene: Scene, path: Path, request: SentRequest, parsed: ParsedBody): Expectation {
+function behindGuard(scene: Scene, path: Path, request: SentRequest, parsed: ParsedBody): Expectation[] {
   const { stage, populated } = scene
   const { rules } = stage.setup
   const { kind, asked } = { asked: undefined, ...PATHS[path] }
   const located = locateToken(request, parsed, kind, stage.places)
-  if (located === 'nothing') return refused('MissingTokenError')
-  if (located === 'malformed') return refused('MalformedTokenRequestError')
-  const reading = readToken(located.token, rules)
-  const faults = reading.good === 'no' ? reading.reasons : typeFaults(reading, rules, { type: kind })
+  if (located === 'nothing') return [refused('MissingTokenError')]
+  if (located === 'malformed') return [refused('MalformedTokenRequestError')]
+  const tokens = located.tokens.map(token => judgeAlone(readToken(token, rules), rules, kind))
+  return assumptionsOf(tokens).map(valid => {
+    const reasons = tokens.flatMap(token => token.reasons)
+    if (valid.length === 0) return refused(...reasons)
+    const { chosen, asks } = choose(valid, scene, kind)
+    if (!chosen) return { ...refused('MalformedTokenRequestError'), asks }
+    const { payload } = chosen
+    const claim = payload.csrf
+    const isCookie = located.place === 'cookies'
+    if (isCookie && asksForWebSocket(request)) return { ...refused('CSRFError'), asks }
+    const csrf = isCookie && csrfFault(request, parsed, kind, claim, stage.places, asked)
+    if (csrf) return { ...refused(csrf), asks }
+    const reading: Reading = { good: 'yes', signed: true, reasons: [], payload }
+    const { good, reasons: late } = judge(reading, populated.world, rules, { type: kind })
+    return { passes: good, reasons: late, asks: true, changes: false, sub: payload.sub }
+  })
+}
+
+/** No request of these trials has an Origin that a page of this server would send. */
+const asksForWebSocket = (request: SentRequest) =>
+  valuesOf(request, 'Upgrade').some(value => value.toLowerCase() === 'websocket')
+
+/** What can be said of a token without the store and without the request. */
+interface Alone {
+  readonly good: Reading['good']
+  readonly reasons: readonly string[]
+  readonly payload: Json | undefined
+}
+
+interface Valid {
+  readonly payload: Json
+}
+
+function judgeAlone(reading: Reading, rules: TokenRules, type: Kind): Alone {
+  const faults = reading.good === 'no' ? reading.reasons : typeFaults(reading, rules, { type })
   const spelling = reading.good === 'perhaps' ? reading.reasons : []
-  if (faults.length > 0) return refused(...faults, ...spelling)
-  const claim = reading.payload?.csrf
-  const csrf = located.place === 'cookies' && csrfFault(request, parsed, kind, claim, stage.places, asked)
-  if (csrf) return refused(csrf, ...spelling)
-  const { good, reasons, payload } = judge(reading, populated.world, rules, { type: kind })
-  return { passes: good, reasons, asks: true, changes: false, sub: payload?.sub }
+  return { good: faults.length > 0 ? 'no' : reading.good, reasons: [...faults, ...spelling], payload: reading.payload }
 }
 
-/** One good token is enough, expired or not; it need not be of a session that is still there. */
-function afterLogout(scene: Scene, request: SentRequest, parsed: ParsedBody): Expectation {
-  const found = (['access', 'refresh'] as const).map(kind => atLogout(scene, kind, request, parsed))
-  const best = found.find(({ passes }) => passes === 'yes') ?? found.find(({ passes }) => passes === 'perhaps')
-  const reasons = found.flatMap(each => each.reasons)
-  if (best) return { ...best, reasons, asks: true, changes: true }
-  return refused(...(reasons.length > 0 ? reasons : ['MissingTokenError']))
+/** Which of the tokens may be taken for valid together: those that are, with any of those that perhaps are. */
+function assumptionsOf<Token extends Alone>(tokens: readonly Token[]): (Token & Valid)[][] {
+  let sets: (Token & Valid)[][] = [[]]
+  for (const token of tokens.filter(({ good }) => good !== 'no')) {
+    const longer = sets.map(set => [...set, token as Token & Valid])
+    sets = token.good === 'yes' ? longer : [...sets, ...longer]
+  }
+  return sets
 }
 
-function atLogout({ stage }: Scene, kind: Kind, request: SentRequest, parsed: ParsedBody): Expectation {
+const idOf = ({ sid, jti }: Json) => String(sid ?? jti)
+
+/** The newest of its session; of two sessions the one that is not over. */
+function choose(valid: readonly Valid[], { stage, populated }: Scene, type: Kind): { chosen?: Valid; asks: boolean } {
+  const byId = new Map<string, Valid>()
+  const age = ({ payload: { gen = 0, iat, exp } }: Valid) => [Number(gen), Number(iat), Number(exp)]
+  const isNewer = (one: Valid, other: Valid) => {
+    const place = age(one).findIndex((each, n) => each !== age(other)[n])
+    return place >= 0 && Number(age(one)[place]) > Number(age(other)[place])
+  }
+  for (const token of valid) {
+    const known = byId.get(idOf(token.payload))
+    if (!known || isNewer(token, known)) byId.set(idOf(token.payload), token)
+  }
+  const [first, ...others] = byId.values()
+  if (!first || others.length === 0) return { ...(first && { chosen: first }), asks: false }
+  const isOver = ({ payload }: Valid) => {
+    const reading: Reading = { good: 'yes', signed: true, reasons: [], payload }
+    return judge(reading, populated.world, stage.setup.rules, { type }).good === 'no'
+  }
+  const live = [first, ...others].filter(token => !isOver(token))
+  if (live.length > 1) return { asks: true }
+  return { chosen: live[0] ?? first, asks: true }
+}
+
+interface AtLogout extends Alone {
+  readonly kind: Kind
+  readonly place: Place
+  readonly csrf: string | undefined
+  /** Whether it would pass a guard now. */
+  readonly live: boolean
+}
+
+/** A token that another site cannot have sent is enough, expired or not; no cookie of a living login may be left over. */
+function afterLogout(scene: Scene, request: SentRequest, parsed: ParsedBody): Expectation[] {
+  const found = (['access', 'refresh'] as const).flatMap(kind => atLogout(scene, kind, request, parsed))
+  const faults = found.filter(each => typeof each === 'string')
+  const tokens = found.filter(each => typeof each !== 'string')
+  return assumptionsOf(tokens).map(presented => {
+    const all = [...faults, ...tokens.flatMap(({ reasons, csrf = [] }) => [...reasons, ...[csrf].flat()])]
+    const reasons = all.length > 0 ? all : ['MissingTokenError']
+    const holds = (one: Json, other: Json) => idOf(one) === idOf(other) || (one.csrf && one.csrf === other.csrf)
+    const proven = presented.filter(
+      token => !token.csrf || presented.some(other => !other.csrf && holds(other.payload, token.payload)),
+    )
+    if (proven.length === 0) return refused(...reasons)
+    const isCovered = ({ kind, place }: AtLogout) => proven.some(each => each.kind === kind && each.place === place)
+    const left = presented.filter(token => token.csrf && !isCovered(token))
+    if (left.some(({ live }) => live)) return { ...refused(...reasons), asks: true }
+    return { passes: 'yes', reasons: [], asks: true, changes: true }
+  })
+}
+
+/** The tokens of a kind, beside cookies too, and what is malformed. */
+function atLogout({ stage, populated }: Scene, kind: Kind, request: SentRequest, parsed: ParsedBody) {
   const { rules } = stage.setup
-  const located = locateToken(request, parsed, kind, stage.places)
-  if (located === 'nothing') return refused()
-  if (located === 'malformed') return refused('MalformedTokenRequestError')
-  const reading = readToken(located.token, rules, { ignoreTimes: true })
-  const faults = reading.good === 'no' ? reading.reasons : typeFaults(reading, rules, { type: kind })
-  if (faults.length > 0) return refused(...faults)
-  const claim = reading.payload?.csrf
-  const csrf = located.place === 'cookies' && csrfFault(request, parsed, kind, claim, stage.places, true)
-  return csrf ? refused(csrf) : { passes: reading.good, reasons: reading.reasons, asks: true, changes: true }
+  const places = stage.places[kind]
+  const others = places.filter(place => place !== 'cookies')
+  const lists = others.length < places.length ? [others, ['cookies'] as const] : [others]
+  return lists.flatMap((list): (AtLogout | string)[] => {
+    const located = locateToken(request, parsed, kind, { ...stage.places, [kind]: list })
+    if (located === 'nothing') return []
+    if (located === 'malformed') return ['MalformedTokenRequestError']
+    const { place } = located
+    return located.tokens.map(token => {
+      const alone = judgeAlone(readToken(token, rules, { ignoreTimes: true }), rules, kind)
+      const claim = alone.payload?.csrf
+      const csrf = place === 'cookies' ? csrfFault(request, parsed, kind, claim, stage.places, true) : undefined
+      const now = judge(readToken(token, rules), populated.world, rules, { type: kind })
+      return { ...alone, kind, place, csrf, live: now.good !== 'no' }
+    })
+  })
 }

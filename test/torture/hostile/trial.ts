@@ -5,7 +5,7 @@ import { bytesOf, type RawAnswer, RawClient } from '../reference/raw-client.js'
 import { Answers, errorOf } from './answers.js'
 import { Bodies } from './bodies.js'
 import { corpusOf } from './corpus.js'
-import { type Expectation, expectationOf } from './expectation.js'
+import { type Expectation, expectationsOf } from './expectation.js'
 import { Mutations } from './mutations.js'
 import { type Deformed, Requests } from './requests.js'
 import { Scene, type Stage } from './scene.js'
@@ -110,7 +110,7 @@ export class Trial {
   }
 
   #expected({ path, request, parsed = [{}] }: Deformed): Expectation[] {
-    return parsed.map(each => expectationOf(this.#scene, path, request, each))
+    return parsed.flatMap(each => expectationsOf(this.#scene, path, request, each))
   }
 
   /** Bytes changed anywhere: whoever passes has still sent a good token, whole. */

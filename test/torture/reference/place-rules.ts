@@ -42,19 +42,20 @@ export interface ParsedBody {
   readonly form?: Readonly<Record<string, unknown>>
 }
 
-export type Located = { readonly token: string; readonly place: Place } | 'nothing' | 'malformed'
+/** Several tokens if there are several cookies of the name. */
+export type Located = { readonly tokens: readonly string[]; readonly place: Place } | 'nothing' | 'malformed'
 
 /** The first location that holds something; what is malformed there is never passed over. */
 export function locateToken(request: SentRequest, parsed: ParsedBody, kind: Kind, rules: PlaceRules): Located {
   for (const place of rules[kind]) {
     const found = FINDERS[place](request, parsed, kind, rules)
     if (found === 'malformed') return 'malformed'
-    if (found !== 'nothing') return { token: found.token, place }
+    if (found !== 'nothing') return { ...found, place }
   }
   return 'nothing'
 }
 
-type Found = { readonly token: string } | 'nothing' | 'malformed'
+type Found = { readonly tokens: readonly string[] } | 'nothing' | 'malformed'
 type Finder = (request: SentRequest, parsed: ParsedBody, kind: Kind, rules: PlaceRules) => Found
 
 const FINDERS: Readonly<Record<Place, Finder>> = {
@@ -64,7 +65,9 @@ const FINDERS: Readonly<Record<Place, Finder>> = {
   query: inQuery,
 }
 
-const tokenOr = (text: string): Found => (text === '' ? 'nothing' : { token: text })
+const tokenOr = (text: string): Found => (text === '' ? 'nothing' : { tokens: [text] })
+
+const MOST_COOKIES = 5
 
 /** What is around a value on its line is no part of it (RFC 9110 §5.5). */
 const bare = (text: string) => text.replace(/^[ \t]+/, '').replace(/[ \t]+$/, '')
@@ -93,7 +96,9 @@ function inCookies(request: SentRequest, _: ParsedBody, kind: Kind, rules: Place
     .map(pair => bare(pair.slice(pair.indexOf('=') + 1)))
     .map(value => (/^".*"$/.test(value) && value.length > 1 ? value.slice(1, -1) : value))
     .filter(value => value !== '')
-  return new Set(values).size > 1 ? 'malformed' : tokenOr(values[0] ?? '')
+  const tokens = [...new Set(values)]
+  if (tokens.length > MOST_COOKIES) return 'malformed'
+  return tokens.length > 0 ? { tokens } : 'nothing'
 }
 
 function inJson(_: SentRequest, { json }: ParsedBody, kind: Kind, rules: PlaceRules): Found {
