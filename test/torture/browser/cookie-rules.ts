@@ -44,19 +44,28 @@ export function parsedLine(line: string): CookieLine {
 
 /** The cookies that hold these tokens; `now` in seconds. */
 export function cookiesFor(tokens: Readonly<Record<Kind, string>>, rules: CookieRules, now: number): CookieLine[] {
-  return inCookies(rules).flatMap(kind => {
+  const own = inCookies(rules).flatMap(kind => {
     const { csrf, exp } = contentOf(tokens[kind])
     const life = rules.sessionCookie ? undefined : Number(exp) - Math.floor(now)
     const maxAge = rules.cookieMaxAge ?? life
     const ofBoth: Record<string, string> = maxAge === undefined ? {} : { 'max-age': String(maxAge) }
     return linesOf(kind, rules, tokens[kind], String(csrf), ofBoth)
   })
+  return [...formerCookies(rules), ...own]
+}
+
+const ENDED = { 'max-age': '0', expires: 'Thu, 01 Jan 1970 00:00:00 GMT' }
+
+/** Where there is a domain now, the host's own cookies of an earlier deployment go. */
+function formerCookies({ cookieDomain, ...rules }: CookieRules): CookieLine[] {
+  if (cookieDomain === undefined) return []
+  const lines = inCookies(rules).flatMap(kind => linesOf(kind, rules, '', '', ENDED))
+  return lines.filter(({ name }) => !name.startsWith('__Host-'))
 }
 
 /** The same cookies with nothing in them and an end in the past. */
 export function clearedCookies(rules: CookieRules): CookieLine[] {
-  const ended = { 'max-age': '0', expires: 'Thu, 01 Jan 1970 00:00:00 GMT' }
-  return inCookies(rules).flatMap(kind => linesOf(kind, rules, '', '', ended))
+  return [...formerCookies(rules), ...inCookies(rules).flatMap(kind => linesOf(kind, rules, '', '', ENDED))]
 }
 
 const inCookies = (rules: CookieRules) =>
