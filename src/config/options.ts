@@ -203,7 +203,10 @@ export interface AuthXOptions {
   loginType?: string
   /** Finds the key that a token is verified with, in place of the configured ones: for keys per tenant. Not in AuthX. */
   getKey?: GetKey
-  /** The present, in milliseconds since 1970. Default `Date.now`. For tests. */
+  /**
+   * The present, in milliseconds since 1970. Default `Date.now`, looked up at each call. For tests. A call that returns
+   * anything but a number from 1970 to 9999 is a BadConfigurationError (500) for whoever needs the time.
+   */
   now?: () => number
 }
 

@@ -1,3 +1,4 @@
+import { BadConfigurationError } from '../errors.js'
 import { didYouMean } from './nearest.js'
 import type { AuthXOptions } from './options.js'
 import { type Config, OPTIONS } from './table.js'
@@ -40,8 +41,26 @@ export function resolveOptions(options: AuthXOptions): Resolved {
   values.decodeAlgorithms ??= Object.freeze([values.algorithm])
   values.decodeAudience ??= values.encodeAudience
   values.decodeIssuer ??= values.encodeIssuer
+  values.now = checkedClock(values.now as () => unknown)
   const config = Object.freeze(values) as Config
   return { config, problems: [...problems, ...unknownNames(options), ...conflicts(config)], wrong }
+}
+
+/** The last millisecond that a Date can hold with a year of four digits. */
+const LAST_MILLISECOND = 253_402_300_799_999
+
+/**
+ * A comparison with NaN is false, and a string compares with anything: a clock that tells no time would let expired tokens
+ * live. Judged at each call, not at construction: a clock of a test may be set later.
+ */
+function checkedClock(now: () => unknown): () => number {
+  return function checkedNow() {
+    const time = now()
+    if (typeof time === 'number' && time >= 0 && time <= LAST_MILLISECOND) return time
+    throw new BadConfigurationError([
+      'now did not return the time; return milliseconds since 1970 as a number, as Date.now() does',
+    ])
+  }
 }
 
 const LIST = 'docs/options.md lists all'

@@ -169,7 +169,8 @@ export const OPTIONS = {
   verifyCacheSize: ours(values.integer(0, 1_000_000, 'tokens'), 1000),
   loginType: ours<Maybe<string>>(values.text, undefined),
   getKey: ours<Maybe<GetKey>>(keyGetter, undefined),
-  now: ours(clock, Date.now),
+  // Looked up at each call: tests put a clock of their own in its place.
+  now: ours(clock, () => Date.now()),
 } satisfies { [Name in keyof AuthXOptions]-?: OptionSpec<unknown> }
 
 /** The options as the library uses them: normalised, complete, frozen. Durations are seconds. */

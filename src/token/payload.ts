@@ -52,7 +52,16 @@ const isText = (value: unknown): value is string => typeof value === 'string' &&
 
 const isTime = (value: unknown) => typeof value === 'number' && value >= 0 && value <= LAST_SECOND
 
-/** Each claim that has a meaning here, and whether a value can carry it. The order is that of the errors. */
+export function isTextList(value: unknown): boolean {
+  return Array.isArray(value) && value.every(each => typeof each === 'string')
+}
+
+/** A lone surrogate cannot be written into a cookie or a header: encodeURIComponent throws. */
+function isWellFormed(value: unknown): boolean {
+  return typeof value === 'string' && !/\p{Surrogate}/u.test(value)
+}
+
+/** Each claim that has a meaning here, and whether a value can carry it; `iss` and `aud` are judged with what is expected. */
 const SHAPES = Object.entries<{ required?: true; holds: (value: unknown) => boolean }>({
   sub: { required: true, holds: isText },
   jti: { required: true, holds: isText },
@@ -60,7 +69,9 @@ const SHAPES = Object.entries<{ required?: true; holds: (value: unknown) => bool
   iat: { required: true, holds: isTime },
   exp: { required: true, holds: isTime },
   nbf: { holds: isTime },
-  scopes: { holds: value => Array.isArray(value) && value.every(scope => typeof scope === 'string') },
+  fresh: { holds: value => typeof value === 'boolean' },
+  csrf: { holds: isWellFormed },
+  scopes: { holds: isTextList },
   login_type: { holds: isText },
   sid: { holds: isText },
   gen: { holds: value => Number.isSafeInteger(value) && Number(value) >= 0 },
@@ -75,10 +86,14 @@ export function toPayload(claims: unknown, config: Config): TokenPayload {
   const payload = withSubject(claims, config)
   for (const [name, { required, holds }] of SHAPES) {
     if (!Object.hasOwn(payload, name) ? required : !holds(payload[name])) {
-      throw new JWTDecodeError(undefined, undefined, { cause: `the claim ${name} is missing or malformed` })
+      throw malformedClaim(name)
     }
   }
   return deepFreeze(payload) as unknown as TokenPayload
+}
+
+export function malformedClaim(name: string): JWTDecodeError {
+  return new JWTDecodeError(undefined, undefined, { cause: `the claim ${name} is missing or malformed` })
 }
 
 /** The subject is always `sub`, whatever claim it travelled in. */

@@ -9,7 +9,7 @@ import {
   TokenInvalidSignatureError,
 } from '../errors.js'
 import type { KeyRing, VerificationKey } from './keys.js'
-import { deepFreeze, type TokenPayload, toPayload } from './payload.js'
+import { deepFreeze, isTextList, malformedClaim, type TokenPayload, toPayload } from './payload.js'
 import { isSignedBy } from './signature.js'
 
 /** 8 KiB: more does not fit into a header, and checking it would cost the server more than it costs the client. */
@@ -149,7 +149,9 @@ export const isExpired = ({ exp }: Pick<TokenPayload, 'exp'>, { now, decodeLeewa
   now() / 1000 >= exp + decodeLeeway
 
 function checkIssuer(payload: TokenPayload, { decodeIssuer }: Config): void {
-  if (decodeIssuer !== undefined && payload.iss !== decodeIssuer) throw new TokenInvalidIssuerError()
+  const { iss } = payload as { iss?: unknown }
+  if (decodeIssuer !== undefined && iss !== decodeIssuer) throw new TokenInvalidIssuerError()
+  if (iss !== undefined && typeof iss !== 'string') throw malformedClaim('iss')
 }
 
 /** RFC 7519 §4.1.3: who does not find itself in `aud` refuses; one that expects none is in none. */
@@ -158,4 +160,5 @@ function checkAudience(payload: TokenPayload, { decodeAudience }: Config): void 
   if (aud === undefined && decodeAudience === undefined) return
   const named = Array.isArray(aud) ? aud : [aud]
   if (!decodeAudience?.some(audience => named.includes(audience))) throw new TokenInvalidAudienceError()
+  if (!isTextList(named)) throw malformedClaim('aud')
 }

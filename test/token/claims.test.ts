@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AuthXOptions } from '../../src/index.js'
+import { makeToken } from '../../src/testing/index.js'
 import { makeAuthX, TEST_NOW } from '../support/app.js'
 import { forge, forgeWith, GOOD_CLAIMS, verdictOf } from '../support/signing.js'
 
@@ -179,4 +180,30 @@ describe('issuer and audience', () => {
     assert.equal(await verdictOf(() => authx.verifyToken(forgeWith({ iss: 'here' }))), 'TokenInvalidAudienceError')
     assert.equal(await verdictOf(() => authx.verifyToken(forgeWith({ iss: 'here', aud: 'api' }))), 'good')
   })
+})
+
+describe('a claim of a type that it cannot have is refused, whatever else it says', () => {
+  const WRONG: readonly [claims: object, options?: AuthXOptions][] = [
+    [{ aud: ['me', 123] }, { decodeAudience: 'me' }],
+    [{ aud: ['me', null] }, { decodeAudience: 'me' }],
+    [{ aud: ['me', ['me']] }, { decodeAudience: ['me', 'you'] }],
+    [{ iss: 5 }],
+    [{ iss: null }],
+    [{ iss: ['here'] }],
+    [{ csrf: 5 }],
+    [{ csrf: null }],
+    [{ csrf: ['a'] }],
+    [{ csrf: '\ud800' }],
+    [{ csrf: 'a\udc00b' }],
+    [{ fresh: 'true' }],
+    [{ fresh: 1 }],
+    [{ fresh: null }],
+  ]
+  for (const [claims, options] of WRONG) {
+    test(JSON.stringify(claims), async () => {
+      const authx = makeAuthX(options)
+      const token = makeToken(authx, { ...(options && { aud: 'me' }), ...claims })
+      await assert.rejects(authx.verifyToken(token), { name: 'JWTDecodeError' })
+    })
+  }
 })

@@ -129,6 +129,7 @@ function isSignedBy(key: KeyObject, algorithm: string, signed: string, text: str
 
 const isText = (value: unknown) => typeof value === 'string' && value !== ''
 const isTime = (value: unknown) => typeof value === 'number' && value >= 0 && value <= LAST_SECOND
+const isTextList = (value: unknown) => Array.isArray(value) && value.every(each => typeof each === 'string')
 const absentOr = (payload: Json, name: string, holds: (value: unknown) => boolean) =>
   !Object.hasOwn(payload, name) || holds(payload[name])
 
@@ -140,7 +141,9 @@ function faults(payload: Json, rules: TokenRules, { ignoreTimes }: ReadOptions):
   const late = !ignoreTimes && rules.now() / 1000 >= Number(payload.exp) + (rules.leeway ?? 0)
   if (late) return ['TokenExpiredError']
   if (rules.issuer !== undefined && payload.iss !== rules.issuer) return ['TokenInvalidIssuerError']
-  return isForUs(payload, rules) ? [] : ['TokenInvalidAudienceError']
+  if (!absentOr(payload, 'iss', value => typeof value === 'string')) return MALFORMED
+  if (!isForUs(payload, rules)) return ['TokenInvalidAudienceError']
+  return absentOr(payload, 'aud', value => isTextList([value].flat())) ? [] : MALFORMED
 }
 
 function hasSoundClaims(payload: Json, { identity = 'sub' }: TokenRules): boolean {
@@ -150,7 +153,9 @@ function hasSoundClaims(payload: Json, { identity = 'sub' }: TokenRules): boolea
     (own('type') === 'access' || own('type') === 'refresh') &&
     ['iat', 'exp'].every(name => isTime(own(name))) &&
     absentOr(payload, 'nbf', isTime) &&
-    absentOr(payload, 'scopes', value => Array.isArray(value) && value.every(each => typeof each === 'string')) &&
+    absentOr(payload, 'fresh', value => typeof value === 'boolean') &&
+    absentOr(payload, 'csrf', value => typeof value === 'string' && !/\p{Surrogate}/u.test(value)) &&
+    absentOr(payload, 'scopes', isTextList) &&
     absentOr(payload, 'sid', value => typeof value === 'string') &&
     absentOr(payload, 'gen', value => Number.isSafeInteger(value) && Number(value) >= 0)
   )
