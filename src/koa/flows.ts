@@ -3,8 +3,15 @@ import type { Duration } from '../config/duration.js'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { checkNames } from '../config/values.js'
-import { InsufficientScopeError, ReusedTokenError, RevokedTokenError } from '../errors.js'
+import {
+  CookieTooLargeError,
+  InsufficientScopeError,
+  JWTDecodeError,
+  ReusedTokenError,
+  RevokedTokenError,
+} from '../errors.js'
 import { allClearedCookies, type CookieLine, setCookies, tokenCookies } from '../request/cookies.js'
+import type { LocatedToken } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
 import type { Mint } from '../session/sessions.js'
 import {
@@ -22,7 +29,6 @@ import type { TokenPayload } from '../token/payload.js'
 import { coversAll } from '../token/scopes.js'
 import { isTraced, type RefreshTrace, traced } from '../tracing.js'
 import { identify, missing } from './authenticate.js'
-import type { Identified } from './candidates.js'
 import type { AuthContext, Parts } from './parts.js'
 
 /** What `createTokenPair` resolves to (RFC 6749 §5.1). */
@@ -131,17 +137,21 @@ async function refreshTraced(
   checkOptions(options, parts.config)
   const presented = await identify(parts, ctx, requirement)
   if (!presented) throw missing(ctx, requirement, parts.config)
-  const { payload } = presented
+  const { payload, located } = presented
   trace.sid = idOf(payload)
   trace.sub = payload.sub
-  const tokens = await parts.memory.asking(ctx.req, () => exchange(parts, presented, options))
+  const tokens = await parts.memory
+    .asking(ctx.req, () => exchange(parts, payload, options))
+    .catch(error => {
+      throw refusal(error, located, options, parts.config)
+    })
   parts.memory.forget(ctx.req)
   return handOut(parts, ctx, tokens, tokens.cookies)
 }
 
 async function exchange(
   parts: Parts,
-  { payload: presented, located: { location } }: Identified,
+  presented: TokenPayload,
   options: RefreshOptions,
 ): Promise<Tokens & { cookies: readonly CookieLine[] }> {
   const { sessions, revocation, config } = parts
@@ -149,23 +159,29 @@ async function exchange(
   await revocation.checkBlocklist(presented, deadline)
   if (!sessions) {
     const access = refreshStateless(parts, presented, options)
+    const tokens = withCookies({ access }, config)
     parts.events.emit('refreshed', { sid: presented.jti, sub: presented.sub })
-    return withCookies({ access }, config)
+    return tokens
   }
   const mint: Mint<Tokens & { cookies: readonly CookieLine[] }> = (sid, record, times) => {
     checkCovered(options, presented)
     return withCookies(successorPair(parts, presented, sid, record, times, options), config)
   }
-  try {
-    return await sessions.rotate(presented, options.expiry, mint, deadline)
-  } catch (error) {
-    // The session has just ended here; a thrown error keeps no other headers than its own. A token that came in another
-    // way may be anybody's, and says nothing of the cookies beside it.
-    if (error instanceof ReusedTokenError && location === 'cookies') {
-      error.headers['Set-Cookie'] = allClearedCookies(config).map(({ text }) => text)
-    }
-    throw error
+  return sessions.rotate(presented, options.expiry, mint, deadline)
+}
+
+/** What is thrown in the place of an error of `exchange`. */
+function refusal(error: unknown, { location }: LocatedToken, { data }: RefreshOptions, config: Config): unknown {
+  // The session has just ended here; a thrown error keeps no other headers than its own. A token that came in another way
+  // may be anybody's, and says nothing of the cookies beside it.
+  if (error instanceof ReusedTokenError && location === 'cookies') {
+    error.headers['Set-Cookie'] = allClearedCookies(config).map(({ text }) => text)
   }
+  // A login of this library has seen to the size: without new claims it is the client's token that is too large.
+  if (error instanceof CookieTooLargeError && !data) {
+    return new JWTDecodeError(undefined, undefined, { cause: error.cause })
+  }
+  return error
 }
 
 function refreshStateless(parts: Parts, presented: TokenPayload, options: RefreshOptions): Issued {

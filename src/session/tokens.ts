@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Duration } from '../config/duration.js'
+import { checkJsonObject } from '../config/json.js'
 import type { Config } from '../config/table.js'
-import { checkNames, isObject } from '../config/values.js'
+import { checkNames } from '../config/values.js'
+import { JWTDecodeError } from '../errors.js'
 import {
   type AccessTokenOptions,
   accessClaimsFrom,
@@ -13,7 +15,7 @@ import {
 } from '../token/claims.js'
 import type { KeyRing } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
-import { type Claims, sign } from '../token/sign.js'
+import { type Claims, sign, TokenTooLargeError } from '../token/sign.js'
 import { type Device, ofLoginType, type SessionRecord } from './record.js'
 import { keptUntilAfter } from './rotation.js'
 import type { AccessTimes } from './sessions.js'
@@ -121,7 +123,7 @@ export function successorPair(
   const { jti, iat, exp, gen, csrf = presented.csrf } = record
   const refresh = { ...presented, csrf, nbf: nbfAtIssue(iat, config), sid, gen, jti, iat, exp } as Claims
   const access = changed(accessClaimsFrom(refresh, times, config), changes)
-  return { refresh: issue(refresh, issuer), access: issue(access, issuer) }
+  return { refresh: reissue(refresh, issuer), access: changes.data ? issue(access, issuer) : reissue(access, issuer) }
 }
 
 /**
@@ -134,7 +136,7 @@ export function renewedAccess(issuer: Issuer, payload: TokenPayload, { iat, exp 
     payload.sid === undefined
       ? { jti, iat: issued, nbf }
       : { jti: randomUUID(), iat, nbf: nbfAtIssue(iat, issuer.config) }
-  return issue({ ...payload, gen: undefined, ...own, exp, fresh: false } as Claims, issuer)
+  return reissue({ ...payload, gen: undefined, ...own, exp, fresh: false } as Claims, issuer)
 }
 
 /** What `refresh` may change in the new access token. */
@@ -150,7 +152,8 @@ export function statelessAccess(
   times: AccessTimes,
   changes: AccessChanges,
 ): Issued {
-  return issue(changed(accessClaimsFrom(presented, times, issuer.config), changes), issuer)
+  const access = changed(accessClaimsFrom(presented, times, issuer.config), changes)
+  return changes.data ? issue(access, issuer) : reissue(access, issuer)
 }
 
 function changed(access: Claims, { data, scopes }: AccessChanges): Claims {
@@ -162,9 +165,22 @@ function issue(claims: Claims, { ring, config }: Issuer, headers?: Record<string
   return { claims, token: sign(claims, ring, config.identityClaim, headers) }
 }
 
+/**
+ * Issue what a token of the client's pays for. That it becomes too large is no fault of the application.
+ * @throws JWTDecodeError
+ */
+function reissue(claims: Claims, issuer: Issuer): Issued {
+  try {
+    return issue(claims, issuer)
+  } catch (error) {
+    if (!(error instanceof TokenTooLargeError)) throw error
+    throw new JWTDecodeError(undefined, undefined, { cause: 'its successor would be larger than what is accepted' })
+  }
+}
+
 /** @throws TypeError */
 export function checkDevice(device: unknown): asserts device is Device {
-  if (!isObject(device)) throw new TypeError('device must be an object')
+  checkJsonObject(device, 'device')
   if (JSON.stringify(device).length > LARGEST_DEVICE)
     throw new TypeError(`device is larger than ${LARGEST_DEVICE} characters`)
 }

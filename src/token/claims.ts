@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { type Duration, parseDuration } from '../config/duration.js'
+import { checkJsonObject } from '../config/json.js'
 import type { TokenType } from '../config/options.js'
 import { RESERVED_CLAIMS } from '../config/resolve.js'
 import type { Config } from '../config/table.js'
-import { checkNames, isObject } from '../config/values.js'
+import { checkNames } from '../config/values.js'
 import { LAST_SECOND, type TokenPayload } from './payload.js'
 import { isScope } from './scopes.js'
 import type { Claims } from './sign.js'
@@ -14,7 +15,9 @@ export interface TokenOptions {
   expiry?: Duration | Date
   /** When the token begins to be good: a duration from now, or a Date. Default: now. */
   notBefore?: Duration | Date
-  /** Claims of the application. The claims that the library writes cannot be among them. */
+  /**
+   * Claims of the application: a plain object of JSON values. The claims that the library writes cannot be among them.
+   */
   data?: Record<string, unknown>
   /** `aud` in place of the configured `encodeAudience`. */
   audience?: string | readonly string[]
@@ -101,11 +104,11 @@ export function accessClaimsFrom(
 export const nbfAtIssue = (iat: number, { encodeNbf }: Config) => (encodeNbf ? iat : undefined)
 
 /**
- * @throws TypeError if `data` is no object or sets a claim that the library writes.
+ * @throws TypeError if `data` is no plain object of JSON values, or sets a claim that the library writes.
  */
 export function checkData(data: unknown, config: Config): void {
   if (data === undefined) return
-  if (!isObject(data)) throw new TypeError('data must be an object of claims')
+  checkJsonObject(data, 'data')
   const reserved = Object.keys(data).filter(name => RESERVED_CLAIMS.has(name) || name === config.identityClaim)
   if (reserved.length > 0) throw new TypeError(`data cannot set ${reserved.join(', ')}: koa-authx writes these claims`)
 }
@@ -139,7 +142,7 @@ function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions
   }
   if (fresh !== undefined && typeof fresh !== 'boolean') throw new TypeError('fresh must be true or false')
   if (sid !== undefined) checkSid(sid)
-  if (headers !== undefined && !isObject(headers)) throw new TypeError('headers must be an object')
+  if (headers !== undefined) checkJsonObject(headers, 'headers')
 }
 
 /** The whole second that `when` means, as seen from `now` (milliseconds). */

@@ -7,12 +7,15 @@ import { LONGEST_TOKEN } from './verify.js'
 /** Claims to be signed. A member that is undefined is left out, as JSON does. */
 export type Claims = RegisteredClaims & Record<string, unknown>
 
+/** The token would be larger than what is accepted back. */
+export class TokenTooLargeError extends TypeError {}
+
 /** What the library itself writes into the header or refuses to read there. */
 const RESERVED_HEADERS = ['alg', 'typ', 'kid', 'crit', 'b64']
 
 /**
  * The signed token. The claims are handed over as text: jsonwebtoken would fill in times of its own otherwise.
- * @throws TypeError if `headers` names a reserved member, or the token would be larger than what is accepted back.
+ * @throws TypeError if `headers` names a reserved member; TokenTooLargeError.
  * @throws BadConfigurationError on an instance that has no key to sign with.
  */
 export function sign(
@@ -25,7 +28,8 @@ export function sign(
   if (reserved.length > 0)
     throw new TypeError(`headers cannot set ${reserved.join(', ')}: koa-authx writes the token's header`)
   const token = signAny(withIdentity(claims, identityClaim), ring, headers)
-  if (token.length > LONGEST_TOKEN) throw new TypeError(`data makes the token larger than ${LONGEST_TOKEN} bytes`)
+  if (token.length > LONGEST_TOKEN)
+    throw new TokenTooLargeError(`data makes the token larger than ${LONGEST_TOKEN} bytes`)
   return token
 }
 
