@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { LocatedToken } from '../request/locate.js'
 import { isLate } from '../session/sessions.js'
 import type { VerificationKey } from '../token/keys.js'
@@ -15,12 +16,16 @@ interface Learnt {
 type Verified = TokenPayload | Promise<TokenPayload>
 type FoundKey = Promise<VerificationKey | undefined>
 
-/** What one request knows. */
-interface Notes {
-  learnt: Learnt[]
+/** What one request knows. It holds tokens: a request that is printed does not show it. */
+class Notes {
+  learnt: Learnt[] = []
   keys?: Map<string, FoundKey>
   /** When it has waited for the store in vain, and what came of it. */
-  waited?: { error: unknown; at: number }
+  waited?: { error: unknown; at: number };
+
+  [inspect.custom](): string {
+    return 'Notes {}'
+  }
 }
 
 /**
@@ -87,8 +92,11 @@ export class RequestMemory {
 
   #notes(request: object): Notes {
     const noted = request as { [key: symbol]: Notes }
-    noted[this.#key] ??= { learnt: [] }
-    return noted[this.#key] as Notes
+    const known = noted[this.#key]
+    if (known) return known
+    const notes = new Notes()
+    Object.defineProperty(request, this.#key, { value: notes })
+    return notes
   }
 
   #about(request: object, { location, token }: LocatedToken): Learnt {
