@@ -103,7 +103,10 @@ export class AuthXClient {
     return (await this.#renew(moment)) ? request.send(this.#login.headersFor(request.method)) : response
   }
 
-  /** Call `listener` when it happens, here or in another tab. Returns what ends that. */
+  /**
+   * Call `listener` when it happens, here or in another tab. Returns what ends that.
+   * @throws TypeError if there is no such event, or `listener` is no function.
+   */
   on(type: ClientEventType, listener: ClientListener): () => void {
     return this.#listeners.add(type, listener)
   }

@@ -168,10 +168,9 @@ export class Login {
   }
 
   #cookie(name: string): string | undefined {
-    const pair = this.#settings
-      .cookies()
-      .split(/; */)
-      .find(each => each.startsWith(`${name}=`))
+    const cookies: unknown = this.#settings.cookies()
+    if (typeof cookies !== 'string') throw new TypeError("cookies must return a string such as 'a=b; c=d'")
+    const pair = cookies.split(/; */).find(each => each.startsWith(`${name}=`))
     return pair && unescaped(pair.slice(name.length + 1))
   }
 }
