@@ -32,7 +32,7 @@ export function post(
       // Neither a password nor a refresh token is for where a redirect leads to.
       redirect: 'error',
       ...(signal && { signal }),
-      // The cookies of the answer are kept, though the page is closed meanwhile. Nobody waits for a login then.
+      // The browser keeps the cookies of the answer although the page is closed meanwhile. A login is given up with its page.
       ...(route !== 'login' && { keepalive: true }),
       ...(settings.tokens !== 'headers' && withCookies(url, settings)),
       ...(body !== undefined && { body }),

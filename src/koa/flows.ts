@@ -4,6 +4,7 @@ import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { checkNames } from '../config/values.js'
 import { InsufficientScopeError, ReusedTokenError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
+import { warnAboutLogoutPath } from '../request/cookie-path.js'
 import { clearedCookies, setCookies, tokenCookies } from '../request/cookies.js'
 import { idOf } from '../session/rotation.js'
 import type { Mint } from '../session/sessions.js'
@@ -180,6 +181,7 @@ function refreshStateless(parts: Parts, presented: TokenPayload, options: Refres
 
 /** End what the tokens of the request belong to, then clear their cookies. */
 export async function logout(parts: Parts, ctx: AuthContext): Promise<void> {
+  warnAboutLogoutPath(ctx, parts.config)
   const types = ['access', 'refresh'] as const
   const found = await Promise.all(types.map(type => presentedAtLogout(parts, ctx, type)))
   const payloads = found.map(({ payload }) => payload).filter(payload => payload !== undefined)
