@@ -111,7 +111,7 @@ export interface AuthXOptions {
   accessCookiePath?: string
   /** The cookie that holds the refresh token. Default `'refresh_token_cookie'`. */
   refreshCookieName?: string
-  /** `Path` of that cookie. Default `'/'`. */
+  /** `Path` of the refresh token's cookie. The routes of refresh and logout have to lie inside it. Default `'/'`. */
   refreshCookiePath?: string
   /** Whether tokens from cookies need a CSRF value. Default true. */
   cookieCsrfProtect?: boolean
