@@ -2,8 +2,9 @@
  * Refuses members that are none of `names`, of which `paths.login` stands for the member `login` of the option `paths`.
  * @throws TypeError with the name that was meant, if one is near.
  */
-export function checkNames(members: object, names: readonly string[], kind: string, prefix = ''): void {
-  for (const name of Object.keys(members)) if (!names.includes(prefix + name)) throw noSuch(kind, prefix + name, names)
+export function checkNames(members: object, names: readonly string[], prefix = ''): void {
+  for (const name of Object.keys(members))
+    if (name.includes('.') || !names.includes(prefix + name)) throw noSuch('option', prefix + name, names)
 }
 
 /** The error for a name that is none of `names`, with the one that was meant, if one is near. */

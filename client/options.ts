@@ -84,11 +84,11 @@ const PATH = /^\/(?![/\\])\S*$/
 /** @throws TypeError naming the option that is wrong, or unknown. */
 export function settingsOf(options: AuthXClientOptions): Settings {
   check(isObject(options), 'the options of AuthXClient', "an object such as { tokens: 'cookies' }")
-  checkNames(options, OPTION_NAMES, 'option')
+  checkNames(options, OPTION_NAMES)
   const { tokens, baseUrl = '', paths = {}, fetch: send = sendAsPage, cookies = cookiesOfPage } = options
   check(isText(tokens, /^(cookies|dual|headers)$/), 'tokens', "'cookies', 'dual' or 'headers'")
   check(isObject(paths), 'paths', "an object such as { login: '/signin' }")
-  checkNames(paths, PATH_NAMES, 'option', 'paths.')
+  checkNames(paths, PATH_NAMES, 'paths.')
   check(typeof send === 'function', 'fetch', 'a function')
   check(typeof cookies === 'function', 'cookies', 'a function')
   const origin = originOf(baseUrl)

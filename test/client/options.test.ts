@@ -116,6 +116,7 @@ describe('the options of a client', () => {
       /^TypeError: paths\.me: .*; there are paths.login, paths.refresh, paths.logout$/,
     )
     assert.throws(make({ baseURL: undefined }), /^TypeError: baseURL:/)
+    assert.throws(make({ 'paths.login': '/signin' }), /^TypeError: paths\.login: no such option/)
   })
 
   test('of a wrong kind are refused by name', () => {
