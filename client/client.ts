@@ -1,14 +1,14 @@
-import { AuthXClientError, errorOf, explanation, isOver } from './error.js'
+import { AuthXClientError, explanation, isFinal, isRefusal } from './error.js'
 import { type ClientEventType, type ClientListener, Listeners } from './events.js'
-import { objectIn } from './json.js'
 import { Login, type Moment } from './login.js'
 import { type AuthXClientOptions, type Settings, settingsOf } from './options.js'
-import { type OutgoingRequest, outgoing, type Secrets, withCookies } from './request.js'
+import { post, TIMEOUT_MS } from './post.js'
+import { type OutgoingRequest, outgoing } from './request.js'
 import { type Message, Tabs } from './tabs.js'
 
 /**
  * A login at a server that uses koa-authx: `fetch` with the token or the CSRF header added, a refresh where one is due,
- * and word of it in the other tabs.
+ * and word of it in the other tabs. Its methods are bound: `const { fetch } = client` works.
  */
 export class AuthXClient {
   readonly #settings: Settings
@@ -17,13 +17,16 @@ export class AuthXClient {
   readonly #tabs: Tabs
   #refreshing: Promise<void> | undefined
 
-  /** @throws TypeError naming the option that is wrong. */
+  /** @throws TypeError naming the option that is wrong or unknown, and the one that was meant. */
   constructor(options: AuthXClientOptions) {
     const settings = settingsOf(options)
     this.#settings = settings
     this.#login = new Login(settings)
     const { href } = settings.urlOf(settings.paths.refresh)
     this.#tabs = new Tabs(href, settings.tokens !== 'headers', message => this.#hear(message))
+    for (const name of ['login', 'refresh', 'logout', 'fetch', 'on', 'close'] as const) {
+      Object.defineProperty(this, name, { value: this[name].bind(this), writable: true, configurable: true })
+    }
   }
 
   /** Whether somebody is logged in, as far as this side knows: by what it was told, or by the readable CSRF cookie. */
@@ -48,7 +51,8 @@ export class AuthXClient {
   login(credentials: object): Promise<Record<string, unknown>> {
     const body = JSON.stringify(credentials)
     return this.#tabs.alone(async () => {
-      const answer = await this.#post('login', PATIENCE_MS.login, [['Content-Type', 'application/json']], body)
+      const headers = [['Content-Type', 'application/json']] as const
+      const answer = await post(this.#settings, { route: 'login', headers, body })
       this.#login.begin(answer)
       this.#announce('login')
       return answer
@@ -57,8 +61,9 @@ export class AuthXClient {
 
   /**
    * Refresh now, or join the refresh that is under way, here or in another tab.
-   * @throws AuthXClientError if the server refuses: with status 401 and an `errorType` the login is over, otherwise nothing
-   * has changed; what `fetch` throws if it cannot be reached.
+   * @throws AuthXClientError if the server refuses. The login is over if the status is 401 and `errorType` says that the
+   * refresh token is revoked, reused, expired, of an unknown subject or signed with no known key; otherwise nothing has
+   * changed. What `fetch` throws if the server cannot be reached; an error named `TimeoutError` if it does not answer.
    */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#refreshInTurn().finally(() => {
@@ -68,18 +73,18 @@ export class AuthXClient {
   }
 
   /**
-   * End the login. Once this has resolved, its tokens are refused everywhere; that the server takes none of them any more
-   * (401 with an `errorType`) is as good.
-   * @throws AuthXClientError if the server refuses otherwise, what `fetch` throws if it cannot be reached: the login goes on then.
+   * End the login. Once this has resolved, its tokens are refused everywhere. If the route takes no token of this request,
+   * the tokens are refreshed and sent again; if that refresh says that the login is over already, this resolves too.
+   * @throws AuthXClientError if the server refuses otherwise; what `fetch` throws if the server cannot be reached; an error
+   * named `TimeoutError` if it does not answer. The login goes on then.
    */
   logout(): Promise<void> {
     return this.#tabs.alone(async () => {
       const { exists, moment } = this.#login
-      try {
-        await this.#post('logout', PATIENCE_MS.logout, this.#login.headersForLogout())
-      } catch (error) {
-        if (!exists || !isOver(error)) throw error
-      }
+      await this.#postLogout().catch(error => {
+        if (!isRefusal(error)) throw error
+        return this.#retryLogout(error, exists, moment)
+      })
       this.#end(moment)
     })
   }
@@ -98,7 +103,10 @@ export class AuthXClient {
     return (await this.#renew(moment)) ? request.send(this.#login.headersFor(request.method)) : response
   }
 
-  /** Call `listener` when it happens, here or in another tab. Returns what ends that. */
+  /**
+   * Call `listener` when it happens, here or in another tab. Returns what ends that.
+   * @throws TypeError if there is no such event, or `listener` is no function.
+   */
   on(type: ClientEventType, listener: ClientListener): () => void {
     return this.#listeners.add(type, listener)
   }
@@ -131,7 +139,7 @@ export class AuthXClient {
       if (this.#login.moment.renewals === moment.renewals) await this.refresh()
       return this.#login.isThatOf(moment)
     } catch (error) {
-      if (isOver(error)) return false
+      if (isRefusal(error) && !(this.#login.exists && this.#login.isThatOf(moment))) return false
       throw error
     }
   }
@@ -141,44 +149,56 @@ export class AuthXClient {
     return this.#tabs.alone(async () => {
       // What another tab has obtained meanwhile is as good.
       if (this.#login.moment.renewals !== renewals && !this.#login.lacksAccessToken) return
-      this.#login.renew(await this.#postRefresh())
-      this.#announce('refresh')
+      await this.#refreshAlone()
     })
+  }
+
+  async #refreshAlone(): Promise<void> {
+    const { exists, moment } = this.#login
+    try {
+      this.#login.renew(await this.#postRefresh())
+    } catch (error) {
+      if (exists && this.#isOver(error)) this.#end(moment, error.errorType)
+      throw error
+    }
+    this.#announce('refresh')
   }
 
   async #postRefresh(): Promise<Record<string, unknown>> {
-    const { exists, moment } = this.#login
-    const post = (patience: number) => this.#post('refresh', patience, this.#login.headersForRefresh())
-    try {
-      // The answer may be what was lost: within the grace period the server gives it again.
-      return await post(PATIENCE_MS.refresh).catch(error => {
-        if (error instanceof AuthXClientError) throw error
-        return post(PATIENCE_MS.repeatedRefresh)
-      })
-    } catch (error) {
-      if (exists && isOver(error)) this.#end(moment, error.errorType)
-      throw error
-    }
+    const send = (timeoutMs: number) =>
+      post(this.#settings, { route: 'refresh', headers: this.#login.headersForRefresh(), timeoutMs })
+    // The answer may be what was lost: within the grace period the server gives it again.
+    return send(TIMEOUT_MS.refresh).catch(error => {
+      if (error instanceof AuthXClientError) throw error
+      return send(TIMEOUT_MS.repeatedRefresh)
+    })
   }
 
-  async #post(
-    route: keyof Settings['paths'],
-    patience: number,
-    headers: Secrets,
-    body?: string,
-  ): Promise<Record<string, unknown>> {
-    const url = this.#settings.urlOf(this.#settings.paths[route])
-    const response = await this.#settings.fetch(url.href, {
-      method: 'POST',
-      headers: Object.fromEntries(headers),
-      // Neither a password nor a refresh token is for where a redirect leads to.
-      redirect: 'error',
-      signal: AbortSignal.timeout(patience),
-      ...(this.#settings.tokens !== 'headers' && withCookies(url, this.#settings)),
-      ...(body !== undefined && { body }),
-    })
-    if (!response.ok) throw await errorOf(response)
-    return objectIn(await response.text())
+  async #postLogout(): Promise<void> {
+    await post(this.#settings, { route: 'logout', headers: this.#login.headersForLogout() })
+  }
+
+  /**
+   * The token may have expired, or not have reached the route, which lies outside of its cookie's path. A refresh tells, and
+   * brings an access token, which may.
+   */
+  async #retryLogout(refusal: AuthXClientError, exists: boolean, moment: Moment): Promise<void> {
+    if (!exists && this.#settings.tokens === 'headers') throw refusal
+    try {
+      this.#login.renew(await this.#postRefresh())
+    } catch (error) {
+      if (exists && this.#isOver(error)) return
+      throw refusal
+    }
+    this.#announce('refresh')
+    if (!this.#login.isThatOf(moment)) throw refusal
+    await this.#postLogout()
+  }
+
+  /** Whether a refusal says that there is no login any more; or its cookies are gone, of which one could be read. */
+  #isOver(error: unknown): error is AuthXClientError {
+    if (isFinal(error)) return true
+    return isRefusal(error) && error.errorType === 'MissingTokenError' && this.#login.hasVanished
   }
 
   /** The login of `moment` is over. One that has begun since is not. */
@@ -202,6 +222,3 @@ export class AuthXClient {
     this.#listeners.tell(type, { elsewhere: true, ...(reason !== undefined && { reason }) })
   }
 }
-
-/** Other tabs wait meanwhile. A refresh that is not answered has to be repeated well before its grace period ends. */
-const PATIENCE_MS = { login: 60_000, refresh: 3000, repeatedRefresh: 8000, logout: 8000 }

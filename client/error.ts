@@ -16,19 +16,35 @@ export class AuthXClientError extends Error {
   }
 }
 
-/** Whether there is no login any more; everything else, the 401 of a gateway too, may be better the next time. */
-export function isOver(error: unknown): error is AuthXClientError {
-  return error instanceof AuthXClientError && error.status === 401 && error.errorType !== undefined
-}
+/** What a server says of a refresh token that it will never take again. */
+const FINAL: readonly unknown[] = [
+  'RevokedTokenError',
+  'ReusedTokenError',
+  'TokenExpiredError',
+  'TokenInvalidSignatureError',
+  'SubjectNotFoundError',
+]
+
+/**
+ * Whether this answer to a refresh ends the login. Everything else may be better the next time: a clock may be wrong, a
+ * cookie held back, a gateway in the way.
+ */
+export const isFinal = (error: unknown): error is AuthXClientError =>
+  isRefusal(error) && FINAL.includes(error.errorType)
+
+/** Whether the library refused the token of the request, or missed one. */
+export const isRefusal = (error: unknown): error is AuthXClientError =>
+  error instanceof AuthXClientError && error.status === 401 && error.errorType !== undefined
 
 export async function errorOf(response: Response): Promise<AuthXClientError> {
   const { errorType, message } = await explanation(response)
-  return new AuthXClientError(response.status, errorType, message || `The server answered ${response.status}`)
+  const what = response.ok ? 'with a page, and not as koa-authx does' : response.status
+  return new AuthXClientError(response.status, errorType, message || `The server answered ${what}`)
 }
 
 /** What a response says about why, read from a copy: the caller may want to read it too. */
 export async function explanation(response: Response): Promise<{ errorType?: string; message?: string }> {
-  const mediaType = response.headers.get('Content-Type')?.split(';')[0]?.trim()
+  const mediaType = mediaTypeOf(response)
   const text = await response.clone().text()
   // Koa's own errors are plain text.
   if (mediaType === 'text/plain') return { message: text }
@@ -39,3 +55,6 @@ export async function explanation(response: Response): Promise<{ errorType?: str
     ...(typeof body.message === 'string' && { message: body.message }),
   }
 }
+
+export const mediaTypeOf = ({ headers }: Response): string | undefined =>
+  headers.get('Content-Type')?.split(';')[0]?.trim()

@@ -1,3 +1,5 @@
+import { noSuch } from './names.js'
+
 /** What `on` listens for: a login, a refresh that has succeeded, or the end of the login. */
 export type ClientEventType = 'login' | 'refresh' | 'logout'
 
@@ -19,7 +21,11 @@ export class Listeners {
     logout: new Set<ClientListener>(),
   }
 
+  /** @throws TypeError if there is no such event, or the listener is no function. */
   add(type: ClientEventType, listener: ClientListener): () => void {
+    const types = Object.keys(this.#listeners)
+    if (!types.includes(type)) throw noSuch('event', String(type), types)
+    if (typeof listener !== 'function') throw new TypeError(`the listener of ${type} must be a function`)
     // Of its own: the same function may be added twice, and each is removed by itself.
     const added: ClientListener = event => listener(event)
     this.#listeners[type].add(added)

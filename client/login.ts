@@ -13,7 +13,7 @@ export interface Moment {
 export class Login {
   readonly #settings: Settings
   #access: string | undefined
-  /** The CSRF value that came with the access token. */
+  /** The CSRF value that came with the last access token, in memory or in a cookie. */
   #accessOf: string | undefined
   #refresh: string | undefined
   /** From a body: a server with `csrfInCookies: false` hands it out there. */
@@ -44,6 +44,11 @@ export class Login {
   get exists(): boolean {
     const csrf = this.#csrfOfLogin
     return this.#known || (csrf !== undefined && csrf !== this.#ended)
+  }
+
+  /** Whether the CSRF cookie was there and is no more: its time is over, and that of the token's cookie too. */
+  get hasVanished(): boolean {
+    return this.#accessOf !== undefined && this.#csrfOfLogin === undefined
   }
 
   /** What a request is sent with, to be compared later. */
@@ -88,7 +93,6 @@ export class Login {
     // A server without a store does not rotate it.
     if (tokens === 'headers' && typeof refresh === 'string') this.#refresh = refresh
     this.#csrf = typeof csrf === 'string' ? csrf : undefined
-    this.#accessOf = this.#csrfOfLogin
     this.#renewed()
   }
 
@@ -109,6 +113,7 @@ export class Login {
   end(): void {
     this.#ended = this.#refreshCsrf
     this.#access = undefined
+    this.#accessOf = undefined
     this.#refresh = undefined
     this.#csrf = undefined
     this.#known = false
@@ -116,6 +121,7 @@ export class Login {
   }
 
   #renewed(): void {
+    this.#accessOf = this.#csrfOfLogin
     this.#known = true
     this.#renewals++
   }
@@ -162,10 +168,9 @@ export class Login {
   }
 
   #cookie(name: string): string | undefined {
-    const pair = this.#settings
-      .cookies()
-      .split(/; */)
-      .find(each => each.startsWith(`${name}=`))
+    const cookies: unknown = this.#settings.cookies()
+    if (typeof cookies !== 'string') throw new TypeError("cookies must return a string such as 'a=b; c=d'")
+    const pair = cookies.split(/; */).find(each => each.startsWith(`${name}=`))
     return pair && unescaped(pair.slice(name.length + 1))
   }
 }

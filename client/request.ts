@@ -17,7 +17,7 @@ export interface OutgoingRequest {
 
 /** @throws TypeError as `fetch` does. */
 export function outgoing(input: string | URL | Request, init: RequestInit, settings: Settings): OutgoingRequest {
-  const request = input instanceof Request ? input : undefined
+  const request = isRequest(input) ? input : undefined
   const url = settings.urlOf(request ? request.url : (input as string | URL))
   const method = (init.method ?? request?.method ?? 'GET').toUpperCase()
   const target = request ?? url.href
@@ -34,14 +34,18 @@ export function outgoing(input: string | URL | Request, init: RequestInit, setti
   }
 }
 
+/** By its form: some platforms have no Request, and some a second one. */
+const isRequest = (input: string | URL | Request): input is Request => typeof input === 'object' && 'url' in input
+
 /** A Request does not tell what its body was made of. Some browsers do not even tell whether it has one. */
 function isRepeatable({ body }: RequestInit, request: Request | undefined, method: string): boolean {
-  if (body !== undefined && body !== null) return !(body instanceof ReadableStream || isIterable(body))
+  if (body !== undefined && body !== null) return !isStream(body)
   return !request || request.body === null || method === 'GET' || method === 'HEAD'
 }
 
-/** Node sends these too, piece by piece. */
-const isIterable = (body: object | string) => typeof body === 'object' && Symbol.asyncIterator in body
+/** A ReadableStream, of this realm or another; or what Node sends piece by piece, too. */
+const isStream = (body: object | string) =>
+  typeof body === 'object' && ('getReader' in body || Symbol.asyncIterator in body)
 
 /** What has to be so of a request, whatever its caller says: secrets go to no other origin, and cookies go along. */
 function guarded(url: URL, secrets: Secrets, { redirect, credentials }: RequestInit, settings: Settings): RequestInit {

@@ -1,5 +1,5 @@
 import type { ClientEventType } from './events.js'
-import { type Locks, page } from './page.js'
+import { type Channel, type Locks, page, whereAllowed } from './page.js'
 
 /** What tabs tell each other: never a token. `done` is said after every turn, whatever came of it. */
 export interface Message {
@@ -16,7 +16,7 @@ const WORD_COMES_WITHIN_MS = 1000
 export class Tabs {
   readonly #name: string
   readonly #locks: Locks | undefined
-  #channel: InstanceType<typeof BroadcastChannel> | undefined
+  #channel: Channel | undefined
   #last: Promise<unknown> = Promise.resolve()
   #turnsElsewhere = 0
   #heard: (() => void) | undefined
@@ -24,11 +24,12 @@ export class Tabs {
   constructor(name: string, shares: boolean, listener: (message: Message) => void) {
     this.#name = `koa-authx ${name}`
     if (!shares || !page.document) return
-    this.#locks = page.navigator?.locks
-    this.#channel = new BroadcastChannel(this.#name)
-    this.#channel.onmessage = ({ data }: MessageEvent) => this.#hear(data as Message, listener)
+    this.#locks = whereAllowed(() => page.navigator?.locks)
+    this.#channel = whereAllowed(() => page.BroadcastChannel && new page.BroadcastChannel(this.#name))
+    if (!this.#channel) return
+    this.#channel.onmessage = ({ data }) => this.#hear(data as Message, listener)
     // What stands in for a page in Node would otherwise keep the process alive.
-    ;(this.#channel as { unref?(): void }).unref?.()
+    this.#channel.unref?.()
   }
 
   /** Do `work` while no tab does any: one after another, each with what came of the one before. */
@@ -40,14 +41,28 @@ export class Tabs {
 
   async #locked<T>(work: () => Promise<T>): Promise<T> {
     const locks = this.#locks
-    const inTurn = () => work().finally(() => this.tell({ type: 'done' }))
+    let hasBegun = false
+    const inTurn = () => {
+      hasBegun = true
+      return work().finally(() => this.tell({ type: 'done' }))
+    }
     if (!locks) return inTurn()
+    try {
+      return await this.#underLock(locks, inTurn)
+    } catch (error) {
+      // A sandboxed frame has locks, and may not take any.
+      if (hasBegun) throw error
+      return inTurn()
+    }
+  }
+
+  async #underLock<T>(locks: Locks, inTurn: () => Promise<T>): Promise<T> {
     const turns = this.#turnsElsewhere
     const done = await locks.request(this.#name, { ifAvailable: true }, async lock => lock && { value: await inTurn() })
     if (done) return done.value
     return locks.request(this.#name, {}, async () => {
       // The lock may be here before the word of what was done under it.
-      if (this.#turnsElsewhere === turns) await this.#word()
+      if (this.#channel && this.#turnsElsewhere === turns) await this.#word()
       return inTurn()
     })
   }
@@ -71,8 +86,9 @@ export class Tabs {
     }
   }
 
+  /** Whether the others hear of it or not, what was done is done. */
   tell(message: Omit<Message, 'at'>): void {
-    this.#channel?.postMessage({ ...message, at: Date.now() } satisfies Message)
+    whereAllowed(() => this.#channel?.postMessage({ ...message, at: Date.now() } satisfies Message))
   }
 
   close(): void {

@@ -111,7 +111,7 @@ export interface AuthXOptions {
   accessCookiePath?: string
   /** The cookie that holds the refresh token. Default `'refresh_token_cookie'`. */
   refreshCookieName?: string
-  /** `Path` of that cookie. Default `'/'`. */
+  /** `Path` of the refresh token's cookie. The routes of refresh and logout have to lie inside it. Default `'/'`. */
   refreshCookiePath?: string
   /** Whether tokens from cookies need a CSRF value. Default true. */
   cookieCsrfProtect?: boolean
@@ -204,8 +204,8 @@ export interface AuthXOptions {
   /** Finds the key that a token is verified with, in place of the configured ones: for keys per tenant. Not in AuthX. */
   getKey?: GetKey
   /**
-   * The present, in milliseconds since 1970. Default `Date.now`, looked up at each call. For tests. A call that returns
-   * anything but a number from 1970 to 9999 is a BadConfigurationError (500) for whoever needs the time.
+   * The present, in milliseconds since 1970. Default `Date.now`. For tests. A call that returns anything but a number, from
+   * 1970 to 9999, is a BadConfigurationError (500).
    */
   now?: () => number
 }

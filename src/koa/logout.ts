@@ -1,5 +1,6 @@
 import type { TokenLocation, TokenType } from '../config/options.js'
 import { AuthXError, CSRFError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
+import { warnAboutLogoutPath } from '../request/cookie-path.js'
 import { allClearedCookies, setCookies } from '../request/cookies.js'
 import { checkCsrf } from '../request/csrf.js'
 import { type LocatedToken, locate } from '../request/locate.js'
@@ -21,6 +22,7 @@ interface Presented extends Identified {
  * send cookies, and can add a token of its own; so a cookie needs its CSRF value, or beside it a token that holds it.
  */
 export async function logout(parts: Parts, ctx: AuthContext): Promise<void> {
+  warnAboutLogoutPath(ctx, parts.config)
   const { presented, reasons } = await presentedTokens(parts, ctx)
   const proven = presented.filter(token => !token.fault || presented.some(other => vouchesFor(other, token)))
   if (proven.length === 0) throw reasons[0] ?? missing(ctx, {}, parts.config)

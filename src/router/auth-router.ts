@@ -10,6 +10,7 @@ import {
   MalformedTokenRequestError,
 } from '../errors.js'
 import { partsOf } from '../koa/parts.js'
+import { warnAboutLogoutRoute } from '../request/cookie-path.js'
 import type { TokenPairOptions } from '../session/tokens.js'
 import { membersOf, parseBody } from './body.js'
 import { type AuthRouterOptions, type Login, type LoginResult, pathsOf } from './options.js'
@@ -31,9 +32,10 @@ export function authRouter<Claims extends object, Subject>(
   authx: AuthX<Claims, Subject>,
   options: AuthRouterOptions = {},
 ): Router {
-  const { sessions: store } = partsOf(authx)
+  const { sessions: store, config } = partsOf(authx)
   const paths = pathsOf(options)
   if (!store && (paths.sessions ?? paths.revoke)) throw new BadConfigurationError([NO_STORE])
+  if (paths.refresh && paths.logout) warnAboutLogoutRoute(paths.refresh, paths.logout, config)
   const { login } = options
   const router = new Router()
   const guard = authx.accessTokenRequired()

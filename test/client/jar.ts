@@ -1,43 +1,55 @@
-/** The cookies of a browser, as far as these tests need them: one server, its paths all alike. */
+interface Kept {
+  readonly name: string
+  readonly value: string
+  readonly path: string
+  readonly httpOnly: boolean
+}
+
+/** The cookies of a browser whose page is at `/`, as far as these tests need them: one server, no domains. */
 export class Jar {
-  readonly #cookies = new Map<string, { value: string; httpOnly: boolean }>()
+  /** By name and path: a browser keeps one cookie for each. */
+  readonly #cookies = new Map<string, Kept>()
 
   /** `fetch` with these cookies. */
   readonly fetch = async (input: string | Request, init: RequestInit): Promise<Response> => {
     const headers = new Headers(init.headers)
-    if (this.#cookies.size > 0)
-      headers.set(
-        'Cookie',
-        this.#shown(() => true),
-      )
+    const { pathname } = new URL(typeof input === 'string' ? input : input.url)
+    const sent = this.#shown(({ path }) => isInside(pathname, path))
+    if (sent) headers.set('Cookie', sent)
     const response = await fetch(input, { ...init, headers })
     for (const line of response.headers.getSetCookie()) this.#set(line)
     return response
   }
 
   /** What `document.cookie` would be. */
-  readonly cookies = (): string => this.#shown(({ httpOnly }) => !httpOnly)
+  readonly cookies = (): string => this.#shown(({ httpOnly, path }) => !httpOnly && path === '/')
 
   /** Another with the same cookies. */
   copy(): Jar {
     const copy = new Jar()
-    for (const [name, cookie] of this.#cookies) copy.#cookies.set(name, cookie)
+    for (const [key, cookie] of this.#cookies) copy.#cookies.set(key, cookie)
     return copy
   }
 
   /** As browsers do when a cookie's time is over. */
   drop(name: string): void {
-    this.#cookies.delete(name)
+    for (const [key, cookie] of this.#cookies) if (cookie.name === name) this.#cookies.delete(key)
   }
 
-  #shown(shows: (cookie: { httpOnly: boolean }) => boolean): string {
-    const shown = [...this.#cookies].filter(([, cookie]) => shows(cookie))
-    return shown.map(([name, { value }]) => `${name}=${value}`).join('; ')
+  #shown(shows: (cookie: Kept) => boolean): string {
+    const shown = [...this.#cookies.values()].filter(shows)
+    return shown.map(({ name, value }) => `${name}=${value}`).join('; ')
   }
 
   #set(line: string): void {
     const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-    if (/; Max-Age=0/i.test(line)) this.#cookies.delete(name)
-    else this.#cookies.set(name, { value, httpOnly: /; HttpOnly/i.test(line) })
+    const path = /; Path=([^;]*)/i.exec(line)?.[1] ?? '/'
+    const key = `${name};${path}`
+    if (/; Max-Age=0/i.test(line)) this.#cookies.delete(key)
+    else this.#cookies.set(key, { name, value, path, httpOnly: /; HttpOnly/i.test(line) })
   }
 }
+
+/** RFC 6265 §5.1.4. */
+const isInside = (path: string, cookiePath: string) =>
+  path === cookiePath || path.startsWith(cookiePath.endsWith('/') ? cookiePath : `${cookiePath}/`)

@@ -165,6 +165,29 @@ describe('requests of a client', () => {
     )
   })
 
+  test('outlive the page where their answer changes cookies that exist: refresh and logout, not login', async t => {
+    for (const tokens of MODES) {
+      const server = await scene(t, tokens)
+      const kept: unknown[] = []
+      const client = server.client({
+        fetch: (input, init) => {
+          kept.push([new URL(String(input)).pathname, init.keepalive])
+          return server.jar.fetch(input, init)
+        },
+      })
+      await client.login({ username: 'ada', password: 'lovelace' })
+      await client.fetch('/protected', { method: 'POST' })
+      await client.refresh()
+      await client.logout()
+      assert.deepEqual(kept, [
+        ['/login', undefined],
+        ['/protected', undefined],
+        ['/refresh', true],
+        ['/logout', true],
+      ])
+    }
+  })
+
   test('begin at baseUrl if they are paths', async t => {
     const server = await scene(t, 'headers')
     for (const baseUrl of [`${server.origin}/api/v1`, `${server.origin}/api/v1/`]) {

@@ -127,6 +127,10 @@ function routes(authx: AuthX): Router {
   router.get('/protected', authx.accessTokenRequired(), answer)
   router.post('/protected', authx.accessTokenRequired(), koaBody(), answer)
   router.post('/fresh', authx.freshTokenRequired(), answer)
+  router.post('/guarded-logout', authx.accessTokenRequired(), async ctx => {
+    await authx.logout(ctx)
+    ctx.status = 204
+  })
   router.get('/scoped', authx.scopesRequired('admin'), answer)
   return router
 }

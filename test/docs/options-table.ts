@@ -128,7 +128,7 @@ function defaultOf({ name, type, said }: Documented): string {
   const { fallback } = specOf(name)
   const empty = fallback === undefined || (Array.isArray(fallback) && fallback.length === 0)
   if (empty) return said === undefined || said === 'none' ? '-' : said
-  if (fallback === Date.now) return code('Date.now')
+  if (typeof fallback === 'function') return code('Date.now')
   return code(type === 'Duration' ? `'${durationText(Number(fallback))}'` : literal(fallback))
 }
 

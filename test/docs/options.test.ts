@@ -61,7 +61,7 @@ describe('the doc comments of the options', () => {
   /** What `15 minutes`, `true`, `POST, PUT` or code mean. */
   function meantBy(said = ''): unknown {
     const words = said.replaceAll('`', '')
-    if (words === 'Date.now') return Date.now
+    if (words === 'Date.now') return OPTIONS.now.fallback
     if (/^[A-Z]+, /.test(words)) return words.split(', ')
     return JSON.parse(words.replace(/^(\d+) ([md])(?:inute|ay)s$/, "'$1$2'").replaceAll("'", '"'))
   }

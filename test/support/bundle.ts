@@ -11,10 +11,10 @@ const { build } = createRequire(createRequire(import.meta.url).resolve('tsx'))('
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** `koa-authx/client` as one ES module for browsers. */
-export async function bundleClient({ minify = false } = {}): Promise<string> {
+/** `koa-authx/client` as one ES module for browsers; or, as `iife`, as a script that makes the global `koaAuthx`. */
+export async function bundleClient({ minify = false, format = 'esm' as 'esm' | 'iife' } = {}): Promise<string> {
   const entryPoints = [join(root, 'client/index.ts')]
-  const shape = { bundle: true, format: 'esm', platform: 'browser', target: 'es2022', minify, write: false }
-  const { outputFiles } = await build({ entryPoints, ...shape })
+  const shape = { bundle: true, format, platform: 'browser', target: 'es2022', minify, write: false }
+  const { outputFiles } = await build({ entryPoints, globalName: 'koaAuthx', ...shape })
   return outputFiles[0]?.text ?? ''
 }

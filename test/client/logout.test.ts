@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import type { AuthXOptions } from '../../src/index.js'
+import { CREDENTIALS, heardBy, loggedIn, MODES, type Scene, scene } from './scene.js'
+
+const isOver = async ({ authx, jar }: Scene) => {
+  assert.deepEqual(await authx.listSessions('ada'), [])
+  assert.equal(jar.cookies(), '')
+}
+
+/** A client that knows nothing but the cookies, as after a reload, in the place of one that has logged in. */
+async function reloaded(t: TestContext, tokens: 'cookies' | 'dual', options: AuthXOptions) {
+  const { server, client } = await loggedIn(t, tokens, options)
+  client.close()
+  const page = server.client()
+  return { server, page, heard: heardBy(page) }
+}
+
+const REJECTED = { name: 'AuthXClientError', status: 401, errorType: 'MissingTokenError' }
+
+for (const tokens of ['cookies', 'dual'] as const) {
+  describe(`a logout with tokens: '${tokens}' by a route that the refresh cookie does not reach`, () => {
+    test('ends the session and clears the cookies, after a reload too', async t => {
+      for (const cookieCsrfProtect of [true, false]) {
+        const { server, page, heard } = await reloaded(t, tokens, { refreshCookiePath: '/refresh', cookieCsrfProtect })
+        if (tokens === 'cookies') for (const name of ['access_token_cookie', 'csrf_access_token']) server.jar.drop(name)
+        await page.logout()
+        await isOver(server)
+        assert.equal(page.loggedIn, false)
+        assert.deepEqual(heard.at(-1), ['logout', { elsewhere: false }])
+        await assert.rejects(page.refresh(), { errorType: 'MissingTokenError' })
+      }
+    })
+
+    test('is none while the store is away, and the login goes on', async t => {
+      const { server, page, heard } = await reloaded(t, tokens, { refreshCookiePath: '/refresh' })
+      if (tokens === 'cookies') for (const name of ['access_token_cookie', 'csrf_access_token']) server.jar.drop(name)
+      server.store.down()
+      await assert.rejects(page.logout(), REJECTED)
+      assert.deepEqual([page.loggedIn, heard], [true, []])
+      server.store.heal()
+      await page.logout()
+      await isOver(server)
+    })
+
+    test('is none if no token reaches it after a refresh either, and the login goes on', async t => {
+      const paths = { accessCookiePath: '/protected', refreshCookiePath: '/refresh' }
+      const { server } = await loggedIn(t, tokens, paths)
+      const page = server.client({
+        // As a proxy that takes the header off.
+        fetch: (input, init) =>
+          server.jar.fetch(input, String(input).endsWith('/logout') ? { ...init, headers: {} } : init),
+      })
+      await assert.rejects(page.logout(), REJECTED)
+      assert.equal(page.loggedIn, true)
+      assert.equal((await page.fetch('/protected', { method: 'POST' })).status, 200)
+    })
+
+    test('finds out from the refresh that the login has ended before', async t => {
+      const { server, page, heard } = await reloaded(t, tokens, { refreshCookiePath: '/refresh' })
+      if (tokens === 'cookies') for (const name of ['access_token_cookie', 'csrf_access_token']) server.jar.drop(name)
+      await server.authx.revokeAllSessions('ada')
+      await page.logout()
+      assert.deepEqual([page.loggedIn, heard], [false, [['logout', { elsewhere: false }]]])
+    })
+  })
+}
+
+for (const tokens of MODES) {
+  describe(`a logout with tokens: '${tokens}'`, () => {
+    for (const errorType of ['MissingTokenError', 'JWTDecodeError', 'TokenExpiredError', 'RevokedTokenError']) {
+      test(`that is refused with ${errorType} is none while refreshes succeed`, async t => {
+        const { server } = await loggedIn(t, tokens)
+        const client = server.client({
+          fetch: (input, init) =>
+            String(input).endsWith('/logout')
+              ? Promise.resolve(Response.json({ error_type: errorType }, { status: 401 }))
+              : server.jar.fetch(input, init),
+        })
+        await client.login(CREDENTIALS)
+        await assert.rejects(client.logout(), { name: 'AuthXClientError', status: 401, errorType })
+        assert.equal(client.loggedIn, true)
+        assert.equal((await client.fetch('/protected', { method: 'POST' })).status, 200)
+      })
+    }
+
+    test('by a route behind a guard succeeds when the access token has expired', async t => {
+      const { server, client } = await loggedIn(t, tokens)
+      const guarded = server.client({ paths: { logout: '/guarded-logout' } })
+      if (tokens === 'headers') await guarded.login(CREDENTIALS)
+      else await guarded.refresh()
+      server.clock.advance('16m')
+      await guarded.logout()
+      assert.equal(guarded.loggedIn, false)
+      assert.equal((await server.authx.listSessions('ada')).length, tokens === 'headers' ? 1 : 0)
+      client.close()
+    })
+
+    test('of nobody is refused', async t => {
+      const server = await scene(t, tokens)
+      const client = server.client()
+      const heard = heardBy(client)
+      await assert.rejects(client.logout(), REJECTED)
+      assert.deepEqual(heard, [])
+    })
+
+    test('does not end the login of somebody else that has begun while it was refreshing', async t => {
+      if (tokens === 'headers') return
+      const { server } = await loggedIn(t, tokens, { refreshCookiePath: '/refresh' })
+      const client = server.client({
+        fetch: async (input, init) => {
+          const response = await server.jar.fetch(input, init)
+          if (String(input).endsWith('/refresh')) await server.jar.fetch(`${server.origin}/login`, OTHERS_BY_FORM)
+          return response
+        },
+      })
+      if (tokens === 'cookies') for (const name of ['access_token_cookie', 'csrf_access_token']) server.jar.drop(name)
+      await assert.rejects(client.logout(), REJECTED)
+      assert.equal((await server.authx.listSessions('grace')).length, 1)
+    })
+  })
+}
+
+const OTHERS_BY_FORM = {
+  method: 'POST',
+  headers: { 'Content-Type': 'application/json' },
+  body: '{"username":"grace","password":"lovelace"}',
+}
