@@ -21,8 +21,8 @@ export function strayIn(secret: Buffer): string | undefined {
   const seen = text === undefined ? [] : STRAYS.filter(([pattern]) => pattern.test(text)).map(([, words]) => words)
   if (seen.length === 0) return undefined
   return (
-    `${seen.join(', ')}; this is part of the secret, and a server whose secret is without it refuses these tokens: remove it ` +
-    'on every server, and give the secret of today as previousSecretKey until its tokens have expired'
+    `${seen.join(', ')}. That is part of the secret, and a server whose secret is without it refuses these tokens. If it is ` +
+    'a mistake, remove it on every server, and keep the present secret in previousSecretKey until its tokens have expired.'
   )
 }
 
