@@ -37,7 +37,7 @@ export class KeyCache {
       return this.#findByDigest(sha256(input), () => readVerificationKey(input))
     }
     if (input instanceof KeyObject || types.isCryptoKey(input)) return this.#findByObject(input)
-    if (!isObject(input)) return readVerificationKey(input)
+    if (!isObject(input) || input.kty === undefined) return readVerificationKey(input)
     const json = JSON.stringify({ ...input, toJSON: undefined })
     // A text that reads like this JWK has a digest without the prefix: it is no key.
     return this.#findByDigest(`jwk ${sha256(json)}`, () => readVerificationKey(JSON.parse(json)))
