@@ -56,8 +56,7 @@ export class KeyCache {
     // Map keeps the order of insertion: the first is the one used least recently.
     this.#byDigest.delete(digest)
     this.#byDigest.set(digest, found)
-    const [oldest] = this.#byDigest.keys()
-    if (this.#byDigest.size > MOST_KEYS && oldest !== undefined) this.#byDigest.delete(oldest)
+    if (this.#byDigest.size > MOST_KEYS) this.#byDigest.delete(String(this.#byDigest.keys().next().value))
     return found
   }
 }
