@@ -30,7 +30,7 @@ export interface CryptoKeyLike {
   readonly type: string
   /** The algorithm that the key is made for, with its hash or its curve. */
   readonly algorithm: { readonly name: string }
-  /** Whether WebCrypto exports the key. */
+  /** Whether WebCrypto exports the key. Make it true: newer versions of Node warn of others (DEP0204). */
   readonly extractable: boolean
   /** What the key may be used for: it has to hold `sign`, `verify` or both. */
   readonly usages: readonly string[]

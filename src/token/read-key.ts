@@ -60,7 +60,8 @@ function readPairKey(input: unknown, kind: 'private' | 'public'): Read {
 
 /** The JSON text of a JWK. As a secret it is refused, for others may take the text itself. */
 function findJwk(bytes: Buffer): ReturnType<typeof findKey> {
-  const [jwk] = insideJson(textOf(bytes)).objects
+  const text = textOf(bytes)
+  const [jwk] = /^\s*\{/.test(text) ? insideJson(text).objects : []
   return jwk && findKey(jwk)
 }
 

@@ -36,7 +36,9 @@ async function keysOf(algorithm: Algorithm): Promise<Made[]> {
   if (algorithm.startsWith('HS')) {
     const key = await generateSecret(algorithm, { extractable: true })
     const jwk = await exportJWK(key)
+    const closed = (await generateSecret(algorithm)) as KeyInput
     return [
+      { sign: closed, verify: closed },
       { sign: key as KeyInput, verify: jwk },
       { sign: { ...jwk, alg: algorithm, use: 'sig', key_ops: ['sign', 'verify'] }, verify: key as KeyInput },
     ]
