@@ -65,8 +65,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** @throws BadConfigurationError naming every wrong option. */
   constructor(options: AuthXOptions) {
-    const { config, ring, problems } = configure(options)
+    const { config, ring, problems, warnings } = configure(options)
     if (problems.length > 0) throw new BadConfigurationError(problems)
+    warnAboutKeys(warnings)
     const sessions = config.store && new Sessions(config.store, config, this.#events)
     const revocation = new Revocation(sessions, config)
     const events = this.#events
@@ -421,8 +422,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws BadConfigurationError naming every wrong option; nothing has changed then.
    */
   setKeys(options: KeyOptions): void {
-    const { ring, problems } = replacementRing(options, this.#parts.ring, this.#parts.config)
+    const { ring, problems, warnings } = replacementRing(options, this.#parts.ring, this.#parts.config)
     if (problems.length > 0) throw new BadConfigurationError(problems)
+    warnAboutKeys(warnings)
     this.#parts.ring = ring
   }
 
@@ -526,6 +528,11 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 }
 
 type SecretOption = Exclude<keyof KeyOptions, 'algorithm' | 'decodeAlgorithms'> | 'getKey' | 'store'
+
+/** Each time: other keys, and other instances, have other mistakes. */
+function warnAboutKeys(warnings: readonly string[]): void {
+  for (const warning of warnings) process.emitWarning(warning, { type: 'AuthXWarning', code: 'AUTHX_SECRET_TEXT' })
+}
 
 function warnAboutStore(): void {
   warnOnce(

@@ -26,7 +26,9 @@ export { AuthX, type Guard } from './authx.js'
 export type { Duration } from './config/duration.js'
 export type {
   Algorithm,
+  CryptoKeyLike,
   GetKey,
+  Jwk,
   KeyInput,
   KeyOptions,
   NamedKey,

@@ -24,8 +24,51 @@ export const ALGORITHMS = [
 /** Signature algorithms of RFC 7518 §3.1. */
 export type Algorithm = (typeof ALGORITHMS)[number]
 
-/** A secret (text is taken as UTF-8), a PEM document, or a KeyObject of node:crypto. */
-export type KeyInput = string | Uint8Array | KeyObject
+/** A CryptoKey of WebCrypto, as `crypto.subtle` and jose make it. It is used for its own algorithm only. */
+export interface CryptoKeyLike {
+  /** `secret`, `private` or `public`. */
+  readonly type: string
+  /** The algorithm that the key is made for, with its hash or its curve. */
+  readonly algorithm: { readonly name: string }
+  /** Whether WebCrypto exports the key. Make it true: newer versions of Node warn of others (DEP0204). */
+  readonly extractable: boolean
+  /** What the key may be used for: it has to hold `sign`, `verify` or both. */
+  readonly usages: readonly string[]
+}
+
+/**
+ * A JWK (RFC 7517), as an object. A key of type `oct` is a secret, one with private members a private key. `alg` limits it
+ * to one algorithm, `key_ops` to signing or verifying; a `use` other than `sig` is refused.
+ */
+export interface Jwk {
+  /** `RSA`, `EC` or `oct`. */
+  readonly kty?: string | undefined
+  /** The only algorithm that the key is used for. */
+  readonly alg?: string | undefined
+  /** `sig`, if it is there. */
+  readonly use?: string | undefined
+  /** The only operations that the key is used for: `sign`, `verify`. */
+  readonly key_ops?: readonly string[] | undefined
+  /** Not read: the name of a key is the `kid` beside it, in `keys`. */
+  readonly kid?: string | undefined
+  /** The secret of a key of type `oct`. */
+  readonly k?: string | undefined
+  /** The modulus of an RSA key. */
+  readonly n?: string | undefined
+  /** The exponent of an RSA key. */
+  readonly e?: string | undefined
+  /** The curve of an EC key. */
+  readonly crv?: string | undefined
+  /** A coordinate of an EC key. */
+  readonly x?: string | undefined
+  /** A coordinate of an EC key. */
+  readonly y?: string | undefined
+  /** The private part of a key. */
+  readonly d?: string | undefined
+}
+
+/** A secret (text is taken as UTF-8), a PEM document, a KeyObject of node:crypto, a CryptoKey or a JWK. */
+export type KeyInput = string | Uint8Array | KeyObject | CryptoKeyLike | Jwk
 
 /** One key of a set. The first of the set signs and needs `secretKey` or `privateKey`; all verify. */
 export interface NamedKey {
@@ -51,7 +94,10 @@ export interface UnverifiedPayload {
   readonly [claim: string]: unknown
 }
 
-/** Finds the key that a token is to be verified with; `undefined` if there is none. */
+/**
+ * Finds the key that a token is to be verified with; `undefined` if there is none. Errors with which jose and jwks-rsa say
+ * that no key fits mean the same.
+ */
 export type GetKey<Ctx = never> = (
   header: UnverifiedHeader,
   payload: UnverifiedPayload,

@@ -1,4 +1,5 @@
 import { KeyObject } from 'node:crypto'
+import { types } from 'node:util'
 import type { TokenStore } from '../store.js'
 import {
   ALGORITHMS,
@@ -25,13 +26,15 @@ const authx = <T>(type: values.ValueType<T>, fallback: T): OptionSpec<T> => ({ t
 const maybe = <T>(type: values.ValueType<T>): OptionSpec<Maybe<T>> => ({ type, fallback: undefined, environment: true })
 const ours = <T>(type: values.ValueType<T>, fallback: T): OptionSpec<T> => ({ type, fallback, environment: false })
 
-const isKey = (value: unknown) => typeof value === 'string' || value instanceof Uint8Array || value instanceof KeyObject
+const isJwk = (value: unknown) => values.isObject(value) && typeof value.kty === 'string'
+const isKey = (value: unknown) =>
+  typeof value === 'string' ||
+  value instanceof Uint8Array ||
+  value instanceof KeyObject ||
+  types.isCryptoKey(value) ||
+  isJwk(value)
 
-const key: values.ValueType<KeyInput> = {
-  ...values.opaque('a string, a Buffer or a KeyObject', isKey),
-  // A PEM document has no other way to travel in one line.
-  fromText: text => (text.includes('-----BEGIN') ? text.replaceAll('\\n', '\n') : text),
-}
+const key = values.opaque<KeyInput>('a string, a Buffer, a KeyObject, a CryptoKey or a JWK', isKey)
 
 const LOCATIONS = values.listOf(values.oneOf('headers', 'cookies', 'json', 'query'))
 

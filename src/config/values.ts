@@ -22,6 +22,11 @@ function jsonOr(text: string, otherwise: (text: string) => unknown): unknown {
   }
 }
 
+function jsonListOr(text: string, otherwise: (text: string) => unknown): unknown {
+  const value = jsonOr(text, otherwise)
+  return Array.isArray(value) ? value : otherwise(text)
+}
+
 const splitList = (text: string) =>
   text
     .split(',')
@@ -102,13 +107,16 @@ export function listOf<T>(item: ValueType<T>, { empty = false } = {}): ValueType
   }
 }
 
-/** `commas`: whether a comma separates items in the environment; a secret may hold one. */
+/**
+ * `commas`: whether a comma separates items in the environment. A secret may hold one, and quotes too: it is taken as it
+ * stands, and only a JSON list is several.
+ */
 export function oneOrMore<T>(item: ValueType<T>, { commas = true } = {}): ValueType<readonly T[]> {
   const list = listOf(item)
   return {
     accepts: `${item.accepts}, or a list of such`,
     read: value => list.read(Array.isArray(value) ? value : [value]),
-    fromText: word => jsonOr(word, commas ? splitList : item.fromText),
+    fromText: word => (commas ? jsonOr(word, splitList) : jsonListOr(word, item.fromText)),
   }
 }
 

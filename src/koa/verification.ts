@@ -1,6 +1,8 @@
+import type { Algorithm } from '../config/options.js'
 import { Deadline, within } from '../session/deadline.js'
 import { orUnavailable } from '../session/operation.js'
 import type { VerificationKey } from '../token/keys.js'
+import { saysNoSuchKey } from '../token/no-such-key.js'
 import type { TokenPayload } from '../token/payload.js'
 import { type FindKey, type VerifyOptions, verify, verifyWithFoundKey } from '../token/verify.js'
 import type { AuthContext, Parts } from './parts.js'
@@ -34,8 +36,18 @@ function askForKey(
   ctx: AuthContext | undefined,
 ): Promise<VerificationKey | undefined> {
   const find = async () => {
-    const input: unknown = await config.getKey?.(header, payload, ctx as never)
+    const input = await inputFrom(() => config.getKey?.(header, payload, ctx as never), header.alg)
     return input === undefined || input === null ? undefined : keyCache.read(input, ring)
   }
   return within(new Deadline(config.storeTimeout), () => orUnavailable(find))
+}
+
+/** `undefined` where the hook returns it, and where it says in the words of jose or jwks-rsa that there is no key. */
+async function inputFrom(ask: () => unknown, alg: Algorithm): Promise<unknown> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (saysNoSuchKey(error, alg)) return undefined
+    throw error
+  }
 }

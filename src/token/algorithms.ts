@@ -26,11 +26,20 @@ export function familyOf(algorithm: Algorithm): KeyFamily {
 /** The bytes that a secret of `algorithm` has at least. */
 export const leastBytes = (algorithm: Algorithm) => SECRET_BYTES[algorithm] ?? 0
 
-/** Why `key` cannot be used with `algorithm`, completing "<key> ..."; `undefined` if it can. */
-export function misfit(key: KeyObject, algorithm: Algorithm): string | undefined {
+/** A key, and the one algorithm that it is for if it says so itself. */
+interface Candidate {
+  readonly key: KeyObject
+  readonly only?: Algorithm
+}
+
+/** Why the key cannot be used with `algorithm`, completing "<key> ..."; `undefined` if it can. */
+export function misfit({ key, only }: Candidate, algorithm: Algorithm): string | undefined {
   const family = familyOf(algorithm)
   if ((key.asymmetricKeyType ?? 'secret') !== family) {
     return `is not a key for ${algorithm}, which takes ${TAKES[family]}; set algorithm to one that the key is for, or give such a key`
+  }
+  if (only !== undefined && only !== algorithm) {
+    return `says that it is for ${only}, not for ${algorithm}; set algorithm to one that the key is for, or give such a key`
   }
   if (family === 'secret') {
     const bytes = leastBytes(algorithm)
@@ -53,12 +62,13 @@ export function misfit(key: KeyObject, algorithm: Algorithm): string | undefined
  * `wanted`.
  */
 export function usableWith(
-  key: KeyObject,
+  candidate: Candidate,
   listed: readonly Algorithm[],
   wanted: Algorithm,
 ): ReadonlySet<Algorithm> | string {
-  const usable = listed.filter(algorithm => misfit(key, algorithm) === undefined)
+  const usable = listed.filter(algorithm => misfit(candidate, algorithm) === undefined)
   if (usable.length > 0) return new Set(usable)
-  const ofItsFamily = listed.find(algorithm => familyOf(algorithm) === (key.asymmetricKeyType ?? 'secret'))
-  return String(misfit(key, ofItsFamily ?? wanted))
+  const family = candidate.key.asymmetricKeyType ?? 'secret'
+  const ofItsFamily = listed.find(algorithm => familyOf(algorithm) === family)
+  return String(misfit(candidate, ofItsFamily ?? wanted))
 }

@@ -8,6 +8,7 @@ interface Configured {
   readonly config: Config
   readonly ring: KeyRing
   readonly problems: readonly string[]
+  readonly warnings: readonly string[]
 }
 
 /**
@@ -16,11 +17,11 @@ interface Configured {
  */
 export function configure(options: AuthXOptions, wrong: readonly string[] = []): Configured {
   const { config, problems, wrong: alsoWrong } = resolveOptions(options)
-  const { ring, problems: keyProblems } = makeKeyRing(config)
+  const { ring, problems: keyProblems, warnings } = makeKeyRing(config)
   const reported = [...wrong, ...alsoWrong]
   const judged = !['algorithm', 'decodeAlgorithms', 'keys'].some(name => reported.includes(name))
   const news = keyProblems.filter(problem => judged && !reported.some(name => problem.startsWith(`${name} `)))
-  return { config, ring, problems: [...problems, ...news] }
+  return { config, ring, problems: [...problems, ...news], warnings }
 }
 
 const KEY_OPTIONS: ReadonlySet<string> = new Set<keyof KeyOptions>([
@@ -42,14 +43,16 @@ export function replacementRing(
   options: KeyOptions,
   ring: KeyRing,
   { getKey, verifyCacheSize }: Config,
-): Pick<Configured, 'ring' | 'problems'> {
-  if (!isObject(options)) return { ring, problems: ['setKeys takes an object: setKeys({ secretKey: ... })'] }
+): Pick<Configured, 'ring' | 'problems' | 'warnings'> {
+  if (!isObject(options)) {
+    return { ring, problems: ['setKeys takes an object: setKeys({ secretKey: ... })'], warnings: [] }
+  }
   const strays = Object.keys(options)
     .filter(name => !KEY_OPTIONS.has(name))
     .map(name => `${JSON.stringify(name)} is not an option of setKeys; it takes ${[...KEY_OPTIONS].join(', ')}`)
   const own = Object.fromEntries(Object.entries(options).filter(([name]) => KEY_OPTIONS.has(name))) as KeyOptions
   const { algorithm = ring.algorithm } = own
   const { decodeAlgorithms = own.algorithm === undefined ? ring.decodeAlgorithms : undefined } = own
-  const { ring: next, problems } = configure({ ...own, algorithm, decodeAlgorithms, getKey, verifyCacheSize })
-  return { ring: next, problems: [...strays, ...problems] }
+  const { problems, ...next } = configure({ ...own, algorithm, decodeAlgorithms, getKey, verifyCacheSize })
+  return { ...next, problems: [...strays, ...problems] }
 }

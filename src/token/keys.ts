@@ -2,7 +2,8 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { Algorithm, KeyInput, NamedKey } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { familyOf, leastBytes, misfit, usableWith } from './algorithms.js'
-import { type Read, readPrivateKey, readPublicKey, readSecret } from './read-key.js'
+import { type Read, type ReadKey, readPrivateKey, readPublicKey, readSecret } from './read-key.js'
+import { strayIn } from './stray.js'
 import { VerifyCache } from './verify-cache.js'
 
 /**
@@ -29,12 +30,20 @@ export interface VerificationKey {
   readonly algorithms: ReadonlySet<Algorithm>
 }
 
-/** Read all configured keys. `problems` is one sentence for each thing that is wrong; it never holds key material. */
-export function makeKeyRing(config: Config): { ring: KeyRing; problems: readonly string[] } {
+export interface MadeKeyRing {
+  readonly ring: KeyRing
+  /** One sentence for each thing that is wrong. It never holds key material. */
+  readonly problems: readonly string[]
+  /** One sentence for each thing that is probably a mistake, and would lock people out. */
+  readonly warnings: readonly string[]
+}
+
+/** Read all configured keys. */
+export function makeKeyRing(config: Config): MadeKeyRing {
   const reader = new KeyReader(config)
   const ring = config.keys ? reader.named(config.keys) : reader.unnamed()
   // The key that signs verifies too, and what is wrong with it is found twice.
-  return { ring, problems: [...new Set(reader.problems)] }
+  return { ring, problems: [...new Set(reader.problems)], warnings: reader.warnings }
 }
 
 const NAMED_KEY = ['kid', 'secretKey', 'privateKey', 'publicKey']
@@ -42,6 +51,7 @@ const NAMED_KEY = ['kid', 'secretKey', 'privateKey', 'publicKey']
 /** Reads keys, collecting problems on the way. */
 class KeyReader {
   readonly problems: string[] = []
+  readonly warnings: string[] = []
   readonly #config: Config
 
   constructor(config: Config) {
@@ -62,7 +72,7 @@ class KeyReader {
   unnamed(): KeyRing {
     const config = this.#config
     const symmetric = familyOf(config.algorithm) === 'secret'
-    const pair = this.#pair('', config)
+    const pair = this.#pair('', config, true)
     const signing = symmetric ? pair.secret : pair.private
     if (!this.#onlyVerifies) this.#somethingSigns(symmetric)
     const previous = [
@@ -101,12 +111,12 @@ class KeyReader {
     let signing: KeyRing['signing']
     keys.forEach((named, n) => {
       const prefix = `keys[${n}].`
-      const pair = this.#pair(prefix, named)
+      const pair = this.#pair(prefix, named, n === 0)
       const [verifying] = this.#current(prefix, pair)
       this.#checkNamed(`keys[${n}]`, named, pair)
       if (byKid.has(named.kid)) this.problems.push(`${prefix}kid is the kid of an earlier key; give each its own`)
       else if (verifying) byKid.set(named.kid, verifying)
-      if (n === 0) signing = this.#firstNamed(prefix, pair, named.kid)
+      if (n === 0) signing = this.#firstNamed(prefix, pair, named)
     })
     const verification = [...byKid.values()]
     this.#everyAlgorithmHasAKey(verification)
@@ -130,33 +140,34 @@ class KeyReader {
     return { algorithm, decodeAlgorithms, ...keys, cache: new VerifyCache(verifyCacheSize) }
   }
 
-  #firstNamed(prefix: string, pair: Pair, kid: string): KeyRing['signing'] {
+  #firstNamed(prefix: string, pair: Pair, named: NamedKey): KeyRing['signing'] {
     const symmetric = familyOf(this.#config.algorithm) === 'secret'
     const key = symmetric ? pair.secret : pair.private
-    const name = `${prefix}${symmetric ? 'secretKey' : 'privateKey'}`
-    if (!key && !pair.public)
-      this.problems.push(`${name} is missing: the first key signs with ${this.#config.algorithm}`)
-    const signing = this.#signing(name, key)
-    return signing && { ...signing, kid }
+    const option = symmetric ? 'secretKey' : 'privateKey'
+    if (named[option] === undefined && !pair.public) {
+      this.problems.push(`${prefix}${option} is missing: the first key signs with ${this.#config.algorithm}`)
+    }
+    const signing = this.#signing(`${prefix}${option}`, key)
+    return signing && { ...signing, kid: named.kid }
   }
 
-  #signing(name: string, key: KeyObject | undefined): KeyRing['signing'] {
+  #signing(name: string, found: ReadKey | undefined): KeyRing['signing'] {
     const { algorithm } = this.#config
-    const reason = key && misfit(key, algorithm)
+    const reason = found && misfit(found, algorithm)
     if (reason) this.problems.push(`${name} ${reason}`)
-    return key && { algorithm, key }
+    return found && { algorithm, key: found.key }
   }
 
-  #pair(prefix: string, from: Pick<NamedKey, 'secretKey' | 'privateKey' | 'publicKey'>): Pair {
+  #pair(prefix: string, from: Pick<NamedKey, 'secretKey' | 'privateKey' | 'publicKey'>, signs: boolean): Pair {
     const pair = {
-      secret: this.#secret(`${prefix}secretKey`, from.secretKey),
+      secret: this.#secret(`${prefix}secretKey`, from.secretKey, signs),
       private: this.#private(`${prefix}privateKey`, from.privateKey),
       public: this.#public(`${prefix}publicKey`, from.publicKey),
       none: from.secretKey === undefined && from.privateKey === undefined && from.publicKey === undefined,
     }
     if (!pair.private) return pair
-    const derived = createPublicKey(pair.private)
-    if (pair.public && !derived.equals(pair.public)) {
+    const derived = { ...pair.private, key: createPublicKey(pair.private.key) }
+    if (pair.public && !derived.key.equals(pair.public.key)) {
       this.problems.push(
         `${prefix}publicKey is not the public half of ${prefix}privateKey; leave it out, privateKey holds it`,
       )
@@ -171,11 +182,11 @@ class KeyReader {
     return [asymmetric, secret].filter(key => key !== undefined)
   }
 
-  #verifying(name: string, key: KeyObject | undefined): VerificationKey | undefined {
-    if (!key) return undefined
+  #verifying(name: string, found: ReadKey | undefined): VerificationKey | undefined {
+    if (!found) return undefined
     const { decodeAlgorithms, algorithm } = this.#config
-    const algorithms = usableWith(key, decodeAlgorithms, algorithm)
-    return typeof algorithms === 'string' ? this.#problem(`${name} ${algorithms}`) : { key, algorithms }
+    const algorithms = usableWith(found, decodeAlgorithms, algorithm)
+    return typeof algorithms === 'string' ? this.#problem(`${name} ${algorithms}`) : { key: found.key, algorithms }
   }
 
   #everyAlgorithmHasAKey(keys: readonly VerificationKey[]): void {
@@ -189,11 +200,17 @@ class KeyReader {
 
   #wants = (family: string) => this.#config.decodeAlgorithms.some(algorithm => familyOf(algorithm) === family)
 
-  #secret = (name: string, input: KeyInput | undefined) => this.#read(name, input, readSecret)
+  #secret(name: string, input: KeyInput | undefined, signs = false): ReadKey | undefined {
+    const found = this.#read(name, input, given => readSecret(given, signs ? ['sign', 'verify'] : ['verify']))
+    const stray = found && strayIn(found.key.export())
+    if (stray) this.warnings.push(`${name} ${stray}`)
+    return found
+  }
+
   #private = (name: string, input: KeyInput | undefined) => this.#read(name, input, readPrivateKey)
   #public = (name: string, input: KeyInput | undefined) => this.#read(name, input, readPublicKey)
 
-  #read(name: string, input: KeyInput | undefined, read: (input: unknown) => Read): KeyObject | undefined {
+  #read(name: string, input: KeyInput | undefined, read: (input: unknown) => Read): ReadKey | undefined {
     if (input === undefined) return undefined
     const key = read(input)
     return typeof key === 'string' ? this.#problem(`${name} ${key}`) : key
@@ -206,9 +223,9 @@ class KeyReader {
 }
 
 interface Pair {
-  readonly secret?: KeyObject
-  readonly private?: KeyObject
-  readonly public?: KeyObject
+  readonly secret?: ReadKey
+  readonly private?: ReadKey
+  readonly public?: ReadKey
   /** `public` is the half of `private` that nobody has given. */
   readonly derived?: boolean
   /** Nothing was given at all, as against something unreadable. */

@@ -1,44 +1,80 @@
-import { createPrivateKey, createPublicKey, createSecretKey, KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
+import type { Algorithm } from '../config/options.js'
+import { insideJson } from './decodings.js'
+import { type FoundKey, findKey } from './key-object.js'
+import { holdsPairKey } from './pair-key.js'
+import { documentIn, pemsOf, textOf, whyNoPem } from './pem.js'
+
+/** A key that can be used. */
+export interface ReadKey {
+  readonly key: KeyObject
+  /** The one algorithm that the key is for, where it says so itself. */
+  readonly only?: Algorithm
+}
 
 /** A key, or why what was given cannot be one: text that completes "<option> ..." and holds no key material. */
-export type Read = KeyObject | string
+export type Read = ReadKey | string
 
-const NO_KEY = 'must be a string, a Buffer or a KeyObject'
-const TEXT_OF_FILE = "give the text of the file, readFileSync(path, 'utf8'), and not its path"
+/** What a key is to be used for. */
+export type Operation = 'sign' | 'verify'
 
-/** A secret for HS algorithms. */
-export function readSecret(input: unknown): Read {
-  if (input instanceof KeyObject && input.type !== 'secret') return wrongType(input, 'secret')
-  const bytes = input instanceof KeyObject ? input.export() : bytesOf(input)
+const NO_KEY = 'must be a string, a Buffer, a KeyObject, a CryptoKey or a JWK'
+
+/** A secret for HS algorithms, for all of `operations`. */
+export function readSecret(input: unknown, operations: readonly Operation[] = ['verify']): Read {
+  const found = findKey(input)
+  if (typeof found === 'string') return found
+  const wrong = found && misuse(found, 'secret', operations)
+  if (wrong) return wrong
+  const bytes = found ? found.key.export() : bytesOf(input)
   if (!bytes) return NO_KEY
   if (bytes.length === 0) return 'is empty; make one with: openssl rand -hex 32'
-  if (looksAsymmetric(bytes)) {
-    return 'is a key of a key pair, not a secret; give it as privateKey or publicKey and set algorithm, or give a random secret'
-  }
-  return createSecretKey(bytes)
+  if (holdsPairKey(bytes)) return PAIR_KEY
+  if (insideJson(textOf(bytes)).objects.some(object => 'kty' in object)) return JWK_TEXT
+  return { ...(found && withoutOperations(found)), key: createSecretKey(bytes) }
 }
 
-export function readPrivateKey(input: unknown): Read {
-  if (input instanceof KeyObject) return input.type === 'private' ? input : wrongType(input, 'private')
-  const pem = bytesOf(input)
-  if (!pem) return NO_KEY
-  try {
-    return createPrivateKey(pem)
-  } catch {
-    return `is not a private key in PEM form, without a passphrase; ${whatInstead(pem)}`
-  }
+const PAIR_KEY =
+  'is a key of a key pair, not a secret; give it as privateKey or publicKey and set algorithm, or give a random secret'
+const JWK_TEXT = 'is the text of a JWK; give the object, JSON.parse(text), or the secret alone'
+
+export const readPrivateKey = (input: unknown): Read => readPairKey(input, 'private')
+export const readPublicKey = (input: unknown): Read => readPairKey(input, 'public')
+
+function readPairKey(input: unknown, kind: 'private' | 'public'): Read {
+  const bytes = bytesOf(input)
+  const found = bytes ? findJwk(bytes) : findKey(input)
+  if (typeof found === 'string') return found
+  if (found) return misuse(found, kind, kind === 'private' ? ['sign'] : ['verify']) ?? withoutOperations(found)
+  if (!bytes) return NO_KEY
+  const document = documentIn(bytes)
+  if (document === undefined) return whyNoPem(bytes, kind)
+  const isPrivate = typeof document === 'string' ? /PRIVATE ?KEY-----/.test(document) : firstKey(document, 'private')
+  if (kind === 'public' && isPrivate) return 'holds a private key; give the public one'
+  const key = firstKey(document, kind)
+  if (key) return { key }
+  return kind === 'private' && firstKey(document, 'public')
+    ? 'is a public key; give the private one'
+    : whyNoPem(bytes, kind)
 }
 
-export function readPublicKey(input: unknown): Read {
-  if (input instanceof KeyObject) return input.type === 'public' ? input : wrongType(input, 'public')
-  const pem = bytesOf(input)
-  if (!pem) return NO_KEY
-  if (pem.includes('PRIVATE KEY-----')) return 'holds a private key; give the public one'
-  try {
-    return createPublicKey(pem)
-  } catch {
-    return `is not a public key in PEM form; ${TEXT_OF_FILE}`
+/** The JSON text of a JWK. As a secret it is refused, for others may take the text itself. */
+function findJwk(bytes: Buffer): ReturnType<typeof findKey> {
+  const text = textOf(bytes)
+  const [jwk] = /^\s*\{/.test(text) ? insideJson(text).objects : []
+  return jwk && findKey(jwk)
+}
+
+function firstKey(document: string | Buffer, kind: 'private' | 'public'): KeyObject | undefined {
+  const read = kind === 'private' ? createPrivateKey : createPublicKey
+  for (const pem of pemsOf(document, kind)) {
+    try {
+      return read(pem)
+    } catch {
+      // The next one may be readable; if none is, the caller says why.
+    }
   }
+  return undefined
 }
 
 /**
@@ -46,14 +82,16 @@ export function readPublicKey(input: unknown): Read {
  * secret. The key alone decides this, never the token that it is for (RFC 8725 §2.1).
  */
 export function readVerificationKey(input: unknown): Read {
-  const isSecret = input instanceof KeyObject ? input.type === 'secret' : !bytesOf(input)?.includes('-----BEGIN')
-  return isSecret ? readSecret(input) : readPublicKey(input)
+  const bytes = bytesOf(input)
+  const found = bytes ? undefined : findKey(input)
+  const isSecret =
+    found === undefined || typeof found === 'string' ? !bytes?.includes('-----BEGIN') : found.key.type === 'secret'
+  const read = isSecret ? readSecret(input) : readPublicKey(input)
+  return read === PAIR_KEY ? PAIR_KEY_FOUND : read
 }
 
-function whatInstead(pem: Buffer): string {
-  if (pem.includes('ENCRYPTED')) return 'decrypt it, or give a KeyObject: createPrivateKey({ key, passphrase })'
-  return pem.includes('PUBLIC KEY-----') ? 'it is a public key, so give the private one' : TEXT_OF_FILE
-}
+const PAIR_KEY_FOUND =
+  'is a key of a key pair, but neither a PEM document nor an object, and a public key is never a secret; return a PEM document, a KeyObject, a CryptoKey or a JWK'
 
 /** A copy. What is in `keys`, and what `getKey` returns, may be anything. */
 function bytesOf(input: unknown): Buffer | undefined {
@@ -61,21 +99,17 @@ function bytesOf(input: unknown): Buffer | undefined {
   return input instanceof Uint8Array ? Buffer.from(input) : undefined
 }
 
-const wrongType = (key: KeyObject, wanted: KeyObject['type']) => `is a ${key.type} key, not a ${wanted} one`
-
-/** A PEM, JWK or DER key as an HS secret is the confusion of RFC 8725 §2.1: the verifier's public key signs. */
-function looksAsymmetric(bytes: Buffer): boolean {
-  const text = bytes.toString('latin1')
-  if (text.includes('-----BEGIN') || (text.includes('{') && text.includes('"kty"'))) return true
-  return (['spki', 'pkcs1', 'pkcs8', 'sec1'] as const).some(type => isDer(bytes, type))
+/** Why a key must not be used for this; `undefined` if it may be. */
+function misuse(
+  { key, operations }: FoundKey,
+  wanted: KeyObject['type'],
+  needed: readonly Operation[],
+): string | undefined {
+  if (key.type !== wanted) return `is a ${key.type} key, not a ${wanted} one`
+  const missing = operations && needed.filter(operation => !operations.includes(operation))
+  return missing?.length
+    ? `must not be used to ${missing.join(' and ')}: its key_ops or usages do not list it`
+    : undefined
 }
 
-function isDer(key: Buffer, type: 'spki' | 'pkcs1' | 'pkcs8' | 'sec1'): boolean {
-  try {
-    // Its type does not say that it takes private keys too, and makes the public half of them.
-    createPublicKey({ key, format: 'der', type: type as 'spki' })
-    return true
-  } catch {
-    return false
-  }
-}
+const withoutOperations = ({ key, only }: FoundKey): ReadKey => ({ key, ...(only && { only }) })

@@ -28,7 +28,7 @@ const DURATION = [
   {},
 ]
 const ALGORITHM = ['hs256', 'none', 'HS1', 'EdDSA', '', 5, null]
-const KEY = [5, null, true, {}, { kty: 'oct', k: 'AAAA' }]
+const KEY = [5, null, true, {}]
 const LOCATIONS = [[], '', 'headers', ['header'], ['headers', 5], [['headers']], null, { access: ['headers'] }]
 
 const ROUTES = ['/a', ['a'], [''], ['/a b'], [5], null, {}]

@@ -57,7 +57,7 @@ What an instance works with is in \`authx.config\`: normalised, frozen, duration
 | type | in the code | in a variable |
 |---|---|---|
 | \`Duration\` | a number of seconds, or text: \`'900'\` (seconds), \`'15m'\`, \`'1h30m'\`, \`'30d'\`, \`'2w'\`, \`'PT15M'\` | the text |
-| \`KeyInput\` | text, a Buffer or a KeyObject; key pairs as PEM | the text; in PEM, \`\\n\` stands for a line break |
+| \`KeyInput\` | text, a Buffer, a KeyObject, a CryptoKey or a JWK; key pairs as PEM | the text; [what is read of it](key-rotation.md#what-a-key-can-be) |
 | \`Algorithm\` | \`'HS256'\`, \`'RS256'\`, \`'PS256'\` or \`'ES256'\`, or the same with 384 or 512 | the text |
 | \`TokenLocation\` | \`'headers'\`, \`'cookies'\`, \`'json'\` or \`'query'\` | the text |
 | \`boolean\` | \`true\` or \`false\` | \`true\`, \`1\`, \`yes\`, \`on\`; \`false\`, \`0\`, \`no\`, \`off\` |

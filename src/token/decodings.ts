@@ -1,0 +1,68 @@
+import { isObject } from '../config/values.js'
+
+/** Shorter runs of letters are words; no key is that short. */
+const SHORTEST_RUN = 32
+
+/** What stands for white space in text that has come through a shell, JSON or a configuration file. */
+const BLANKS = /(?:\\+[rnt])|[\s\0\u200b\ufeff"'`\\]/g
+
+/** A text without white space, quotes and what stands for them. */
+export const squeeze = (text: string): string => text.replace(BLANKS, '')
+
+/** The texts that bytes may stand for. Without NUL bytes UTF-16 reads like any other text, for all that is ASCII. */
+export function textsOf(bytes: Buffer): string[] {
+  const text = bytes.toString('utf8')
+  return bytes.includes(0) ? [text, bytes.toString('latin1').replaceAll('\0', '')] : [text]
+}
+
+/** What a text may stand for, in the encodings that keys travel in. A text that is none of them has few or none. */
+export function decodingsOf(text: string): Buffer[] {
+  const squeezed = squeeze(text)
+  const runs = text.split(/[^\w+/-]+/).filter(run => run.length >= SHORTEST_RUN && run.length < squeezed.length)
+  return [...[squeezed, ...runs].flatMap(fromLetters), ...fromPercent(text), ...fromNumbers(text), ...fromLatin1(text)]
+}
+
+function fromLetters(letters: string): Buffer[] {
+  const hex = letters.replace(/<buffer|(?<![\da-f])0x|[x:,;<>{}()[\]-]/gi, '')
+  const isHex = hex.length >= SHORTEST_RUN && hex.length % 2 === 0 && /^[0-9a-f]+$/i.test(hex)
+  const isBase64 = letters.length >= SHORTEST_RUN && /^[\w+/-]+=*$/.test(letters)
+  return [...(isHex ? [Buffer.from(hex, 'hex')] : []), ...(isBase64 ? [Buffer.from(letters, 'base64')] : [])]
+}
+
+function fromPercent(text: string): Buffer[] {
+  if (!/%[0-9a-f]{2}/i.test(text)) return []
+  return [
+    Buffer.from(text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))),
+  ]
+}
+
+/** A list of bytes in decimal numbers, as JSON and `String(bytes)` write it. */
+function fromNumbers(text: string): Buffer[] {
+  const numbers = text.match(/(?<![\w.])\d{1,3}(?:[\s,]+\d{1,3}){31,}/g) ?? []
+  return numbers.map(list => Buffer.from(list.split(/[\s,]+/).map(Number)))
+}
+
+/** Bytes that somebody has read as Latin-1 text. */
+const fromLatin1 = (text: string): Buffer[] =>
+  /[\x80-\xff]/.test(text) && !/[^\0-\xff]/.test(text) ? [Buffer.from(text, 'latin1')] : []
+
+/** All objects inside of what a text says in JSON, and all texts. Empty if it is not JSON. */
+export function insideJson(text: string): { objects: Record<string, unknown>[]; texts: string[] } {
+  const found = { objects: [] as Record<string, unknown>[], texts: [] as string[] }
+  const waiting = [parsed(text)]
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    if (typeof value === 'string') found.texts.push(value)
+    if (isObject(value)) found.objects.push(value)
+    if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) waiting.push(inner)
+  }
+  return found
+}
+
+function parsed(text: string): unknown {
+  if (!/^[\s\ufeff]*[{["]/.test(text)) return undefined
+  try {
+    return JSON.parse(text.replace(/^\ufeff/, ''))
+  } catch {
+    return undefined
+  }
+}

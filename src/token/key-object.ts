@@ -1,0 +1,87 @@
+import { createPrivateKey, createPublicKey, createSecretKey, type JsonWebKey, KeyObject } from 'node:crypto'
+import { types } from 'node:util'
+import { ALGORITHMS, type Algorithm, type CryptoKeyLike } from '../config/options.js'
+import { isObject } from '../config/values.js'
+
+/** A key, and what it says of itself. */
+export interface FoundKey {
+  readonly key: KeyObject
+  /** The one algorithm that it is for: `alg` of a JWK, the algorithm of a CryptoKey. */
+  readonly only?: Algorithm
+  /** The only things that it may be used for: `key_ops` of a JWK, `usages` of a CryptoKey. */
+  readonly operations?: readonly string[]
+}
+
+/**
+ * A KeyObject, a CryptoKey or a JWK as a key; `undefined` if `input` is none of these. A string says why it cannot be
+ * one: text that completes "<option> ..." and holds no key material.
+ */
+export function findKey(input: unknown): FoundKey | string | undefined {
+  if (input instanceof KeyObject) return { key: input }
+  if (types.isCryptoKey(input)) return fromCryptoKey(input as CryptoKeyLike)
+  if (typeof input === 'function') return 'is a function; call it and give what it returns'
+  if (Array.isArray(input)) return 'is a list; give one key'
+  return isObject(input) && !(input instanceof Uint8Array) ? fromJwk(input) : undefined
+}
+
+const NOT_FOR_SIGNATURES = 'is for encryption or another purpose, not for signatures; give a key that signs or verifies'
+
+function fromCryptoKey(key: CryptoKeyLike): FoundKey | string {
+  const only = algorithmOf(key.algorithm)
+  if (!only) return NOT_FOR_SIGNATURES
+  try {
+    return { key: KeyObject.from(key as Parameters<typeof KeyObject.from>[0]), only, operations: [...key.usages] }
+  } catch {
+    return 'is a CryptoKey that node:crypto cannot read; import it with extractable: true'
+  }
+}
+
+/** How WebCrypto calls the algorithms of RFC 7518 §3.1: a CryptoKey is made for one of them. */
+const FAMILIES: Readonly<Record<string, string>> = { HMAC: 'HS', 'RSASSA-PKCS1-v1_5': 'RS', 'RSA-PSS': 'PS' }
+const CURVES: Readonly<Record<string, Algorithm>> = { 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512' }
+
+function algorithmOf(algorithm: { name: string; hash?: { name: string }; namedCurve?: string }): Algorithm | undefined {
+  if (algorithm.name === 'ECDSA') return CURVES[algorithm.namedCurve ?? '']
+  const name = `${FAMILIES[algorithm.name]}${algorithm.hash?.name.replace('SHA-', '')}`
+  return ALGORITHMS.find(known => known === name)
+}
+
+/** The members that a public key has not (RFC 7518 §6.2.2, §6.3.2). */
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth']
+
+/** RFC 7517 §4. */
+function fromJwk(jwk: Record<string, unknown>): FoundKey | string {
+  const { kty, alg, use, key_ops: operations } = jwk
+  if (typeof kty !== 'string') return notAJwk(jwk)
+  if (use !== undefined && use !== 'sig') return NOT_FOR_SIGNATURES
+  const only = ALGORITHMS.find(known => known === alg)
+  if (alg !== undefined && !only) return `is a JWK whose alg is not one of ${ALGORITHMS.join(', ')}`
+  if (operations !== undefined && !isListOfTexts(operations)) return 'is a JWK whose key_ops is not a list of strings'
+  const key = kty === 'oct' ? secretOf(jwk) : pairKeyOf(jwk)
+  if (typeof key === 'string') return key
+  return { key, ...(only && { only }), ...(operations && { operations }) }
+}
+
+function notAJwk(object: Record<string, unknown>): string {
+  if (Array.isArray(object.keys)) return 'is a JWK Set; give one of its keys'
+  if (typeof object.getPublicKey === 'function') return 'is a signing key of jwks-rsa; give key.getPublicKey()'
+  return 'is an object that is not a key: a JWK has kty; give a string, a Buffer, a KeyObject, a CryptoKey or a JWK'
+}
+
+function secretOf({ k }: Record<string, unknown>): KeyObject | string {
+  if (typeof k === 'string' && /^[\w-]+$/.test(k)) return createSecretKey(Buffer.from(k, 'base64url'))
+  return 'is a JWK of a secret whose k is not base64url'
+}
+
+function pairKeyOf(jwk: Record<string, unknown>): KeyObject | string {
+  const isPrivate = PRIVATE_MEMBERS.some(name => jwk[name] !== undefined)
+  try {
+    const key = { key: jwk as JsonWebKey, format: 'jwk' as const }
+    return isPrivate ? createPrivateKey(key) : createPublicKey(key)
+  } catch {
+    return `is a JWK that cannot be read as a ${isPrivate ? 'private' : 'public'} key: a member is missing or wrong`
+  }
+}
+
+const isListOfTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every(item => typeof item === 'string')
