@@ -101,7 +101,7 @@ export async function login(
   const { device: own = {} } = options
   checkDevice(own)
   const device = { ...(parts.config.sessionTracking && whereabouts(ctx)), ...own }
-  const draft = draftPair(parts, sub, { fresh: true, ...options, device })
+  const draft = draftPair(parts, sub, { fresh: true, ...options, device }, true)
   const cookies = linesFor(draft, parts.config)
   await parts.memory.asking(ctx.req, () => open(parts, draft))
   return handOut(parts, ctx, draft, cookies)

@@ -80,10 +80,10 @@ function isSettled(ctx: Context, config: Config): boolean {
 }
 
 /**
- * Whether the end is near, and not past: the handlers may have taken their time. A token that names no session can only
- * be renewed if its issuer meant it for cookies; only such a one is revoked for that long.
+ * Whether the token says that it may be renewed, and its end is near and not past: the handlers may have taken their
+ * time. Every other token ends when it says, and what revokes it is kept no longer.
  */
-function isDue({ exp, sid, csrf }: TokenPayload, config: Config): boolean {
+function isDue({ exp, renewable }: TokenPayload, config: Config): boolean {
   const left = exp - config.now() / 1000
-  return (sid !== undefined || Boolean(csrf)) && left < config.implicitRefreshDeltatime && left > -config.decodeLeeway
+  return renewable === true && left < config.implicitRefreshDeltatime && left > -config.decodeLeeway
 }

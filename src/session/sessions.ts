@@ -240,8 +240,8 @@ export class Sessions {
   }
 
   /** Until when a token has to be refused that is revoked by itself: longer if it could open a session or be renewed. */
-  #ownEnd({ type, sid, csrf, iat, exp }: TokenPayload): number {
-    const livesOn = sid === undefined && (type === 'refresh' || Boolean(csrf))
+  #ownEnd({ type, sid, renewable, iat, exp }: TokenPayload): number {
+    const livesOn = sid === undefined && (type === 'refresh' || renewable === true)
     return rotation.keptUntilAfter(exp, livesOn ? iat + this.#config.sessionExpires : 0)
   }
 
