@@ -13,7 +13,7 @@ import type { TokenPayload } from '../token/payload.js'
 import type { VerifyOptions } from '../token/verify.js'
 import { describe, isTraced, traced, type VerifyTrace } from '../tracing.js'
 import type { AuthContext, Parts } from './parts.js'
-import { verifyToken } from './verification.js'
+import { checkOwnKey, verifyToken } from './verification.js'
 
 /** What a guard asks of a token. */
 export interface Requirement {
@@ -27,6 +27,8 @@ export interface Requirement {
   readonly verifyCsrf?: boolean
   /** Where to look. Default: `tokenLocation`. */
   readonly locations?: readonly TokenLocation[]
+  /** Whether a token is refused that only a key from `getKey` has signed. Default: if it is a refresh token. */
+  readonly ownKey?: boolean
 }
 
 /**
@@ -86,6 +88,7 @@ async function judgeToken(
   if (trace) describe(trace, payload)
   if (verifyType) checkType(payload, type)
   checkLoginType(payload, parts.config)
+  if (payload.type === 'refresh') checkOwnKey(parts, token)
   await parts.revocation.check(payload)
   if (verifyFresh) checkFresh(payload)
   return payload
@@ -113,6 +116,7 @@ export function identify(
   const judge = (payload: TokenPayload): Identified => {
     if (verifyType) checkType(payload, type)
     checkLoginType(payload, config)
+    if (requirement.ownKey ?? payload.type === 'refresh') checkOwnKey(parts, located.token)
     checkCsrf(ctx, located, payload, config, requirement.verifyCsrf)
     return { payload, located }
   }

@@ -202,7 +202,7 @@ async function presentedAtLogout(
   type: TokenType,
 ): Promise<{ payload?: TokenPayload; error?: unknown }> {
   try {
-    const identified = await identify(parts, ctx, { type, verifyCsrf: true }, { ignoreTimes: true })
+    const identified = await identify(parts, ctx, { type, verifyCsrf: true, ownKey: false }, { ignoreTimes: true })
     return identified ? { payload: identified.payload } : {}
   } catch (error) {
     return { error }

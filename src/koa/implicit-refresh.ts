@@ -37,7 +37,7 @@ export function implicitRefresh(parts: Parts): Middleware {
 
 async function renew(parts: Parts, ctx: Context): Promise<void> {
   const { config } = parts
-  const requirement = { type: 'access', locations: ['cookies'], verifyCsrf: false } as const
+  const requirement = { type: 'access', locations: ['cookies'], verifyCsrf: false, ownKey: true } as const
   const payload = (await identify(parts, ctx, requirement))?.payload
   if (!payload || !isDue(payload, config)) return
   // Asked anew: the handlers may have revoked what a guard found good before them.

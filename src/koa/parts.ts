@@ -18,7 +18,8 @@ export interface AuthXOptions extends Options {
    * Finds the key that a token is verified with, in place of the configured ones: for keys per tenant. Asked once for
    * each token of a request, before anything in the token has been verified; `ctx` is `undefined` outside of requests.
    * `undefined` refuses the token (401). If it throws, misses `storeTimeout` or returns a key that no algorithm of
-   * `decodeAlgorithms` can use, the answer is 503. Not in AuthX.
+   * `decodeAlgorithms` can use, the answer is 503. A refresh token, and a token that is to be renewed, has to be signed by
+   * a configured key besides: else the answer is 401. Not in AuthX.
    */
   getKey?: GetKey<Context | undefined>
 }
