@@ -160,9 +160,9 @@ export interface AuthXOptions {
   /** With `sessionTracking`: whether guards that ask the store write `lastActiveAt`, at most once a minute. Default true. */
   sessionUpdateLastActive?: boolean
 
-  /** Paths whose requests `implicitRefresh()` leaves alone. Default none. */
+  /** Paths whose requests `implicitRefresh()` leaves alone, as the client sends them: with the path of a mounted app. Default none. */
   implicitRefreshRouteExclude?: readonly string[]
-  /** The only paths whose requests `implicitRefresh()` renews tokens on. Default: all. */
+  /** The only paths whose requests `implicitRefresh()` renews tokens on, as the client sends them. Default: all. */
   implicitRefreshRouteInclude?: readonly string[]
   /** Methods that `implicitRefresh()` leaves alone. Default none. */
   implicitRefreshMethodExclude?: readonly string[]
