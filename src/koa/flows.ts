@@ -3,8 +3,9 @@ import type { Duration } from '../config/duration.js'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { checkNames } from '../config/values.js'
-import { InsufficientScopeError, ReusedTokenError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
+import { InsufficientScopeError, ReusedTokenError, StoreUnavailableError } from '../errors.js'
 import { clearedCookies, setCookies, tokenCookies } from '../request/cookies.js'
+import { revokedBecause } from '../session/revoked.js'
 import { idOf } from '../session/rotation.js'
 import type { Mint } from '../session/sessions.js'
 import {
@@ -167,10 +168,7 @@ async function exchange(
 
 function refreshStateless(parts: Parts, presented: TokenPayload, options: RefreshOptions): Issued {
   const { config } = parts
-  if (presented.sid !== undefined) {
-    const cause = 'the token names a session, and there is no store that knows it'
-    throw new RevokedTokenError(undefined, undefined, { cause })
-  }
+  if (presented.sid !== undefined) throw revokedBecause('noStore')
   checkCovered(options, presented)
   const now = config.now()
   const { expiry = config.accessTokenExpires } = options
