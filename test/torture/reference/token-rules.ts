@@ -152,7 +152,8 @@ function hasSoundClaims(payload: Json, { identity = 'sub' }: TokenRules): boolea
     absentOr(payload, 'nbf', isTime) &&
     absentOr(payload, 'scopes', value => Array.isArray(value) && value.every(each => typeof each === 'string')) &&
     absentOr(payload, 'sid', value => typeof value === 'string') &&
-    absentOr(payload, 'gen', value => Number.isSafeInteger(value) && Number(value) >= 0)
+    absentOr(payload, 'gen', value => Number.isSafeInteger(value) && Number(value) >= 0) &&
+    absentOr(payload, 'renewable', value => typeof value === 'boolean')
   )
 }
 
