@@ -109,8 +109,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Renews access tokens in cookies that are about to expire, after the handlers. For browsers that keep no refresh
-   * token; mount it on the app, after `middleware()`.
+   * Renews access tokens in cookies that are about to expire, after the handlers: those of `login` and `refresh` with the
+   * configured life, and those made with `renewable: true`. For browsers that keep no refresh token; mount it on the app,
+   * after `middleware()`.
    * @throws BadConfigurationError if access tokens do not travel in cookies.
    */
   implicitRefresh(): Middleware {
@@ -215,6 +216,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * A signed access token, by itself: without `sid` it belongs to no session and is good until it ends or is revoked.
+   * It ends at its `expiry` in any case, unless `renewable: true` lets `implicitRefresh` renew it.
    * @throws TypeError naming the option that is wrong.
    */
   createAccessToken(sub: string, options: AccessTokenOptions = {}): string {

@@ -125,15 +125,29 @@ export interface AuthXOptions {
   keys?: readonly NamedKey[]
   /** The algorithms that tokens may be signed with. Default `[algorithm]`. */
   decodeAlgorithms?: readonly Algorithm[]
-  /** A token's `aud` must hold one of these. Default: `encodeAudience`. A token with `aud` where none is expected is refused. */
+  /**
+   * A token's `aud` must hold one of these. Default: `encodeAudience`. A token with `aud` where none is expected is refused.
+   * Where there was no audience before, every token in circulation is refused (401), at `refresh` too: everybody logs in
+   * again. Removing it does the same.
+   */
   decodeAudience?: string | readonly string[]
-  /** A token's `iss` must be this. Default: `encodeIssuer`. */
+  /**
+   * A token's `iss` must be this. Default: `encodeIssuer`. Setting or changing it refuses every token in circulation (401),
+   * at `refresh` too: everybody logs in again. Removing it refuses none.
+   */
   decodeIssuer?: string
   /** Seconds by which clocks may differ when `exp` and `nbf` are judged, 0 to 300. Default 0. */
   decodeLeeway?: number
-  /** The `aud` of new tokens. */
+  /**
+   * The `aud` of new tokens. It sets the default of `decodeAudience`: where there was no audience before, every token in
+   * circulation is refused (401), at `refresh` too, and everybody logs in again. Removing it does the same. To change it,
+   * list the former one in `decodeAudience`.
+   */
   encodeAudience?: string | readonly string[]
-  /** The `iss` of new tokens. */
+  /**
+   * The `iss` of new tokens. It sets the default of `decodeIssuer`: setting or changing it refuses every token in
+   * circulation (401), at `refresh` too, and everybody logs in again.
+   */
   encodeIssuer?: string
   /** Whether new tokens carry `nbf`. Default true. */
   encodeNbf?: boolean
@@ -145,7 +159,11 @@ export interface AuthXOptions {
   accessTokenExpires?: Duration
   /** Life of a refresh token. Default 20 days. */
   refreshTokenExpires?: Duration
-  /** Where tokens are looked for, in this order; one list, or one for each type. Default `['headers']`. */
+  /**
+   * Where tokens are looked for, in this order; one list, or one for each type. Default `['headers']`. Adding a location
+   * refuses no token. A token in a location that is taken out is not found any more (401): keep it in the list until
+   * clients have refreshed.
+   */
   tokenLocation?: readonly TokenLocation[] | { access: readonly TokenLocation[]; refresh: readonly TokenLocation[] }
   /** The header of the location `headers`. Default `'Authorization'`. */
   headerName?: string
@@ -159,7 +177,10 @@ export interface AuthXOptions {
   refreshCookieName?: string
   /** `Path` of the refresh token's cookie. The routes of refresh and logout have to lie inside it. Default `'/'`. */
   refreshCookiePath?: string
-  /** Whether tokens from cookies need a CSRF value. Default true. */
+  /**
+   * Whether tokens from cookies need a CSRF value. Default true. Turning it on refuses `refresh`, `logout` and every method
+   * but reads (403) until the next login: browsers were given no CSRF cookie.
+   */
   cookieCsrfProtect?: boolean
   /** `Domain` of all cookies. Default: the host that set them. */
   cookieDomain?: string
@@ -218,9 +239,9 @@ export interface AuthXOptions {
   /** With `sessionTracking`: whether guards that ask the store write `lastActiveAt`, at most once a minute. Default true. */
   sessionUpdateLastActive?: boolean
 
-  /** Paths whose requests `implicitRefresh()` leaves alone. Default none. */
+  /** Paths whose requests `implicitRefresh()` leaves alone, as the client sends them: with the path of a mounted app. Default none. */
   implicitRefreshRouteExclude?: readonly string[]
-  /** The only paths whose requests `implicitRefresh()` renews tokens on. Default: all. */
+  /** The only paths whose requests `implicitRefresh()` renews tokens on, as the client sends them. Default: all. */
   implicitRefreshRouteInclude?: readonly string[]
   /** Methods that `implicitRefresh()` leaves alone. Default none. */
   implicitRefreshMethodExclude?: readonly string[]
@@ -245,7 +266,10 @@ export interface AuthXOptions {
    * request. Default 1000. Not in AuthX.
    */
   verifyCacheSize?: number
-  /** Written to new tokens as `login_type` and asked of all. Not in AuthX's options. */
+  /**
+   * Written to new tokens as `login_type` and asked of all. Setting or changing it refuses every token in circulation
+   * (401), at `refresh` too: everybody logs in again. Removing it refuses none. Not in AuthX's options.
+   */
   loginType?: string
   /** Finds the key that a token is verified with, in place of the configured ones: for keys per tenant. Not in AuthX. */
   getKey?: GetKey

@@ -6,7 +6,7 @@ import { isObject } from './values.js'
 
 /** The claims that only the library writes; `data` cannot set them and `identityClaim` cannot take their name. */
 export const RESERVED_CLAIMS: ReadonlySet<string> = new Set(
-  'iss sub aud exp nbf iat jti type fresh csrf scopes login_type sid gen'.split(' '),
+  'iss sub aud exp nbf iat jti type fresh csrf scopes login_type sid gen renewable'.split(' '),
 )
 
 export interface Resolved {

@@ -14,7 +14,7 @@ import type { TokenPayload } from '../token/payload.js'
 import { describe, isTraced, traced, type VerifyTrace } from '../tracing.js'
 import { chooseCandidate, type Identified } from './candidates.js'
 import type { AuthContext, Parts } from './parts.js'
-import { verifyToken } from './verification.js'
+import { checkOwnKey, verifyToken } from './verification.js'
 
 /** What a guard asks of a token. */
 export interface Requirement {
@@ -28,6 +28,8 @@ export interface Requirement {
   readonly verifyCsrf?: boolean
   /** Where to look. Default: `tokenLocation`. */
   readonly locations?: readonly TokenLocation[]
+  /** Whether a token is refused that only a key from `getKey` has signed. Default: if it is a refresh token. */
+  readonly ownKey?: boolean
 }
 
 /**
@@ -87,6 +89,7 @@ async function judgeToken(
   if (trace) describe(trace, payload)
   if (verifyType) checkType(payload, type)
   checkLoginType(payload, parts.config)
+  if (payload.type === 'refresh') checkOwnKey(parts, token)
   await parts.revocation.check(payload)
   if (verifyFresh) checkFresh(payload)
   return payload
@@ -107,14 +110,17 @@ export function identify(
   const candidates = locate(ctx, type, locations, config)
   const [located] = candidates
   if (!located) return undefined
-  const check = (payload: TokenPayload) => {
+  const check = (payload: TokenPayload, candidate: LocatedToken) => {
     if (verifyType) checkType(payload, type)
     checkLoginType(payload, config)
+    if (requirement.ownKey ?? payload.type === 'refresh') checkOwnKey(parts, candidate.token)
     return payload
   }
   const read = (candidate: LocatedToken) => {
     const verified = parts.memory.verified(ctx.req, candidate, () => verifyToken(parts, candidate.token, ctx))
-    return verified instanceof Promise ? verified.then(check) : check(verified)
+    return verified instanceof Promise
+      ? verified.then(payload => check(payload, candidate))
+      : check(verified, candidate)
   }
   const judge = (identified: Identified) => {
     checkOrigins(ctx, identified, requirement, config)

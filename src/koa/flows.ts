@@ -3,15 +3,10 @@ import type { Duration } from '../config/duration.js'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { checkNames } from '../config/values.js'
-import {
-  CookieTooLargeError,
-  InsufficientScopeError,
-  JWTDecodeError,
-  ReusedTokenError,
-  RevokedTokenError,
-} from '../errors.js'
+import { CookieTooLargeError, InsufficientScopeError, JWTDecodeError, ReusedTokenError } from '../errors.js'
 import { allClearedCookies, type CookieLine, setCookies, tokenCookies } from '../request/cookies.js'
 import type { LocatedToken } from '../request/locate.js'
+import { revokedBecause } from '../session/revoked.js'
 import { idOf } from '../session/rotation.js'
 import type { Mint } from '../session/sessions.js'
 import {
@@ -108,7 +103,7 @@ export async function login(
   const { device: own = {} } = options
   checkDevice(own)
   const device = { ...(parts.config.sessionTracking && whereabouts(ctx)), ...own }
-  const draft = draftPair(parts, sub, { fresh: true, ...options, device })
+  const draft = draftPair(parts, sub, { fresh: true, ...options, device }, true)
   const cookies = linesFor(draft, parts.config)
   await parts.memory.asking(ctx.req, () => open(parts, draft))
   return handOut(parts, ctx, draft, cookies)
@@ -186,10 +181,7 @@ function refusal(error: unknown, { location }: LocatedToken, { data }: RefreshOp
 
 function refreshStateless(parts: Parts, presented: TokenPayload, options: RefreshOptions): Issued {
   const { config } = parts
-  if (presented.sid !== undefined) {
-    const cause = 'the token names a session, and there is no store that knows it'
-    throw new RevokedTokenError(undefined, undefined, { cause })
-  }
+  if (presented.sid !== undefined) throw revokedBecause('noStore')
   checkCovered(options, presented)
   const now = config.now()
   const { expiry = config.accessTokenExpires } = options

@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa'
 import type { Config } from '../config/table.js'
 import { AuthXError, BadConfigurationError } from '../errors.js'
 import { setCookies, setsAccessCookie, tokenCookies } from '../request/cookies.js'
+import { sharedCaching } from '../request/shared-cache.js'
 import { trimEnd } from '../request/trim.js'
 import { idOf } from '../session/rotation.js'
 import { renewedAccess } from '../session/tokens.js'
@@ -37,7 +38,7 @@ export function implicitRefresh(parts: Parts): Middleware {
 
 async function renew(parts: Parts, ctx: Context): Promise<void> {
   const { config } = parts
-  const requirement = { type: 'access', locations: ['cookies'], verifyCsrf: false } as const
+  const requirement = { type: 'access', locations: ['cookies'], verifyCsrf: false, ownKey: true } as const
   const payload = (await identify(parts, ctx, requirement))?.payload
   if (!payload || !isDue(payload, config)) return
   // Asked anew: the handlers may have revoked what a guard found good before them.
@@ -48,12 +49,15 @@ async function renew(parts: Parts, ctx: Context): Promise<void> {
   const { token, claims } = renewedAccess(parts, payload, { iat, exp })
   setCookies(ctx, tokenCookies('access', { ...claims, token }, config), config)
   parts.events.emit('refreshed', { sid: idOf(payload), sub: payload.sub })
-  if (!/private|no-store/i.test(ctx.response.get('Cache-Control') ?? '')) ctx.set('Cache-Control', 'no-store')
+  // An answer of which nothing is said may be kept by a cache's own rules.
+  if (cachingOf(ctx, config) === 'unsaid') ctx.set('Cache-Control', 'no-store')
 }
+
+const cachingOf = ({ status, res }: Context, { now }: Config) => sharedCaching(status, res.getHeaders(), now())
 
 /** Lists that are empty include everything and exclude nothing; what any of them forbids is not renewed. */
 function isIncluded(ctx: Context, config: Config): boolean {
-  const path = spelledAlike(ctx.path)
+  const path = spelledAlike(originalPath(ctx))
   // HEAD asks for what GET would answer, and routers take it so.
   const method = ctx.method === 'HEAD' ? 'GET' : ctx.method
   const names = (routes: readonly string[]) => routes.some(route => spelledAlike(route) === path)
@@ -61,6 +65,14 @@ function isIncluded(ctx: Context, config: Config): boolean {
   const { implicitRefreshMethodExclude: noMethods, implicitRefreshMethodInclude: methods } = config
   if (names(noRoutes) || noMethods.includes(method)) return false
   return (routes.length === 0 || names(routes)) && (methods.length === 0 || methods.includes(method))
+}
+
+/** The path that the client asked for: koa-mount, and servers that Koa is mounted in, take the front off `ctx.path`. */
+function originalPath(ctx: Context): string {
+  const { originalUrl = ctx.originalUrl } = ctx.req as { originalUrl?: string }
+  if (originalUrl.startsWith('/')) return originalUrl.split(/[?#]/, 1)[0] ?? ''
+  // A request to a proxy names a whole URL (RFC 9112 §3.2.2).
+  return URL.canParse(originalUrl) ? new URL(originalUrl).pathname : originalUrl
 }
 
 /** Routers take these spellings of a path for the same. */
@@ -72,18 +84,20 @@ function spelledAlike(path: string): string {
   }
 }
 
-/** The handlers have said themselves what becomes of the cookie, or have made a page that caches hand to others. */
+/**
+ * The handlers have said themselves what becomes of the cookie, or have made a page that caches hand to others. One that
+ * answers past Koa may still say so.
+ */
 function isSettled(ctx: Context, config: Config): boolean {
-  if (ctx.headerSent || setsAccessCookie(ctx, config)) return true
-  const forCaches = ['CDN-Cache-Control', 'Surrogate-Control'].some(name => ctx.res.hasHeader(name))
-  return forCaches || /public|s-maxage/i.test(ctx.response.get('Cache-Control') ?? '')
+  if (ctx.headerSent || ctx.respond === false || setsAccessCookie(ctx, config)) return true
+  return cachingOf(ctx, config) === 'allowed'
 }
 
 /**
- * Whether the end is near, and not past: the handlers may have taken their time. A token that names no session can only
- * be renewed if its issuer meant it for cookies; only such a one is revoked for that long.
+ * Whether the token says that it may be renewed, and its end is near and not past: the handlers may have taken their
+ * time. Every other token ends when it says, and what revokes it is kept no longer.
  */
-function isDue({ exp, sid, csrf }: TokenPayload, config: Config): boolean {
+function isDue({ exp, renewable }: TokenPayload, config: Config): boolean {
   const left = exp - config.now() / 1000
-  return (sid !== undefined || Boolean(csrf)) && left < config.implicitRefreshDeltatime && left > -config.decodeLeeway
+  return renewable === true && left < config.implicitRefreshDeltatime && left > -config.decodeLeeway
 }

@@ -41,7 +41,12 @@ function headersOf(response: Context['res']): [name: string, value: number | str
   ])
 }
 
-/** Like Koa, drop what the failed handlers set (cookies of a login that did not come about), but keep what stood before. */
+/**
+ * Answer with an error. A handler that wanted to answer past Koa (`ctx.respond = false`) has sent nothing, and whoever
+ * refuses answers in its place: nobody else would, and the client would wait for ever.
+ *
+ * Like Koa, drop what the failed handlers set (cookies of a login that did not come about), but keep what stood before.
+ */
 function render(ctx: Context, error: AuthXError, before: ReturnType<typeof headersOf>, config: Config): void {
   for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name)
   for (const [name, value] of before) ctx.res.setHeader(name, value)
@@ -51,7 +56,18 @@ function render(ctx: Context, error: AuthXError, before: ReturnType<typeof heade
   }
   ctx.status = error.status
   ctx.body = { [config.errorMessageKey]: publicMessage(error), error_type: error.name }
-  if (error.status >= 500) ctx.app.emit('error', error, ctx)
+  ctx.respond = true
+  if (error.status >= 500) report(ctx, error)
+}
+
+/** A listener that throws takes nobody's answer away. */
+function report(ctx: Context, error: AuthXError): void {
+  try {
+    ctx.app.emit('error', error, ctx)
+  } catch (failure) {
+    const reason = failure instanceof Error ? failure.message : 'what it threw is no Error'
+    process.emitWarning(`a listener of the app's 'error' failed: ${reason}`, 'AuthXWarning')
+  }
 }
 
 /** What is configured is the operator's business. */

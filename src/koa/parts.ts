@@ -19,7 +19,8 @@ export interface AuthXOptions extends Options {
    * each token of a request, before anything in the token has been verified; `ctx` is `undefined` outside of requests.
    * `undefined` refuses the token (401), and so does an error with which jose or jwks-rsa say that no key fits. If it
    * throws another error, misses `storeTimeout` or returns a key that no algorithm of `decodeAlgorithms` can use, the
-   * answer is 503. Not in AuthX.
+   * answer is 503. A refresh token, and a token that is to be renewed, has to be signed by a configured key besides: else
+   * the answer is 401. Not in AuthX.
    */
   getKey?: GetKey<Context | undefined>
 }

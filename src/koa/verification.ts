@@ -4,7 +4,7 @@ import { orUnavailable } from '../session/operation.js'
 import type { VerificationKey } from '../token/keys.js'
 import { saysNoSuchKey } from '../token/no-such-key.js'
 import type { TokenPayload } from '../token/payload.js'
-import { type FindKey, type VerifyOptions, verify, verifyWithFoundKey } from '../token/verify.js'
+import { checkSignedByRing, type FindKey, type VerifyOptions, verify, verifyWithFoundKey } from '../token/verify.js'
 import type { AuthContext, Parts } from './parts.js'
 
 /**
@@ -26,6 +26,15 @@ export function verifyToken(
     return ctx ? parts.memory.key(ctx.req, token, ask) : ask()
   }
   return verifyWithFoundKey(token, findKey, ring, config, options)
+}
+
+/**
+ * Refuse a verified token that somebody else's key has signed, where it would be exchanged for tokens under our own key.
+ * Without `getKey` only our own keys verify, and there is nothing to check.
+ * @throws TokenInvalidSignatureError
+ */
+export function checkOwnKey({ config, ring }: Parts, token: string): void {
+  if (config.getKey) checkSignedByRing(token, ring)
 }
 
 /** Whatever is not a key that fits, or a clear "there is none", means that nothing is known of the token. */

@@ -3,6 +3,7 @@ import { RevokedTokenError, StoreUnavailableError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
 import { Deadline, within } from './deadline.js'
 import { orUnavailable } from './operation.js'
+import { revokedBecause } from './revoked.js'
 import type { Sessions } from './sessions.js'
 
 /** The application's own blocklist: resolves to whether a token, whose signature has been verified, is revoked. */
@@ -36,7 +37,7 @@ export class Revocation {
    * @throws RevokedTokenError, also for a token of a session that no store can judge; ReusedTokenError, StoreUnavailableError.
    */
   async endOf(token: TokenPayload): Promise<number> {
-    if (!this.#sessions && token.sid !== undefined) throw new RevokedTokenError()
+    if (!this.#sessions && token.sid !== undefined) throw revokedBecause('noStore')
     const [end] = await Promise.all([this.#sessions?.check(token), this.checkBlocklist(token)])
     return end ?? (token.iat + this.#config.sessionExpires) * 1000
   }
@@ -62,7 +63,7 @@ export class Revocation {
     const { blocklist } = this
     if (!blocklist) return
     const revoked: unknown = await within(deadline, () => orUnavailable(() => blocklist(token)))
-    if (revoked === true) throw new RevokedTokenError()
+    if (revoked === true) throw revokedBecause('blocklist')
     if (revoked === false) return
     // A forgotten `return` must not let everyone in.
     throw new StoreUnavailableError({ cause: new TypeError('the token blocklist must resolve to true or false') })

@@ -25,9 +25,20 @@ export type Decision =
   | { readonly outcome: 'replay'; readonly record: SessionRecord }
   /** A used-up token came again: the session ends. */
   | { readonly outcome: 'reuse'; readonly record: SessionRecord }
-  | { readonly outcome: 'revoked' }
+  | { readonly outcome: 'revoked'; readonly reason: RevokedReason }
 
-const REVOKED: Decision = { outcome: 'revoked' }
+/** Why a token, or the session that it names, is over. The order is that in which reasons are looked for. */
+export type RevokedReason =
+  | 'unknownSession'
+  | 'ended'
+  | 'otherSubject'
+  | 'otherLoginType'
+  | 'pastEnd'
+  | 'cutOff'
+  | 'noGeneration'
+  | 'aheadOfStore'
+
+const revoked = (reason: RevokedReason) => ({ outcome: 'revoked', reason }) as const
 
 /** A token that names no session is judged by itself. */
 export const idOf = ({ sid, jti }: Pick<Presented, 'sid' | 'jti'>) => sid ?? jti
@@ -44,15 +55,28 @@ export interface Owner {
 export const ownerOf = (token: Presented): Owner => ({ id: idOf(token), sub: token.sub, loginType: token.login_type })
 
 /** Whether a record is about the subject, and the login type, that a token is about. */
-export const isOf = (record: SessionRecord, { sub, login_type }: Pick<Presented, 'sub' | 'login_type'>) =>
-  record.sub === sub && record.loginType === login_type
+export const isOf = (record: SessionRecord, about: Pick<Presented, 'sub' | 'login_type'>) =>
+  whoseInstead(record, about) === undefined
+
+function whoseInstead(record: SessionRecord, about: Pick<Presented, 'sub' | 'login_type'>): RevokedReason | undefined {
+  if (record.sub !== about.sub) return 'otherSubject'
+  return record.loginType === about.login_type ? undefined : 'otherLoginType'
+}
+
+/** The record of a session of which tokens may still be good; otherwise why there is none. */
+function liveOrReason(owner: Owner, { record, subject }: Known, now: number): SessionRecord | RevokedReason {
+  if (record === undefined) return 'unknownSession'
+  if (isTombstone(record)) return 'ended'
+  const stranger = whoseInstead(record, { sub: owner.sub, login_type: owner.loginType })
+  if (stranger) return stranger
+  if (now >= record.expiresAt) return 'pastEnd'
+  return record.cutoff >= subject.cutoff || subject.except === owner.id ? record : 'cutOff'
+}
 
 /** The record of a session of which tokens may still be good; `undefined` if it has ended or never was. */
-export function liveRecord(owner: Owner, { record, subject }: Known, now: number): SessionRecord | undefined {
-  if (record === undefined || isTombstone(record)) return undefined
-  const outlivesCutoff = record.cutoff >= subject.cutoff || subject.except === owner.id
-  const isOwn = isOf(record, { sub: owner.sub, login_type: owner.loginType })
-  return isOwn && now < record.expiresAt && outlivesCutoff ? record : undefined
+export function liveRecord(owner: Owner, known: Known, now: number): SessionRecord | undefined {
+  const live = liveOrReason(owner, known, now)
+  return typeof live === 'string' ? undefined : live
 }
 
 /** The absolute end (milliseconds) of the session that a token opens which names none. */
@@ -61,13 +85,14 @@ const ownEnd = ({ iat }: Presented, { sessionExpires }: RotationConfig) => (iat 
 /** What a refresh with this token comes to. */
 export function decide(token: Presented, known: Known, now: number, config: RotationConfig): Decision {
   if (known.record === undefined && token.sid === undefined) {
-    const refused = isCutOff(token, known.subject) || now >= ownEnd(token, config)
-    return refused ? REVOKED : { outcome: 'rotate', gen: 1, rollback: false }
+    if (isCutOff(token, known.subject)) return revoked('cutOff')
+    return now >= ownEnd(token, config) ? revoked('pastEnd') : { outcome: 'rotate', gen: 1, rollback: false }
   }
-  const record = liveRecord(ownerOf(token), known, now)
+  const record = liveOrReason(ownerOf(token), known, now)
+  if (typeof record === 'string') return revoked(record)
   const presented = token.sid === undefined ? 0 : token.gen
-  if (!record || presented === undefined) return REVOKED
-  if (presented > record.gen + 1) return REVOKED
+  if (presented === undefined) return revoked('noGeneration')
+  if (presented > record.gen + 1) return revoked('aheadOfStore')
   if (presented === record.gen + 1) return { outcome: 'rotate', gen: presented + 1, rollback: true }
   if (presented === record.gen && token.jti === record.jti)
     return { outcome: 'rotate', gen: presented + 1, rollback: false }
@@ -75,19 +100,22 @@ export function decide(token: Presented, known: Known, now: number, config: Rota
   return { outcome: presented === record.gen - 1 && inTime ? 'replay' : 'reuse', record }
 }
 
+/** What a guard is told. */
+export type Assessment = { readonly outcome: 'good' } | Extract<Decision, { outcome: 'reuse' | 'revoked' }>
+
+const GOOD: Assessment = { outcome: 'good' }
+
 /** Whether a guard lets an access or a refresh token pass, as far as the store is concerned. It changes nothing. */
-export function assess(
-  token: Presented,
-  known: Known,
-  now: number,
-  config: RotationConfig,
-): 'good' | 'revoked' | 'reuse' {
+export function assess(token: Presented, known: Known, now: number, config: RotationConfig): Assessment {
   if (token.type === 'refresh') {
-    const { outcome } = decide(token, known, now, config)
-    return outcome === 'rotate' || outcome === 'replay' ? 'good' : outcome
+    const decision = decide(token, known, now, config)
+    return decision.outcome === 'rotate' || decision.outcome === 'replay' ? GOOD : decision
   }
-  if (token.sid === undefined && known.record === undefined) return isCutOff(token, known.subject) ? 'revoked' : 'good'
-  return liveRecord(ownerOf(token), known, now) ? 'good' : 'revoked'
+  if (token.sid === undefined && known.record === undefined) {
+    return isCutOff(token, known.subject) ? revoked('cutOff') : GOOD
+  }
+  const live = liveOrReason(ownerOf(token), known, now)
+  return typeof live === 'string' ? revoked(live) : GOOD
 }
 
 /** For tokens that name no session: their issue is known to the second only, so the whole second of the cut-off is dead. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Duration } from '../config/duration.js'
 import type { Config } from '../config/table.js'
-import { ReusedTokenError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
+import { ReusedTokenError, StoreUnavailableError } from '../errors.js'
 import { warnOnce } from '../request/warn.js'
 import type { TokenStore } from '../store.js'
 import { timeOf, usesCookies } from '../token/claims.js'
@@ -20,6 +20,7 @@ import {
   sessionKey,
   subjectKey,
 } from './record.js'
+import { revokedBecause } from './revoked.js'
 import * as rotation from './rotation.js'
 
 /** The access token's times, seconds. */
@@ -77,9 +78,9 @@ export class Sessions {
   check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<number> {
     return this.#operation(name, this.#deadline(), async operation => {
       const known = await operation.known(token)
-      const judgement = rotation.assess(token, known, this.#config.now(), this.#config)
-      if (judgement === 'reuse') throw new ReusedTokenError()
-      if (judgement === 'revoked') throw new RevokedTokenError()
+      const assessment = rotation.assess(token, known, this.#config.now(), this.#config)
+      if (assessment.outcome === 'reuse') throw new ReusedTokenError()
+      if (assessment.outcome === 'revoked') throw revokedBecause(assessment.reason)
       if (name === 'check') this.#touch(operation, token, known)
       return rotation.endOf(token, known, this.#config)
     })
@@ -119,7 +120,7 @@ export class Sessions {
     const known = await operation.known(token)
     const now = this.#config.now()
     const decision = rotation.decide(token, known, now, this.#config)
-    if (decision.outcome === 'revoked') throw new RevokedTokenError()
+    if (decision.outcome === 'revoked') throw revokedBecause(decision.reason)
     if (decision.outcome === 'reuse') return this.#endReused(operation, sid, known.raw, decision.record)
     if (decision.outcome === 'replay') {
       return { event: 'replayed', minted: mint(sid, decision.record, this.#times(decision.record, accessExpiry, now)) }
@@ -240,8 +241,8 @@ export class Sessions {
   }
 
   /** Until when a token has to be refused that is revoked by itself: longer if it could open a session or be renewed. */
-  #ownEnd({ type, sid, csrf, iat, exp }: TokenPayload): number {
-    const livesOn = sid === undefined && (type === 'refresh' || Boolean(csrf))
+  #ownEnd({ type, sid, renewable, iat, exp }: TokenPayload): number {
+    const livesOn = sid === undefined && (type === 'refresh' || renewable === true)
     return rotation.keptUntilAfter(exp, livesOn ? iat + this.#config.sessionExpires : 0)
   }
 

@@ -4,15 +4,7 @@ import { checkJsonObject } from '../config/json.js'
 import type { Config } from '../config/table.js'
 import { checkNames } from '../config/values.js'
 import { JWTDecodeError } from '../errors.js'
-import {
-  type AccessTokenOptions,
-  accessClaimsFrom,
-  nbfAtIssue,
-  newClaims,
-  type TokenOptions,
-  timeOf,
-  usesCookies,
-} from '../token/claims.js'
+import { accessClaimsFrom, nbfAtIssue, newClaims, type TokenOptions, timeOf, usesCookies } from '../token/claims.js'
 import type { KeyRing } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
 import { type Claims, sign, TokenTooLargeError } from '../token/sign.js'
@@ -28,6 +20,12 @@ export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
   accessExpiry?: Duration | Date
   /** When the refresh token ends; its successors get the same life. Default `refreshTokenExpires`. */
   refreshExpiry?: Duration | Date
+  /**
+   * Whether `implicitRefresh` renews the access token when it comes in its cookie. Default in `login`: true if access
+   * tokens travel in cookies and `accessExpiry` is not given; without a store, `refreshExpiry` must not be shorter than
+   * `refreshTokenExpires` either. Default in `createTokenPair`: false. What `refresh` issues later does not depend on it.
+   */
+  renewable?: boolean
   /** What the list of sessions shows of this one: a small object of JSON values. */
   device?: Record<string, unknown>
 }
@@ -57,17 +55,18 @@ export const lifeOf = ({ claims }: Issued): number => Math.max(0, claims.exp - c
 const LARGEST_DEVICE = 8192
 
 const PAIR_OPTIONS = new Set(
-  'fresh accessExpiry refreshExpiry notBefore data audience scopes headers device'.split(' '),
+  'fresh accessExpiry refreshExpiry notBefore data audience scopes headers renewable device'.split(' '),
 )
 
 /**
  * Sign both tokens of a new session, and describe its record. Nothing is written.
+ * @param forCookies whether the access token goes where it can be renewed, if `options` do not say it of the token.
  * @throws TypeError naming the option that is wrong.
  */
-export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions): Draft {
+export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions, forCookies = false): Draft {
   const { config } = issuer
   checkNames(options, PAIR_OPTIONS, 'a token pair')
-  const { fresh, device = {}, ...others } = options
+  const { fresh, renewable, device = {}, ...others } = options
   const { accessExpiry = config.accessTokenExpires, refreshExpiry = config.refreshTokenExpires, ...common } = others
   checkDevice(device)
   const now = config.now()
@@ -80,8 +79,6 @@ export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions
 
   const accessEnd = endOf('accessExpiry', accessExpiry)
   const refreshEnd = endOf('refreshExpiry', refreshExpiry)
-  const accessOptions: AccessTokenOptions = { ...common, expiry: accessEnd, ...(fresh !== undefined && { fresh }) }
-  const access = newClaims('access', sub, accessOptions, config, member, now)
   const refresh = newClaims(
     'refresh',
     sub,
@@ -90,6 +87,9 @@ export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions
     config.store ? { ...member, gen: 0 } : member,
     now,
   )
+  const renews = forCookies && options.accessExpiry === undefined && mayRenew(refresh, config)
+  const ofAccess = { ...common, expiry: accessEnd, renewable: renewable === undefined ? renews : renewable }
+  const access = newClaims('access', sub, fresh === undefined ? ofAccess : { ...ofAccess, fresh }, config, member, now)
   const { jti, iat, exp } = refresh
   const times = {
     createdAt: now,
@@ -122,7 +122,7 @@ export function successorPair(
   const { config } = issuer
   const { jti, iat, exp, gen, csrf = presented.csrf } = record
   const refresh = { ...presented, csrf, nbf: nbfAtIssue(iat, config), sid, gen, jti, iat, exp } as Claims
-  const access = changed(accessClaimsFrom(refresh, times, config), changes)
+  const access = accessFor(refresh, times, changes, config)
   return { refresh: reissue(refresh, issuer), access: changes.data ? issue(access, issuer) : reissue(access, issuer) }
 }
 
@@ -141,6 +141,7 @@ export function renewedAccess(issuer: Issuer, payload: TokenPayload, { iat, exp 
 
 /** What `refresh` may change in the new access token. */
 export interface AccessChanges {
+  readonly expiry?: Duration | Date
   readonly data?: Record<string, unknown>
   readonly scopes?: readonly string[]
 }
@@ -152,13 +153,34 @@ export function statelessAccess(
   times: AccessTimes,
   changes: AccessChanges,
 ): Issued {
-  const access = changed(accessClaimsFrom(presented, times, issuer.config), changes)
+  const access = accessFor(presented, times, changes, issuer.config)
   return changes.data ? issue(access, issuer) : reissue(access, issuer)
 }
 
-function changed(access: Claims, { data, scopes }: AccessChanges): Claims {
-  if (!data && !scopes) return access
-  return { ...access, ...data, ...(scopes && { scopes: [...scopes] }) }
+/** The claims of the access token that `refresh` issues: renewable as those of a login, whatever came before it. */
+function accessFor(
+  refresh: Claims | TokenPayload,
+  times: AccessTimes,
+  { data, scopes, expiry }: AccessChanges,
+  config: Config,
+): Claims {
+  const renewable = expiry === undefined && mayRenew(refresh, config)
+  return {
+    ...accessClaimsFrom(refresh, times, config),
+    ...data,
+    ...(scopes && { scopes: [...scopes] }),
+    ...(renewable && { renewable }),
+  }
+}
+
+/**
+ * Whether access tokens beside this refresh token may be renewed, if they have the configured life. A session ends with
+ * its refresh token; without a store nothing else keeps renewals from outliving one that was given a shorter life.
+ */
+function mayRenew({ iat, exp }: Pick<Claims, 'iat' | 'exp'>, config: Config): boolean {
+  if (!config.tokenLocation.access.includes('cookies')) return false
+  const configuredLife = Math.min(config.refreshTokenExpires, config.sessionExpires)
+  return config.store !== undefined || exp - iat >= Math.floor(configuredLife)
 }
 
 function issue(claims: Claims, { ring, config }: Issuer, headers?: Record<string, unknown>): Issued {

@@ -33,6 +33,11 @@ export interface AccessTokenOptions extends TokenOptions {
   fresh?: boolean
   /** The session that the token belongs to: it ends with it. Default: none, the token is good until revoked. */
   sid?: string
+  /**
+   * Whether `implicitRefresh` renews the token when it comes in its cookie. Renewed tokens have the life
+   * `accessTokenExpires`, whatever `expiry` this one has. Default false: the token ends at its `exp`.
+   */
+  renewable?: boolean
 }
 
 /** What a session knows of a token before the token's own claims. */
@@ -43,7 +48,7 @@ interface Membership {
 }
 
 const OPTION_NAMES: Record<TokenType, ReadonlySet<string>> = {
-  access: new Set('expiry notBefore data audience scopes headers fresh sid'.split(' ')),
+  access: new Set('expiry notBefore data audience scopes headers fresh sid renewable'.split(' ')),
   refresh: new Set('expiry notBefore data audience scopes headers'.split(' ')),
 }
 
@@ -76,6 +81,7 @@ export function newClaims(
     ...(nbf !== undefined && { nbf }),
     exp: timeOf('expiry', expiry, now),
     ...(type === 'access' && { fresh: options.fresh ?? false }),
+    ...(options.renewable && { renewable: true }),
     ...(usesCookies(config) && { csrf: member.csrf ?? randomUUID() }),
     ...(config.encodeIssuer !== undefined && { iss: config.encodeIssuer }),
     ...audienceClaim(options.audience, config),
@@ -88,15 +94,15 @@ export function newClaims(
 }
 
 /**
- * The claims of the access token that a refresh token pays for: all of the refresh token's, but never fresh, and with
- * its own id and times. `exp` and `iat` are seconds.
+ * The claims of the access token that a refresh token pays for: all of the refresh token's, but never fresh or renewable,
+ * and with its own id and times. `exp` and `iat` are seconds.
  */
 export function accessClaimsFrom(
   refresh: Claims | TokenPayload,
   { iat, exp }: { iat: number; exp: number },
   config: Config,
 ): Claims {
-  const own = { jti: randomUUID(), type: 'access', fresh: false, gen: undefined } as const
+  const own = { jti: randomUUID(), type: 'access', fresh: false, renewable: undefined, gen: undefined } as const
   return { ...refresh, iat, exp, nbf: nbfAtIssue(iat, config), ...own } as Claims
 }
 
@@ -133,7 +139,7 @@ export function checkSid(sid: unknown): void {
 function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions, config: Config): void {
   checkSubject(sub)
   checkNames(options, OPTION_NAMES[type], `a ${type} token`)
-  const { audience, fresh, sid, headers } = options
+  const { audience, fresh, renewable, sid, headers } = options
   checkData(options.data, config)
   checkScopes(options.scopes)
   const audiences = audience === undefined ? undefined : [audience].flat()
@@ -141,6 +147,7 @@ function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions
     throw new TypeError('audience must be a string or a list of strings')
   }
   if (fresh !== undefined && typeof fresh !== 'boolean') throw new TypeError('fresh must be true or false')
+  if (renewable !== undefined && typeof renewable !== 'boolean') throw new TypeError('renewable must be true or false')
   if (sid !== undefined) checkSid(sid)
   if (headers !== undefined) checkJsonObject(headers, 'headers')
 }

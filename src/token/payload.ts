@@ -33,6 +33,8 @@ export interface RegisteredClaims {
   sid?: string
   /** On refresh tokens: how often the session had been rotated. */
   gen?: number
+  /** On access tokens: whether `implicitRefresh` may put a new one in place of this one. Not there means no. */
+  renewable?: boolean
 }
 
 /** The verified content of a token, deeply frozen. `Claims` types what the application put into `data`. */
@@ -75,6 +77,7 @@ const SHAPES = Object.entries<{ required?: true; holds: (value: unknown) => bool
   login_type: { holds: isText },
   sid: { holds: isText },
   gen: { holds: value => Number.isSafeInteger(value) && Number(value) >= 0 },
+  renewable: { holds: value => typeof value === 'boolean' },
 })
 
 /**

@@ -119,10 +119,26 @@ function signedClaims(
   { token, header: { alg }, payload }: ReadToken,
   keys: readonly VerificationKey[],
 ): Record<string, unknown> {
-  const signed = keys.some(({ key, algorithms }) => algorithms.has(alg) && isSignedBy(key, token, alg))
-  if (!signed) throw new TokenInvalidSignatureError()
+  if (!isSignedByOneOf(keys, token, alg)) throw new TokenInvalidSignatureError()
   return readPart(payload)
 }
+
+const isSignedByOneOf = (keys: readonly VerificationKey[], token: string, alg: Algorithm) =>
+  keys.some(({ key, algorithms }) => algorithms.has(alg) && isSignedBy(key, token, alg))
+
+/**
+ * Refuse a token that has been verified with a key from `findKey` but that no key of the ring has signed. The ring's
+ * keys are tried whatever `kid` the token names: which key is meant has been decided, and the question is whose it is.
+ * @throws TokenInvalidSignatureError
+ */
+export function checkSignedByRing(token: string, ring: KeyRing): void {
+  const { header } = readToken(token, ring)
+  if (!isSignedByOneOf(ring.verification, token, header.alg)) throw new TokenInvalidSignatureError({ cause: NOT_OURS })
+}
+
+const NOT_OURS =
+  'only a key that getKey returned has signed the token: refresh and renewal take tokens that a configured key of this ' +
+  'instance has signed'
 
 function judge(payload: TokenPayload, config: Config, options: VerifyOptions): TokenPayload {
   if (options.signatureOnly) return payload

@@ -52,6 +52,8 @@ koa-authx is not configured correctly:
 
 These are the options of \`new AuthX(options)\`. Names and defaults are those of AuthX's \`JWT_*\` settings in camelCase. \`AuthX.fromEnv(options?, env = process.env)\` reads these variables. The options without one are given in the code. A \`-\` means none.
 
+Some options cannot be switched on or off on a running system without refusing the tokens in circulation: [Deploying](deploying.md#options-that-refuse-live-tokens) says which, and what to do.
+
 What an instance works with is in \`authx.config\`: normalised, frozen, durations in seconds, without keys and store.
 
 | type | in the code | in a variable |

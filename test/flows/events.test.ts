@@ -104,7 +104,7 @@ test('an implicit refresh is told', async t => {
   const api = await flowApi(t, { store, now: () => clock.now, tokenLocation: ['cookies'] }, app =>
     app.use(authx.implicitRefresh()),
   )
-  const login = await authx.createTokenPair('ada')
+  const login = await authx.createTokenPair('ada', { renewable: true })
   const told: object[] = []
   authx.on('refreshed', event => told.push(event))
   clock.now += 10 * 60_000

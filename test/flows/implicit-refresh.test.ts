@@ -254,7 +254,7 @@ describe('a token that names no session', () => {
   /** AuthX's recipe: an access token made by hand, put into its cookie. */
   async function lone(t: TestContext, options: AuthXOptions = {}) {
     const app = await webApp(t, options)
-    app.jar.access_token_cookie = app.authx.createAccessToken('ada')
+    app.jar.access_token_cookie = app.authx.createAccessToken('ada', { renewable: true })
     return app
   }
 
@@ -300,7 +300,11 @@ describe('a token that names no session', () => {
     const app = await lone(t, { store: undefined })
     app.clock.now += 10 * MINUTE
     assert.equal((await app.browse('GET', '/page')).cookies.length, 2)
-    app.jar.access_token_cookie = app.authx.createAccessToken('ada', { sid: 'of-somewhere-else', expiry: '1m' })
+    app.jar.access_token_cookie = app.authx.createAccessToken('ada', {
+      renewable: true,
+      sid: 'of-somewhere-else',
+      expiry: '1m',
+    })
     assert.deepEqual((await app.browse('GET', '/page')).cookies, [])
   })
 })
@@ -308,7 +312,7 @@ describe('a token that names no session', () => {
 test('a token from a header is never renewed', async t => {
   const authx = new AuthX({ secretKey: TEST_SECRET, tokenLocation: ['headers', 'cookies'], now: () => TEST_NOW })
   const send = await serve(t, appOf(authx.implicitRefresh(), authx.accessTokenRequired() as never))
-  const token = authx.createAccessToken('ada', { expiry: '1m' })
+  const token = authx.createAccessToken('ada', { renewable: true, expiry: '1m' })
   const { cookies } = await send({ headers: [['Authorization', `Bearer ${token}`]] })
   assert.deepEqual(cookies, [])
 })

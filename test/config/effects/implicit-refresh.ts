@@ -12,7 +12,7 @@ async function renews(authx: AuthX, t: TestContext): Promise<boolean> {
     ctx.body = 'page'
   })
   const send = await serve(t, page)
-  const token = authx.createAccessToken('ada', { expiry: '2m' })
+  const token = authx.createAccessToken('ada', { renewable: true, expiry: '2m' })
   const { cookies } = await send({ path: '/page', headers: [cookie({ access_token_cookie: token })] })
   return cookies.length > 0
 }

@@ -157,7 +157,8 @@ function hasSoundClaims(payload: Json, { identity = 'sub' }: TokenRules): boolea
     absentOr(payload, 'csrf', value => typeof value === 'string' && !/\p{Surrogate}/u.test(value)) &&
     absentOr(payload, 'scopes', isTextList) &&
     absentOr(payload, 'sid', value => typeof value === 'string') &&
-    absentOr(payload, 'gen', value => Number.isSafeInteger(value) && Number(value) >= 0)
+    absentOr(payload, 'gen', value => Number.isSafeInteger(value) && Number(value) >= 0) &&
+    absentOr(payload, 'renewable', value => typeof value === 'boolean')
   )
 }
 
