@@ -3,6 +3,7 @@
  * @module koa-authx/stores/redis
  */
 import type { TokenStore } from '../src/store.js'
+import type { Deadline } from '../src/time/deadline.js'
 import {
   checkedPrefix,
   checkedTimeout,
@@ -35,9 +36,6 @@ interface Scripting {
   evalSha(sha: string, call: ScriptCall): Promise<unknown>
   eval(script: string, call: ScriptCall): Promise<unknown>
 }
-
-/** One attempt to learn Redis's clock, one to write, one more if the clock has been set meanwhile. */
-const attempts = 3
 
 /**
  * Sessions in Redis or Valkey, for any number of processes on any number of machines, through `@keyv/redis`.
@@ -76,8 +74,7 @@ export class RedisTokenStore implements TokenStore {
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
     millisecondsUntil(expiresAt)
-    const deadline = performance.now() + this.#timeout
-    return this.#connection.call(() => this.#write(this.#prefix + key, expected, value, expiresAt, deadline))
+    return this.#connection.call(deadline => this.#write(this.#prefix + key, expected, value, expiresAt, deadline))
   }
 
   close(): Promise<void> {
@@ -89,17 +86,20 @@ export class RedisTokenStore implements TokenStore {
     expected: string | undefined,
     value: string,
     expiresAt: Date,
-    deadline: number,
+    deadline: Deadline,
   ): Promise<boolean> {
     // Several machines may answer for a Cluster or a Sentinel, each with a clock of its own: learn it every time.
     const clock = this.#connection.manyMachines ? new RedisClock() : this.#clock
-    for (let attempt = 1; attempt <= attempts && performance.now() < deadline; attempt++) {
+    // Late is also what left this process late, or was sent before anything was known of Redis's clock.
+    while (!deadline.over()) {
       const ttl = millisecondsUntil(expiresAt)
-      const values = [clock.at(deadline).toFixed(3), String(ttl), value]
+      // Nobody is told before that moment that the write has failed; Redis applies it until then, and not after.
+      const until = performance.now() + deadline.left()
+      const values = [clock.at(until).toFixed(3), String(ttl), value]
       const { answer } = await this.#run(clock, key, expected === undefined ? values : [...values, expected])
       if (answer !== 'late') return answer === 'written'
     }
-    throw new RedisStoreError('Redis took the call for late: its clock is being set, or the time is too short')
+    throw deadline.error()
   }
 
   async #run(clock: RedisClock, key: string, values: string[]): Promise<ScriptAnswer> {

@@ -1,5 +1,5 @@
-import { Deadline, within } from '../session/deadline.js'
 import { orUnavailable } from '../session/operation.js'
+import { Deadline, within } from '../time/deadline.js'
 import type { VerificationKey } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
 import { type FindKey, type VerifyOptions, verify, verifyWithFoundKey } from '../token/verify.js'

@@ -84,13 +84,13 @@ export class WatchedSocket {
     const life = this.#expiry - this.#parts.config.now()
     const now = performance.now()
     if (!(life > 0)) this.close(POLICY_VIOLATION, 'TokenExpiredError')
-    else if (now >= watching.endOf(this.#watch, this.#pace)) this.close(TRY_AGAIN_LATER, 'StoreUnavailableError')
+    else if (watching.isOver(this.#watch, now, this.#pace)) this.close(TRY_AGAIN_LATER, 'StoreUnavailableError')
     else this.#goOn(now, life)
   }
 
   #goOn(now: number, life: number): void {
     if (watching.isDue(this.#watch, now)) this.#ask(now)
-    const wait = Math.min(life, watching.wakeAt(this.#watch, this.#pace) - now, LONGEST_TIMER)
+    const wait = Math.min(life, watching.wakeAt(this.#watch, now, this.#pace) - now, LONGEST_TIMER)
     this.#timer = setTimeout(this.#tick, wait).unref()
   }
 

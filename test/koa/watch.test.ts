@@ -31,6 +31,9 @@ interface Ending {
   readonly good: readonly number[]
 }
 
+/** From the end of what is known to the end of the connection. */
+const SECOND = 1000
+
 /** Watch one socket for ten times `within`, on a clock of our own whose timers are exact. */
 function run({ within, storeTimeout, store, revokedAt, hurries, chance }: Course): Ending {
   const pace = watching.paceOf(within, storeTimeout)
@@ -50,7 +53,7 @@ function run({ within, storeTimeout, store, revokedAt, hurries, chance }: Course
       waiting.shift()
       watch = watching.hurry(watch, now)
     }
-    if (now >= watching.endOf(watch, pace)) return { at: now, reason: 'unknown', asked, good }
+    if (watching.isOver(watch, now, pace)) return { at: now, reason: 'unknown', asked, good }
     if (watching.isDue(watch, now)) {
       assert.equal(answer, undefined, 'one question at a time')
       watch = watching.ask(watch, now)
@@ -60,7 +63,7 @@ function run({ within, storeTimeout, store, revokedAt, hurries, chance }: Course
       answer = { at: now + slowness * storeTimeout, outcome }
       asked.push(now)
     }
-    const next = Math.min(watching.wakeAt(watch, pace), answer?.at ?? Infinity, waiting[0] ?? Infinity)
+    const next = Math.min(watching.wakeAt(watch, now, pace), answer?.at ?? Infinity, waiting[0] ?? Infinity)
     assert.ok(next > now || answer?.at === now || waiting[0] === now || watching.isDue(watch, now), 'it does not spin')
     now = Math.max(now, next)
   }
@@ -95,7 +98,7 @@ describe('a watched socket, whatever the store does', () => {
         const { at, reason } = run(given)
         if (given.revokedAt === Infinity) return
         assert.notEqual(reason, 'still open')
-        assert.ok(at <= given.revokedAt + given.within - watching.GOODBYE + 1e-6, `${at} ${reason}`)
+        assert.ok(at <= given.revokedAt + given.within - SECOND + 1e-6, `${at} ${reason}`)
       }),
       { numRuns: 3000 },
     )
@@ -107,7 +110,7 @@ describe('a watched socket, whatever the store does', () => {
         const { at, reason, good, asked } = run(given)
         if (reason !== 'unknown') return
         const last = good.at(-1) ?? 0
-        assert.ok(at >= last + given.within - watching.GOODBYE - 1e-6)
+        assert.ok(at >= last + given.within - SECOND - 1e-6)
         assert.ok(asked.filter(when => when > last || good.length === 0).length >= 2)
       }),
       { numRuns: 3000 },
