@@ -37,6 +37,9 @@ interface Scripting {
   eval(script: string, call: ScriptCall): Promise<unknown>
 }
 
+/** A deadline that is over on every clock. */
+const NEVER = '0'
+
 /**
  * Sessions in Redis or Valkey, for any number of processes on any number of machines, through `@keyv/redis`.
  *
@@ -61,7 +64,7 @@ export class RedisTokenStore implements TokenStore {
     const { prefix, timeout } = knownOptions('RedisTokenStore', options, ['prefix', 'timeout'])
     this.#prefix = checkedPrefix('RedisTokenStore', prefix)
     this.#timeout = checkedTimeout('RedisTokenStore', timeout)
-    this.#connection = new RedisConnection(connect, this.#timeout, () => this.#clock.forget())
+    this.#connection = new RedisConnection(connect, this.#timeout, () => this.#meet())
   }
 
   // Single GETs, written together and so one round trip. MGET would answer "nothing" for a key that is not a string, and
@@ -79,6 +82,15 @@ export class RedisTokenStore implements TokenStore {
 
   close(): Promise<void> {
     return this.#connection.close()
+  }
+
+  /** Of a machine that may be another one than before: learn its clock now, and not when a caller waits. */
+  #meet(): void {
+    this.#clock.forget()
+    if (this.#connection.manyMachines) return
+    this.#run(this.#clock, this.#prefix, [NEVER, '1', '']).catch(() => {
+      // The first write learns it then, or fails for the same reason.
+    })
   }
 
   async #write(
@@ -99,7 +111,9 @@ export class RedisTokenStore implements TokenStore {
       const { answer } = await this.#run(clock, key, expected === undefined ? values : [...values, expected])
       if (answer !== 'late') return answer === 'written'
     }
-    throw deadline.error()
+    throw new RedisStoreError(
+      `each write reached Redis too late within ${this.#timeout} ms: the timeout is too short, a clock is being set, or this process is busy`,
+    )
   }
 
   async #run(clock: RedisClock, key: string, values: string[]): Promise<ScriptAnswer> {

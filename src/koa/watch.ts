@@ -86,8 +86,8 @@ export function hurry(watch: Watch, now: number): Watch {
 export function answered(watch: Watch, good: boolean, now: number, pace: Pace, chance: number): Watch {
   const { at, hurried } = watch.asked ?? { at: now, hurried: false }
   const goodAt = good ? at : watch.goodAt
-  // Due since then: a process that was busy meanwhile asks all the same.
-  if (hurried) return { goodAt, nextAt: at }
+  // What was answered well may be asked again however late it is heard, by a process that was busy.
+  if (hurried) return { goodAt, nextAt: good ? at : now }
   return { goodAt, nextAt: good ? at + pace.interval * (1 - chance / 4) : nextTry(endOf(watch, pace), now, pace) }
 }
 

@@ -70,7 +70,7 @@ export class Ticker {
     // After a time in which nothing was heard there is one slice more, also for answers that take several turns.
     this.#isLenient = wasLate && !this.#isLenient
     if (this.#waits.size === 0) return
-    this.#plan(this.#shortest())
+    this.#plan(this.#isLenient ? SLICE_MS : this.#shortest())
     if (this.#isLenient || this.#turnsLeft > 0 || !this.#isAnyOver()) return
     this.#turnsLeft = LAST_TURNS
     setImmediate(this.#lastTurn)

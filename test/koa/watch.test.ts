@@ -201,3 +201,42 @@ describe('the least time that can be promised', () => {
     })
   }
 })
+
+describe('a process that was busy when a question was due', () => {
+  const pace = watching.paceOf(10_000, 250)
+  const late = 20_000
+  const due = watching.begin(0)
+  const good = watching.answered(watching.ask(due, 0), true, 5, pace, 0)
+
+  test('asks it late, and the socket stays open if the answer is good', () => {
+    assert.equal(watching.isOver(good, late, pace), false)
+    assert.equal(watching.isDue(good, late), true)
+    const asked = watching.ask(good, late)
+    assert.equal(watching.isOver(asked, late + 100, pace), false)
+    assert.equal(watching.wakeAt(asked, late + 100, pace), Number.POSITIVE_INFINITY)
+    const again = watching.answered(asked, true, late + 200, pace, 0)
+    assert.equal(watching.isOver(again, late + 200, pace), false)
+    assert.equal(watching.endOf(again, pace), late + 9000)
+  })
+
+  test('asks it late, and the socket is closed if there is no answer', () => {
+    const asked = watching.ask(good, late)
+    const missed = watching.answered(asked, false, late + 260, pace, 0)
+    assert.equal(watching.isOver(missed, late + 260, pace), true)
+  })
+
+  test('hears late what was answered in time', () => {
+    const asked = watching.ask(good, 4375)
+    assert.equal(watching.isOver(asked, late, pace), false)
+    // What is heard is as old as its question: the next one is due at once, and decides.
+    const heard = watching.answered(asked, true, late, pace, 0)
+    assert.deepEqual([watching.isOver(heard, late, pace), watching.isDue(heard, late)], [false, true])
+  })
+
+  test('asks again if something happened in it meanwhile', () => {
+    const hurried = watching.hurry(watching.ask(good, 4375), 4400)
+    const heard = watching.answered(hurried, true, late, pace, 0)
+    assert.deepEqual([watching.isOver(heard, late, pace), watching.isDue(heard, late)], [false, true])
+    assert.equal(watching.isOver(watching.answered(hurried, false, late, pace, 0), late, pace), true)
+  })
+})

@@ -30,3 +30,16 @@ for (const [name, open] of [
     await assert.rejects(other.verifyToken(access_token), StoreUnavailableError)
   })
 }
+
+test('deadlines end while an application has put other timers in place and stopped the clocks', async t => {
+  const authx = makeAuthX({ store: silent, storeTimeout: 100 })
+  const token = authx.createAccessToken('test', { sid: 'any' })
+  const stopped = performance.now()
+  mock.timers.enable()
+  t.mock.method(performance, 'now', () => stopped)
+  try {
+    await assert.rejects(authx.verifyToken(token), StoreUnavailableError)
+  } finally {
+    mock.timers.reset()
+  }
+})
