@@ -76,7 +76,7 @@ describe('a process that is busy, with something else to ask that is some millis
     const authx = makeAuthX()
     const limited = rateLimited({ consume: () => service.ask() }, { timeout: storeTimeout })
     const arrived = busyAfter(1)
-    const app = appOf(authx.middleware() as never, arrived, limited as never, ctx => {
+    const app = appOf(arrived, authx.middleware() as never, limited as never, ctx => {
       ctx.body = 'passed'
     })
     const send = await serve(t, app)
@@ -92,7 +92,7 @@ describe('a process that is busy, with something else to ask that is some millis
     service: Awaited<ReturnType<typeof farService>>,
   ): Promise<void> {
     const guard = authx.accessTokenRequired()
-    const app = appOf(authx.middleware() as never, busyAfter(1), guard as never, ctx => {
+    const app = appOf(busyAfter(1), authx.middleware() as never, guard as never, ctx => {
       ctx.body = 'passed'
     })
     const send = await serve(t, app)
@@ -103,7 +103,7 @@ describe('a process that is busy, with something else to ask that is some millis
   }
 })
 
-/** Middleware that blocks the event loop when the last of so many requests has begun to wait for what comes after it. */
+/** Middleware that blocks the event loop when the last of so many requests has begun to wait for what its guard asks. */
 function busyAfter(requests: number, milliseconds = BUSY) {
   let arrived = 0
   return async (_ctx: unknown, next: () => Promise<unknown>) => {
@@ -129,7 +129,7 @@ async function farRedis(t: TestContext): Promise<{ authx: AuthX; redis: RedisSer
 function served(t: TestContext, authx: AuthX, busy?: number): Promise<Client> {
   const guard = authx.accessTokenRequired() as never as Parameters<typeof appOf>[0]
   const arrive = busy === undefined ? [] : [busyAfter(10, busy)]
-  const app = appOf(authx.middleware() as never, ...arrive, async (ctx, next) => {
+  const app = appOf(...arrive, authx.middleware() as never, async (ctx, next) => {
     if (ctx.path === '/refresh') ctx.body = await authx.refresh(ctx)
     else await guard(ctx, next)
     ctx.body ??= 'passed'
