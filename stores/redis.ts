@@ -12,13 +12,8 @@ import {
   type StoreOptions,
   type TimedStoreOptions,
 } from './options.js'
-import {
-  isClient,
-  type RedisClient,
-  type RedisClientOptions,
-  RedisConnection,
-  RedisStoreError,
-} from './redis-connection.js'
+import { type RedisClient, type RedisClientOptions, RedisConnection, RedisStoreError } from './redis-connection.js'
+import { checkConnect } from './redis-options.js'
 import { RedisClock, readAnswer, type ScriptAnswer, script, scriptSha } from './redis-script.js'
 
 export type { RedisClient, RedisClientOptions, StoreOptions, TimedStoreOptions }
@@ -128,26 +123,6 @@ export class RedisTokenStore implements TokenStore {
     clock.learn(answer.now, sent, performance.now())
     return answer
   }
-}
-
-const TAKES = "takes a url ('redis://localhost:6379', a string), options of node-redis, or a client of node-redis 5"
-
-function checkConnect(connect: unknown): void {
-  const ok = typeof connect === 'string' ? connect !== '' : typeof connect === 'object' && connect !== null
-  if (!ok || isForeign(connect as object | string)) throw new TypeError(`RedisTokenStore ${TAKES}`)
-  if (isClient(connect) || typeof connect === 'string') return
-  if ('rootNodes' in (connect as object) || 'sentinelRootNodes' in (connect as object)) {
-    throw new TypeError(
-      'RedisTokenStore: for a Cluster or Sentinel, give the client that createCluster or createSentinel made',
-    )
-  }
-}
-
-/** A client of another package, or, since options of node-redis have no class: a Keyv, a storage adapter, a URL. */
-function isForeign(connect: object | string): boolean {
-  if (typeof connect === 'string') return false
-  if (isClient(connect)) return typeof (connect as { evalSha?: unknown }).evalSha !== 'function'
-  return ![Object.prototype, null].includes(Object.getPrototypeOf(connect))
 }
 
 function text(value: unknown): string | undefined {
