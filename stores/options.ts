@@ -8,7 +8,10 @@ export interface StoreOptions {
 
 /** What a store takes whose backend can keep it waiting. */
 export interface TimedStoreOptions extends StoreOptions {
-  /** Milliseconds after which a call that has no answer rejects; default 250. */
+  /**
+   * Milliseconds after which a call that has no answer rejects; default 250. Time in which the event loop of this process
+   * is blocked does not count.
+   */
   timeout?: number
 }
 

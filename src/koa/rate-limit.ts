@@ -27,7 +27,10 @@ export interface RateLimitOptions {
    * that is not empty. Default `'ip'`.
    */
   key?: RateLimitKey
-  /** Milliseconds that the limiter has for its answer, 1 to 60000. Default 1000. */
+  /**
+   * Milliseconds that the limiter has for its answer, 1 to 60000. Time in which the event loop of this process is blocked
+   * does not count. Default 1000.
+   */
   timeout?: number
 }
 
