@@ -48,15 +48,18 @@ export class Deadline {
 
   /** Be called with the error when it is over, unless the wait has ended before. */
   wait(giveUp: (error: Error) => void): Wait {
-    return new Wait(this, error => {
-      // Somebody has been told so: for the others it is over too.
-      this.#end = Number.NEGATIVE_INFINITY
-      giveUp(error)
-    })
+    return new Wait(this, giveUp)
+  }
+
+  /** It is over: somebody has been told so. */
+  pass(): Error {
+    this.#end = Number.NEGATIVE_INFINITY
+    return this.error()
   }
 }
 
 class Wait implements Waiting {
+  hasEnded = false
   readonly #deadline: Deadline
   readonly #giveUp: (error: Error) => void
 
@@ -71,7 +74,7 @@ class Wait implements Waiting {
   }
 
   giveUp(): void {
-    this.#giveUp(this.#deadline.error())
+    this.#giveUp(this.#deadline.pass())
   }
 
   end(): void {

@@ -4,6 +4,8 @@ import { type CountedTime, SLICE_MS } from './counted-time.js'
 
 /** What ends at a moment of the counted time. */
 export interface Waiting {
+  /** Nobody waits any more; set by the ticker. */
+  hasEnded: boolean
   /** Milliseconds left at a moment of the counted time, 0 if it is over. */
   leftAt(now: number): number
   /** Called once, if it is over before it was removed. */
@@ -19,9 +21,9 @@ const LAST_TURNS = 3
  */
 export class Ticker {
   readonly #time: CountedTime
-  readonly #waits = new Set<Waiting>()
-  /** What has begun in this turn of the event loop. */
-  readonly #begun = new Set<Waiting>()
+  /** Those that have ended too, until the next tick: most end soon, and a set or a timer for each would cost more. */
+  #waits: Waiting[] = []
+  #alive = 0
   #isTurnPlanned = false
   #timer: NodeJS.Timeout | undefined
   #plannedMs = 0
@@ -38,25 +40,31 @@ export class Ticker {
   }
 
   add(wait: Waiting): void {
-    this.#begun.add(wait)
-    if (this.#isTurnPlanned) return
-    this.#isTurnPlanned = true
-    setImmediate(this.#afterTurn)
+    this.#waits.push(wait)
+    this.#alive++
+    if (this.#timer) {
+      if (this.#alive === 1) this.#timer.ref()
+    } else if (!this.#isTurnPlanned) {
+      this.#isTurnPlanned = true
+      setImmediate(this.#afterTurn)
+    }
   }
 
   remove(wait: Waiting): void {
-    if (this.#begun.delete(wait) || !this.#waits.delete(wait)) return
+    if (wait.hasEnded) return
+    wait.hasEnded = true
     // Left to run: the next one to wait is often not far.
-    if (this.#waits.size === 0) this.#timer?.unref()
+    if (--this.#alive === 0) this.#timer?.unref()
   }
 
   readonly #afterTurn = () => {
     this.#isTurnPlanned = false
-    for (const wait of this.#begun) this.#waits.add(wait)
-    this.#begun.clear()
-    if (this.#waits.size === 0) return
-    if (this.#timer) this.#timer.ref()
-    else this.#plan(this.#shortest())
+    this.#forgetEnded()
+    if (this.#alive > 0) this.#plan(this.#shortest())
+  }
+
+  #forgetEnded(): void {
+    this.#waits = this.#alive === 0 ? [] : this.#waits.filter(wait => !wait.hasEnded)
   }
 
   #plan(milliseconds: number): void {
@@ -69,7 +77,8 @@ export class Ticker {
     const wasLate = this.#time.endSlice(this.#plannedMs)
     // After a time in which nothing was heard there is one slice more, also for answers that take several turns.
     this.#isLenient = wasLate && !this.#isLenient
-    if (this.#waits.size === 0) return
+    this.#forgetEnded()
+    if (this.#alive === 0) return
     this.#plan(this.#isLenient ? SLICE_MS : this.#shortest())
     if (this.#isLenient || this.#turnsLeft > 0 || !this.#isAnyOver()) return
     this.#turnsLeft = LAST_TURNS
@@ -85,7 +94,7 @@ export class Ticker {
   #giveUp(): void {
     const now = this.#time.now()
     for (const wait of this.#waits) {
-      if (wait.leftAt(now) > 0) continue
+      if (wait.hasEnded || wait.leftAt(now) > 0) continue
       this.remove(wait)
       wait.giveUp()
     }
@@ -93,8 +102,7 @@ export class Ticker {
 
   #isAnyOver(): boolean {
     const now = this.#time.now()
-    for (const wait of this.#waits) if (wait.leftAt(now) === 0) return true
-    return false
+    return this.#waits.some(wait => wait.leftAt(now) === 0)
   }
 
   /** Until the first end that is still to come, and no longer than a slice. */
