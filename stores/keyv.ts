@@ -4,6 +4,7 @@
  */
 import type { Keyv } from 'keyv'
 import type { TokenStore } from '../src/store.js'
+import { Deadline, within } from '../src/time/deadline.js'
 import {
   checkedPrefix,
   checkedTimeout,
@@ -59,14 +60,16 @@ export class KeyvTokenStore implements TokenStore {
 
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     if (this.#closed) throw closedError('KeyvTokenStore')
-    return Promise.all(keys.map(key => this.#inTurn(this.#prefix + key, (name, time) => this.#read(name, time))))
+    return Promise.all(
+      keys.map(key => this.#inTurn(this.#prefix + key, (name, deadline) => this.#read(name, deadline))),
+    )
   }
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
     if (this.#closed) throw closedError('KeyvTokenStore')
-    return this.#inTurn(this.#prefix + key, async (name, time) => {
-      if ((await this.#read(name, time)) !== expected) return false
-      if (time.isOver) return time.over
+    return this.#inTurn(this.#prefix + key, async (name, deadline) => {
+      if ((await this.#read(name, deadline)) !== expected) return false
+      if (deadline.over()) throw deadline.error()
       // Not raced: what comes next has to find out whether this was written.
       const written = await this.#keyv.set(name, seal(value, expiresAt), millisecondsUntil(expiresAt))
       if (written !== true) throw new Error('KeyvTokenStore: the Keyv did not store the value')
@@ -79,47 +82,30 @@ export class KeyvTokenStore implements TokenStore {
   }
 
   // getRaw, because get() answers undefined to a stored null or number, and getMany() hides errors.
-  async #read(name: string, time: Time): Promise<string | undefined> {
-    const raw: unknown = await Promise.race([this.#keyv.getRaw(name), time.over])
+  async #read(name: string, deadline: Deadline): Promise<string | undefined> {
+    const raw: unknown = await within(deadline, () => this.#keyv.getRaw(name))
     return raw === undefined ? undefined : unseal((raw as { value?: unknown } | null)?.value)
   }
 
   /** Do `work` when the calls before it are done with the key, or not at all if its time is over by then. */
-  async #inTurn<T>(name: string, work: (name: string, time: Time) => Promise<T>): Promise<T> {
-    const time = new Time(this.#timeout)
-    const run = () => (time.isOver ? time.over : work(name, time))
+  async #inTurn<T>(name: string, work: (name: string, deadline: Deadline) => Promise<T>): Promise<T> {
+    const deadline = new Deadline(this.#timeout, noAnswer)
+    const run = async () => {
+      if (deadline.over()) throw deadline.error()
+      return work(name, deadline)
+    }
     const mine = (this.#queue.get(name) ?? Promise.resolve()).then(run, run)
     this.#queue.set(name, mine)
     const leave = () => {
       if (this.#queue.get(name) === mine) this.#queue.delete(name)
     }
     mine.then(leave, leave)
-    try {
-      return await Promise.race([mine, time.over])
-    } finally {
-      time.stop()
-    }
+    return within(deadline, () => mine)
   }
 }
 
-/** The time that a call has. */
-class Time {
-  isOver = false
-  readonly over: Promise<never>
-  #timer: NodeJS.Timeout | undefined
-
-  constructor(milliseconds: number) {
-    this.over = new Promise<never>((_, reject) => {
-      this.#timer = setTimeout(() => {
-        this.isOver = true
-        reject(new Error(`KeyvTokenStore: no answer within ${milliseconds} ms`))
-      }, milliseconds)
-    })
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer)
-  }
+function noAnswer(milliseconds: number): Error {
+  return new Error(`KeyvTokenStore: no answer within ${milliseconds} ms`)
 }
 
 function queueOf(store: object): Queue {

@@ -1,3 +1,5 @@
+import { didYouMean } from '../src/config/nearest.js'
+
 /** What every store takes. */
 export interface StoreOptions {
   /** Put before every key, so that applications can share a backend. Letters, digits, `_`, `:`, `-`; default `authx:`. */
@@ -6,23 +8,39 @@ export interface StoreOptions {
 
 /** What a store takes whose backend can keep it waiting. */
 export interface TimedStoreOptions extends StoreOptions {
-  /** Milliseconds after which a call that has no answer rejects; default 250. */
+  /**
+   * Milliseconds after which a call that has no answer rejects; default 250. Time in which the event loop of this process
+   * is blocked does not count.
+   */
   timeout?: number
 }
 
-/** `options`, if all their names are known. A misspelt option would otherwise be a default that nobody chose. */
+/**
+ * `options`, if it is an object with these names only. A misspelt option would otherwise be a default that nobody chose.
+ * @throws TypeError
+ */
 export function knownOptions<T extends object>(
   store: string,
   options: T | undefined,
   names: readonly string[],
 ): Partial<T> {
-  if (options !== undefined && (typeof options !== 'object' || options === null)) {
-    throw new TypeError(`${store}: the options must be an object with ${names.join(', ')}`)
+  const list = names.join(', ')
+  if (options === undefined) return {}
+  if (!isPlainObject(options)) throw new TypeError(`${store}: the options must be a plain object with ${list}`)
+  for (const name of Object.keys(options)) {
+    if (!names.includes(name)) throw new TypeError(`${store}: ${notAnOption(name, names, `it takes ${list}`)}`)
   }
-  for (const name of Object.keys(options ?? {})) {
-    if (!names.includes(name)) throw new TypeError(`${store}: unknown option ${name}; it takes ${names.join(', ')}`)
-  }
-  return options ?? {}
+  return options
+}
+
+/** Says of a name that it is no option, and which was meant; `otherwise` where none is near. */
+export function notAnOption(name: string, names: readonly string[], otherwise: string): string {
+  return `${JSON.stringify(name)} is not an option; ${didYouMean(name, names, otherwise)}`
+}
+
+/** As written with braces: a Map, an array, a client of some package are none. */
+export function isPlainObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value))
 }
 
 export function checkedPrefix(store: string, prefix = 'authx:'): string {

@@ -4,6 +4,7 @@ import KeyvRedis, {
   type RedisClusterType,
   type RedisSentinelType,
 } from '@keyv/redis'
+import { Deadline } from '../src/time/deadline.js'
 import { closedError } from './options.js'
 import { ClusterNodes } from './redis-cluster.js'
 
@@ -13,7 +14,7 @@ export type RedisClientOptions = NonNullable<Parameters<typeof createClient>[0]>
 /** A client, cluster client or sentinel client of node-redis 5. */
 export type RedisClient = RedisClientConnectionType
 
-/** After this long without a single answer to calls that wanted one, the connection counts as dead. */
+/** Milliseconds without a single answer to calls that waited for one, after which the connection counts as dead. */
 const resetAfter = 1000
 /** Each waiting call holds memory; a Redis that stalls under load would otherwise take the process with it. */
 const longestQueue = 10_000
@@ -39,7 +40,8 @@ export class RedisConnection {
   #unsettled = 0
   /** Until the first attempt to connect has come to something. Only that one is waited for. */
   #firstAttempt: Promise<unknown> | undefined
-  #silentSince: number | undefined
+  /** Since the first call without an answer after the last answer. */
+  #silence: Deadline | undefined
   #lastError: unknown
   readonly #onReady: () => void
   readonly #onError = (error: unknown) => {
@@ -55,7 +57,7 @@ export class RedisConnection {
     this.adapter = adapterOf(this.client)
     this.#nodes = this.adapter.isCluster() ? new ClusterNodes(this.client as RedisClusterType) : undefined
     this.#onReady = () => {
-      this.#silentSince = undefined
+      this.#silence = undefined
       onReady()
       // An attempt to connect that was under way when the store was closed cannot be called off before it succeeds.
       this.#closing?.then(() => this.#destroy())
@@ -90,14 +92,15 @@ export class RedisConnection {
   }
 
   /** Run `work`, which sends commands, within the time that a call has. */
-  async call<T>(work: () => Promise<T>): Promise<T> {
+  async call<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
     if (this.#closing) throw closedError('RedisTokenStore')
     // Else @keyv/redis would connect and, failing that, disconnect a client that is not ours.
     if (!this.client.isOpen) throw new RedisStoreError('Redis is not connected: the client given needs its connect()')
     // Of a Cluster one node may stand still, and the others go on: there the client's own options have to bound it.
     if (this.#unsettled >= longestQueue && !this.#nodes) throw outOfReach(tooMany)
-    const started = performance.now()
-    const answer = this.#withinTimeout(this.#firstAttempt ? this.#firstAttempt.then(work) : work(), started)
+    const deadline = new Deadline(this.#timeout, noAnswer)
+    const begun = this.#firstAttempt ? this.#firstAttempt.then(() => work(deadline)) : work(deadline)
+    const answer = this.#before(deadline, begun)
     this.#inFlight.add(answer)
     try {
       return await answer
@@ -122,38 +125,23 @@ export class RedisConnection {
     if (isReady(this.client)) this.client.destroy()
   }
 
-  #withinTimeout<T>(work: Promise<T>, started: number): Promise<T> {
+  #before<T>(deadline: Deadline, work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      let settled = false
-      let timer: NodeJS.Timeout
-      // One more turn: an answer that came while this process was busy is lying in the socket, read after timers.
-      const wait = (milliseconds: number) => {
-        timer = setTimeout(() => setImmediate(giveUp), milliseconds)
-      }
-      const giveUp = () => {
-        if (settled) return
-        // A timer counts from when the event loop last saw the clock, and is early if that was a while ago. Redis would
-        // still apply a write then of which the caller has been told that it failed.
-        const left = started + this.#timeout - performance.now()
-        if (left > 0) return wait(Math.ceil(left))
-        reject(new RedisStoreError(`Redis gave no answer within ${this.#timeout} ms`))
-        this.#missed(started)
-      }
-      const settle = () => {
-        this.#unsettled--
-        settled = true
-        clearTimeout(timer)
-      }
-      wait(this.#timeout)
+      const wait = deadline.wait(error => {
+        reject(error)
+        this.#missed(deadline)
+      })
       this.#unsettled++
       work.then(
         value => {
-          settle()
-          this.#silentSince = undefined
+          wait.end()
+          this.#unsettled--
+          this.#silence = undefined
           resolve(value)
         },
         (error: unknown) => {
-          settle()
+          wait.end()
+          this.#unsettled--
           reject(this.#failure(error))
         },
       )
@@ -164,11 +152,11 @@ export class RedisConnection {
    * node-redis's socketTimeout counts our own writes as life, so under steady traffic it never notices a connection
    * whose other end is gone. We do: nothing answered for a second, then a new connection.
    */
-  #missed(started: number): void {
+  #missed(deadline: Deadline): void {
     this.#nodes?.doubt()
-    this.#silentSince ??= started
-    if (!this.#owned || performance.now() - this.#silentSince < resetAfter || !isReady(this.client)) return
-    this.#silentSince = undefined
+    this.#silence ??= deadline
+    if (!this.#owned || this.#silence.elapsed() < resetAfter || !isReady(this.client)) return
+    this.#silence = undefined
     this.client.destroy()
     if (!this.#closing) this.#connect()
   }
@@ -183,7 +171,7 @@ export class RedisConnection {
     if (error instanceof RedisStoreError || error instanceof RangeError) return error
     const reason = reasonOf(error)
     if (reason !== undefined) {
-      this.#silentSince = undefined
+      this.#silence = undefined
       return new RedisStoreError(`Redis answered ${reason}`)
     }
     this.#nodes?.doubt()
@@ -249,6 +237,10 @@ function codeOf(error: unknown): string | undefined {
   const { code } = (error ?? {}) as { code?: unknown }
   if (typeof code === 'string') return code
   return error instanceof Error && error.message === 'The queue is full' ? tooMany : error?.constructor.name
+}
+
+function noAnswer(milliseconds: number): RedisStoreError {
+  return new RedisStoreError(`Redis gave no answer within ${milliseconds} ms`)
 }
 
 function outOfReach(...causes: (string | undefined)[]): RedisStoreError {

@@ -3,6 +3,7 @@
  * @module koa-authx/stores/redis
  */
 import type { TokenStore } from '../src/store.js'
+import type { Deadline } from '../src/time/deadline.js'
 import {
   checkedPrefix,
   checkedTimeout,
@@ -11,13 +12,8 @@ import {
   type StoreOptions,
   type TimedStoreOptions,
 } from './options.js'
-import {
-  isClient,
-  type RedisClient,
-  type RedisClientOptions,
-  RedisConnection,
-  RedisStoreError,
-} from './redis-connection.js'
+import { type RedisClient, type RedisClientOptions, RedisConnection, RedisStoreError } from './redis-connection.js'
+import { checkConnect } from './redis-options.js'
 import { RedisClock, readAnswer, type ScriptAnswer, script, scriptSha } from './redis-script.js'
 
 export type { RedisClient, RedisClientOptions, StoreOptions, TimedStoreOptions }
@@ -36,8 +32,8 @@ interface Scripting {
   eval(script: string, call: ScriptCall): Promise<unknown>
 }
 
-/** One attempt to learn Redis's clock, one to write, one more if the clock has been set meanwhile. */
-const attempts = 3
+/** A deadline that is over on every clock. */
+const NEVER = '0'
 
 /**
  * Sessions in Redis or Valkey, for any number of processes on any number of machines, through `@keyv/redis`.
@@ -63,7 +59,7 @@ export class RedisTokenStore implements TokenStore {
     const { prefix, timeout } = knownOptions('RedisTokenStore', options, ['prefix', 'timeout'])
     this.#prefix = checkedPrefix('RedisTokenStore', prefix)
     this.#timeout = checkedTimeout('RedisTokenStore', timeout)
-    this.#connection = new RedisConnection(connect, this.#timeout, () => this.#clock.forget())
+    this.#connection = new RedisConnection(connect, this.#timeout, () => this.#meet())
   }
 
   // Single GETs, written together and so one round trip. MGET would answer "nothing" for a key that is not a string, and
@@ -76,12 +72,20 @@ export class RedisTokenStore implements TokenStore {
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
     millisecondsUntil(expiresAt)
-    const deadline = performance.now() + this.#timeout
-    return this.#connection.call(() => this.#write(this.#prefix + key, expected, value, expiresAt, deadline))
+    return this.#connection.call(deadline => this.#write(this.#prefix + key, expected, value, expiresAt, deadline))
   }
 
   close(): Promise<void> {
     return this.#connection.close()
+  }
+
+  /** Of a machine that may be another one than before: learn its clock now, and not when a caller waits. */
+  #meet(): void {
+    this.#clock.forget()
+    if (this.#connection.manyMachines) return
+    this.#run(this.#clock, this.#prefix, [NEVER, '1', '']).catch(() => {
+      // The first write learns it then, or fails for the same reason.
+    })
   }
 
   async #write(
@@ -89,17 +93,22 @@ export class RedisTokenStore implements TokenStore {
     expected: string | undefined,
     value: string,
     expiresAt: Date,
-    deadline: number,
+    deadline: Deadline,
   ): Promise<boolean> {
     // Several machines may answer for a Cluster or a Sentinel, each with a clock of its own: learn it every time.
     const clock = this.#connection.manyMachines ? new RedisClock() : this.#clock
-    for (let attempt = 1; attempt <= attempts && performance.now() < deadline; attempt++) {
+    // Late is also what left this process late, or was sent before anything was known of Redis's clock.
+    while (!deadline.over()) {
       const ttl = millisecondsUntil(expiresAt)
-      const values = [clock.at(deadline).toFixed(3), String(ttl), value]
+      // Nobody is told before that moment that the write has failed; Redis applies it until then, and not after.
+      const until = performance.now() + deadline.left()
+      const values = [clock.at(until).toFixed(3), String(ttl), value]
       const { answer } = await this.#run(clock, key, expected === undefined ? values : [...values, expected])
       if (answer !== 'late') return answer === 'written'
     }
-    throw new RedisStoreError('Redis took the call for late: its clock is being set, or the time is too short')
+    throw new RedisStoreError(
+      `each write reached Redis too late within ${this.#timeout} ms: the timeout is too short, a clock is being set, or this process is busy`,
+    )
   }
 
   async #run(clock: RedisClock, key: string, values: string[]): Promise<ScriptAnswer> {
@@ -114,26 +123,6 @@ export class RedisTokenStore implements TokenStore {
     clock.learn(answer.now, sent, performance.now())
     return answer
   }
-}
-
-const TAKES = "takes a url ('redis://localhost:6379', a string), options of node-redis, or a client of node-redis 5"
-
-function checkConnect(connect: unknown): void {
-  const ok = typeof connect === 'string' ? connect !== '' : typeof connect === 'object' && connect !== null
-  if (!ok || isForeign(connect as object | string)) throw new TypeError(`RedisTokenStore ${TAKES}`)
-  if (isClient(connect) || typeof connect === 'string') return
-  if ('rootNodes' in (connect as object) || 'sentinelRootNodes' in (connect as object)) {
-    throw new TypeError(
-      'RedisTokenStore: for a Cluster or Sentinel, give the client that createCluster or createSentinel made',
-    )
-  }
-}
-
-/** A client of another package, or, since options of node-redis have no class: a Keyv, a storage adapter, a URL. */
-function isForeign(connect: object | string): boolean {
-  if (typeof connect === 'string') return false
-  if (isClient(connect)) return typeof (connect as { evalSha?: unknown }).evalSha !== 'function'
-  return ![Object.prototype, null].includes(Object.getPrototypeOf(connect))
 }
 
 function text(value: unknown): string | undefined {

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KeyvStoreAdapter, StoredData } from 'keyv'
+import { Deadline } from '../src/time/deadline.js'
 import { closedError } from './options.js'
 import { type Database, isLocked, type Statement, sqliteDriver, textOf, wholeText } from './sqlite-driver.js'
 import { Turn } from './turn.js'
@@ -141,7 +142,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   }
 
   async #attempt<T>(work: (statement: (sql: string) => Statement) => T): Promise<T> {
-    const deadline = performance.now() + this.#timeout
+    const deadline = new Deadline(this.#timeout)
     for (let wait = 1; ; wait = Math.min(wait * 2, longestWait)) {
       if (this.#done) throw closedError('The SQLite store')
       try {
@@ -150,8 +151,8 @@ export class SqliteAdapter implements KeyvStoreAdapter {
         if (!isLocked(error)) throw this.#failed(error)
         // Jitter, or processes that were refused together come back together.
         const pause = wait * (0.5 + Math.random())
-        if (performance.now() + pause > deadline) throw this.#stayedLocked(error)
-        await sleep(pause)
+        if (pause > deadline.left()) throw this.#stayedLocked(error)
+        await pauseBefore(deadline, pause)
       }
     }
   }
@@ -225,6 +226,13 @@ export class SqliteAdapter implements KeyvStoreAdapter {
       return false
     }
   }
+}
+
+/** The time of a deadline goes on only while somebody waits. */
+async function pauseBefore(deadline: Deadline, milliseconds: number): Promise<void> {
+  const wait = deadline.wait(() => {})
+  await sleep(milliseconds)
+  wait.end()
 }
 
 function identity(path: string): string {

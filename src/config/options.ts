@@ -252,7 +252,7 @@ export interface AuthXOptions {
 
   /** Where sessions live. Without one, nothing can be revoked. Not in AuthX. */
   store?: TokenStore
-  /** Milliseconds that one whole operation on the store, the blocklist or `getKey` may take before the answer is 503. Default 250. Not in AuthX. */
+  /** Milliseconds that one whole operation on the store, the blocklist or `getKey` may take before the answer is 503. Only time counts in which this process can hear an answer: code that blocks the event loop makes no 503. Default 250. Not in AuthX. */
   storeTimeout?: number
   /** How long the predecessor of a refresh token still gets the same successor, 0 to 60 seconds. Default 10. Not in AuthX. */
   refreshGracePeriod?: Duration

@@ -2,8 +2,8 @@ import type { Context, Next } from 'koa'
 import { checkNames, integer, isObject } from '../config/values.js'
 import { type AuthXError, RateLimitExceeded, StoreUnavailableError } from '../errors.js'
 import { networkOf } from '../request/network.js'
-import { Deadline, within } from '../session/deadline.js'
 import { subjectHash } from '../session/record.js'
+import { Deadline, within } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
 import { sha256 } from '../token/sha256.js'
 
@@ -27,7 +27,10 @@ export interface RateLimitOptions {
    * that is not empty. Default `'ip'`.
    */
   key?: RateLimitKey
-  /** Milliseconds that the limiter has for its answer, 1 to 60000. Default 1000. */
+  /**
+   * Milliseconds that the limiter has for its answer, 1 to 60000. Time in which the event loop of this process is blocked
+   * does not count. Default 1000.
+   */
   timeout?: number
 }
 

@@ -1,6 +1,6 @@
 import type { Algorithm } from '../config/options.js'
-import { Deadline, within } from '../session/deadline.js'
 import { orUnavailable } from '../session/operation.js'
+import { Deadline, within } from '../time/deadline.js'
 import type { VerificationKey } from '../token/keys.js'
 import { saysNoSuchKey } from '../token/no-such-key.js'
 import type { TokenPayload } from '../token/payload.js'

@@ -3,8 +3,14 @@
  * milliseconds of a clock that only goes forward.
  */
 
+/** Milliseconds from the end of what is known to the end of the connection, if the peer does not answer the close. */
+const ENDING = 1000
+
+/** What of that is left for the last question, whose time ends a little after it is due. */
+const LAST_WORD = 100
+
 /** What is left to a peer to answer a close before its connection is cut. */
-export const GOODBYE = 1000
+export const GOODBYE = ENDING - LAST_WORD
 
 /** A login that is known to be touched must not wait long for a store that has missed one question. */
 const LONGEST_PAUSE = 5000
@@ -22,21 +28,21 @@ export interface Pace {
 
 /** Two questions at least, each with all its time to be answered, fit into the time that a good answer holds. */
 export function paceOf(within: number, storeTimeout: number): Pace {
-  const holds = within - GOODBYE
+  const holds = within - ENDING
   const interval = (holds - storeTimeout) / 2
   return { holds, interval, pause: Math.min(interval / 2, LONGEST_PAUSE), storeTimeout }
 }
 
 /** The least `within` for which one question is over before the next is due. */
-export const leastWithin = (storeTimeout: number) => Math.max(2000, 3 * storeTimeout + GOODBYE)
+export const leastWithin = (storeTimeout: number) => Math.max(2000, 3 * storeTimeout + ENDING)
 
 export interface Watch {
   /** When the question was asked that was answered well last. */
   readonly goodAt: number
   /** When the next question is due. */
   readonly nextAt: number
-  /** The question under way; `hurried` if it may have been answered before what is to be asked about. */
-  readonly asked?: { readonly at: number; readonly hurried: boolean }
+  /** The question under way: when it was due and when it was asked. `hurried`: it may have been answered too early. */
+  readonly asked?: { readonly due: number; readonly at: number; readonly hurried: boolean }
 }
 
 /** Ask at once: what was known before has been known for a while. */
@@ -44,25 +50,44 @@ export const begin = (now: number): Watch => ({ goodAt: now, nextAt: now })
 
 export const isDue = ({ asked, nextAt }: Watch, now: number) => asked === undefined && now >= nextAt
 
-/** When nothing is known any more. */
+/** When nothing is known any more, unless a question decides that is late because this process was busy. */
 export const endOf = ({ goodAt }: Watch, { holds }: Pace) => goodAt + holds
 
-/** When there is something to do next. */
-export const wakeAt = (watch: Watch, pace: Pace) =>
-  watch.asked ? endOf(watch, pace) : Math.min(watch.nextAt, endOf(watch, pace))
+/**
+ * Whether nothing is known any more. A busy process asks late, and hears late what it was answered in time: a question
+ * that was due in time decides, however late it is. How long the store may take for it, the store's deadline says.
+ */
+export function isOver(watch: Watch, now: number, pace: Pace): boolean {
+  const end = endOf(watch, pace)
+  const due = watch.asked?.due ?? watch.nextAt
+  return now >= end && due > end - pace.storeTimeout
+}
 
-export const ask = (watch: Watch, now: number): Watch => ({ ...watch, asked: { at: now, hurried: false } })
+/** When there is something to do next, unless an answer comes before. */
+export function wakeAt(watch: Watch, now: number, pace: Pace): number {
+  const end = endOf(watch, pace)
+  if (!watch.asked) return Math.min(watch.nextAt, end)
+  return now < end ? end : Number.POSITIVE_INFINITY
+}
+
+export const ask = (watch: Watch, now: number): Watch => ({
+  ...watch,
+  asked: { due: watch.nextAt, at: now, hurried: false },
+})
 
 /** Something has happened in this process: ask now, or again as soon as the question under way is over. */
 export function hurry(watch: Watch, now: number): Watch {
-  return watch.asked ? { ...watch, asked: { ...watch.asked, hurried: true } } : { ...watch, nextAt: now }
+  return watch.asked
+    ? { ...watch, asked: { ...watch.asked, hurried: true } }
+    : { ...watch, nextAt: Math.min(now, watch.nextAt) }
 }
 
 /** `chance` from 0 to 1 keeps many that began together from asking together for ever. */
 export function answered(watch: Watch, good: boolean, now: number, pace: Pace, chance: number): Watch {
   const { at, hurried } = watch.asked ?? { at: now, hurried: false }
   const goodAt = good ? at : watch.goodAt
-  if (hurried) return { goodAt, nextAt: now }
+  // What was answered well may be asked again however late it is heard, by a process that was busy.
+  if (hurried) return { goodAt, nextAt: good ? at : now }
   return { goodAt, nextAt: good ? at + pace.interval * (1 - chance / 4) : nextTry(endOf(watch, pace), now, pace) }
 }
 

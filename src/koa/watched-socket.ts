@@ -81,16 +81,25 @@ export class WatchedSocket {
   readonly #tick = (): void => {
     if (this.#isStopped) return
     clearTimeout(this.#timer)
-    const life = this.#expiry - this.#parts.config.now()
+    const life = this.#lifeMs()
     const now = performance.now()
     if (!(life > 0)) this.close(POLICY_VIOLATION, 'TokenExpiredError')
-    else if (now >= watching.endOf(this.#watch, this.#pace)) this.close(TRY_AGAIN_LATER, 'StoreUnavailableError')
+    else if (watching.isOver(this.#watch, now, this.#pace)) this.close(TRY_AGAIN_LATER, 'StoreUnavailableError')
     else this.#goOn(now, life)
+  }
+
+  /** None if the clock of the instance tells no time: what a timer throws would end the process. */
+  #lifeMs(): number {
+    try {
+      return this.#expiry - this.#parts.config.now()
+    } catch {
+      return 0
+    }
   }
 
   #goOn(now: number, life: number): void {
     if (watching.isDue(this.#watch, now)) this.#ask(now)
-    const wait = Math.min(life, watching.wakeAt(this.#watch, this.#pace) - now, LONGEST_TIMER)
+    const wait = Math.min(life, watching.wakeAt(this.#watch, now, this.#pace) - now, LONGEST_TIMER)
     this.#timer = setTimeout(this.#tick, wait).unref()
   }
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config/table.js'
-import { type Deadline, within } from './deadline.js'
+import { type Deadline, within } from '../time/deadline.js'
 import type { Operation } from './operation.js'
 import {
   type Device,

@@ -1,7 +1,7 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { TokenStore } from '../store.js'
+import type { Deadline } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
-import type { Deadline } from './deadline.js'
 import {
   KEPT_AFTER_EXP,
   parseSession,

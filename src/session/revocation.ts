@@ -1,7 +1,7 @@
 import type { Config } from '../config/table.js'
 import { RevokedTokenError, StoreUnavailableError } from '../errors.js'
+import { Deadline, within } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
-import { Deadline, within } from './deadline.js'
 import { orUnavailable } from './operation.js'
 import { revokedBecause } from './revoked.js'
 import type { Sessions } from './sessions.js'

@@ -38,6 +38,28 @@ describe('a clock that does not tell the time', () => {
   }
 })
 
+test('a WebSocket whose clock stops telling the time is closed, and the process goes on', async () => {
+  const clock: { now: unknown } = { now: TEST_NOW }
+  const authx = makeAuthX({ store: new MemoryTokenStore(), now: () => clock.now as number })
+  const { access_token } = await authx.createTokenPair('test')
+  const payload = await authx.verifyToken(access_token)
+  const closed = new Promise<number>(resolve => {
+    authx.closeWhenOver({ close: resolve, terminate() {}, once() {}, off() {} }, payload)
+  })
+  clock.now = Number.NaN
+  await assert.rejects(authx.revoke(payload), { name: 'BadConfigurationError' })
+  clock.now = TEST_NOW
+  const other = makeAuthX({ store: new MemoryTokenStore(), now: () => clock.now as number })
+  const stopped = new Promise<number>(resolve => {
+    clock.now = Number.NaN
+    other.closeWhenOver({ close: resolve, terminate() {}, once() {}, off() {} }, payload)
+  })
+  assert.equal(await stopped, 1008)
+  clock.now = TEST_NOW
+  await authx.revoke(payload)
+  assert.equal(await closed, 1008)
+})
+
 describe('without the option now the time is that of Date.now', () => {
   test('of the mock timers of node:test', async () => {
     const authx = makeAuthX()

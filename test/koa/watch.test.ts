@@ -31,6 +31,9 @@ interface Ending {
   readonly good: readonly number[]
 }
 
+/** From the end of what is known to the end of the connection. */
+const SECOND = 1000
+
 /** Watch one socket for ten times `within`, on a clock of our own whose timers are exact. */
 function run({ within, storeTimeout, store, revokedAt, hurries, chance }: Course): Ending {
   const pace = watching.paceOf(within, storeTimeout)
@@ -50,7 +53,7 @@ function run({ within, storeTimeout, store, revokedAt, hurries, chance }: Course
       waiting.shift()
       watch = watching.hurry(watch, now)
     }
-    if (now >= watching.endOf(watch, pace)) return { at: now, reason: 'unknown', asked, good }
+    if (watching.isOver(watch, now, pace)) return { at: now, reason: 'unknown', asked, good }
     if (watching.isDue(watch, now)) {
       assert.equal(answer, undefined, 'one question at a time')
       watch = watching.ask(watch, now)
@@ -60,7 +63,7 @@ function run({ within, storeTimeout, store, revokedAt, hurries, chance }: Course
       answer = { at: now + slowness * storeTimeout, outcome }
       asked.push(now)
     }
-    const next = Math.min(watching.wakeAt(watch, pace), answer?.at ?? Infinity, waiting[0] ?? Infinity)
+    const next = Math.min(watching.wakeAt(watch, now, pace), answer?.at ?? Infinity, waiting[0] ?? Infinity)
     assert.ok(next > now || answer?.at === now || waiting[0] === now || watching.isDue(watch, now), 'it does not spin')
     now = Math.max(now, next)
   }
@@ -95,7 +98,7 @@ describe('a watched socket, whatever the store does', () => {
         const { at, reason } = run(given)
         if (given.revokedAt === Infinity) return
         assert.notEqual(reason, 'still open')
-        assert.ok(at <= given.revokedAt + given.within - watching.GOODBYE + 1e-6, `${at} ${reason}`)
+        assert.ok(at <= given.revokedAt + given.within - SECOND + 1e-6, `${at} ${reason}`)
       }),
       { numRuns: 3000 },
     )
@@ -107,7 +110,7 @@ describe('a watched socket, whatever the store does', () => {
         const { at, reason, good, asked } = run(given)
         if (reason !== 'unknown') return
         const last = good.at(-1) ?? 0
-        assert.ok(at >= last + given.within - watching.GOODBYE - 1e-6)
+        assert.ok(at >= last + given.within - SECOND - 1e-6)
         assert.ok(asked.filter(when => when > last || good.length === 0).length >= 2)
       }),
       { numRuns: 3000 },
@@ -197,4 +200,43 @@ describe('the least time that can be promised', () => {
       assert.ok(interval >= storeTimeout)
     })
   }
+})
+
+describe('a process that was busy when a question was due', () => {
+  const pace = watching.paceOf(10_000, 250)
+  const late = 20_000
+  const due = watching.begin(0)
+  const good = watching.answered(watching.ask(due, 0), true, 5, pace, 0)
+
+  test('asks it late, and the socket stays open if the answer is good', () => {
+    assert.equal(watching.isOver(good, late, pace), false)
+    assert.equal(watching.isDue(good, late), true)
+    const asked = watching.ask(good, late)
+    assert.equal(watching.isOver(asked, late + 100, pace), false)
+    assert.equal(watching.wakeAt(asked, late + 100, pace), Number.POSITIVE_INFINITY)
+    const again = watching.answered(asked, true, late + 200, pace, 0)
+    assert.equal(watching.isOver(again, late + 200, pace), false)
+    assert.equal(watching.endOf(again, pace), late + 9000)
+  })
+
+  test('asks it late, and the socket is closed if there is no answer', () => {
+    const asked = watching.ask(good, late)
+    const missed = watching.answered(asked, false, late + 260, pace, 0)
+    assert.equal(watching.isOver(missed, late + 260, pace), true)
+  })
+
+  test('hears late what was answered in time', () => {
+    const asked = watching.ask(good, 4375)
+    assert.equal(watching.isOver(asked, late, pace), false)
+    // What is heard is as old as its question: the next one is due at once, and decides.
+    const heard = watching.answered(asked, true, late, pace, 0)
+    assert.deepEqual([watching.isOver(heard, late, pace), watching.isDue(heard, late)], [false, true])
+  })
+
+  test('asks again if something happened in it meanwhile', () => {
+    const hurried = watching.hurry(watching.ask(good, 4375), 4400)
+    const heard = watching.answered(hurried, true, late, pace, 0)
+    assert.deepEqual([watching.isOver(heard, late, pace), watching.isDue(heard, late)], [false, true])
+    assert.equal(watching.isOver(watching.answered(hurried, false, late, pace, 0), late, pace), true)
+  })
 })

@@ -20,6 +20,7 @@ import { SqliteTokenStore } from '../../stores/sqlite.js'
 import { startApi } from '../support/api.js'
 import { TEST_SECRET as API_SECRET } from '../support/api-server.js'
 import { appOf, bearer, makeAuthX, serve, TEST_NOW, warningsOf } from '../support/app.js'
+import { block } from '../support/busy.js'
 import { startRedis } from '../support/redis.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { until } from '../support/until.js'
@@ -256,6 +257,31 @@ describe('a peer that does not answer the close', () => {
     assert.deepEqual(await peer.closed(), REVOKED)
     await sleep(1100)
     assert.equal(terminate.mock.callCount(), 0)
+  })
+})
+
+describe('in a process that is busy for longer than an answer of the store holds', () => {
+  test('sockets of logins that go on stay open, and those of logins that ended meanwhile are closed', async t => {
+    const redis = await startRedis()
+    t.after(() => redis.stop())
+    const [here, there] = [redis, redis].map(({ url }) => makeAuthX({ store: new RedisTokenStore(url) })) as [
+      AuthX,
+      AuthX,
+    ]
+    t.after(() => Promise.all([here.close(), there.close()]))
+    await until(() => here.createTokenPair('ada'))
+    await until(() => there.createTokenPair('ada'))
+    const { login } = await watching(t, here, { within: '2s' })
+    const [ada, bob] = [await login('ada'), await login('bob')]
+    for (let round = 0; round < 3; round++) {
+      block(1500)
+      await sleep(50)
+      assert.equal(await isOpen(bob), true, `round ${round}`)
+    }
+    await there.revokeSession(String(ada.payload.sid))
+    block(1500)
+    assert.deepEqual(await ada.closed(), REVOKED)
+    assert.equal(await isOpen(bob), true)
   })
 })
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { AuthX, type TokenStore } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
@@ -145,4 +146,15 @@ test('a request whose old token cannot be judged can still log in and log out, i
   const logout = await send({ method: 'POST', path: '/logout', headers: [bearer(pair.access_token)] })
   assert.notEqual(logout.status, 503)
   assert.equal(await authx.getSession(String(contentOf(pair.access_token).claims.sid)), undefined)
+})
+
+test('a process with nothing else to do waits for its deadlines, and ends then', () => {
+  const program = `
+    import { AuthX } from './src/index.js'
+    const store = { get: () => new Promise(() => {}), compareAndSet: async () => true }
+    const authx = new AuthX({ secretKey: '${TEST_SECRET}', store, storeTimeout: 30 })
+    await authx.verifyToken(authx.createAccessToken('ada')).catch(error => console.log(error.name))`
+  const node = ['--import', 'tsx', '--input-type=module', '-e', program]
+  const { status, stdout } = spawnSync(process.execPath, node, { timeout: 20_000, encoding: 'utf8' })
+  assert.deepEqual([status, stdout], [0, 'StoreUnavailableError\n'])
 })

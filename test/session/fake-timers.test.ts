@@ -19,7 +19,7 @@ for (const [name, open] of [
     const { access_token } = await authx.createTokenPair('test')
     // What has begun with the real timers ends with them.
     await sleep(20)
-    mock.timers.enable({ now: Date.now() })
+    mock.timers.enable({ apis: ['Date', 'setImmediate', 'setInterval', 'setTimeout'], now: Date.now() })
     try {
       await authx.verifyToken(access_token)
     } finally {
@@ -30,3 +30,16 @@ for (const [name, open] of [
     await assert.rejects(other.verifyToken(access_token), StoreUnavailableError)
   })
 }
+
+test('deadlines end while an application has put other timers in place and stopped the clocks', async t => {
+  const authx = makeAuthX({ store: silent, storeTimeout: 100 })
+  const token = authx.createAccessToken('test', { sid: 'any' })
+  const stopped = performance.now()
+  mock.timers.enable({ apis: ['Date', 'setImmediate', 'setInterval', 'setTimeout'], now: Date.now() })
+  t.mock.method(performance, 'now', () => stopped)
+  try {
+    await assert.rejects(authx.verifyToken(token), StoreUnavailableError)
+  } finally {
+    mock.timers.reset()
+  }
+})

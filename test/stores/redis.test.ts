@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { EventEmitter } from 'node:events'
 import { after, describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import KeyvRedis, { createClient } from '@keyv/redis'
@@ -193,12 +194,83 @@ describe('RedisTokenStore', () => {
         message: /a client of node-redis 5$/,
       })
     }
-    assert.throws(() => new RedisTokenStore({ rootNodes: [] } as never), {
-      name: 'TypeError',
-      message: /createCluster/,
-    })
     assert.throws(() => new RedisTokenStore(url, { prefix: 'a b' }), { name: 'TypeError', message: /prefix/ })
     assert.throws(() => new RedisTokenStore(url, { timeout: 0 }), { name: 'TypeError', message: /timeout/ })
     assert.throws(() => new RedisTokenStore(url, { tmeout: 5 } as never), { name: 'TypeError', message: /tmeout/ })
+  })
+  test('a client of ioredis is refused by its name, until it is supported', () => {
+    for (const ofIoredis of [
+      { connect: async () => {}, get: async () => null, evalsha: async () => null },
+      Object.assign(new EventEmitter(), { connect: async () => {}, evalsha: async () => null, isCluster: true }),
+    ]) {
+      assert.throws(() => new RedisTokenStore(ofIoredis as never), { name: 'TypeError', message: /ioredis/ })
+    }
+  })
+
+  const MEANT: readonly (readonly [given: object, message: RegExp])[] = [
+    [{ host: '10.0.0.5', port: 6380 }, /"host".*\{ socket: \{ host, port \} \}/],
+    [{ port: 6380 }, /"port".*socket/],
+    [{ hostname: 'redis' }, /"hostname".*socket/],
+    [{ path: '/run/redis.sock' }, /"path".*\{ socket: \{ path \} \}/],
+    [{ nodes: [{ host: 'a' }] }, /"nodes".*createCluster/],
+    [{ rootNodes: [] }, /"rootNodes".*createCluster/],
+    [{ sentinels: [], name: 'mymaster' }, /"sentinels".*createSentinel/],
+    [{ sentinelRootNodes: [], name: 'mymaster' }, /"sentinelRootNodes".*createSentinel/],
+    [[{ host: 'a', port: 1 }], /createCluster/],
+    [{ uri: 'redis://a' }, /"uri".*url/],
+    [{ URL: 'redis://a' }, /"URL".*url/],
+    [{ db: 3 }, /"db".*database/],
+    [{ user: 'a', password: 'b' }, /"user".*username/],
+    [{ passwort: 'b' }, /"passwort".*password/],
+    [{ tls: true }, /"tls".*socket/],
+    [{ url: 'redis://a', prefix: 'x:' }, /"prefix".*second/],
+    [{ url: 'redis://a', timeout: 5 }, /"timeout".*second/],
+    [{ url: 'redis://a', keyPrefix: 'x:' }, /"keyPrefix".*prefix/],
+    [{ lazyConnect: true }, /"lazyConnect"/],
+    [{ toString: 1 }, /"toString"/],
+    [{ url: undefined }, /url/],
+    [{ url: '' }, /url/],
+    [{ url: new URL('redis://a') }, /url/],
+    [{ socket: 'redis:6379' }, /socket/],
+    [{ socket: { host: undefined } }, /socket\.host/],
+    [{ socket: { port: 'x' } }, /socket\.port/],
+    [{ socket: { hostname: 'redis' } }, /"hostname".*host/],
+    [{ socket: { hosts: 'redis' } }, /"hosts".*host/],
+    [{ socket: { Host: 'redis' } }, /"Host".*host/],
+  ]
+  for (const [given, message] of MEANT) {
+    test(`${inspect(given)} is no way to Redis, and the right one is named`, () => {
+      assert.throws(() => new RedisTokenStore(given as never), { name: 'TypeError', message })
+    })
+  }
+
+  test('the options that node-redis takes are taken', async () => {
+    const { hostname: host, port } = new URL(url)
+    for (const options of [
+      { socket: { host, port: Number(port), keepAlive: true, noDelay: true, family: 4 } },
+      { socket: { host, port: port as never } },
+      { url, name: 'authx', database: 0, RESP: 3, disableClientInfo: true, commandsQueueMaxLength: 5 },
+    ] as const) {
+      const store = new RedisTokenStore(options)
+      await until(async () => assert.deepEqual(await store.get(['none']), [undefined]))
+      await store.close()
+    }
+    for (const options of [{ password: 'x' }, { username: 'a', password: 'x' }, { socket: { host, tls: true } }]) {
+      await new RedisTokenStore(options as never).close()
+    }
+  })
+
+  test('no value of an option is shown in an error', () => {
+    for (const wrong of [
+      { pasword: 'secret' },
+      { url: ['secret'] },
+      { socket: { host: ['secret'] } },
+      { db: 'secret' },
+    ]) {
+      assert.throws(
+        () => new RedisTokenStore(wrong as never),
+        error => error instanceof TypeError && !error.message.includes('secret'),
+      )
+    }
   })
 })

@@ -8,6 +8,7 @@ import { edges, type ImportGraph, type Sources, withoutComments } from './import
 const LAYERS = [
   'errors.ts',
   'store.ts',
+  'time',
   'config',
   'token',
   'tracing.ts',
@@ -21,7 +22,18 @@ const LAYERS = [
   'testing',
   'router',
 ]
-const WITHOUT_KOA = ['errors.ts', 'store.ts', 'config', 'token', 'tracing.ts', 'session', 'authorization/policy']
+const WITHOUT_KOA = [
+  'errors.ts',
+  'store.ts',
+  'time',
+  'config',
+  'token',
+  'tracing.ts',
+  'session',
+  'authorization/policy',
+]
+/** What stores may know of the library: the interface, the errors, deadlines, and how a misspelt option is answered. */
+const FOR_STORES = ['errors.ts', 'store.ts', 'time', 'config/nearest.ts']
 
 export function filesOutsideLayers(graph: ImportGraph): string[] {
   return [...graph.keys()].filter(file => file.startsWith('src/') && layerOf(file) < 0)
@@ -36,11 +48,11 @@ export function danglingImports(graph: ImportGraph): string[] {
   return edges(graph, (_, to) => isOurs(to) && !graph.has(to))
 }
 
-/** The library does not know which stores there are; a store knows the interface and the errors, no more. */
+/** The library does not know which stores there are; a store knows of the library what is made for both, no more. */
 export function misplacedStoreImports(graph: ImportGraph): string[] {
   return edges(graph, (from, to) => {
     if (from.startsWith('src/')) return to.startsWith('stores/') || packageName(to) === 'koa-authx'
-    return to.startsWith('src/') && to !== 'src/store.ts' && to !== 'src/errors.ts'
+    return to.startsWith('src/') && !FOR_STORES.some(part => isIn(to, part))
   })
 }
 
