@@ -10,6 +10,7 @@ export type {
   PolicyResource,
 } from './authorization/guard.js'
 export { PolicyEngine, type PolicyEngineOptions } from './authorization/policy/engine.js'
+export type { PolicyName } from './authorization/policy/patterns.js'
 export type {
   PolicyCondition,
   PolicyContext,
@@ -17,6 +18,7 @@ export type {
   PolicyEffect,
   PolicyEvaluator,
   PolicyOperator,
+  PolicyQuestion,
   PolicyRequest,
   PolicyRule,
   PolicySource,

@@ -26,7 +26,7 @@ const router = new Router()
 // A guard promises the token, and its functions see it and what the router knows.
 router.get(
   '/',
-  user.policyRequired('read', ctx => `documents:${ctx.params.id}`, {
+  user.policyRequired('read', ctx => ['documents', ctx.params.id], {
     subject: async ctx => ({ tenant: ctx.state.token.tenant.toUpperCase() }),
     resourceAttrs: { owner: 'test' },
     env: () => ({ weather: 'fine' }),
