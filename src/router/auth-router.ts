@@ -12,7 +12,7 @@ import {
 import { partsOf } from '../koa/parts.js'
 import type { TokenPairOptions } from '../session/tokens.js'
 import { membersOf, parseBody } from './body.js'
-import { type AuthRouterOptions, type Login, type LoginResult, pathsOf } from './options.js'
+import { type AuthRouterOptions, type Login, type LoginResult, pathsOf, sessionRulesOf } from './options.js'
 import { deleteSession, deleteSessions, listSessions } from './sessions.js'
 
 /**
@@ -23,7 +23,8 @@ import { deleteSession, deleteSessions, listSessions } from './sessions.js'
  * - `POST /login`, if there is a `login`: 200 with the tokens; 401 with InvalidCredentialsError.
  * - `POST /refresh`: 200 with the tokens. `POST /logout`: 204.
  * - `GET /sessions`: 200 with a list of the caller's live sessions. `DELETE /sessions/:sid` ends one: 204, or 404 if it
- *   is none of the caller's. `DELETE /sessions` ends all, this one too: 204.
+ *   is none of the caller's. `DELETE /sessions` ends all, this one too: 204. A token with scopes needs `sessions` among
+ *   them (403), and to end other sessions than its own it has to be fresh (401); `sessions` in the options says otherwise.
  * - `POST /revoke`: 200 without content, for a bad token too (RFC 7009 §2.2); 400 if there is not one `token`.
  * @throws TypeError naming the option that is wrong; BadConfigurationError if an endpoint needs a store and there is none.
  */
@@ -33,6 +34,7 @@ export function authRouter<Claims extends object, Subject>(
 ): Router {
   const { sessions: store } = partsOf(authx)
   const paths = pathsOf(options)
+  const rules = sessionRulesOf(options)
   if (!store && (paths.sessions ?? paths.revoke)) throw new BadConfigurationError([NO_STORE])
   const { login } = options
   const router = new Router()
@@ -42,9 +44,9 @@ export function authRouter<Claims extends object, Subject>(
   if (paths.logout) router.post(paths.logout, parseBody, ctx => logout(authx, ctx))
   if (paths.revoke) router.post(paths.revoke, parseBody, ctx => revoke(authx, ctx))
   if (paths.sessions) {
-    router.get(paths.sessions, parseBody, guard, ctx => listSessions(authx, ctx))
-    router.delete(paths.sessions, parseBody, guard, ctx => deleteSessions(authx, ctx))
-    router.delete(`${paths.sessions}/:sid`, parseBody, guard, ctx => deleteSession(authx, ctx))
+    router.get(paths.sessions, parseBody, guard, ctx => listSessions(authx, rules, ctx))
+    router.delete(paths.sessions, parseBody, guard, ctx => deleteSessions(authx, rules, ctx))
+    router.delete(`${paths.sessions}/:sid`, parseBody, guard, ctx => deleteSession(authx, rules, ctx))
   }
   return router
 }
