@@ -38,7 +38,8 @@ export type {
   UnverifiedPayload,
 } from './config/options.js'
 export * from './errors.js'
-export { type Audit, type Auditable, type AuditedRoute, audit, type UnsafeGuard } from './koa/audit.js'
+export { type Auditable, audit } from './koa/audit.js'
+export type { Audit, AuditedRoute, UnsafeGuard } from './koa/audit-findings.js'
 export type { VerifyTokenOptions } from './koa/authenticate.js'
 export type { RefreshOptions, TokenPair, TokenResponse } from './koa/flows.js'
 export type { GuardOptions, TokenGuardOptions } from './koa/guards.js'
