@@ -50,7 +50,7 @@ export interface AuthRouterOptions {
   /** Other paths than the default ones. */
   paths?: AuthRouterPaths
   /** What an access token needs for the session routes. */
-  sessions?: SessionsOptions
+  sessions?: SessionsOptions | undefined
 }
 
 type Endpoint = keyof AuthRouterPaths

@@ -26,10 +26,8 @@ const DECODERS: ReadonlyMap<string, Decode> = new Map<string, Decode>([
 
 /**
  * A request for a parser to read in place of `req`: its body is unpacked, and has at most `limit` bytes, packed and
- * unpacked. Nothing is read before the parser reads; what cannot be read is a BodyError then.
- *
- * A parser that unpacks by itself stops to listen once the body is too large, and an error of zlib after that, which
- * nobody hears, would end the process.
+ * unpacked. Nothing is read before the parser reads; what cannot be read is a BodyError then. The body is unpacked whole,
+ * so that every error of zlib is caught here.
  */
 export function unpacked(req: IncomingMessage, limit: number): Readable {
   const { 'content-encoding': _encoding, 'content-length': _length, ...headers } = req.headers

@@ -38,7 +38,9 @@ router.get(
 router.get('/', async ctx => {
   const payload = await user.authorize(ctx, 'read', 'documents', { subject: undefined })
   same<typeof payload.tenant, string>()
-  await user.authorize(ctx.state.token as TokenPayload, 'read', 'documents')
+  await user.authorize(ctx.state.token as TokenPayload, ['documents', 'read'], ['documents', '1'] as const)
+  // @ts-expect-error: a part is a string
+  await user.authorize(ctx, 'read', ['documents', 1])
 })
 // @ts-expect-error: the option is called env
 user.policyRequired('read', 'documents', { environment: {} })
