@@ -31,7 +31,7 @@ const authx = new AuthX({
 const salt = randomBytes(16)
 const hash = async (password: string) => (await promisify(scrypt)(password, salt, 32)) as Buffer
 
-const users = new Map([['test', { hash: await hash('test'), scopes: ['notes:read'] }]])
+const users = new Map([['test', { hash: await hash('test'), scopes: ['notes:read', 'sessions'] }]])
 const nobody = { hash: randomBytes(32), scopes: [] }
 
 const auth = authRouter(authx, {

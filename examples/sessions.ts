@@ -25,6 +25,8 @@ const authx = new AuthX({
 
 const router = new Router()
 const guard = authx.accessTokenRequired()
+// A copied token that has been refreshed, or one from a link, must not log out the other devices.
+const fresh = authx.freshTokenRequired()
 
 router.get('/sessions', guard, async ctx => {
   const { sub, sid } = ctx.state.token
@@ -33,18 +35,18 @@ router.get('/sessions', guard, async ctx => {
 })
 
 // With `sub` it ends a session of this person only; somebody else's is not found.
-router.delete('/sessions/:sid', guard, async ctx => {
+router.delete('/sessions/:sid', fresh, async ctx => {
   const ended = await authx.revokeSession(String(ctx.params.sid), { sub: ctx.state.token.sub })
   ctx.status = ended ? 204 : 404
 })
 
-router.post('/sessions/revoke-others', guard, async ctx => {
+router.post('/sessions/revoke-others', fresh, async ctx => {
   const { sub, sid } = ctx.state.token
   await authx.revokeAllSessions(sub, { except: sid })
   ctx.status = 204
 })
 
-router.post('/sessions/revoke-all', guard, async ctx => {
+router.post('/sessions/revoke-all', fresh, async ctx => {
   await authx.revokeAllSessions(ctx.state.token.sub)
   ctx.status = 204
 })

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { inspect } from 'node:util'
 import type { Context, Middleware } from 'koa'
 import * as policies from './authorization/guard.js'
+import type { PolicyName } from './authorization/policy/patterns.js'
 import { readEnvironment } from './config/environment.js'
 import type { KeyOptions, TokenLocation, TokenType } from './config/options.js'
 import type { Config } from './config/table.js'
@@ -181,10 +182,13 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Lets requests pass whose access token's holder may do `action` to the resource, as the policy engine says. The
-   * resource, and what else the rules look at, can be functions of `ctx`.
+   * resource, and what else the rules look at, can be functions of `ctx`. What a client chooses belongs into a list of
+   * parts: `ctx => ['documents', ctx.params.id]`. A part that is empty, is not a string, or contains `:` or `*` is
+   * PolicyDeniedError (403).
+   * @throws TypeError, when the guard is made, naming what is wrong.
    */
   policyRequired(
-    action: string,
+    action: PolicyName,
     resource: policies.PolicyResource<Claims>,
     options: policies.PolicyGuardOptions<Claims> = {},
   ): Guard<{ token: TokenPayload<Claims> }> {
@@ -200,13 +204,14 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Ask the policy engine from within a handler: about the access token of `ctx`, or about a payload that has been
-   * verified before. Resolves to the payload.
+   * verified before. Resolves to the payload. What a client chooses belongs into a list of parts: `['documents', id]`. A
+   * part that is empty, is not a string, or contains `:` or `*` is PolicyDeniedError.
    * @throws PolicyDeniedError, PolicyEvaluationError, and with `ctx` what `accessTokenRequired` throws.
    */
   async authorize(
     ctxOrPayload: AuthContext | TokenPayload,
-    action: string,
-    resource: string,
+    action: PolicyName,
+    resource: PolicyName,
     options: policies.AuthorizeOptions = {},
   ): Promise<TokenPayload<Claims>> {
     const engine = () => this.#policyEngine

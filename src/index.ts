@@ -10,6 +10,7 @@ export type {
   PolicyResource,
 } from './authorization/guard.js'
 export { PolicyEngine, type PolicyEngineOptions } from './authorization/policy/engine.js'
+export type { PolicyName } from './authorization/policy/patterns.js'
 export type {
   PolicyCondition,
   PolicyContext,
@@ -17,6 +18,7 @@ export type {
   PolicyEffect,
   PolicyEvaluator,
   PolicyOperator,
+  PolicyQuestion,
   PolicyRequest,
   PolicyRule,
   PolicySource,
@@ -38,7 +40,8 @@ export type {
   UnverifiedPayload,
 } from './config/options.js'
 export * from './errors.js'
-export { type Audit, type Auditable, type AuditedRoute, audit, type UnsafeGuard } from './koa/audit.js'
+export { type Auditable, audit } from './koa/audit.js'
+export type { Audit, AuditedRoute, UnsafeGuard } from './koa/audit-findings.js'
 export type { VerifyTokenOptions } from './koa/authenticate.js'
 export type { RefreshOptions, TokenPair, TokenResponse } from './koa/flows.js'
 export type { GuardOptions, TokenGuardOptions } from './koa/guards.js'

@@ -2,6 +2,7 @@ import type { Middleware, Next } from 'koa'
 import type { AuthorizeOptions, PolicyDecider, PolicyGuardOptions, PolicyResource } from './authorization/guard.js'
 import { cookieCollisions } from './authorization/isolation.js'
 import { PolicyEngine } from './authorization/policy/engine.js'
+import type { PolicyName } from './authorization/policy/patterns.js'
 import type { PolicyRule } from './authorization/policy/rule.js'
 import type { AuthX, Guard } from './authx.js'
 import type { TokenLocation, TokenType } from './config/options.js'
@@ -28,7 +29,7 @@ export interface ManagedAuthX
   scopesRequired(...scopes: string[]): unknown
   anyScopeRequired(...scopes: string[]): unknown
   subjectRequired(): unknown
-  policyRequired(action: string, resource: never, options: never): unknown
+  policyRequired(action: PolicyName, resource: never, options: never): unknown
   authorize(...asked: Parameters<AuthX['authorize']>): Promise<unknown>
   verifyToken(...asked: Parameters<AuthX['verifyToken']>): Promise<unknown>
 }
@@ -217,7 +218,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   /** As `tokenRequired`: `policyRequired` of the instance, by the manager's engine. @throws BadConfigurationError, TypeError. */
   policyRequired<Type extends keyof Types & string>(
     loginType: Type,
-    action: string,
+    action: PolicyName,
     resource: PolicyResource<ClaimsOf<Types[Type]>>,
     options: PolicyGuardOptions<ClaimsOf<Types[Type]>> = {},
   ): Guard<{ token: Token<Types[Type]> }> {
@@ -230,8 +231,8 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   async authorize<Type extends keyof Types & string>(
     loginType: Type,
     ctxOrPayload: AuthContext | TokenPayload,
-    action: string,
-    resource: string,
+    action: PolicyName,
+    resource: PolicyName,
     options: AuthorizeOptions = {},
   ): Promise<Token<Types[Type]>> {
     const engine = options.engine ?? this.policyEngine

@@ -29,6 +29,8 @@ function modeRouter(mode: Mode, authx: AuthX): Router {
       if (!ctx.is('json') || username !== 'test' || password !== 'test') return undefined
       return { sub: 'test', device: { name: deviceOf(ctx.get('user-agent')), tokens: mode } }
     },
+    // The page ends sessions after a refresh too, and does not ask for the password again. A real one should.
+    sessions: { end: { fresh: false } },
   })
   const guard = authx.accessTokenRequired()
 

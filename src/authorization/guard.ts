@@ -7,6 +7,7 @@ import { record } from '../koa/guard-record.js'
 import { admit } from '../koa/guards.js'
 import type { AuthContext, Parts } from '../koa/parts.js'
 import type { TokenPayload } from '../token/payload.js'
+import { isPartList, type PolicyName, toName } from './policy/patterns.js'
 import type { PolicyDecision, PolicyRequest } from './policy/rule.js'
 
 /** What decides: a PolicyEngine, or anything else that answers as it does. */
@@ -47,8 +48,15 @@ export interface PolicyGuardOptions<Claims extends object = Record<string, unkno
   engine?: PolicyDecider | undefined
 }
 
-/** The resource that a route is about, or how it is found; it may throw as a handler may (`ctx.throw(404)`). */
-export type PolicyResource<Claims extends object = Record<string, unknown>> = Found<string, PolicyGuardContext<Claims>>
+/**
+ * The resource that a route is about, or how it is found; it may throw as a handler may (`ctx.throw(404)`). What a client
+ * chooses belongs into a list of parts, `ctx => ['documents', ctx.params.id]`: a part that is empty, is not a string, or
+ * contains `:` or `*` is denied.
+ */
+export type PolicyResource<Claims extends object = Record<string, unknown>> = Found<
+  PolicyName,
+  PolicyGuardContext<Claims>
+>
 
 /** The engine that is set when a request comes: it may be set after the routes are made. */
 export type EngineInForce = () => PolicyDecider | undefined
@@ -59,17 +67,19 @@ const OPTION_NAMES = new Set(['subject', 'resourceAttrs', 'env', 'engine'])
 export function policyRequired(
   parts: Parts,
   inForce: EngineInForce,
-  action: string,
+  action: PolicyName,
   resource: PolicyResource,
   options: PolicyGuardOptions = {},
 ): Middleware<{ token: TokenPayload }> {
   checkGuard(action, resource, options)
+  const asked = toName(action, 'action')
+  const about = typeof resource === 'function' ? resource : toName(resource, 'resource')
   const guard: Middleware<{ token: TokenPayload }> = async function policyRequired(ctx, next) {
     const engine = engineOf(options, inForce)
     const payload = (await admit(parts, ctx, {})) as TokenPayload
     const question = {
-      action,
-      resource: await find(resource, ctx),
+      action: asked,
+      resource: toName(await find(about, ctx), 'resource'),
       resourceAttrs: await find(options.resourceAttrs, ctx),
       env: await find(options.env, ctx),
       ...(Object.hasOwn(options, 'subject') && { subject: await find(options.subject, ctx) }),
@@ -77,8 +87,8 @@ export function policyRequired(
     await decide(engine, requestOf(payload, question, parts.config, ctx))
     await next()
   }
-  const asked = typeof resource === 'string' ? [action, resource] : [action]
-  return record(guard, 'policyRequired', { loginType: parts.config.loginType, asked })
+  const told = typeof about === 'string' ? [asked, about] : [asked]
+  return record(guard, 'policyRequired', { loginType: parts.config.loginType, asked: told })
 }
 
 /**
@@ -90,8 +100,8 @@ export async function authorize(
   parts: Parts,
   inForce: EngineInForce,
   who: AuthContext | TokenPayload,
-  action: string,
-  resource: string,
+  action: PolicyName,
+  resource: PolicyName,
   options: AuthorizeOptions = {},
 ): Promise<TokenPayload> {
   checkOptions(options)
@@ -99,7 +109,8 @@ export async function authorize(
   const ctx = isPayload(who) ? undefined : who
   const payload = isPayload(who) ? judged(who, parts.config) : await authenticate(parts, who, {})
   if (!payload) throw missing(who as AuthContext, {}, parts.config)
-  await decide(engine, requestOf(payload, { action, resource, ...options }, parts.config, ctx))
+  const question = { action: toName(action, 'action'), resource: toName(resource, 'resource'), ...options }
+  await decide(engine, requestOf(payload, question, parts.config, ctx))
   return payload
 }
 
@@ -163,12 +174,16 @@ async function find<Value>(found: Found<Value, PolicyGuardContext>, ctx: PolicyG
 
 /** @throws TypeError when the guard is made, not when a request comes. */
 function checkGuard(action: unknown, resource: unknown, options: object): void {
-  if (typeof action !== 'string' || action === '') throw new TypeError('policyRequired takes an action: a string')
-  if ((typeof resource !== 'string' && typeof resource !== 'function') || resource === '') {
-    throw new TypeError('policyRequired takes a resource: a string, or a function of ctx that finds it')
+  if (!isNameOrParts(action)) throw new TypeError(`policyRequired takes an action: ${NAME}`)
+  if (typeof resource !== 'function' && !isNameOrParts(resource)) {
+    throw new TypeError(`policyRequired takes a resource: a function of ctx that finds it, or ${NAME}`)
   }
   checkOptions(options)
 }
+
+const NAME = "a string such as 'documents:42', or the list of its parts, none of which is empty or contains : or *"
+
+const isNameOrParts = (value: unknown) => isPartList(value) || (typeof value === 'string' && value !== '')
 
 /** @throws TypeError */
 function checkOptions(options: object): void {

@@ -1,56 +1,19 @@
 import { isObject } from '../config/values.js'
+import { type Audit, type AuditedRoute, Findings, type Named, nameOf, type RouteCover } from './audit-findings.js'
 import { type GuardRecord, recordOf } from './guard-record.js'
-import { type Cover, coverOf, type Layer, pathsOf, writtenPath } from './route-cover.js'
+import { coverOf, type Layer, pathsOf } from './route-cover.js'
 
 /** A router of @koa/router, as far as it is looked at. */
 interface Router {
   readonly stack: readonly Layer[]
   readonly exclusive?: boolean
   readonly host?: unknown
+  /** Handlers by the name of the event. */
+  readonly _events?: { readonly _handlers?: unknown }
 }
 
 /** What `audit` takes: a Koa app, or a router of @koa/router. */
 export type Auditable = { readonly middleware: readonly object[] } | { readonly stack: readonly object[] }
-
-/** One method of one route. */
-export interface AuditedRoute {
-  /** `ALL` for `router.all`. A GET that answers HEAD too is GET. */
-  method: string
-  /** As it was written, with all prefixes; a regular expression as it prints. */
-  path: string
-  /** The `host` of the router that answers, if it has one. */
-  host?: string
-  /** The guards that each request to the handler passes, in their order: `accessTokenRequired`, `scopesRequired(a)`. */
-  guards: string[]
-  /** What recognises a token and refuses nobody: `middleware`, and guards with `optional: true`. */
-  open: string[]
-  /** Functions of the route itself that run before its first guard: parsers, loaders, and perhaps a handler. */
-  before: string[]
-}
-
-/** A guard that is put up for routes, and does not stand before each request to them. */
-export interface UnsafeGuard {
-  /** Where the guard is mounted. */
-  path: string
-  /** The guard, as it is written in the lists of AuditedRoute. */
-  guard: string
-  /** What is wrong with the place, in a sentence. */
-  why: string
-  /** What it does not protect: `GET /admin/users`. */
-  routes: string[]
-}
-
-/** What `audit` finds. */
-export interface Audit {
-  /** All routes, in the order of their registration. */
-  routes: AuditedRoute[]
-  /** Those that no guard protects: `POST /login`. */
-  unprotected: string[]
-  /** Guards that do not hold for every spelling of the paths that they are put up for. */
-  unsafe: UnsafeGuard[]
-  /** Functions on the app that no guard stands before and that nothing is known of. What they answer is in no list. */
-  unseen: string[]
-}
 
 /**
  * Which routes are protected by which guards, for an application's own test. Only guards of this library count, and only
@@ -89,6 +52,27 @@ function auditRouter(router: Router, passed: Passed, found: Findings): void {
     const broken = covers.filter(({ cover }) => !cover.holds && cover.meant)
     auditLayer(layer, { router, passed: [...passed, ...holding], broken }, found)
   }
+  for (const [event, handlers] of eventsOf(router))
+    auditEvent(`(${String(event)})`, handlers, { router, passed }, found)
+}
+
+/** Each handler may answer, after the guards that are handlers before it. Nothing that the router mounts runs before them. */
+function auditEvent(
+  path: string,
+  handlers: readonly object[],
+  surroundings: Omit<Surroundings, 'broken'>,
+  found: Findings,
+): void {
+  for (const [place, each] of handlers.entries()) {
+    if (recordOf(each)) continue
+    const stack = [...handlers.slice(0, place).filter(recordOf), each]
+    auditLayer({ methods: ALL, path, stack }, { ...surroundings, broken: [] }, found)
+  }
+}
+
+/** Handlers of `router.on`. Those of a router that another one mounts with `.use` never run. */
+function eventsOf({ _events }: Router): [event: unknown, handlers: readonly Named[]][] {
+  return _events?._handlers instanceof Map ? [..._events._handlers] : []
 }
 
 /** Those that could run first. Of an exclusive router any layer could, and in truth none does besides the route's. */
@@ -96,9 +80,7 @@ function layersBefore({ stack, exclusive }: Router, place: number): readonly Lay
   return exclusive ? stack.filter((_, n) => n !== place) : stack.slice(0, place)
 }
 
-type CoverIn = Cover & { readonly exclusive?: boolean }
-
-function coverIn({ exclusive }: Router, layer: Layer, route: Layer, paths: readonly string[]): CoverIn {
+function coverIn({ exclusive }: Router, layer: Layer, route: Layer, paths: readonly string[]): RouteCover {
   const cover = coverOf(layer, route, paths)
   return exclusive ? { ...cover, holds: false, exclusive } : cover
 }
@@ -107,7 +89,7 @@ interface Surroundings {
   readonly router: Router
   readonly passed: Passed
   /** Layers that are put up for the route and do not hold for it. */
-  readonly broken: readonly { readonly layer: Layer; readonly cover: CoverIn }[]
+  readonly broken: readonly { readonly layer: Layer; readonly cover: RouteCover }[]
 }
 
 function auditLayer(layer: Layer, { router, passed, broken }: Surroundings, found: Findings): void {
@@ -117,11 +99,27 @@ function auditLayer(layer: Layer, { router, passed, broken }: Surroundings, foun
   }
   // The handler is the last function that is no guard: a guard after it protects nothing of it.
   const handler = layer.stack.findLastIndex(each => !recordOf(each))
-  if (handler >= 0 && routerOf(layer.stack[handler])) return
+  const hasHandler = layer.methods.length > 0 && !(handler >= 0 && routerOf(layer.stack[handler]))
+  auditEarly(layer, { passed, hasHandler }, found)
+  if (!hasHandler) return
   const own = handler < 0 ? layer.stack : layer.stack.slice(0, handler)
   for (const method of methodsOf(layer)) {
     const route = found.route({ method, path: String(layer.path), ...hostOf(router), ...judge(passed, own) })
-    for (const { layer: other, cover } of broken) found.unsafe(route, other, cover)
+    for (const { layer: other, cover } of broken) found.uncovered(route, other, cover)
+  }
+}
+
+/** What runs before the first guard: of a route it is in `before`, but for what `router.param` puts there unseen. */
+function auditEarly(layer: Layer, { passed, hasHandler }: { passed: Passed; hasHandler: boolean }, found: Findings) {
+  const { stack } = layer
+  const first = passed.some(({ protects }) => protects) ? 0 : stack.findIndex(each => recordOf(each)?.protects)
+  const guard = recordOf(stack[first] ?? {})
+  const early: readonly Named[] = (first < 0 ? stack : stack.slice(0, first)).filter(each => !recordOf(each))
+  for (const each of early.filter(each => !routerOf(each as { router?: unknown }))) {
+    if (guard && typeof each.param === 'string') {
+      const methods = hasHandler ? methodsOf(layer) : ['ALL']
+      for (const method of methods) found.preceded(`${method} ${String(layer.path)}`, layer, guard.asks, each)
+    } else if (!hasHandler) found.unseen(each)
   }
 }
 
@@ -130,16 +128,14 @@ function judge(passed: Passed, own: readonly object[]): Pick<AuditedRoute, 'guar
   const named = (protects: boolean) => records.filter(each => each.protects === protects).map(({ asks }) => asks)
   const first = passed.some(({ protects }) => protects) ? 0 : own.findIndex(each => recordOf(each)?.protects)
   const before = own.slice(0, Math.max(0, first)).filter(each => !recordOf(each))
-  return { guards: [...new Set(named(true))], open: [...new Set(named(false))], before: before.map(nameOf) }
+  return {
+    guards: [...new Set(named(true))],
+    open: [...new Set(named(false))],
+    before: before.map(each => nameOf(each)),
+  }
 }
 
 const recordsOf = (functions: readonly object[]) => functions.flatMap(each => recordOf(each) ?? [])
-
-/** What `router.param` mounts carries the name of the parameter. */
-function nameOf({ name, param }: { name?: unknown; param?: unknown }): string {
-  if (typeof param === 'string') return `param(${param})`
-  return typeof name === 'string' && name !== '' ? name : '(anonymous)'
-}
 
 const hostOf = ({ host }: Router) => (host === undefined ? {} : { host: String(host) })
 
@@ -150,40 +146,6 @@ const ALL = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRAC
 function methodsOf({ methods }: Layer): string[] {
   if (ALL.every(method => methods.includes(method))) return ['ALL']
   return [...new Set(methods)].filter(method => method !== 'HEAD' || !methods.includes('GET'))
-}
-
-/** Gathers what is found, and each thing once: a router may be mounted twice. */
-class Findings {
-  readonly #routes = new Map<string, AuditedRoute>()
-  readonly #unsafe = new Map<string, UnsafeGuard>()
-  readonly #unseen: string[] = []
-
-  /** Its name in the other lists. */
-  route(route: AuditedRoute): string {
-    this.#routes.set(JSON.stringify(route), route)
-    return `${route.method} ${route.path}`
-  }
-
-  unsafe(route: string, layer: Layer, { exclusive, slip }: CoverIn): void {
-    const slips =
-      slip === undefined ? 'nothing proves that it sees every spelling of the path' : `it does not see ${slip}`
-    const why = exclusive ? 'of all that match, an exclusive router runs one: it does not run before the route' : slips
-    for (const { asks: guard, protects } of recordsOf(layer.stack)) {
-      const key = JSON.stringify([writtenPath(layer), guard])
-      const known = this.#unsafe.get(key) ?? { path: writtenPath(layer), guard, why, routes: [] }
-      if (protects) this.#unsafe.set(key, { ...known, routes: [...new Set([...known.routes, route])] })
-    }
-  }
-
-  unseen(middleware: object): void {
-    this.#unseen.push(nameOf(middleware))
-  }
-
-  get audit(): Audit {
-    const routes = [...this.#routes.values()]
-    const open = routes.filter(({ guards }) => guards.length === 0).map(({ method, path }) => `${method} ${path}`)
-    return { routes, unprotected: [...new Set(open)], unsafe: [...this.#unsafe.values()], unseen: this.#unseen }
-  }
 }
 
 const isList = (value: unknown): value is readonly Record<string, unknown>[] => Array.isArray(value)

@@ -8,7 +8,7 @@ import {
   RefreshTokenRequiredError,
 } from '../errors.js'
 import { checkCsrf } from '../request/csrf.js'
-import { hasUnparsedJson, type LocatedToken, locate, warnAboutBody } from '../request/locate.js'
+import { hasUnparsedBody, hasUnparsedJson, type LocatedToken, locate, warnAboutBody } from '../request/locate.js'
 import { checkUpgradeOrigin } from '../request/origin.js'
 import type { TokenPayload } from '../token/payload.js'
 import { describe, isTraced, traced, type VerifyTrace } from '../tracing.js'
@@ -163,10 +163,15 @@ export function missing(
   config: Config,
 ): MissingTokenError {
   const tried = locations ?? config.tokenLocation[type]
-  const unparsed = tried.includes('json') && hasUnparsedJson(ctx)
-  if (unparsed) warnAboutBody()
-  const hint = unparsed ? '; the body has not been parsed: mount koa-body before the guard' : ''
+  const hint = tried.includes('json') ? bodyHint(ctx) : ''
   return new MissingTokenError({ cause: `no ${type} token in ${tried.join(', ')}${hint}` })
+}
+
+function bodyHint(ctx: AuthContext): string {
+  if (!hasUnparsedBody(ctx)) return ''
+  if (!hasUnparsedJson(ctx)) return '; the body has not been parsed: its Content-Type is not application/json'
+  warnAboutBody()
+  return '; the body has not been parsed: mount koa-body before the guard'
 }
 
 export function checkType(payload: TokenPayload, type: TokenType): void {

@@ -5,7 +5,7 @@ export interface Layer {
   readonly path: unknown
   readonly regexp?: unknown
   readonly stack: readonly object[]
-  readonly opts?: { readonly end?: boolean }
+  readonly opts?: { readonly end?: boolean; readonly pathAsRegExp?: boolean }
 }
 
 /** How a layer stands to a route that comes after it. */
@@ -43,12 +43,17 @@ export function writtenPath({ path }: Layer): string {
 /** What @koa/router makes of `.use(guard)` without a path; with a prefix it stands behind that. */
 const WHATEVER_FOLLOWS = /(?:\(\?:\\\/\|\$\)|\(\[\^\/\]\*\)|\{\/\*rest\})$/
 
-function hasMethodsOf(layer: Layer, route: Layer): boolean {
-  return layer.methods.length === 0 || route.methods.every(method => layer.methods.includes(method))
+/** What has no methods runs for all of them. */
+function hasMethodsOf(layer: Layer, { methods }: Layer): boolean {
+  if (layer.methods.length === 0) return true
+  return methods.length > 0 && methods.every(method => layer.methods.includes(method))
 }
 
-function seesEverything(layer: Layer): boolean {
-  return typeof layer.path === 'string' && writtenPath(layer) === '' && layer.opts?.end === false
+/** What `.use` makes of no path, a regular expression in a string, and of an empty one, a pattern. */
+const EVERYTHING = { expression: String.raw`(?:\/|$)`, pattern: '{/*rest}' }
+
+function seesEverything({ path, opts }: Layer): boolean {
+  return path === (opts?.pathAsRegExp ? EVERYTHING.expression : EVERYTHING.pattern) && opts?.end === false
 }
 
 function isWider(layer: Layer, route: Layer): boolean {
@@ -56,22 +61,31 @@ function isWider(layer: Layer, route: Layer): boolean {
   if (!(regexp instanceof RegExp) || !(route.regexp instanceof RegExp) || !isRepeatable(regexp)) return false
   // Paths that differ in case are one to most routes, and another to a layer that tells them apart.
   if (!regexp.ignoreCase && route.regexp.ignoreCase) return false
+  // What an expression excludes it excludes in both cases if it does not tell them apart: it sees less then.
+  if (regexp.ignoreCase !== route.regexp.ignoreCase && EXCLUDES.test(regexp.source)) return false
   return isSamePattern(regexp, route.regexp) || isWrittenBelow(layer, route)
 }
+
+/** `[^a]` (not `[^/]`, which is no letter), `(?!a)`, `(?<!a)`, `\W`, `\p{Lu}` in the source of a regular expression. */
+const EXCLUDES = /\[\^(?![^\]\w\u0080-\uffff]*\])|\(\?<?!|\\[A-Zp]/
 
 function isSamePattern(one: RegExp, other: RegExp): boolean {
   return one.source === other.source && one.flags.replace('i', '') === other.flags.replace('i', '')
 }
 
 /** Both are path patterns, and that of the route goes on where that of an open-ended layer ends: at a `/`. */
-function isWrittenBelow({ path: above, opts }: Layer, { path }: Layer): boolean {
-  if (opts?.end !== false || typeof above !== 'string' || typeof path !== 'string') return false
+function isWrittenBelow(layer: Layer, route: Layer): boolean {
+  const [above, path] = [patternOf(layer), patternOf(route)]
+  if (layer.opts?.end !== false || above === undefined || path === undefined) return false
   const start = above.replace(/\{\/\*rest\}$/, '')
   // Optional parts may come next if each begins with a `/` itself.
   if (path.startsWith(start)) return /^(?:\{\/[^{}]*\})*(?:\/|$)/.test(path.slice(start.length))
   const [begun, segments] = [start.split('/'), path.split('/')]
   return begun.length <= segments.length && begun.every((each, n) => isWiderSegment(each, segments[n] as string))
 }
+
+/** `undefined` for a regular expression, which may match anywhere in a path, even if it was given as a string. */
+const patternOf = ({ path, opts }: Layer) => (typeof path === 'string' && !opts?.pathAsRegExp ? path : undefined)
 
 /** The same, or a parameter where the route has anything of one segment. */
 function isWiderSegment(segment: string, other: string): boolean {

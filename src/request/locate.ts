@@ -115,7 +115,14 @@ export const mediaTypeOf = ({ req }: RequestContext) =>
 export function hasUnparsedBody(ctx: RequestContext): boolean {
   const { headers } = ctx.req
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
-  return hasBody && parsedBody(ctx) === undefined
+  return hasBody && isUnparsed(ctx)
+}
+
+/** Parsers leave nothing, the text, the bytes or `{}` where a body is of a type that they do not take. */
+function isUnparsed(ctx: RequestContext): boolean {
+  const body = parsedBody(ctx)
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return true
+  return isObject(body) && Object.keys(body).length === 0 && ctx.req.readableDidRead === false
 }
 
 /** The same of JSON. */
@@ -125,7 +132,8 @@ export const hasUnparsedJson = (ctx: RequestContext) => mediaTypeOf(ctx) === 'ap
 export function warnAboutBody(): void {
   warnOnce(
     'AUTHX_BODY_NOT_PARSED',
-    'A guard looks for a token or a CSRF value in a body that has not been parsed: mount koa-body before the guard.',
+    'A token, a login or a CSRF value is looked for in a body that has not been parsed: ' +
+      'mount koa-body before the guard or the routes, and send JSON or a form.',
   )
 }
 

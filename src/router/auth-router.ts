@@ -13,7 +13,7 @@ import { partsOf } from '../koa/parts.js'
 import { warnAboutLogoutRoute } from '../request/cookie-path.js'
 import type { TokenPairOptions } from '../session/tokens.js'
 import { membersOf, parseBody } from './body.js'
-import { type AuthRouterOptions, type Login, type LoginResult, pathsOf } from './options.js'
+import { type AuthRouterOptions, type Login, type LoginResult, pathsOf, sessionRulesOf } from './options.js'
 import { deleteSession, deleteSessions, listSessions } from './sessions.js'
 
 /**
@@ -24,7 +24,8 @@ import { deleteSession, deleteSessions, listSessions } from './sessions.js'
  * - `POST /login`, if there is a `login`: 200 with the tokens; 401 with InvalidCredentialsError.
  * - `POST /refresh`: 200 with the tokens. `POST /logout`: 204.
  * - `GET /sessions`: 200 with a list of the caller's live sessions. `DELETE /sessions/:sid` ends one: 204, or 404 if it
- *   is none of the caller's. `DELETE /sessions` ends all, this one too: 204.
+ *   is none of the caller's. `DELETE /sessions` ends all, this one too: 204. A token with scopes needs `sessions` among
+ *   them (403), and to end other sessions than its own it has to be fresh (401); `sessions` in the options says otherwise.
  * - `POST /revoke`: 200 without content, for a bad token too (RFC 7009 §2.2); 400 if there is not one `token`.
  * @throws TypeError naming the option that is wrong; BadConfigurationError if an endpoint needs a store and there is none.
  */
@@ -34,6 +35,7 @@ export function authRouter<Claims extends object, Subject>(
 ): Router {
   const { sessions: store, config } = partsOf(authx)
   const paths = pathsOf(options)
+  const rules = sessionRulesOf(options)
   if (!store && (paths.sessions ?? paths.revoke)) throw new BadConfigurationError([NO_STORE])
   if (paths.refresh && paths.logout) warnAboutLogoutRoute(paths.refresh, paths.logout, config)
   const { login } = options
@@ -44,9 +46,9 @@ export function authRouter<Claims extends object, Subject>(
   if (paths.logout) router.post(paths.logout, parseBody, ctx => logout(authx, ctx))
   if (paths.revoke) router.post(paths.revoke, parseBody, ctx => revoke(authx, ctx))
   if (paths.sessions) {
-    router.get(paths.sessions, parseBody, guard, ctx => listSessions(authx, ctx))
-    router.delete(paths.sessions, parseBody, guard, ctx => deleteSessions(authx, ctx))
-    router.delete(`${paths.sessions}/:sid`, parseBody, guard, ctx => deleteSession(authx, ctx))
+    router.get(paths.sessions, parseBody, guard, ctx => listSessions(authx, rules, ctx))
+    router.delete(paths.sessions, parseBody, guard, ctx => deleteSessions(authx, rules, ctx))
+    router.delete(`${paths.sessions}/:sid`, parseBody, guard, ctx => deleteSession(authx, rules, ctx))
   }
   return router
 }

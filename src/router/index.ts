@@ -3,4 +3,11 @@
  * @module koa-authx/router
  */
 export { authRouter } from './auth-router.js'
-export type { AuthRouterOptions, AuthRouterPaths, Login, LoginResult } from './options.js'
+export type {
+  AuthRouterOptions,
+  AuthRouterPaths,
+  Login,
+  LoginResult,
+  SessionRule,
+  SessionsOptions,
+} from './options.js'

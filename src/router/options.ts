@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { checkNames, isObject } from '../config/values.js'
 import type { TokenPairOptions } from '../session/tokens.js'
+import { isScope } from '../token/scopes.js'
 
 /** Who has logged in: the subject, or the subject and options of its tokens. `undefined` or `null`: nobody. */
 export type LoginResult = string | (TokenPairOptions & { sub: string }) | undefined | null
@@ -25,12 +26,31 @@ export interface AuthRouterPaths {
   revoke?: string | false
 }
 
+/** What an access token needs for a session route. */
+export interface SessionRule {
+  /**
+   * Scopes, all of which the token has to cover; `[]` asks for none. Default: a token without scopes passes, and one with
+   * scopes has to cover `sessions`, since a token that was narrowed for something else is not meant for this.
+   */
+  scopes?: readonly string[] | undefined
+  /** Whether the token has to be fresh: issued for credentials, not by a refresh. */
+  fresh?: boolean | undefined
+}
+
+/** What an access token needs to list and to end sessions of its subject. To end its own session it needs nothing. */
+export interface SessionsOptions extends SessionRule {
+  /** What it needs to end other sessions. Default: the same scopes as for the list, and `fresh: true`. */
+  end?: SessionRule | undefined
+}
+
 /** Options of `authRouter`. */
 export interface AuthRouterOptions {
   /** Judges the credentials. Without it there is no login endpoint. */
   login?: Login
   /** Other paths than the default ones. */
   paths?: AuthRouterPaths
+  /** What an access token needs for the session routes. */
+  sessions?: SessionsOptions | undefined
 }
 
 type Endpoint = keyof AuthRouterPaths
@@ -43,7 +63,9 @@ const DEFAULT_PATHS: Record<Endpoint, string> = {
   revoke: '/revoke',
 }
 
-const OPTIONS = new Set(['login', 'paths'])
+const OPTIONS = new Set(['login', 'paths', 'sessions'])
+const RULE = new Set(['scopes', 'fresh'])
+const SESSIONS = new Set([...RULE, 'end'])
 const ENDPOINTS = new Set(Object.keys(DEFAULT_PATHS))
 
 /** The path of each endpoint that is not left out. @throws TypeError naming the option that is wrong. */
@@ -65,3 +87,28 @@ export function pathsOf(options: AuthRouterOptions): Partial<Record<Endpoint, st
 
 /** Without a slash at the end: the id of a session comes after it. */
 const isPath = (value: unknown): value is string => typeof value === 'string' && /^\/\S*[^\s/]$/.test(value)
+
+/** The rules with their defaults. */
+export interface SessionRules {
+  readonly list: SessionRule
+  readonly end: SessionRule
+}
+
+/** @throws TypeError naming the option that is wrong. */
+export function sessionRulesOf({ sessions = {} }: AuthRouterOptions): SessionRules {
+  const { end = {}, ...list } = checkRule(sessions, SESSIONS, 'sessions') as SessionsOptions
+  const { scopes = list.scopes, fresh = true } = checkRule(end, RULE, 'sessions.end')
+  return { list: copyOf(list), end: copyOf({ scopes, fresh }) }
+}
+
+function checkRule(rule: SessionRule, names: ReadonlySet<string>, what: string): SessionRule {
+  checkNames(rule, names, what)
+  const { scopes, fresh } = rule
+  if (scopes !== undefined && !(Array.isArray(scopes) && scopes.every(isScope))) {
+    throw new TypeError(`${what}.scopes must be a list of scopes such as ['account'], or [] to ask for none`)
+  }
+  if (fresh !== undefined && typeof fresh !== 'boolean') throw new TypeError(`${what}.fresh must be true or false`)
+  return rule
+}
+
+const copyOf = ({ scopes, fresh }: SessionRule): SessionRule => ({ ...(scopes && { scopes: [...scopes] }), fresh })

@@ -1,6 +1,10 @@
 import type { Context } from 'koa'
 import type { AuthX } from '../authx.js'
+import { InsufficientScopeError } from '../errors.js'
+import { checkFresh } from '../koa/authenticate.js'
 import type { TokenPayload } from '../token/payload.js'
+import { coversAll } from '../token/scopes.js'
+import type { SessionRule, SessionRules } from './options.js'
 
 type Instance = Pick<
   AuthX,
@@ -10,8 +14,19 @@ type Instance = Pick<
 /** A request that has passed the guard. */
 type Guarded = Context & { state: { token: TokenPayload } }
 
+/** What a token with scopes has to cover if no rule says which. */
+const DEFAULT_SCOPES = ['sessions']
+
+/** @throws InsufficientScopeError, FreshTokenRequiredError. */
+function check({ scopes, fresh }: SessionRule, token: TokenPayload): void {
+  const needed = scopes ?? (token.scopes ? DEFAULT_SCOPES : [])
+  if (!coversAll(token.scopes ?? [], needed)) throw new InsufficientScopeError(needed)
+  if (fresh) checkFresh(token)
+}
+
 /** The caller's live sessions, the most recently active first; `current` is the one of this request. */
-export async function listSessions(authx: Instance, ctx: Guarded): Promise<void> {
+export async function listSessions(authx: Instance, { list }: SessionRules, ctx: Guarded): Promise<void> {
+  check(list, ctx.state.token)
   const { sub, sid } = ctx.state.token
   const sessions = await authx.listSessions(sub)
   ctx.set('Cache-Control', 'no-store')
@@ -19,15 +34,18 @@ export async function listSessions(authx: Instance, ctx: Guarded): Promise<void>
 }
 
 /** Ends one session. That it is somebody else's, or none, is answered alike: ids cannot be tried out. */
-export async function deleteSession(authx: Instance, ctx: Guarded): Promise<void> {
+export async function deleteSession(authx: Instance, { end }: SessionRules, ctx: Guarded): Promise<void> {
   const { sub, sid } = ctx.state.token
+  // Whoever has a token can end its session by a logout.
+  if (ctx.params.sid !== sid) check(end, ctx.state.token)
   const ended = await authx.revokeSession(ctx.params.sid, { sub })
   ctx.status = ended ? 204 : 404
   if (ended && ctx.params.sid === sid) clearCookies(authx, ctx)
 }
 
 /** Ends everything of the caller: log out everywhere, here too. */
-export async function deleteSessions(authx: Instance, ctx: Guarded): Promise<void> {
+export async function deleteSessions(authx: Instance, { end }: SessionRules, ctx: Guarded): Promise<void> {
+  check(end, ctx.state.token)
   await authx.revokeAllSessions(ctx.state.token.sub)
   clearCookies(authx, ctx)
   ctx.status = 204

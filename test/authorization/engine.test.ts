@@ -126,7 +126,7 @@ describe('an engine', () => {
       { resource: 'documents:law:' },
       { resource: '' },
       { action: 5 },
-      { resource: ['documents'] },
+      { resource: { 0: 'documents', length: 1 } },
       { resource: undefined },
     ]
     for (const request of [{}, ...names.map(wrong => ({ ...READ, ...wrong })), null]) {

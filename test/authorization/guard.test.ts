@@ -49,7 +49,7 @@ function documents(authx: AuthX): Koa {
     ['get', 'documents:read'],
     ['put', 'documents:edit'],
   ] as const) {
-    const guard = authx.policyRequired(action, ctx => `documents:${ctx.params.id}`, {
+    const guard = authx.policyRequired(action, ctx => ['documents', ctx.params.id], {
       resourceAttrs: async ctx => DOCUMENTS.get(ctx.params.id),
     })
     router[method]('/documents/:id', guard, ctx => {
@@ -244,7 +244,7 @@ describe('policyRequired', () => {
   test('denies a resource that is no name', async t => {
     const authx = makeAuthX()
     authx.setPolicyEngine(new PolicyEngine({ rules: [ALLOW] }))
-    for (const found of [undefined, '', 5, ['documents']]) {
+    for (const found of [undefined, '', 5, 'documents:', { 0: 'documents', length: 1 }]) {
       const guard = authx.policyRequired('a', () => found as string)
       const client = await serve(
         t,
@@ -287,7 +287,14 @@ describe('policyRequired', () => {
       [5, 'b'],
       ['a'],
       ['a', ''],
-      ['a', ['b']],
+      ['a', []],
+      ['a', ['b', '']],
+      ['a', ['b', 5]],
+      ['a', ['b:c']],
+      ['a', ['b', '*']],
+      ['a', [['b']]],
+      [[], 'b'],
+      [['a', '*'], 'b'],
       ['a', 'b', { subjct: {} }],
       ['a', 'b', { environment: {} }],
       ['a', 'b', { engine: {} }],

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { MemoryTokenStore } from '../../stores/memory.js'
 import { bearer, TEST_NOW } from '../support/app.js'
-import { Person, person, type Scene, scene } from './scene.js'
+import { login, Person, person, type Scene, scene } from './scene.js'
 
 interface Listed {
   sid: string
@@ -154,11 +155,19 @@ describe('the sessions routes', () => {
     assert.deepEqual(await withToken(here, 'none'), thrice('401 JWTDecodeError'))
   })
 
-  test('do not want a fresh one', async t => {
-    const one = await person(await scene(t))
+  test('want a fresh one to end other sessions, and not to list them or to end the own one', async t => {
+    const here = await scene(t)
+    const [one, other] = [await person(here), await person(here)]
     await one.refresh()
     assert.equal((await one.sessions()).status, 200)
-    assert.equal((await one.delete('/sessions')).status, 204)
+    for (const path of ['/sessions', `/sessions/${await sidOf(other)}`, '/sessions/none']) {
+      const { status, json, headers } = await one.delete(path)
+      assert.deepEqual([status, json.error_type], [401, 'FreshTokenRequiredError'], path)
+      assert.match(String(headers['www-authenticate']), /error="insufficient_user_authentication"/)
+    }
+    assert.equal(await other.access(), '200')
+    assert.equal((await one.delete(`/sessions/${await sidOf(one)}`)).status, 204)
+    assert.equal(await one.access(), '401 RevokedTokenError')
   })
 
   test('take no revoked one', async t => {
@@ -177,5 +186,116 @@ describe('the sessions routes', () => {
     assert.equal((await one.delete(`/sessions/${await sidOf(admin)}`)).status, 404)
     assert.equal((await one.delete('/sessions')).status, 204)
     assert.equal(await admin.access(), '200')
+  })
+})
+
+describe('a token that was made for something else', () => {
+  /** What each session route answers to a token, in the order list, end another, end all, end the own one. */
+  async function answers(here: Scene, token: string): Promise<string[]> {
+    const other = await person(here)
+    const { sid } = await here.authx.verifyToken(token)
+    const { sid: others } = await here.authx.verifyToken(other.token('access'))
+    const routes = [
+      ['GET', '/sessions'],
+      ['DELETE', `/sessions/${others}`],
+      ['DELETE', '/sessions'],
+      ['DELETE', `/sessions/${sid}`],
+    ] as const
+    const told: string[] = []
+    for (const [method, path] of routes) {
+      const { status, json, headers } = await here.client({ method, path, headers: [bearer(token)] })
+      const scope = /scope="([^"]*)"/.exec(String(headers['www-authenticate']))?.[1]
+      told.push([status, json.error_type, scope].filter(Boolean).join(' '))
+      if (status === 204 && path === '/sessions') break
+    }
+    if (!told.includes('204')) assert.equal(await other.access(), '200')
+    return told
+  }
+
+  /** A token of a session of its own, as `options` make it. */
+  async function tokenOf(here: Scene, options: Parameters<Scene['authx']['createAccessToken']>[1]): Promise<string> {
+    const { access_token } = await here.authx.createTokenPair('test')
+    const { sid } = await here.authx.verifyToken(access_token)
+    return here.authx.createAccessToken('test', { sid: String(sid), ...options })
+  }
+
+  const scope = (name: string) => `403 InsufficientScopeError ${name}`
+  const FRESH = '401 FreshTokenRequiredError'
+
+  for (const [what, options, expected] of [
+    ['a narrow scope', { scopes: ['video:read'], fresh: true }, [...Array(3).fill(scope('sessions')), '204']],
+    ['a scope that is not fresh', { scopes: ['video:*'] }, [...Array(3).fill(scope('sessions')), '204']],
+    ['no scope at all', { scopes: [], fresh: true }, [...Array(3).fill(scope('sessions')), '204']],
+    [
+      'a scope that begins alike',
+      { scopes: ['sessionsx', 'sessions:read'] },
+      [...Array(3).fill(scope('sessions')), '204'],
+    ],
+    ['a short life, as for a link', { expiry: '1m' }, ['200', FRESH, FRESH, '204']],
+    ['the scope for it, not fresh', { scopes: ['sessions'] }, ['200', FRESH, FRESH, '204']],
+    ['the scope for it, fresh', { scopes: ['a', 'sessions'], fresh: true }, ['200', '204', '204']],
+    ['a scope that covers it, fresh', { scopes: ['sessions:*'], fresh: true }, ['200', '204', '204']],
+    ['all scopes, fresh', { scopes: ['*'], fresh: true }, ['200', '204', '204']],
+    ['nothing but freshness', { fresh: true }, ['200', '204', '204']],
+  ] as const) {
+    test(`(${what}) can do no more than it was made for`, async t => {
+      const here = await scene(t)
+      assert.deepEqual(await answers(here, await tokenOf(here, options as object)), expected)
+    })
+  }
+
+  for (const [sessions, options, expected] of [
+    [{ scopes: [] }, { scopes: ['video:read'] }, ['200', FRESH, FRESH, '204']],
+    [{ scopes: [], end: { fresh: false } }, { scopes: ['video:read'] }, ['200', '204', '204']],
+    [{ scopes: ['account'] }, { fresh: true }, [...Array(3).fill(scope('account')), '204']],
+    [{ scopes: ['account', 'me'] }, { scopes: ['account'] }, [...Array(3).fill(scope('account me')), '204']],
+    [
+      { scopes: ['account:read'], end: { scopes: ['account:end'] } },
+      { scopes: ['account:read'], fresh: true },
+      ['200', scope('account:end'), scope('account:end'), '204'],
+    ],
+    [{ scopes: ['account'], end: { fresh: false } }, { scopes: ['account'] }, ['200', '204', '204']],
+    [{ fresh: true }, {}, [FRESH, FRESH, FRESH, '204']],
+    [{ fresh: true, end: { fresh: false } }, {}, [FRESH, '204', '204']],
+    [{ fresh: false }, {}, ['200', FRESH, FRESH, '204']],
+    [{ end: { scopes: [] } }, { scopes: ['a'], fresh: true }, [scope('sessions'), '204', '204']],
+    [{ scopes: undefined, fresh: undefined, end: undefined }, {}, ['200', FRESH, FRESH, '204']],
+  ] as const) {
+    test(`with sessions: ${JSON.stringify(sessions)}, ${JSON.stringify(options)} can do as it says`, async t => {
+      const here = await scene(t, {}, { login, sessions })
+      assert.deepEqual(await answers(here, await tokenOf(here, options as object)), expected)
+    })
+  }
+
+  test('is refused before the store is asked for sessions, and before any is ended', async t => {
+    const asked: string[] = []
+    class Watched extends MemoryTokenStore {
+      override async get(keys: readonly string[]) {
+        asked.push(...keys.filter(key => key.startsWith('sessions:')))
+        return super.get(keys)
+      }
+      override async compareAndSet(...args: Parameters<MemoryTokenStore['compareAndSet']>) {
+        asked.push(`write ${args[0]}`)
+        return super.compareAndSet(...args)
+      }
+    }
+    const here = await scene(t, { store: new Watched() })
+    const token = await tokenOf(here, { scopes: ['video:read'] })
+    asked.length = 0
+    for (const [method, path] of [
+      ['GET', '/sessions'],
+      ['DELETE', '/sessions'],
+      ['DELETE', '/sessions/none'],
+    ] as const) {
+      assert.equal((await here.client({ method, path, headers: [bearer(token)] })).status, 403)
+    }
+    assert.deepEqual(asked, [])
+  })
+
+  test('keeps the rules that the routes were made with', async t => {
+    const scopes = ['account']
+    const here = await scene(t, {}, { login, sessions: { scopes } })
+    scopes.length = 0
+    assert.equal((await answers(here, await tokenOf(here, {})))[0], scope('account'))
   })
 })

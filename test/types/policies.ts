@@ -26,7 +26,7 @@ const router = new Router()
 // A guard promises the token, and its functions see it and what the router knows.
 router.get(
   '/',
-  user.policyRequired('read', ctx => `documents:${ctx.params.id}`, {
+  user.policyRequired('read', ctx => ['documents', ctx.params.id], {
     subject: async ctx => ({ tenant: ctx.state.token.tenant.toUpperCase() }),
     resourceAttrs: { owner: 'test' },
     env: () => ({ weather: 'fine' }),
@@ -38,7 +38,9 @@ router.get(
 router.get('/', async ctx => {
   const payload = await user.authorize(ctx, 'read', 'documents', { subject: undefined })
   same<typeof payload.tenant, string>()
-  await user.authorize(ctx.state.token as TokenPayload, 'read', 'documents')
+  await user.authorize(ctx.state.token as TokenPayload, ['documents', 'read'], ['documents', '1'] as const)
+  // @ts-expect-error: a part is a string
+  await user.authorize(ctx, 'read', ['documents', 1])
 })
 // @ts-expect-error: the option is called env
 user.policyRequired('read', 'documents', { environment: {} })

@@ -47,6 +47,13 @@ authRouter(authx, { paths: { signup: '/sign-up' } })
 // @ts-expect-error: what would be there?
 authRouter(authx, { paths: { login: true } })
 
+// What a token needs for the sessions.
+authRouter(authx, { login, sessions: { scopes: ['account'] as const, end: { fresh: false, scopes: undefined } } })
+// @ts-expect-error: a list of scopes
+authRouter(authx, { login, sessions: { scopes: 'account' } })
+// @ts-expect-error: there is no end of the end
+authRouter(authx, { login, sessions: { end: { end: {} } } })
+
 // Any instance will do, and the result is a router like any other.
 const router: Router = authRouter(typed, { login })
 new Koa().use(typed.middleware()).use(router.routes()).use(router.allowedMethods())

@@ -1,9 +1,9 @@
 import { isObject } from '../../config/values.js'
-import { BadConfigurationError, PolicyEvaluationError } from '../../errors.js'
+import { BadConfigurationError, PolicyDeniedError, PolicyEvaluationError } from '../../errors.js'
 import { isFunction, ruleLabel, ruleProblems } from './check-rule.js'
 import { type CompiledRule, compileRule } from './compile.js'
-import { isName } from './patterns.js'
-import type { PolicyContext, PolicyDecision, PolicyEvaluator, PolicyRequest, PolicyRule } from './rule.js'
+import { isName, toName } from './patterns.js'
+import type { PolicyContext, PolicyDecision, PolicyEvaluator, PolicyQuestion, PolicyRule } from './rule.js'
 
 /** What a PolicyEngine starts with; `addRule` and `addEvaluator` add to it. */
 export interface PolicyEngineOptions {
@@ -57,11 +57,12 @@ export class PolicyEngine {
   }
 
   /** The decision about one request. It never rejects: what goes wrong denies, and is in `error`. */
-  async evaluate(request: PolicyRequest): Promise<PolicyDecision> {
+  async evaluate(question: PolicyQuestion): Promise<PolicyDecision> {
     const [rules, evaluators] = [this.#rules, this.#evaluators]
     try {
-      return Object.freeze(await decide(rules, evaluators, toContext(request)))
+      return Object.freeze(await decide(rules, evaluators, toContext(question)))
     } catch (error) {
+      if (error instanceof PolicyDeniedError) return Object.freeze({ allowed: false, reason: error.reason })
       return Object.freeze(undecided('the request could not be read', error))
     }
   }
@@ -127,15 +128,18 @@ function undecided(reason: string, cause: unknown, rule?: PolicyRule): PolicyDec
   return { allowed: false, reason, ...(rule && { rule }), error: new PolicyEvaluationError(reason, { cause }) }
 }
 
-/** @throws TypeError if action or resource is no name. */
-function toContext(request: PolicyRequest): PolicyContext {
-  const { action, resource, subject, resourceAttrs, environment } = request
+/** @throws PolicyDeniedError for a list that makes no name; TypeError if action or resource is something else that is none. */
+function toContext(question: PolicyQuestion): PolicyContext {
+  const { subject, resourceAttrs, environment } = question
+  const [action, resource] = [toName(question.action, 'action'), toName(question.resource, 'resource')]
   for (const name of [action, resource]) {
     // An empty part would be one thing to a rule with a wildcard and another to one without.
     if (!isName(name)) throw new TypeError('action and resource must be names, no part of which is empty')
   }
   return Object.freeze({
-    ...request,
+    ...question,
+    action,
+    resource,
     subject: isObject(subject) ? subject : {},
     resourceAttrs: isObject(resourceAttrs) ? resourceAttrs : {},
     environment: Object.freeze({ ...environment }),

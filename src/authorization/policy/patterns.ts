@@ -1,3 +1,5 @@
+import { PolicyDeniedError } from '../../errors.js'
+
 /**
  * Names of actions and resources, such as `documents:42:comments`, and the patterns of rules that cover them. Both are
  * compared part by part, never as regular expressions: what a user types into a name has no meaning, and no name takes
@@ -7,6 +9,27 @@
 /** Whether `value` is what a rule can be asked about: text, every part of which says something. */
 export const isName = (value: unknown): value is string =>
   typeof value === 'string' && value.split(':').every(part => part !== '')
+
+/** The name of an action or a resource, or its parts: `['documents', id]` is `documents:42`. */
+export type PolicyName = string | readonly string[]
+
+/** Whether `value` is a list that makes one name, and whose parts stay the parts that they are. */
+export const isPartList = (value: unknown): value is readonly string[] =>
+  // Array.from: `every` skips the holes of a list.
+  Array.isArray(value) && value.length > 0 && Array.from(value).every(isPart)
+
+const isPart = (part: unknown) => typeof part === 'string' && part !== '' && !/[:*]/.test(part)
+
+/**
+ * The name that a list of parts makes; a name is itself. A client may choose a part: it never becomes two parts, nor what
+ * reads like a pattern. `what`: `'action'` or `'resource'`.
+ * @throws PolicyDeniedError
+ */
+export function toName(given: PolicyName, what: string): string {
+  if (!Array.isArray(given)) return given as string
+  if (isPartList(given)) return given.join(':')
+  throw new PolicyDeniedError(`the ${what} has no parts, or one that is empty, is not a string, or contains : or *`)
+}
 
 /** Whether `value` is a name with `:` between its parts, in which a `*` is a whole part. */
 export function isPattern(value: unknown): value is string {

@@ -1,4 +1,5 @@
 import type { TokenPayload } from '../../token/payload.js'
+import type { PolicyName } from './patterns.js'
 
 /** What a rule does to the requests that it covers. */
 export type PolicyEffect = 'allow' | 'deny'
@@ -58,7 +59,7 @@ export type PolicyEvaluator = (context: PolicyContext, rule: PolicyRule) => bool
 
 type Attributes = Readonly<Record<string, unknown>>
 
-/** One question to the engine. */
+/** One question to an engine, as guards and `authorize` ask it. */
 export interface PolicyRequest {
   /** What somebody wants to do: `documents:edit`. */
   readonly action: string
@@ -74,6 +75,17 @@ export interface PolicyRequest {
   readonly resourceAttrs?: unknown
   /** The circumstances: source `environment`. */
   readonly environment?: Attributes | undefined
+}
+
+/** One question to a PolicyEngine. The names may be lists of parts, which is how values of clients belong into them. */
+export interface PolicyQuestion extends Omit<PolicyRequest, 'action' | 'resource'> {
+  /** What somebody wants to do: `'documents:edit'`, or `['documents', 'edit']`. */
+  readonly action: PolicyName
+  /**
+   * What they want to do it to: `'documents:42'`, or `['documents', id]`. A list with a part that is empty, is no string,
+   * or holds `:` or `*` is denied.
+   */
+  readonly resource: PolicyName
 }
 
 /** The question as evaluators see it: what was not given, or is no object, is empty. */

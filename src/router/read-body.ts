@@ -1,0 +1,66 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { promisify } from 'node:util'
+import { brotliDecompress, unzip } from 'node:zlib'
+
+/** A body that cannot be read, which is the client's fault: 400, 413 or 415. */
+export class BodyError extends Error {
+  readonly status: 400 | 413 | 415
+
+  constructor(status: BodyError['status'], options?: ErrorOptions) {
+    super('the body cannot be read', options)
+    this.status = status
+  }
+}
+
+type Decode = (packed: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>
+
+/** RFC 9110 §8.4.1. `unzip` tells gzip and deflate apart by itself. */
+const DECODERS: ReadonlyMap<string, Decode> = new Map<string, Decode>([
+  ['identity', async packed => packed],
+  ['gzip', promisify<Buffer, object, Buffer>(unzip)],
+  ['x-gzip', promisify<Buffer, object, Buffer>(unzip)],
+  ['deflate', promisify<Buffer, object, Buffer>(unzip)],
+  ['br', promisify<Buffer, object, Buffer>(brotliDecompress)],
+])
+
+/**
+ * A request for a parser to read in place of `req`: its body is unpacked, and has at most `limit` bytes, packed and
+ * unpacked. Nothing is read before the parser reads; what cannot be read is a BodyError then. The body is unpacked whole,
+ * so that every error of zlib is caught here.
+ */
+export function unpacked(req: IncomingMessage, limit: number): Readable {
+  const { 'content-encoding': _encoding, 'content-length': _length, ...headers } = req.headers
+  const body = async function* () {
+    yield await decode(await read(req, limit), req.headers['content-encoding'], limit)
+  }
+  return Object.assign(Readable.from(body()), { headers })
+}
+
+async function decode(packed: Buffer, encoding: string | undefined, limit: number): Promise<Buffer> {
+  const decoder = DECODERS.get(encoding?.trim().toLowerCase() || 'identity')
+  if (!decoder) throw new BodyError(415)
+  if (packed.length === 0) return packed
+  return decoder(packed, { maxOutputLength: limit }).catch((cause: NodeJS.ErrnoException) => {
+    throw new BodyError(cause.code === 'ERR_BUFFER_TOO_LARGE' ? 413 : 400, { cause })
+  })
+}
+
+/** After a refusal the rest is read and dropped, as Node does with bodies that nobody reads: the connection stays usable. */
+function read(req: IncomingMessage, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const refuse = (status: BodyError['status']) => reject(new BodyError(status))
+    if (req.destroyed) return refuse(400)
+    if (Number(req.headers['content-length'] ?? 0) > limit) refuse(413)
+    const chunks: Buffer[] = []
+    let size = 0
+    req.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= limit) return void chunks.push(chunk)
+      chunks.length = 0
+      refuse(413)
+    })
+    req.once('end', () => resolve(Buffer.concat(chunks)))
+    for (const broken of ['error', 'close'] as const) req.once(broken, () => refuse(400))
+  })
+}
