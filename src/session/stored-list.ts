@@ -31,7 +31,8 @@ export const entriesOf = (list: Listing): Listing => list.filter(isEntry)
 /** The list after all the changes. */
 export function changed(list: Listing, changes: readonly Change[]): Listing {
   const added = new Map(changes.flatMap(({ add }) => (add ? [[add[0], add] as const] : [])))
-  const isKept = ([sid]: Entry) => !added.has(sid) && !changes.some(({ ended }) => ended?.has(sid))
+  const gone = changes.flatMap(({ ended }) => ended ?? [])
+  const isKept = ([sid]: Entry) => !added.has(sid) && !gone.some(ended => ended.has(sid))
   return [...list.filter(isKept), ...added.values()]
 }
 
