@@ -2,7 +2,7 @@ import type { RedisServer } from '../test/support/redis.js'
 import type { Case, Group } from './case.js'
 import { aims } from './cases/aims.js'
 import { flows } from './cases/flows.js'
-import { growth, liveSessions } from './cases/growth.js'
+import { growth, lists, liveSessions } from './cases/growth.js'
 import { guards } from './cases/guards.js'
 import { LATENCY_NAME, type LatencyRound, latency, measureLatency } from './cases/latency.js'
 import { requests } from './cases/requests.js'
@@ -74,7 +74,8 @@ export class Passes {
   async others(): Promise<Map<string, Measured[]>> {
     const { others, live, sizes } = this.#plan
     const all = new Map<string, Measured[]>()
-    for (const group of [guards, requests, flows, growth]) all.set(group.title, await this.#measure(group, others))
+    for (const group of [guards, requests, flows, growth, lists])
+      all.set(group.title, await this.#measure(group, others))
     for (const group of liveSessions(sizes)) {
       all.set(group.title, [...(all.get(group.title) ?? []), ...(await this.#measure(group, live))])
     }
@@ -116,6 +117,7 @@ export const allGroups = (sizes: readonly number[]): Group[] => [
   requests,
   flows,
   growth,
+  lists,
   ...liveSessions(sizes),
 ]
 

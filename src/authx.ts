@@ -34,7 +34,7 @@ import { type LocatedToken, locate } from './request/locate.js'
 import * as openapi from './request/openapi.js'
 import { warnOnce } from './request/warn.js'
 import { type EventName, Events, type Listener } from './session/events.js'
-import type { Session } from './session/listing.js'
+import type { Session, SessionList } from './session/listing.js'
 import { type BlocklistCallback, Revocation } from './session/revocation.js'
 import { Sessions } from './session/sessions.js'
 import type { TokenPairOptions } from './session/tokens.js'
@@ -386,10 +386,11 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * The live sessions of a subject, the most recently active first; at most 500.
+   * The live sessions of a subject, the most recently active first. Of more than 500 it has the 500 youngest, and its
+   * member `incomplete` is true.
    * @throws StoreUnavailableError; BadConfigurationError without a store.
    */
-  async listSessions(sub: string): Promise<Session[]> {
+  async listSessions(sub: string): Promise<SessionList> {
     checkSubject(sub)
     return this.#sessions().list(sub)
   }

@@ -71,7 +71,7 @@ export type {
 } from './request/openapi.js'
 export type { UpgradeLocation } from './request/upgrade.js'
 export type { AuthXEvents, EventName, Listener } from './session/events.js'
-export type { Session } from './session/listing.js'
+export type { Session, SessionList } from './session/listing.js'
 export type { Device } from './session/record.js'
 export type { BlocklistCallback } from './session/revocation.js'
 export type { TokenPairOptions } from './session/tokens.js'

@@ -10,6 +10,18 @@ export const growth: Group = {
   ]),
 }
 
+/** Beside the same guarded route on the same store, which answers without the list. */
+export const lists: Group = {
+  title: "The list of a subject's sessions, of a guarded route without it",
+  cases: (['memory', 'sqlite', 'redis'] as const).flatMap(kind =>
+    [1, 10, 100, 500].map(size => {
+      const variant = { server: `lists/${kind}`, size }
+      const load = sent({ path: '/sessions' })
+      return guarded(`${kind}: a list of ${of(size, 'session')}`, variant, `lists/${kind}Guard`, { load })
+    }),
+  ),
+}
+
 /** One group each: a server with a million sessions is not to stand beside the next one. */
 export const liveSessions = (sizes: readonly number[]): Group[] =>
   (['memory', 'sqlite', 'redis'] as const).flatMap(kind =>

@@ -43,8 +43,11 @@ export interface SubjectRecord {
   readonly except?: string
 }
 
-/** `[sid, end in milliseconds]`, under `sessions:<hash>`. */
-export type Listing = readonly (readonly [sid: string, end: number])[]
+/**
+ * `[sid, end in milliseconds]` of each session, under `sessions:<hash>`, the oldest login first. An empty `sid` stands for
+ * sessions that have no room: the last of their ends, and the subject's cut-off when they were left out.
+ */
+export type Listing = readonly (readonly [sid: string, end: number, cutoff?: number])[]
 
 export const NEVER_CUT: SubjectRecord = { cutoff: 0 }
 
@@ -130,7 +133,9 @@ export function parseSubject(value: string | undefined): SubjectRecord {
 export function parseListing(value: string | undefined): Listing {
   if (value === undefined) return []
   const pairs = parse(value)
-  const isPair = (pair: unknown) => Array.isArray(pair) && typeof pair[0] === 'string' && isNumber(pair[1])
-  if (Array.isArray(pairs) && pairs.every(isPair)) return pairs as Listing
+  const isCutoff = (value: unknown) => value === undefined || isNumber(value)
+  const isEntry = (entry: unknown) =>
+    Array.isArray(entry) && typeof entry[0] === 'string' && isNumber(entry[1]) && isCutoff(entry[2])
+  if (Array.isArray(pairs) && pairs.every(isEntry)) return pairs as Listing
   throw notOurs('listing')
 }

@@ -9,7 +9,7 @@ import { timeOf, usesCookies } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
 import { isTraced, traced } from '../tracing.js'
 import type { Events } from './events.js'
-import { addToList, listSessions, type Session, toSession } from './listing.js'
+import { type Session, type SessionList, toSession } from './listing.js'
 import { Operation, type Read } from './operation.js'
 import {
   CUTOFF_KEPT,
@@ -22,6 +22,7 @@ import {
 } from './record.js'
 import { revokedBecause } from './revoked.js'
 import * as rotation from './rotation.js'
+import { SessionLists } from './session-lists.js'
 
 /** The access token's times, seconds. */
 export interface AccessTimes {
@@ -35,7 +36,7 @@ export type Mint<T> = (sid: string, record: SessionRecord, times: AccessTimes) =
 interface Rotated<T> {
   readonly event: 'refreshed' | 'replayed'
   readonly minted: T
-  /** The record, if this was the first refresh of a token that named no session. */
+  /** The record, if the token named no session and this refresh has to list it. */
   readonly opened?: SessionRecord | undefined
 }
 
@@ -50,12 +51,14 @@ export class Sessions {
   readonly #store: TokenStore
   readonly #config: Config
   readonly #events: Events
+  readonly #lists: SessionLists
   #toldAt = Number.NEGATIVE_INFINITY
 
   constructor(store: TokenStore, config: Config, events: Events) {
     this.#store = store
     this.#config = config
     this.#events = events
+    this.#lists = new SessionLists(store, config)
   }
 
   /** Write the record of a new session, then list it. */
@@ -63,11 +66,11 @@ export class Sessions {
     const deadline = this.#deadline()
     await this.#operation('open', deadline, async operation => {
       const { cutoff } = await operation.subject(draft.sub, draft.loginType)
-      if (await operation.write(sid, undefined, { ...draft, cutoff })) return
-      throw new StoreUnavailableError({ cause: new Error('the new session is in the store already') })
+      if (!(await operation.write(sid, undefined, { ...draft, cutoff })))
+        throw new StoreUnavailableError({ cause: new Error('the new session is in the store already') })
+      await this.#lists.add(sid, draft, deadline)
     })
     this.#events.emit('issued', { sid, sub: draft.sub })
-    await this.#list(sid, draft, deadline)
   }
 
   /**
@@ -105,7 +108,7 @@ export class Sessions {
       }
     })
     this.#events.emit(event, { sid, sub: token.sub })
-    if (opened) await this.#list(sid, opened, deadline)
+    if (opened) await this.#operation('rotate', deadline, () => this.#lists.add(sid, opened, deadline))
     return minted
   }
 
@@ -123,7 +126,9 @@ export class Sessions {
     if (decision.outcome === 'revoked') throw revokedBecause(decision.reason)
     if (decision.outcome === 'reuse') return this.#endReused(operation, sid, known.raw, decision.record)
     if (decision.outcome === 'replay') {
-      return { event: 'replayed', minted: mint(sid, decision.record, this.#times(decision.record, accessExpiry, now)) }
+      const minted = mint(sid, decision.record, this.#times(decision.record, accessExpiry, now))
+      // The refresh that came first may have failed to list the session.
+      return { event: 'replayed', minted, opened: token.sid === undefined ? decision.record : undefined }
     }
 
     const before = rotation.recordBefore(token, known, this.#config)
@@ -196,8 +201,8 @@ export class Sessions {
   }
 
   /** The live sessions of a subject, the most recently active first. */
-  async list(sub: string): Promise<Session[]> {
-    return this.#operation('list', this.#deadline(), operation => listSessions(operation, sub, this.#config))
+  async list(sub: string): Promise<SessionList> {
+    return this.#operation('list', this.#deadline(), () => this.#lists.of(sub))
   }
 
   /** A live session; `undefined` if it has ended or never was. */
@@ -261,10 +266,6 @@ export class Sessions {
     if (!sessionTracking || !sessionUpdateLastActive || record === undefined || rotation.isTombstone(record)) return
     if (now() - record.lastActiveAt < 60_000) return
     void operation.write(rotation.idOf(token), raw, { ...record, lastActiveAt: now() }).catch(() => {})
-  }
-
-  #list(sid: string, record: Omit<SessionRecord, 'cutoff'>, deadline: Deadline): Promise<void> {
-    return addToList(new Operation(this.#store, this.#config.now, deadline), sid, record, this.#config, deadline)
   }
 }
 

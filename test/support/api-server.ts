@@ -41,6 +41,10 @@ export function apiApp({ backend, options }: ApiOptions): { app: Koa; authx: Aut
     await authx.revokeAllSessions(ctx.state.token.sub)
     ctx.status = 204
   })
+  router.get('/sessions', authx.accessTokenRequired(), async ctx => {
+    const sessions = await authx.listSessions(ctx.state.token.sub)
+    ctx.body = { sids: sessions.map(({ sid }) => sid), incomplete: sessions.incomplete === true }
+  })
   router.get('/protected', authx.accessTokenRequired(), ctx => {
     ctx.body = { sub: ctx.state.token.sub }
   })

@@ -1,0 +1,210 @@
+// Not the global one: tests of applications put others in its place, which never come.
+import { setImmediate } from 'node:timers'
+import type { Config } from '../config/table.js'
+import type { TokenStore } from '../store.js'
+import { Deadline, within } from '../time/deadline.js'
+import { Gathered } from './gathered.js'
+import { type SessionList, toSession } from './listing.js'
+import { Operation } from './operation.js'
+import {
+  KEPT_AFTER_EXP,
+  type Listing,
+  listingKey,
+  parseListing,
+  parseSession,
+  parseSubject,
+  type SessionRecord,
+  type SubjectRecord,
+  sessionKey,
+  subjectKey,
+} from './record.js'
+import { type Known, liveRecord, type Owner } from './rotation.js'
+import {
+  type Change,
+  changed,
+  entriesOf,
+  fitted,
+  hasRoomFor,
+  isIncomplete,
+  isTooLong,
+  lastEnd,
+  MOST_LISTED,
+} from './stored-list.js'
+
+/** Whose list it is. */
+type Subject = Pick<Owner, 'sub' | 'loginType'>
+
+interface DueChange extends Change, Subject {
+  /** After it the change is not made: its caller has been told that it failed. */
+  readonly deadline: Deadline
+}
+
+interface Found {
+  readonly id: string
+  readonly record: Known['record']
+}
+
+/** What the store knows about the sessions of a list. */
+interface Reading {
+  readonly subject: SubjectRecord
+  readonly found: readonly Found[]
+  readonly isIncomplete: boolean
+}
+
+/** Guards of others get their turn between one `get` and the next. */
+const RECORDS_AT_ONCE = 50
+/** A list without sessions is kept for a minute: stores refuse a date that is not in the future. */
+const KEPT_EMPTY = 60_000
+
+/**
+ * The lists of all subjects. In one process the calls about one list are served together, and long lists are read in
+ * pieces, one at a time: however often somebody logs in or asks for a list, there is room for guards.
+ */
+export class SessionLists {
+  readonly #store: TokenStore
+  readonly #config: Config
+  readonly #writes = new Gathered<DueChange, void>((key, changes) => this.#write(key, changes))
+  readonly #reads = new Gathered<Subject, Reading>((key, [subject]) => this.#read(key, subject as Subject))
+  #lastPiece: Promise<unknown> = Promise.resolve()
+
+  constructor(store: TokenStore, config: Config) {
+    this.#store = store
+    this.#config = config
+  }
+
+  /**
+   * List a session that has been written. A list that the library did not write is left alone: it costs nobody a login,
+   * and reading it fails.
+   * @throws StoreUnavailableError if the session is not listed before the deadline.
+   */
+  async add(
+    sid: string,
+    { sub, loginType, expiresAt }: Pick<SessionRecord, 'sub' | 'loginType' | 'expiresAt'>,
+    deadline: Deadline,
+  ): Promise<void> {
+    if (!hasRoomFor(sid)) return
+    await this.#writes.call(listingKey(sub, loginType), { add: [sid, expiresAt], sub, loginType, deadline })
+    // The others may have been written without this one.
+    if (deadline.over()) throw deadline.error()
+  }
+
+  /** @throws StoreUnavailableError */
+  async of(sub: string): Promise<SessionList> {
+    const { loginType, now } = this.#config
+    const reading = await this.#reads.call(listingKey(sub, loginType), { sub, loginType })
+    return shown({ sub, loginType }, reading, now())
+  }
+
+  async #read(key: string, owner: Subject): Promise<Reading> {
+    const deadline = this.#deadline()
+    const keys = [key, subjectKey(owner.sub, owner.loginType)]
+    const [raw, rawSubject] = await within(deadline, () => this.#operation(deadline).get(keys))
+    const [list, subject] = [parseListing(raw), parseSubject(rawSubject)]
+    const found = await this.#records(entriesOf(list), deadline)
+    this.#forget(key, owner, endedAmong(found, owner, subject))
+    return { subject, found, isIncomplete: isIncomplete(list, subject, this.#config.now()) }
+  }
+
+  /** The first piece is a read like any other; those that follow come one at a time. */
+  async #records(entries: Listing, deadline: Deadline): Promise<Found[]> {
+    const operation = this.#operation(deadline)
+    const found: Found[] = []
+    for (let n = 0; n < entries.length; n += RECORDS_AT_ONCE) {
+      const ids = entries.slice(n, n + RECORDS_AT_ONCE).map(([sid]) => sid)
+      const get = () => within(deadline, () => operation.get(ids.map(sessionKey)))
+      const values = await (n === 0 ? get() : this.#inTurn(get))
+      found.push(...ids.map((id, place) => ({ id, record: parseSession(values[place]) })))
+    }
+    return found
+  }
+
+  /** `get` has to settle in bounded time. */
+  #inTurn<T>(get: () => Promise<T>): Promise<T> {
+    const piece = this.#lastPiece.then(get)
+    // A store in this process answers before anybody else has had a turn.
+    this.#lastPiece = piece.then(endOfTurn, endOfTurn)
+    return piece
+  }
+
+  /** Take ended sessions out of a list. Nobody waits for it; what fails is done when they are seen again. */
+  #forget(key: string, owner: Subject, ended: ReadonlySet<string>): void {
+    if (ended.size === 0) return
+    this.#writes.call(key, { ended, ...owner, deadline: this.#deadline() }).catch(() => {})
+  }
+
+  /** Make all the changes that are still wanted. Conflicts with other processes are tried again until the deadline. */
+  async #write(key: string, changes: readonly DueChange[]): Promise<void> {
+    const deadline = this.#deadline()
+    await within(deadline, async () => {
+      while (!(await this.#tryToWrite(key, changes, deadline)));
+    })
+  }
+
+  async #tryToWrite(key: string, changes: readonly DueChange[], deadline: Deadline): Promise<boolean> {
+    const operation = this.#operation(deadline)
+    const [raw] = await operation.get([key])
+    const list = parsed(raw)
+    if (!list) return true
+    const { ended, cutoff } = await this.#room(changed(list, changes), changes[0] as DueChange, deadline)
+    const due = changes.filter(change => !change.deadline.over())
+    if (due.length === 0) return true
+    const next = fitted(changed(list, [...due, { ended }]), cutoff)
+    const value = JSON.stringify(next)
+    const keptUntil = Math.max(lastEnd(next), this.#config.now() + KEPT_EMPTY)
+    return value === raw || operation.compareAndSet(key, raw, value, keptUntil)
+  }
+
+  /**
+   * Which sessions can leave a list: looked at are those that should have ended by themselves, and all if the list has
+   * become too long. Half of the time is for that; what is not known then is taken for live.
+   */
+  async #room(list: Listing, owner: Subject, deadline: Deadline): Promise<{ ended: Set<string>; cutoff: number }> {
+    const isOver = ([, end]: Listing[number]) => end + KEPT_AFTER_EXP <= this.#config.now()
+    const doubtful = isTooLong(list) ? entriesOf(list) : entriesOf(list).filter(isOver).slice(0, RECORDS_AT_ONCE)
+    if (doubtful.length === 0) return { ended: new Set(), cutoff: 0 }
+    const subject = await this.#operation(deadline).subject(owner.sub, owner.loginType)
+    const found = await this.#records(doubtful, new Deadline(deadline.left() / 2)).catch(() => [])
+    return { ended: endedAmong(found, owner, subject), cutoff: subject.cutoff }
+  }
+
+  #operation(deadline: Deadline): Operation {
+    return new Operation(this.#store, this.#config.now, deadline)
+  }
+
+  #deadline(): Deadline {
+    return new Deadline(this.#config.storeTimeout)
+  }
+}
+
+/** Callers share a reading, and each gets objects of its own. */
+function shown(owner: Subject, { subject, found, isIncomplete }: Reading, now: number): SessionList {
+  const live = found
+    .map(({ id, record }) => toSession({ id, ...owner }, { record, subject }, now))
+    .filter(session => session !== undefined)
+  const youngest = live.slice(-MOST_LISTED)
+  // All at once: a call for each device takes four times as long.
+  const devices = structuredClone(youngest.map(({ device }) => device))
+  const list: SessionList = youngest
+    .map((session, place) => ({ ...session, device: devices[place] ?? {} }))
+    .sort((a, b) => b.lastActiveAt.getTime() - a.lastActiveAt.getTime())
+  if (isIncomplete || live.length > MOST_LISTED) list.incomplete = true
+  return list
+}
+
+/** The store decides, not the clock of this server: what ends by itself is gone when the store lets go of its record. */
+function endedAmong(found: readonly Found[], owner: Subject, subject: SubjectRecord): Set<string> {
+  const { sub, loginType } = owner
+  const isLive = ({ id, record }: Found) =>
+    liveRecord({ id, sub, loginType }, { record, subject }, Number.NEGATIVE_INFINITY) !== undefined
+  return new Set(found.filter(each => !isLive(each)).map(({ id }) => id))
+}
+
+const endOfTurn = () => new Promise<void>(resolve => setImmediate(resolve))
+
+function parsed(raw: string | undefined): Listing | undefined {
+  try {
+    return parseListing(raw)
+  } catch {
+    return undefined
+  }
+}

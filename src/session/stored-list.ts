@@ -1,0 +1,61 @@
+import type { Listing, SubjectRecord } from './record.js'
+
+/** The stored list of a subject's sessions, as pure functions. */
+
+/** How many live sessions a list shows. */
+export const MOST_LISTED = 500
+/** So many are kept before ended ones are looked for. With the longest ids that is just below 64 kB, the most of a value. */
+const MOST_KEPT = 700
+/** Bytes of an id with its quotes. Ids of the library's own have 38; an id of another issuer may be of any length. */
+const LONGEST_ID = 66
+
+/** The id in the place of those that are live, or may be, and have no room: no session has an empty id. */
+const UNLISTED = ''
+
+export type Entry = Listing[number]
+
+/** What is to become of a list. */
+export interface Change {
+  readonly add?: Entry
+  /** Ids of sessions that have ended: an end is final, so it does not matter when they go. */
+  readonly ended?: ReadonlySet<string>
+}
+
+export const hasRoomFor = (sid: string) => sid !== UNLISTED && Buffer.byteLength(JSON.stringify(sid)) <= LONGEST_ID
+
+const isEntry = ([sid]: Entry) => sid !== UNLISTED
+
+/** The sessions in a list, the oldest first. */
+export const entriesOf = (list: Listing): Listing => list.filter(isEntry)
+
+/** The list after all the changes. */
+export function changed(list: Listing, changes: readonly Change[]): Listing {
+  const added = new Map(changes.flatMap(({ add }) => (add ? [[add[0], add] as const] : [])))
+  const gone = changes.flatMap(({ ended }) => ended ?? [])
+  const isKept = ([sid]: Entry) => !added.has(sid) && !gone.some(ended => ended.has(sid))
+  return [...list.filter(isKept), ...added.values()]
+}
+
+export const isTooLong = (list: Listing) => entriesOf(list).length > MOST_KEPT
+
+/**
+ * The list, or if it is too long its youngest sessions, with a note that others are not in it.
+ * @param cutoff the subject's, read after the list: the sessions left out are dead once it moves on.
+ */
+export function fitted(list: Listing, cutoff: number): Listing {
+  if (!isTooLong(list)) return list
+  const entries = entriesOf(list)
+  const unlisted = [...entries.slice(0, -MOST_LISTED), ...list.filter(entry => !isEntry(entry))]
+  return [...entries.slice(-MOST_LISTED), [UNLISTED, lastEnd(unlisted), cutoff]]
+}
+
+/** Whether live sessions may be missing from a list. */
+export function isIncomplete(list: Listing, { cutoff, except }: SubjectRecord, now: number): boolean {
+  const note = list.find(entry => !isEntry(entry))
+  if (!note || note[1] <= now) return false
+  const mayBeSpared = except !== undefined && !list.some(([sid]) => sid === except)
+  return (note[2] ?? 0) >= cutoff || mayBeSpared
+}
+
+/** When (milliseconds) the last of the sessions ends. */
+export const lastEnd = (list: Listing) => Math.max(...list.map(([, end]) => end))
