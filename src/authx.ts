@@ -124,7 +124,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws TypeError, when the guard is made, naming the option that is wrong.
    */
   tokenRequired(options: guards.TokenGuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
-  tokenRequired(options?: guards.TokenGuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
+  tokenRequired(
+    options?: guards.TokenGuardOptions & { optional?: false | undefined },
+  ): Guard<{ token: TokenPayload<Claims> }>
   tokenRequired(options?: guards.TokenGuardOptions): Guard<{ token?: TokenPayload<Claims> }>
   tokenRequired(options?: guards.TokenGuardOptions): unknown {
     return guards.tokenGuard(partsOfMaker(this, 'tokenRequired'), 'tokenRequired', options)
@@ -132,7 +134,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** Lets requests pass that carry a good access token. */
   accessTokenRequired(options: guards.GuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
-  accessTokenRequired(options?: guards.GuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
+  accessTokenRequired(
+    options?: guards.GuardOptions & { optional?: false | undefined },
+  ): Guard<{ token: TokenPayload<Claims> }>
   accessTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
   accessTokenRequired(options?: guards.GuardOptions): unknown {
     return guards.tokenGuard(partsOfMaker(this, 'accessTokenRequired'), 'accessTokenRequired', options)
@@ -140,7 +144,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** Lets requests pass that carry a good refresh token, one that has not been used up. It does not use it up. */
   refreshTokenRequired(options: guards.GuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
-  refreshTokenRequired(options?: guards.GuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
+  refreshTokenRequired(
+    options?: guards.GuardOptions & { optional?: false | undefined },
+  ): Guard<{ token: TokenPayload<Claims> }>
   refreshTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
   refreshTokenRequired(options?: guards.GuardOptions): unknown {
     return guards.tokenGuard(partsOfMaker(this, 'refreshTokenRequired'), 'refreshTokenRequired', options)
@@ -148,7 +154,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** Lets requests pass whose access token was issued for credentials, not by a refresh. */
   freshTokenRequired(options: guards.GuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
-  freshTokenRequired(options?: guards.GuardOptions & { optional?: false }): Guard<{ token: TokenPayload<Claims> }>
+  freshTokenRequired(
+    options?: guards.GuardOptions & { optional?: false | undefined },
+  ): Guard<{ token: TokenPayload<Claims> }>
   freshTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
   freshTokenRequired(options?: guards.GuardOptions): unknown {
     return guards.tokenGuard(partsOfMaker(this, 'freshTokenRequired'), 'freshTokenRequired', options)
@@ -280,7 +288,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    */
   getTokenFromRequest(
     ctx: AuthContext,
-    options: { type?: TokenType; locations?: readonly TokenLocation[] } = {},
+    options: { type?: TokenType | undefined; locations?: readonly TokenLocation[] | undefined } = {},
   ): LocatedToken | undefined {
     const { config, ring } = this.#parts
     const { type = 'access', locations = config.tokenLocation[type] } = options
@@ -417,7 +425,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * Revoke everything of a subject, up to now; with `except`, all sessions but this one.
    * @throws StoreUnavailableError; BadConfigurationError without a store.
    */
-  async revokeAllSessions(sub: string, options: { except?: string } = {}): Promise<void> {
+  async revokeAllSessions(sub: string, options: { except?: string | undefined } = {}): Promise<void> {
     checkSubject(sub)
     if (options.except !== undefined) checkSid(options.except)
     await this.#sessions().revokeAll(sub, options.except)

@@ -9,7 +9,7 @@ interface ErrorTraits {
 
 interface ErrorOptions {
   /** What helps the developer and must not reach the client. */
-  cause?: unknown
+  cause?: unknown | undefined
 }
 
 /**

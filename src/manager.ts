@@ -40,9 +40,9 @@ export type LoginTypes = Readonly<Record<string, ManagedAuthX>>
 /** Options of `AuthManager`. */
 export interface AuthManagerOptions {
   /** What decides for the manager's `policyRequired` and `authorize`, whatever engines the instances have. */
-  policyEngine?: PolicyEngine
+  policyEngine?: PolicyEngine | undefined
   /** Rules in place of an engine. */
-  policyRules?: readonly PolicyRule[]
+  policyRules?: readonly PolicyRule[] | undefined
 }
 
 type ClaimsOf<Instance> = Instance extends AuthX<infer Claims, infer _Subject> ? Claims : Record<string, unknown>

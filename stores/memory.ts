@@ -11,7 +11,7 @@ export { MemoryAdapter, type MemoryRecord, type StoreOptions }
 /** Options of `MemoryTokenStore`. */
 export interface MemoryTokenStoreOptions extends StoreOptions {
   /** The Map to keep records in; give the same one to several stores of a process to let them share it. */
-  map?: Map<string, MemoryRecord>
+  map?: Map<string, MemoryRecord> | undefined
 }
 
 /**

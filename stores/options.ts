@@ -3,7 +3,7 @@ import { didYouMean } from '../src/config/nearest.js'
 /** What every store takes. */
 export interface StoreOptions {
   /** Put before every key, so that applications can share a backend. Letters, digits, `_`, `:`, `-`; default `authx:`. */
-  prefix?: string
+  prefix?: string | undefined
 }
 
 /** What a store takes whose backend can keep it waiting. */
@@ -12,7 +12,7 @@ export interface TimedStoreOptions extends StoreOptions {
    * Milliseconds after which a call that has no answer rejects; default 250. Time in which the event loop of this process
    * is blocked does not count.
    */
-  timeout?: number
+  timeout?: number | undefined
 }
 
 /**

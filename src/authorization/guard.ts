@@ -39,11 +39,11 @@ export interface AuthorizeOptions {
 /** The same for a guard, where the first three may be functions of `ctx`. */
 export interface PolicyGuardOptions<Claims extends object = Record<string, unknown>> {
   /** Attributes of who asks. Default: the claims of the token. */
-  subject?: Found<AuthorizeOptions['subject'], PolicyGuardContext<Claims>>
+  subject?: Found<AuthorizeOptions['subject'], PolicyGuardContext<Claims>> | undefined
   /** Attributes of what is asked for. Default: none. */
-  resourceAttrs?: Found<AuthorizeOptions['resourceAttrs'], PolicyGuardContext<Claims>>
+  resourceAttrs?: Found<AuthorizeOptions['resourceAttrs'], PolicyGuardContext<Claims>> | undefined
   /** Circumstances besides `time`, `hour`, `weekday`, `method`, `path` and `clientIp`. */
-  env?: Found<AuthorizeOptions['env'], PolicyGuardContext<Claims>>
+  env?: Found<AuthorizeOptions['env'], PolicyGuardContext<Claims>> | undefined
   /** What decides. Default: the engine of `setPolicyEngine`. */
   engine?: PolicyDecider | undefined
 }

@@ -75,11 +75,11 @@ export interface NamedKey {
   /** Goes into the header of the tokens that this key signs, and finds the key again (RFC 7517 §4.5). */
   kid: string
   /** For HS algorithms. */
-  secretKey?: KeyInput
+  secretKey?: KeyInput | undefined
   /** For RS, PS and ES algorithms: signs, and verifies too if `publicKey` is not given. */
-  privateKey?: KeyInput
+  privateKey?: KeyInput | undefined
   /** For RS, PS and ES algorithms: verifies. */
-  publicKey?: KeyInput
+  publicKey?: KeyInput | undefined
 }
 
 /** The header of a token that nobody has verified yet. Only `alg` has been checked: it is one of `decodeAlgorithms`. */
@@ -110,174 +110,177 @@ export type GetKey<Ctx = never> = (
  */
 export interface AuthXOptions {
   /** What tokens are signed with. Default `'HS256'`. */
-  algorithm?: Algorithm
+  algorithm?: Algorithm | undefined
   /** The secret of HS algorithms: at least 32, 48 or 64 bytes for HS256, HS384 or HS512. */
-  secretKey?: KeyInput
+  secretKey?: KeyInput | undefined
   /** Signs with RS, PS and ES algorithms. Without it, an instance with a `publicKey` only verifies. */
-  privateKey?: KeyInput
+  privateKey?: KeyInput | undefined
   /** Verifies with RS, PS and ES algorithms. Default: the public half of `privateKey`. */
-  publicKey?: KeyInput
+  publicKey?: KeyInput | undefined
   /** Secrets that still verify, not sign: for changing `secretKey` without logging anyone out. */
-  previousSecretKey?: KeyInput | readonly KeyInput[]
+  previousSecretKey?: KeyInput | readonly KeyInput[] | undefined
   /** Public keys that still verify. */
-  previousPublicKey?: KeyInput | readonly KeyInput[]
+  previousPublicKey?: KeyInput | readonly KeyInput[] | undefined
   /** Named keys in place of the five options above: the first signs, all verify, found by the token's `kid`. */
-  keys?: readonly NamedKey[]
+  keys?: readonly NamedKey[] | undefined
   /** The algorithms that tokens may be signed with. Default `[algorithm]`. */
-  decodeAlgorithms?: readonly Algorithm[]
+  decodeAlgorithms?: readonly Algorithm[] | undefined
   /**
    * A token's `aud` must hold one of these. Default: `encodeAudience`. A token with `aud` where none is expected is refused.
    * Where there was no audience before, every token in circulation is refused (401), at `refresh` too: everybody logs in
    * again. Removing it does the same.
    */
-  decodeAudience?: string | readonly string[]
+  decodeAudience?: string | readonly string[] | undefined
   /**
    * A token's `iss` must be this. Default: `encodeIssuer`. Setting or changing it refuses every token in circulation (401),
    * at `refresh` too: everybody logs in again. Removing it refuses none.
    */
-  decodeIssuer?: string
+  decodeIssuer?: string | undefined
   /** Seconds by which clocks may differ when `exp` and `nbf` are judged, 0 to 300. Default 0. */
-  decodeLeeway?: number
+  decodeLeeway?: number | undefined
   /**
    * The `aud` of new tokens. It sets the default of `decodeAudience`: where there was no audience before, every token in
    * circulation is refused (401), at `refresh` too, and everybody logs in again. Removing it does the same. To change it,
    * list the former one in `decodeAudience`.
    */
-  encodeAudience?: string | readonly string[]
+  encodeAudience?: string | readonly string[] | undefined
   /**
    * The `iss` of new tokens. It sets the default of `decodeIssuer`: setting or changing it refuses every token in
    * circulation (401), at `refresh` too, and everybody logs in again.
    */
-  encodeIssuer?: string
+  encodeIssuer?: string | undefined
   /** Whether new tokens carry `nbf`. Default true. */
-  encodeNbf?: boolean
+  encodeNbf?: boolean | undefined
   /** The claim that holds the subject. `payload.sub` is the subject whatever it is called. Default `'sub'`. */
-  identityClaim?: string
+  identityClaim?: string | undefined
   /** The member of an error's JSON body that holds the message. Default `'message'` (AuthX: `msg`). */
-  errorMessageKey?: string
+  errorMessageKey?: string | undefined
   /** Life of an access token. Default 15 minutes. */
-  accessTokenExpires?: Duration
+  accessTokenExpires?: Duration | undefined
   /** Life of a refresh token. Default 20 days. */
-  refreshTokenExpires?: Duration
+  refreshTokenExpires?: Duration | undefined
   /**
    * Where tokens are looked for, in this order; one list, or one for each type. Default `['headers']`. Adding a location
    * refuses no token. A token in a location that is taken out is not found any more (401): keep it in the list until
    * clients have refreshed.
    */
-  tokenLocation?: readonly TokenLocation[] | { access: readonly TokenLocation[]; refresh: readonly TokenLocation[] }
+  tokenLocation?:
+    | readonly TokenLocation[]
+    | { access: readonly TokenLocation[]; refresh: readonly TokenLocation[] }
+    | undefined
   /** The header of the location `headers`. Default `'Authorization'`. */
-  headerName?: string
+  headerName?: string | undefined
   /** The scheme before the token; `''`: the header holds nothing but the token. Default `'Bearer'`. */
-  headerType?: string
+  headerType?: string | undefined
   /** The cookie that holds the access token. Default `'access_token_cookie'`. */
-  accessCookieName?: string
+  accessCookieName?: string | undefined
   /** `Path` of that cookie. Default `'/'`. */
-  accessCookiePath?: string
+  accessCookiePath?: string | undefined
   /** The cookie that holds the refresh token. Default `'refresh_token_cookie'`. */
-  refreshCookieName?: string
+  refreshCookieName?: string | undefined
   /** `Path` of the refresh token's cookie. The routes of refresh and logout have to lie inside it. Default `'/'`. */
-  refreshCookiePath?: string
+  refreshCookiePath?: string | undefined
   /**
    * Whether tokens from cookies need a CSRF value. Default true. Turning it on refuses `refresh`, `logout` and every method
    * but reads (403) until the next login: browsers were given no CSRF cookie.
    */
-  cookieCsrfProtect?: boolean
+  cookieCsrfProtect?: boolean | undefined
   /** `Domain` of all cookies. Default: the host that set them. */
-  cookieDomain?: string
+  cookieDomain?: string | undefined
   /**
    * Where an earlier deployment has set the cookies, if `cookieDomain` or a path was another one then: they are cleared
    * whenever cookies are set or cleared. A scope without `domain` is the host's own, one without `path` has the present
    * path. Default: none; with `cookieDomain` the host's own cookies are cleared in any case. Not in AuthX.
    */
-  formerCookies?: readonly { domain?: string; path?: string }[]
+  formerCookies?: readonly { domain?: string | undefined; path?: string | undefined }[] | undefined
   /** `Max-Age` of all cookies, whatever `sessionCookie` says. */
-  cookieMaxAge?: Duration
+  cookieMaxAge?: Duration | undefined
   /** `SameSite` of all cookies. Default `'lax'`. */
-  cookieSamesite?: 'lax' | 'strict' | 'none'
+  cookieSamesite?: 'lax' | 'strict' | 'none' | undefined
   /** `Secure` on all cookies. Default true. */
-  cookieSecure?: boolean
+  cookieSecure?: boolean | undefined
   /** `HttpOnly` on the token cookies (the CSRF cookies are there to be read). Default true. */
-  cookieHttpOnly?: boolean
+  cookieHttpOnly?: boolean | undefined
   /** Whether cookies end with the browser's session. If false they live as long as their token. Default true. */
-  sessionCookie?: boolean
+  sessionCookie?: boolean | undefined
   /** The cookie that holds the access token's CSRF value, for scripts. Default `'csrf_access_token'`. */
-  accessCsrfCookieName?: string
+  accessCsrfCookieName?: string | undefined
   /** `Path` of that cookie. Default `'/'`. */
-  accessCsrfCookiePath?: string
+  accessCsrfCookiePath?: string | undefined
   /** The header in which requests repeat the access token's CSRF value. Default `'X-CSRF-TOKEN'`. */
-  accessCsrfHeaderName?: string
+  accessCsrfHeaderName?: string | undefined
   /** The form field in which they may, with `csrfCheckForm`. Default `'csrf_token'`. */
-  accessCsrfFieldName?: string
+  accessCsrfFieldName?: string | undefined
   /** The cookie that holds the refresh token's CSRF value, for scripts. Default `'csrf_refresh_token'`. */
-  refreshCsrfCookieName?: string
+  refreshCsrfCookieName?: string | undefined
   /** `Path` of that cookie. Default `'/'`. */
-  refreshCsrfCookiePath?: string
+  refreshCsrfCookiePath?: string | undefined
   /** The header in which requests repeat the refresh token's CSRF value. Default `'X-CSRF-TOKEN'`. */
-  refreshCsrfHeaderName?: string
+  refreshCsrfHeaderName?: string | undefined
   /** The form field in which they may, with `csrfCheckForm`. Default `'csrf_token'`. */
-  refreshCsrfFieldName?: string
+  refreshCsrfFieldName?: string | undefined
   /** Whether the CSRF value may come in a form field too. Default false. */
-  csrfCheckForm?: boolean
+  csrfCheckForm?: boolean | undefined
   /** Whether the CSRF value is handed to scripts in cookies; if not, it is in the body of `login` and `refresh`. Default true. */
-  csrfInCookies?: boolean
+  csrfInCookies?: boolean | undefined
   /** Methods that guards ask a CSRF value of. Default POST, PUT, PATCH, DELETE. */
-  csrfMethods?: readonly string[]
+  csrfMethods?: readonly string[] | undefined
   /**
    * Origins of other sites of yours whose pages may open a WebSocket with a token from a cookie, as browsers write them:
    * `https://app.example`. A guard takes this server's own origin too; `authenticateUpgrade` takes these unless it is
    * given others. Default: none. Not in AuthX.
    */
-  trustedOrigins?: readonly string[]
+  trustedOrigins?: readonly string[] | undefined
   /** The query parameter of the location `query`. Default `'token'`. */
-  queryStringName?: string
+  queryStringName?: string | undefined
   /** The member of a JSON body that holds the access token. Default `'access_token'`. */
-  jsonKey?: string
+  jsonKey?: string | undefined
   /** The member of a JSON body that holds the refresh token. Default `'refresh_token'`. */
-  refreshJsonKey?: string
+  refreshJsonKey?: string | undefined
   /** Whether `login` keeps the user agent and IP address, and guards keep `lastActiveAt`. Default false. */
-  sessionTracking?: boolean
+  sessionTracking?: boolean | undefined
   /** With `sessionTracking`: whether guards that ask the store write `lastActiveAt`, at most once a minute. Default true. */
-  sessionUpdateLastActive?: boolean
+  sessionUpdateLastActive?: boolean | undefined
 
   /** Paths whose requests `implicitRefresh()` leaves alone, as the client sends them: with the path of a mounted app. Default none. */
-  implicitRefreshRouteExclude?: readonly string[]
+  implicitRefreshRouteExclude?: readonly string[] | undefined
   /** The only paths whose requests `implicitRefresh()` renews tokens on, as the client sends them. Default: all. */
-  implicitRefreshRouteInclude?: readonly string[]
+  implicitRefreshRouteInclude?: readonly string[] | undefined
   /** Methods that `implicitRefresh()` leaves alone. Default none. */
-  implicitRefreshMethodExclude?: readonly string[]
+  implicitRefreshMethodExclude?: readonly string[] | undefined
   /** The only methods that `implicitRefresh()` renews tokens on. Default: all. */
-  implicitRefreshMethodInclude?: readonly string[]
+  implicitRefreshMethodInclude?: readonly string[] | undefined
   /** How long before its end an access token in a cookie is renewed. Default 10 minutes. */
-  implicitRefreshDeltatime?: Duration
+  implicitRefreshDeltatime?: Duration | undefined
 
   /** Where sessions live. Without one, nothing can be revoked. Not in AuthX. */
-  store?: TokenStore
+  store?: TokenStore | undefined
   /** Milliseconds that one whole operation on the store, the blocklist or `getKey` may take before the answer is 503. Only time counts in which this process can hear an answer: code that blocks the event loop makes no 503. Default 250. Not in AuthX. */
-  storeTimeout?: number
+  storeTimeout?: number | undefined
   /** How long the predecessor of a refresh token still gets the same successor, 0 to 60 seconds. Default 10. Not in AuthX. */
-  refreshGracePeriod?: Duration
+  refreshGracePeriod?: Duration | undefined
   /** How long a session can be refreshed at all, counted from its login. Default 90 days. Not in AuthX. */
-  sessionExpires?: Duration
+  sessionExpires?: Duration | undefined
   /** Whether the store is asked about access tokens. If false, they are good until they expire. Default true. Not in AuthX. */
-  accessTokenRevocation?: boolean
+  accessTokenRevocation?: boolean | undefined
   /**
    * How many access tokens are remembered whose signature was good, so that it need not be checked again, 0 to
    * 1,000,000; 0 for none. One is remembered when it comes for the second time. Everything else is judged on every
    * request. Default 1000. Not in AuthX.
    */
-  verifyCacheSize?: number
+  verifyCacheSize?: number | undefined
   /**
    * Written to new tokens as `login_type` and asked of all. Setting or changing it refuses every token in circulation
    * (401), at `refresh` too: everybody logs in again. Removing it refuses none. Not in AuthX's options.
    */
-  loginType?: string
+  loginType?: string | undefined
   /** Finds the key that a token is verified with, in place of the configured ones: for keys per tenant. Not in AuthX. */
-  getKey?: GetKey
+  getKey?: GetKey | undefined
   /**
    * The present, in milliseconds since 1970. Default `Date.now`. For tests. A call that returns anything but a number, from
    * 1970 to 9999, is a BadConfigurationError (500).
    */
-  now?: () => number
+  now?: (() => number) | undefined
 }
 
 /** What `setKeys` takes. */

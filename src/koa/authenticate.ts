@@ -19,17 +19,17 @@ import { checkOwnKey, verifyToken } from './verification.js'
 /** What a guard asks of a token. */
 export interface Requirement {
   /** Which token is looked for, and has to be found. Default `'access'`. */
-  readonly type?: TokenType
+  readonly type?: TokenType | undefined
   /** Whether a token of the other type is refused. Default true. */
-  readonly verifyType?: boolean
+  readonly verifyType?: boolean | undefined
   /** Whether only a fresh token will do. Default false. */
-  readonly verifyFresh?: boolean
+  readonly verifyFresh?: boolean | undefined
   /** Whether a token from a cookie needs its CSRF value. Default: if the method is one of `csrfMethods`. */
-  readonly verifyCsrf?: boolean
+  readonly verifyCsrf?: boolean | undefined
   /** Where to look. Default: `tokenLocation`. */
-  readonly locations?: readonly TokenLocation[]
+  readonly locations?: readonly TokenLocation[] | undefined
   /** Whether a token is refused that only a key from `getKey` has signed. Default: if it is a refresh token. */
-  readonly ownKey?: boolean
+  readonly ownKey?: boolean | undefined
 }
 
 /**
@@ -65,11 +65,11 @@ async function judge(
 /** What `verifyToken` asks of a token. */
 export interface VerifyTokenOptions {
   /** The type that the token must be of. Default `'access'`. */
-  type?: TokenType
+  type?: TokenType | undefined
   /** Whether a token of the other type is refused. Default true. */
-  verifyType?: boolean
+  verifyType?: boolean | undefined
   /** Whether only a fresh token will do. Default false. */
-  verifyFresh?: boolean
+  verifyFresh?: boolean | undefined
 }
 
 /** The same for a token that came with no request. @throws AuthXError */

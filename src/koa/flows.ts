@@ -55,11 +55,11 @@ export interface TokenResponse {
 /** Changes to the new access token; the refresh token, and what comes after it, stays as the login made it. */
 export interface RefreshOptions {
   /** Claims to add or replace. */
-  data?: Record<string, unknown>
+  data?: Record<string, unknown> | undefined
   /** Narrower scopes: each must be covered by the refresh token's. */
-  scopes?: readonly string[]
+  scopes?: readonly string[] | undefined
   /** When the access token ends. Default `accessTokenExpires`. */
-  expiry?: Duration | Date
+  expiry?: Duration | Date | undefined
 }
 
 interface Tokens {

@@ -11,21 +11,21 @@ import type { Parts } from './parts.js'
 /** Options of guards. */
 export interface GuardOptions {
   /** Whether a token from a cookie needs its CSRF value. Default: if the method is one of `csrfMethods`. */
-  verifyCsrf?: boolean
+  verifyCsrf?: boolean | undefined
   /** Where to look, in this order. Default: `tokenLocation`. */
-  locations?: readonly TokenLocation[]
+  locations?: readonly TokenLocation[] | undefined
   /** Whether a request without a token passes, as nobody's. A token that is not good is refused all the same. Default false. */
-  optional?: boolean
+  optional?: boolean | undefined
 }
 
 /** Options of `tokenRequired`. */
 export interface TokenGuardOptions extends GuardOptions {
   /** Which token is looked for. Default `'access'`. */
-  type?: TokenType
+  type?: TokenType | undefined
   /** Whether a token of the other type is refused. Default true. */
-  verifyType?: boolean
+  verifyType?: boolean | undefined
   /** Whether only a token issued by credentials passes, not one issued by a refresh. Default false. */
-  verifyFresh?: boolean
+  verifyFresh?: boolean | undefined
 }
 
 const LOCATIONS = ['headers', 'cookies', 'json', 'query']

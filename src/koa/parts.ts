@@ -22,7 +22,7 @@ export interface AuthXOptions extends Options {
    * answer is 503. A refresh token, and a token that is to be renewed, has to be signed by a configured key besides: else
    * the answer is 401. Not in AuthX.
    */
-  getKey?: GetKey<Context | undefined>
+  getKey?: GetKey<Context | undefined> | undefined
 }
 
 /** What an instance is made of, as the functions of this folder need it. */

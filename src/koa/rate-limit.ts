@@ -26,12 +26,12 @@ export interface RateLimitOptions {
    * the middleware has verified before, and by `ctx.ip` where there is none. A function: by what it returns, a string
    * that is not empty. Default `'ip'`.
    */
-  key?: RateLimitKey
+  key?: RateLimitKey | undefined
   /**
    * Milliseconds that the limiter has for its answer, 1 to 60000. Time in which the event loop of this process is blocked
    * does not count. Default 1000.
    */
-  timeout?: number
+  timeout?: number | undefined
 }
 
 /** Middleware that asks nothing of the state, so that it leaves the types of what stands before it as they are. */

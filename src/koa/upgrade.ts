@@ -20,9 +20,9 @@ export interface UpgradeOptions {
    * `https://app.example`. Default: `trustedOrigins`. One is needed if cookies are one of the locations; asked of no
    * token that came in another way.
    */
-  origins?: readonly string[]
+  origins?: readonly string[] | undefined
   /** Where to look, in this order. Default: `tokenLocation` of access tokens, but for `json`. */
-  locations?: readonly UpgradeLocation[]
+  locations?: readonly UpgradeLocation[] | undefined
 }
 
 const OPTION_NAMES = new Set(['origins', 'locations'])

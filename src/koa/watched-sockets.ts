@@ -10,7 +10,7 @@ import { type ClosableSocket, GOING_AWAY, WatchedSocket } from './watched-socket
 /** Options of `closeWhenOver`. */
 export interface CloseWhenOverOptions {
   /** How soon after a revocation in another process nothing is delivered any more. Default 10 seconds, at least 2. */
-  within?: Duration
+  within?: Duration | undefined
 }
 
 const CLOSED = 3

@@ -54,9 +54,9 @@ export type OpenApiSecurity = Record<string, string[]>[]
 /** Which guard an operation has. */
 export interface OpenApiSecurityOptions {
   /** The type of token that it asks for. Default `'access'`. */
-  type?: TokenType
+  type?: TokenType | undefined
   /** As the guard's option. Default: if the method is one of `csrfMethods`. `refresh` and `logout` always ask for it. */
-  verifyCsrf?: boolean
+  verifyCsrf?: boolean | undefined
 }
 
 interface Answer {

@@ -15,15 +15,15 @@ export type Login = (body: Readonly<Record<string, unknown>>, ctx: Context) => L
 /** Where each endpoint is; `false` leaves it out. */
 export interface AuthRouterPaths {
   /** Default `'/login'`. */
-  login?: string | false
+  login?: string | false | undefined
   /** Default `'/refresh'`. */
-  refresh?: string | false
+  refresh?: string | false | undefined
   /** Default `'/logout'`. */
-  logout?: string | false
+  logout?: string | false | undefined
   /** Default `'/sessions'`; below it, each session under its id. Needs a store. */
-  sessions?: string | false
+  sessions?: string | false | undefined
   /** Default `'/revoke'`. Needs a store. */
-  revoke?: string | false
+  revoke?: string | false | undefined
 }
 
 /** What an access token needs for a session route. */
@@ -46,9 +46,9 @@ export interface SessionsOptions extends SessionRule {
 /** Options of `authRouter`. */
 export interface AuthRouterOptions {
   /** Judges the credentials. Without it there is no login endpoint. */
-  login?: Login
+  login?: Login | undefined
   /** Other paths than the default ones. */
-  paths?: AuthRouterPaths
+  paths?: AuthRouterPaths | undefined
   /** What an access token needs for the session routes. */
   sessions?: SessionsOptions | undefined
 }

@@ -15,19 +15,19 @@ import type { AccessTimes } from './sessions.js'
 /** Options of `login` and `createTokenPair`. */
 export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
   /** Whether the access token is fresh: credentials were given just now. Default false; true in `login`. */
-  fresh?: boolean
+  fresh?: boolean | undefined
   /** When the access token ends. Default `accessTokenExpires`. Never after the session's absolute end. */
-  accessExpiry?: Duration | Date
+  accessExpiry?: Duration | Date | undefined
   /** When the refresh token ends; its successors get the same life. Default `refreshTokenExpires`. */
-  refreshExpiry?: Duration | Date
+  refreshExpiry?: Duration | Date | undefined
   /**
    * Whether `implicitRefresh` renews the access token when it comes in its cookie. Default in `login`: true if access
    * tokens travel in cookies and `accessExpiry` is not given; without a store, `refreshExpiry` must not be shorter than
    * `refreshTokenExpires` either. Default in `createTokenPair`: false. What `refresh` issues later does not depend on it.
    */
-  renewable?: boolean
+  renewable?: boolean | undefined
   /** What the list of sessions shows of this one: a small object of JSON values. */
-  device?: Record<string, unknown>
+  device?: Record<string, unknown> | undefined
 }
 
 /** What is needed to issue tokens. */
@@ -141,9 +141,9 @@ export function renewedAccess(issuer: Issuer, payload: TokenPayload, { iat, exp 
 
 /** What `refresh` may change in the new access token. */
 export interface AccessChanges {
-  readonly expiry?: Duration | Date
-  readonly data?: Record<string, unknown>
-  readonly scopes?: readonly string[]
+  readonly expiry?: Duration | Date | undefined
+  readonly data?: Record<string, unknown> | undefined
+  readonly scopes?: readonly string[] | undefined
 }
 
 /** The access token for a refresh token, where there is no store to rotate in. */

@@ -20,7 +20,7 @@ export interface StoreConformance {
   createStore: (options?: { prefix?: string }) => TokenStore | Promise<TokenStore>
 
   /** `false` if the store has no prefixes; default `true`. */
-  prefixes?: boolean
+  prefixes?: boolean | undefined
 }
 
 /**

@@ -7,7 +7,7 @@ import { type Claims, signAny, withIdentity } from '../token/sign.js'
 /** Options of `makeToken`. */
 export interface MakeTokenOptions {
   /** Members of the token's header besides those that the instance writes, or in their place; not `alg`. */
-  header?: Record<string, unknown>
+  header?: Record<string, unknown> | undefined
 }
 
 const OPTIONS = new Set(['header'])

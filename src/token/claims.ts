@@ -12,32 +12,32 @@ import type { Claims } from './sign.js'
 /** Options of both types of tokens. */
 export interface TokenOptions {
   /** When the token ends: a duration from now, or a Date. Default: the configured life of its type. */
-  expiry?: Duration | Date
+  expiry?: Duration | Date | undefined
   /** When the token begins to be good: a duration from now, or a Date. Default: now. */
-  notBefore?: Duration | Date
+  notBefore?: Duration | Date | undefined
   /**
    * Claims of the application: a plain object of JSON values. The claims that the library writes cannot be among them.
    */
-  data?: Record<string, unknown>
+  data?: Record<string, unknown> | undefined
   /** `aud` in place of the configured `encodeAudience`. */
-  audience?: string | readonly string[]
+  audience?: string | readonly string[] | undefined
   /** What the token may be used for (RFC 6749 §3.3). */
-  scopes?: readonly string[]
+  scopes?: readonly string[] | undefined
   /** Further members of the token's header. Of this token only: what a refresh issues does not have them. */
-  headers?: Record<string, unknown>
+  headers?: Record<string, unknown> | undefined
 }
 
 /** Options of `createAccessToken`. */
 export interface AccessTokenOptions extends TokenOptions {
   /** Whether credentials were given just now. Default false. */
-  fresh?: boolean
+  fresh?: boolean | undefined
   /** The session that the token belongs to: it ends with it. Default: none, the token is good until revoked. */
-  sid?: string
+  sid?: string | undefined
   /**
    * Whether `implicitRefresh` renews the token when it comes in its cookie. Renewed tokens have the life
    * `accessTokenExpires`, whatever `expiry` this one has. Default false: the token ends at its `exp`.
    */
-  renewable?: boolean
+  renewable?: boolean | undefined
 }
 
 /** What a session knows of a token before the token's own claims. */

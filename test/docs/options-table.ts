@@ -115,13 +115,24 @@ export function documentedOptions(): Documented[] {
   const source = readFileSync('src/config/options.ts', 'utf8')
   const [, members = ''] = source.split('export interface AuthXOptions {\n')
   const [body = ''] = members.split('\n}')
-  return [...body.matchAll(/\/\*\*(.*?)\*\/\s+(\w+)\?: ([^\n]*)/gs)].map(([, comment = '', name = '', type = '']) => {
-    const text = comment.replaceAll(/\s*\n\s*\* ?/g, ' ').trim()
-    const said = DEFAULT.exec(text)?.[1]
-    const meaning = text.replace(DEFAULT, '').replace(/ Not in AuthX.*$/, '')
-    return { name, type: type.replaceAll('readonly ', ''), said, meaning }
-  })
+  return [...body.matchAll(/\/\*\*(.*?)\*\/\s+(\w+)\?:((?:[^\n]*)(?:\n {4}\|[^\n]*)*)/gs)].map(
+    ([, comment = '', name = '', type = '']) => {
+      const text = comment.replaceAll(/\s*\n\s*\* ?/g, ' ').trim()
+      const said = DEFAULT.exec(text)?.[1]
+      const meaning = text.replace(DEFAULT, '').replace(/ Not in AuthX.*$/, '')
+      return { name, type: shownType(type), said, meaning }
+    },
+  )
 }
+
+/** Every option may be given as `undefined`, which says nothing. */
+const shownType = (type: string) =>
+  type
+    .replaceAll(/\s+/g, ' ')
+    .replace(/^ (?:\| )?/, '')
+    .replaceAll('readonly ', '')
+    .replaceAll(' | undefined', '')
+    .replace(/^\((.*)\)$/, '$1')
 
 const specOf = (name: string) => OPTIONS[name as keyof typeof OPTIONS]
 

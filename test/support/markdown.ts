@@ -141,7 +141,11 @@ function withSurroundings(code: string): string {
  * What the compiler says about the blocks of pages, the TypeScript strictly, the JavaScript as scripts of a browser. Each
  * line begins with the page and the number of the block: `docs-errors.md-0.mts`.
  */
-export async function complaintsAbout(t: TestContext, pages: ReadonlyMap<string, readonly Block[]>): Promise<string> {
+export async function complaintsAbout(
+  t: TestContext,
+  pages: ReadonlyMap<string, readonly Block[]>,
+  more: object = {},
+): Promise<string> {
   const folder = await projectFor(t)
   for (const [page, blocks] of pages) {
     for (const [n, { language, code }] of blocks.entries()) {
@@ -151,8 +155,8 @@ export async function complaintsAbout(t: TestContext, pages: ReadonlyMap<string,
       if (language === 'js') writeFileSync(`${file}.mjs`, `${code}\nexport {}`)
     }
   }
-  const browser = { allowJs: true, checkJs: true, noImplicitAny: false, lib: ['ES2023', 'DOM'] }
-  return (await complaints(folder, ['*.mts'])) + (await complaints(folder, ['*.mjs'], browser))
+  const browser = { ...more, allowJs: true, checkJs: true, noImplicitAny: false, lib: ['ES2023', 'DOM'] }
+  return (await complaints(folder, ['*.mts'], more)) + (await complaints(folder, ['*.mjs'], browser))
 }
 
 /** What the compiler says about files of `folder`, under the options of this project. */

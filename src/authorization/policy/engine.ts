@@ -8,9 +8,9 @@ import type { PolicyContext, PolicyDecision, PolicyEvaluator, PolicyQuestion, Po
 /** What a PolicyEngine starts with; `addRule` and `addEvaluator` add to it. */
 export interface PolicyEngineOptions {
   /** Their order does not matter. */
-  readonly rules?: readonly PolicyRule[]
+  readonly rules?: readonly PolicyRule[] | undefined
   /** Asked before any allow rule counts, besides its own evaluators. */
-  readonly evaluators?: readonly PolicyEvaluator[]
+  readonly evaluators?: readonly PolicyEvaluator[] | undefined
 }
 
 const OPTION_NAMES = ['rules', 'evaluators']

@@ -27,19 +27,19 @@ export type PolicyOperator = NonNullable<PolicyCondition['operator']>
 
 interface RuleMembers {
   /** What decisions and mistakes call the rule. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Names with `:` between their parts. `documents:*` covers `documents` and all below it, `*` covers everything. */
   readonly actions: readonly string[]
   /** The same for resources. A `*` in the middle stands for one part: `documents:*:comments`. */
   readonly resources: readonly string[]
   /** All have to hold. */
-  readonly conditions?: readonly PolicyCondition[]
+  readonly conditions?: readonly PolicyCondition[] | undefined
   /** What the token's scopes have to cover. */
-  readonly scopes?: readonly string[]
+  readonly scopes?: readonly string[] | undefined
   /** Whether the token needs all of `scopes`, or one. Default true. */
-  readonly allScopesRequired?: boolean
+  readonly allScopesRequired?: boolean | undefined
   /** Why, for whoever reads the decision. It does not reach the client. */
-  readonly reason?: string
+  readonly reason?: string | undefined
 }
 
 /** Who may do what. An allow rule counts if everything in it holds; a deny rule unless something in it does not. */
@@ -47,7 +47,7 @@ export type PolicyRule =
   | (RuleMembers & {
       readonly effect: 'allow'
       /** Asked once the rest of the rule holds; each has to say `true`. */
-      readonly evaluators?: readonly PolicyEvaluator[]
+      readonly evaluators?: readonly PolicyEvaluator[] | undefined
     })
   | (RuleMembers & { readonly effect: 'deny'; readonly evaluators?: undefined })
 
@@ -70,9 +70,9 @@ export interface PolicyRequest {
   /** The login type of the instance that asks. */
   readonly loginType?: string | undefined
   /** Attributes of who asks: source `subject`. */
-  readonly subject?: unknown
+  readonly subject?: unknown | undefined
   /** Attributes of what is asked for: source `resource`. */
-  readonly resourceAttrs?: unknown
+  readonly resourceAttrs?: unknown | undefined
   /** The circumstances: source `environment`. */
   readonly environment?: Attributes | undefined
 }
@@ -102,7 +102,7 @@ export interface PolicyDecision {
   /** Why: the reason of the rule, or what was missing. */
   readonly reason: string
   /** The rule that decided; none if no rule allowed it. */
-  readonly rule?: PolicyRule
+  readonly rule?: PolicyRule | undefined
   /** Why the question could not be answered, which denies: a PolicyEvaluationError, with what was thrown as `cause`. */
-  readonly error?: Error
+  readonly error?: Error | undefined
 }
