@@ -39,7 +39,6 @@ function checkMembers(object: object, path: string, depth: number): void {
     const member = `${path}.${String(key)}`
     if (typeof key === 'symbol') throw new TypeError(`${member} has a symbol for its name, which JSON leaves out`)
     if (get) throw new TypeError(`${member} is computed by a getter; give its value`)
-    if (key === '__proto__') throw new TypeError(`${member} is no name for a member; choose another`)
     if (enumerable && value !== undefined) checkJson(value, member, depth - 1)
   }
 }

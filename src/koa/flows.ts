@@ -103,7 +103,7 @@ export async function login(
   const { device: own = {} } = options
   checkDevice(own)
   const device = { ...(parts.config.sessionTracking && whereabouts(ctx)), ...own }
-  const draft = draftPair(parts, sub, { fresh: true, ...options, device }, true)
+  const draft = draftPair(parts, sub, { ...options, fresh: options.fresh ?? true, device }, true)
   const cookies = linesFor(draft, parts.config)
   await parts.memory.asking(ctx.req, () => open(parts, draft))
   return handOut(parts, ctx, draft, cookies)

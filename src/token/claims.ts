@@ -5,7 +5,7 @@ import type { TokenType } from '../config/options.js'
 import { RESERVED_CLAIMS } from '../config/resolve.js'
 import type { Config } from '../config/table.js'
 import { checkNames } from '../config/values.js'
-import { LAST_SECOND, type TokenPayload } from './payload.js'
+import { isWellFormed, LAST_SECOND, type TokenPayload } from './payload.js'
 import { isScope } from './scopes.js'
 import type { Claims } from './sign.js'
 
@@ -125,15 +125,15 @@ export function checkScopes(scopes: unknown): void {
   throw new TypeError('scopes must be a list of scopes: printable ASCII without space, quote and backslash')
 }
 
-/** @throws TypeError: a number, say, would name nobody. */
+/** @throws TypeError: a number, say, would name nobody, and no token of a lone surrogate is accepted. */
 export function checkSubject(sub: unknown): void {
-  if (typeof sub !== 'string' || sub === '')
-    throw new TypeError('the subject must be a string that is not empty; make one of a number: String(user.id)')
+  if (!isWellFormed(sub) || sub === '')
+    throw new TypeError('the subject must be a non-empty, well-formed string; make one of a number: String(user.id)')
 }
 
 /** @throws TypeError */
 export function checkSid(sid: unknown): void {
-  if (typeof sid !== 'string' || sid === '') throw new TypeError('sid must be a string that is not empty')
+  if (!isWellFormed(sid) || sid === '') throw new TypeError('sid must be a non-empty, well-formed string')
 }
 
 function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions, config: Config): void {

@@ -50,17 +50,16 @@ export type DeepReadonly<T> = T extends (infer Item)[]
 /** Past this, a Date cannot hold the time (the end of year 9999). */
 export const LAST_SECOND = 253_402_300_799
 
-const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
+/** Lone surrogates are all alike once they are bytes: two names would be one, and some encoders throw. */
+export const isWellFormed = (value: unknown): value is string =>
+  typeof value === 'string' && !/\p{Surrogate}/u.test(value)
+
+const isText = (value: unknown): value is string => isWellFormed(value) && value !== ''
 
 const isTime = (value: unknown) => typeof value === 'number' && value >= 0 && value <= LAST_SECOND
 
 export function isTextList(value: unknown): boolean {
   return Array.isArray(value) && value.every(each => typeof each === 'string')
-}
-
-/** A lone surrogate cannot be written into a cookie or a header: encodeURIComponent throws. */
-function isWellFormed(value: unknown): boolean {
-  return typeof value === 'string' && !/\p{Surrogate}/u.test(value)
 }
 
 /** Each claim that has a meaning here, and whether a value can carry it; `iss` and `aud` are judged with what is expected. */

@@ -49,7 +49,6 @@ const REFUSED: readonly [what: string, value: unknown, path: string][] = [
   ['a list with a toJSON', listWithJson, 'data.x'],
   ['a name that is a symbol', withSymbol, 'data.x.'],
   ['a getter', withGetter, 'data.x.role'],
-  ['a prototype as a member', JSON.parse('{"__proto__":{"role":"admin"}}'), 'data.x.__proto__'],
   ['a cycle', cycle, 'data.x.again'],
   ['too deep a nesting', deep, 'data.x.inner'],
   ['an instance further down', { list: [{ user: new User() }] }, 'data.x.list[0].user'],

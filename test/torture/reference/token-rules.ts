@@ -127,7 +127,7 @@ function isSignedBy(key: KeyObject, algorithm: string, signed: string, text: str
   return verify(hash, data, { key, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }, signature)
 }
 
-const isText = (value: unknown) => typeof value === 'string' && value !== ''
+const isText = (value: unknown) => typeof value === 'string' && value !== '' && !/\p{Surrogate}/u.test(value)
 const isTime = (value: unknown) => typeof value === 'number' && value >= 0 && value <= LAST_SECOND
 const isTextList = (value: unknown) => Array.isArray(value) && value.every(each => typeof each === 'string')
 const absentOr = (payload: Json, name: string, holds: (value: unknown) => boolean) =>
