@@ -51,9 +51,11 @@ export async function deleteSessions(authx: Instance, { end }: SessionRules, ctx
   ctx.status = 204
 }
 
-/** The tokens in them have just been revoked. */
+/** The tokens in them have just been revoked; but a link of another site may have brought a token of its own. */
 function clearCookies(authx: Instance, ctx: Context): void {
-  const { access, refresh } = authx.config.tokenLocation
+  const { tokenLocation, queryStringName } = authx.config
+  const { access, refresh } = tokenLocation
+  if (access.includes('query') && new URLSearchParams(ctx.querystring).has(queryStringName)) return
   if (access.includes('cookies')) authx.unsetAccessCookies(ctx)
   if (refresh.includes('cookies')) authx.unsetRefreshCookies(ctx)
 }

@@ -127,6 +127,13 @@ describe('DELETE /sessions', () => {
     assert.equal(await stranger.access(), '200')
   })
 
+  test('leaves the cookies alone if a link has brought the token', async t => {
+    const scenery = await scene(t, { tokenLocation: { access: ['query', 'cookies'], refresh: ['cookies'] } })
+    const { access_token: own } = await scenery.authx.createTokenPair('mallory', { fresh: true })
+    const { status, cookies } = await scenery.client({ method: 'DELETE', path: `/sessions?token=${own}` })
+    assert.deepEqual([status, cookies], [204, []])
+  })
+
   test('lets one log in again', async t => {
     const one = await person(await scene(t))
     await one.delete('/sessions')
