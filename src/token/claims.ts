@@ -128,12 +128,15 @@ export function checkScopes(scopes: unknown): void {
 /** @throws TypeError: a number, say, would name nobody, and no token of a lone surrogate is accepted. */
 export function checkSubject(sub: unknown): void {
   if (!isWellFormed(sub) || sub === '')
-    throw new TypeError('the subject must be a non-empty, well-formed string; make one of a number: String(user.id)')
+    throw new TypeError(
+      'the subject must be a string that is not empty, without lone surrogates; make one of a number: String(user.id)',
+    )
 }
 
 /** @throws TypeError */
 export function checkSid(sid: unknown): void {
-  if (!isWellFormed(sid) || sid === '') throw new TypeError('sid must be a non-empty, well-formed string')
+  if (!isWellFormed(sid) || sid === '')
+    throw new TypeError('sid must be a string that is not empty, without lone surrogates')
 }
 
 function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions, config: Config): void {
