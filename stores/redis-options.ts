@@ -98,6 +98,9 @@ function checkSocket(socket: unknown): void {
     if (['host', 'path'].includes(name) && !isText(value)) {
       throw new TypeError(`${STORE}: socket.${name} must be a non-empty string`)
     }
+    if (name.endsWith('Timeout') && value !== undefined && !(Number.isInteger(value) && Number(value) >= 0)) {
+      throw new TypeError(`${STORE}: socket.${name} must be a whole number of milliseconds`)
+    }
     if (name === 'port' && !isPort(value)) throw new TypeError(`${STORE}: socket.port must be a number from 1 to 65535`)
     if (['hostname', 'server', 'address', 'url'].includes(name.toLowerCase()) || isMisspelt(name)) {
       throw new TypeError(`${STORE}: ${notAnOption(name, SOCKET_OPTIONS, ADDRESS_FORMS)}`)

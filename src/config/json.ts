@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 /** Deeper than anybody means; JSON.stringify would end in a stack overflow, and a cycle never ends. */
 const DEEPEST = 100
 
@@ -17,7 +19,7 @@ function checkJson(value: unknown, path: string, depth: number): void {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return
   if (typeof value === 'number' && Number.isFinite(value)) return
   if (depth === 0) throw new TypeError(`${path} is nested too deeply, or refers to itself; make it flatter`)
-  if (Array.isArray(value)) checkItems(value, path, depth)
+  if (!isDisguised(value) && Array.isArray(value)) checkItems(value, path, depth)
   else if (isPlainObject(value)) checkMembers(value, path, depth)
   else {
     throw new TypeError(
@@ -29,7 +31,12 @@ function checkJson(value: unknown, path: string, depth: number): void {
 function checkItems(list: readonly unknown[], path: string, depth: number): void {
   if ('toJSON' in list)
     throw new TypeError(`${path} has a toJSON, which puts something else in its place; copy the list`)
-  for (const [n, item] of list.entries()) checkJson(item, `${path}[${n}]`, depth - 1)
+  if (!Array.isArray(Object.getPrototypeOf(list))) throw new TypeError(`${path} must be a plain list; copy it`)
+  for (let n = 0; n < list.length; n++) {
+    const item = Object.getOwnPropertyDescriptor(list, n)
+    if (!item || item.get) throw new TypeError(`${path}[${n}] has no value of its own; give one`)
+    checkJson(item.value, `${path}[${n}]`, depth - 1)
+  }
 }
 
 function checkMembers(object: object, path: string, depth: number): void {
@@ -45,10 +52,16 @@ function checkMembers(object: object, path: string, depth: number): void {
 
 /** Of any realm: test runners and `vm` have an Object of their own. */
 function isPlainObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  if (typeof value !== 'object' || value === null || isDisguised(value) || Array.isArray(value)) return false
   const prototype = Object.getPrototypeOf(value)
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return false
   return typeof (value as { toJSON?: unknown }).toJSON !== 'function'
+}
+
+/** Another prototype makes no other object of it, and a proxy answers differently each time. */
+function isDisguised(value: unknown): boolean {
+  const { isBoxedPrimitive, isDate, isMap, isNativeError, isPromise, isProxy, isRegExp, isSet } = types
+  return [isProxy, isBoxedPrimitive, isDate, isMap, isSet, isRegExp, isNativeError, isPromise].some(is => is(value))
 }
 
 function kindOf(value: unknown): string {

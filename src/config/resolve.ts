@@ -55,11 +55,22 @@ const LAST_MILLISECOND = 253_402_300_799_999
  */
 function checkedClock(now: () => unknown): () => number {
   return function checkedNow() {
-    const time = now()
+    const time = askClock(now)
     if (typeof time === 'number' && time >= 0 && time <= LAST_MILLISECOND) return time
     throw new BadConfigurationError([
       'now did not return the time; return milliseconds since 1970 as a number, as Date.now() does',
     ])
+  }
+}
+
+/** What it throws or rejects with is no time either, and a rejection that nobody hears would end the process. */
+function askClock(now: () => unknown): unknown {
+  try {
+    const time = now()
+    if (time instanceof Promise) time.catch(() => {})
+    return time
+  } catch {
+    return undefined
   }
 }
 

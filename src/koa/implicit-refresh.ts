@@ -26,8 +26,8 @@ export function implicitRefresh(parts: Parts): Middleware {
   }
   return async function implicitRefresh(ctx, next) {
     await next()
-    if (!isIncluded(ctx, parts.config) || isSettled(ctx, parts.config)) return
     try {
+      if (!isIncluded(ctx, parts.config) || isSettled(ctx, parts.config)) return
       await renew(parts, ctx)
     } catch (error) {
       // Revoked, forged or unknown: not renewed. What the handlers have answered stands.

@@ -1,4 +1,4 @@
-import type { Algorithm } from '../config/options.js'
+import type { Algorithm, UnverifiedPayload } from '../config/options.js'
 import { orUnavailable } from '../session/operation.js'
 import { Deadline, within } from '../time/deadline.js'
 import type { VerificationKey } from '../token/keys.js'
@@ -45,18 +45,18 @@ function askForKey(
   ctx: AuthContext | undefined,
 ): Promise<VerificationKey | undefined> {
   const find = async () => {
-    const input = await inputFrom(() => config.getKey?.(header, payload, ctx as never), header.alg)
+    const input = await inputFrom(() => config.getKey?.(header, payload, ctx as never), header.alg, payload)
     return input === undefined || input === null ? undefined : keyCache.read(input, ring)
   }
   return within(new Deadline(config.storeTimeout), () => orUnavailable(find))
 }
 
 /** `undefined` where the hook returns it, and where it says in the words of jose or jwks-rsa that there is no key. */
-async function inputFrom(ask: () => unknown, alg: Algorithm): Promise<unknown> {
+async function inputFrom(ask: () => unknown, alg: Algorithm, payload: UnverifiedPayload): Promise<unknown> {
   try {
     return await ask()
   } catch (error) {
-    if (saysNoSuchKey(error, alg)) return undefined
+    if (saysNoSuchKey(error, alg, payload)) return undefined
     throw error
   }
 }

@@ -142,7 +142,16 @@ export const parsedBody = (ctx: RequestContext) => (ctx.request as { body?: unkn
 
 function fromQuery(ctx: RequestContext, _type: TokenType, { queryStringName }: Config): string | undefined {
   // Not `ctx.query`: Koa 3 looks each parameter up among all of them, and a long URL costs it half a second.
-  const values = new URLSearchParams(ctx.querystring).getAll(queryStringName)
+  const values = new URLSearchParams(queryOf(ctx)).getAll(queryStringName)
   if (values.length > 1) malformed(`the query parameter ${queryStringName} was sent more than once`)
   return values[0] || undefined
+}
+
+/** Koa throws for a target such as `http://[/`, which is no URL. */
+function queryOf(ctx: RequestContext): string {
+  try {
+    return ctx.querystring
+  } catch {
+    return malformed('the target of the request is no URL')
+  }
 }

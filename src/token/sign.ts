@@ -45,7 +45,17 @@ export function signAny(claims: object, ring: KeyRing, headers: Record<string, u
   }
   const { algorithm, key, kid } = ring.signing
   const header = { typ: 'JWT', kid, ...headers, alg: algorithm }
-  return jsonwebtoken.sign(JSON.stringify(claims), key, { algorithm, header })
+  return jsonwebtoken.sign(textOf(claims), key, { algorithm, header })
+}
+
+/** Claims of another issuer may be nested as deeply as a token has room; there the stack ends first. */
+function textOf(claims: object): string {
+  try {
+    return JSON.stringify(claims)
+  } catch (error) {
+    if (error instanceof RangeError) throw new TokenTooLargeError('data is nested too deeply')
+    throw error
+  }
 }
 
 /** The subject travels in the claim that is configured for it. */

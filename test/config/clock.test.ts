@@ -38,6 +38,26 @@ describe('a clock that does not tell the time', () => {
   }
 })
 
+test('a clock that throws or rejects is an error of the server, and ends no process', async t => {
+  const broken: unknown[] = [
+    () => {
+      throw undefined
+    },
+    async () => {
+      throw new Error('no time')
+    },
+  ]
+  for (const now of broken) {
+    const authx = makeAuthX({ now: now as () => number, tokenLocation: ['cookies', 'headers'] })
+    const app = appOf(authx.middleware(), authx.implicitRefresh(), ctx => {
+      ctx.body = 'public'
+    })
+    const client = await serve(t, app)
+    assert.equal((await client({})).status, 200)
+    assert.throws(() => authx.createAccessToken('test'), { name: 'BadConfigurationError' })
+  }
+})
+
 test('a WebSocket whose clock stops telling the time is closed, and the process goes on', async () => {
   const clock: { now: unknown } = { now: TEST_NOW }
   const authx = makeAuthX({ store: new MemoryTokenStore(), now: () => clock.now as number })

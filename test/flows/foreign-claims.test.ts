@@ -1,11 +1,12 @@
 /** Tokens that our key has signed and this library has not made: of another service with the key, such as AuthX's. */
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
 import { describe, type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import type { AuthX, AuthXOptions } from '../../src/index.js'
 import { makeToken } from '../../src/testing/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
-import { appOf, bearer, cookie, makeAuthX, type Reply, serve } from '../support/app.js'
+import { appOf, bearer, cookie, makeAuthX, type Reply, serve, TEST_SECRET } from '../support/app.js'
 
 /** An application with all flows, behind implicit refresh. */
 async function scene(t: TestContext, options: AuthXOptions = {}) {
@@ -99,3 +100,27 @@ test('whatever the claims of a token are that our key has signed, nothing is ans
     { numRuns: 200 },
   )
 })
+
+test('a token that is nested as deeply as it has room is refused where it would be issued again', async t => {
+  const { client, authx } = await scene(t)
+  const nested = (depth: number) => JSON.parse(`${'['.repeat(depth)}${']'.repeat(depth)}`)
+  for (const depth of [100, 1000, 2400, 2900]) {
+    const claims = { own: nested(depth), renewable: true }
+    const [access, refresh] = (['access', 'refresh'] as const).map(type => tokenNested(authx, { ...claims, type }))
+    assert.ok((await client({ headers: [cookie({ access_token_cookie: String(access) })] })).status < 500)
+    const { status } = await client({ method: 'POST', path: '/refresh', headers: [bearer(String(refresh))] })
+    assert.ok(status < 500, `${depth} levels were answered with ${status}`)
+  }
+})
+
+/** `JSON.stringify` would end in a stack overflow. */
+function tokenNested(authx: AuthX, { own, ...claims }: { own: unknown; type: string; renewable: boolean }): string {
+  const [head = '', body = ''] = makeToken(authx, claims).split('.')
+  let depth = 1
+  for (let inner = own as unknown[]; inner.length > 0; inner = inner[0] as unknown[]) depth++
+  const text = Buffer.from(body, 'base64url')
+    .toString()
+    .replace(/\}$/, `,"own":${'['.repeat(depth)}${']'.repeat(depth)}}`)
+  const signed = `${head}.${Buffer.from(text).toString('base64url')}`
+  return `${signed}.${createHmac('sha256', TEST_SECRET).update(signed).digest('base64url')}`
+}
