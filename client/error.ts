@@ -45,10 +45,10 @@ export async function errorOf(response: Response): Promise<AuthXClientError> {
 /** What a response says about why, read from a copy: the caller may want to read it too. */
 export async function explanation(response: Response): Promise<{ errorType?: string; message?: string }> {
   const mediaType = mediaTypeOf(response)
+  // Koa's own errors are plain text. A stream has no end.
+  if (mediaType !== 'text/plain' && mediaType !== 'application/json') return {}
   const text = await response.clone().text()
-  // Koa's own errors are plain text.
   if (mediaType === 'text/plain') return { message: text }
-  if (mediaType !== 'application/json') return {}
   const body = objectIn(text)
   return {
     ...(typeof body.error_type === 'string' && { errorType: body.error_type }),

@@ -5,19 +5,15 @@ import { page } from './page.js'
  * has signals, and the promise rejects with an error named `TimeoutError`.
  */
 export function inTime<T>(timeoutMs: number, work: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
-  const signal = page.AbortSignal?.timeout?.(timeoutMs)
-  return signal ? work(signal) : inOwnTime(timeoutMs, work)
-}
-
-function inOwnTime<T>(timeoutMs: number, work: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
   const controller = page.AbortController && new page.AbortController()
+  const signal = page.AbortSignal?.timeout?.(timeoutMs) ?? controller?.signal
   return new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => {
       // First: a stand-in of `fetch` may ignore the signal, or reject with an error of its own.
       reject(Object.assign(new Error(`No answer within ${timeoutMs} ms`), { name: 'TimeoutError' }))
       controller?.abort()
     }, timeoutMs)
-    work(controller?.signal)
+    work(signal)
       .then(resolve, reject)
       .finally(() => clearTimeout(timer))
   })

@@ -26,6 +26,8 @@ export function post(
 ): Promise<Record<string, unknown>> {
   const url = settings.urlOf(settings.paths[route])
   return inTime(timeoutMs, async signal => {
+    // A <base> that was put into the page meanwhile leads elsewhere.
+    if (url.origin !== settings.origin) throw new TypeError(`paths.${route} leads to ${url.origin}`)
     const response = await settings.fetch(url.href, {
       method: 'POST',
       headers: Object.fromEntries(headers),
@@ -38,7 +40,7 @@ export function post(
       ...(body !== undefined && { body }),
     })
     // A page comes from a captive portal, say, and from no server of the library.
-    if (!response.ok || mediaTypeOf(response) === 'text/html') throw await errorOf(response)
+    if (!response.ok || response.redirected || mediaTypeOf(response) === 'text/html') throw await errorOf(response)
     return objectIn(await response.text())
   })
 }

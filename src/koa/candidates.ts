@@ -27,8 +27,11 @@ export async function chooseCandidate(
   const read = async (located: LocatedToken) => ({ located, payload: await verify(located) })
   const results = await Promise.allSettled(candidates.map(read))
   const valid = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
-  if (valid.length === 0)
-    throw reasonOf(results.flatMap(result => (result.status === 'rejected' ? [result.reason] : [])))
+  const reasons = results.flatMap(result => (result.status === 'rejected' ? [result.reason] : []))
+  // One that is not known may be the newest, and to use an older refresh token in its place would be reuse.
+  const unknown = reasons.find(reason => reason instanceof StoreUnavailableError)
+  if (unknown && candidates[0]?.type === 'refresh') throw unknown
+  if (valid.length === 0) throw reasonOf(reasons)
   const newest = newestOfEachSession(valid)
   const live = newest.length > 1 ? await notRevoked(newest, checkRevocation) : newest
   if (live.length > 1) throw severalSessions(config)

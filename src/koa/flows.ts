@@ -3,7 +3,13 @@ import type { Duration } from '../config/duration.js'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { checkNames } from '../config/values.js'
-import { CookieTooLargeError, InsufficientScopeError, JWTDecodeError, ReusedTokenError } from '../errors.js'
+import {
+  CookieTooLargeError,
+  InsufficientScopeError,
+  JWTDecodeError,
+  ReusedTokenError,
+  TokenExpiredError,
+} from '../errors.js'
 import { allClearedCookies, type CookieLine, setCookies, tokenCookies } from '../request/cookies.js'
 import type { LocatedToken } from '../request/locate.js'
 import { revokedBecause } from '../session/revoked.js'
@@ -185,7 +191,10 @@ function refreshStateless(parts: Parts, presented: TokenPayload, options: Refres
   checkCovered(options, presented)
   const now = config.now()
   const { expiry = config.accessTokenExpires } = options
-  const times = { iat: Math.floor(now / 1000), exp: timeOf('expiry', expiry, now) }
+  // Nothing else knows when the login began: the refresh token is never exchanged.
+  const end = presented.iat + config.sessionExpires
+  if (now / 1000 >= end) throw new TokenExpiredError()
+  const times = { iat: Math.floor(now / 1000), exp: Math.min(timeOf('expiry', expiry, now), Math.floor(end)) }
   return statelessAccess(parts, presented, times, options)
 }
 

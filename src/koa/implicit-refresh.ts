@@ -70,9 +70,8 @@ function isIncluded(ctx: Context, config: Config): boolean {
 /** The path that the client asked for: koa-mount, and servers that Koa is mounted in, take the front off `ctx.path`. */
 function originalPath(ctx: Context): string {
   const { originalUrl = ctx.originalUrl } = ctx.req as { originalUrl?: string }
-  if (originalUrl.startsWith('/')) return originalUrl.split(/[?#]/, 1)[0] ?? ''
   // A request to a proxy names a whole URL (RFC 9112 §3.2.2).
-  return URL.canParse(originalUrl) ? new URL(originalUrl).pathname : originalUrl
+  return originalUrl.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] || '/'
 }
 
 /** Routers take these spellings of a path for the same. */

@@ -67,7 +67,7 @@ function isWider(layer: Layer, route: Layer): boolean {
 }
 
 /** `[^a]` (not `[^/]`, which is no letter), `(?!a)`, `(?<!a)`, `\W`, `\p{Lu}` in the source of a regular expression. */
-const EXCLUDES = /\[\^(?![^\]\w\u0080-\uffff]*\])|\(\?<?!|\\[A-Zp]/
+const EXCLUDES = /\[\^(?![^\]\\\w\u0080-\uffff]*\])|--|\(\?<?!|\\[A-Zp]/
 
 function isSamePattern(one: RegExp, other: RegExp): boolean {
   return one.source === other.source && one.flags.replace('i', '') === other.flags.replace('i', '')

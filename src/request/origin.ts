@@ -36,13 +36,15 @@ export function checkUpgradeOrigin(ctx: RequestContext, { trustedOrigins }: Conf
 
 /** RFC 9110 §7.8: a list of protocols, in any case. */
 function asksForWebSocket({ headers }: IncomingMessage): boolean {
+  // Over HTTP/2 it is a pseudo-header (RFC 8441 §4).
+  if (headers[':protocol'] !== undefined) return true
   return headers.upgrade !== undefined && /(?:^|,)\s*websocket\s*(?:[,/]|$)/i.test(headers.upgrade)
 }
 
 /** As Koa sees it, `app.proxy` included. Some proxies say `wss` where they mean `https`. */
 function ownOrigin({ request: { protocol, host } }: RequestContext): string[] {
   const own = `${protocol.replace(/^ws/, 'http')}://${host}`
-  return URL.canParse(own) ? [new URL(own).origin] : []
+  return /^https?:/.test(own) && URL.canParse(own) ? [new URL(own).origin] : []
 }
 
 function refuse(cause: string): never {

@@ -104,7 +104,7 @@ export function sessionRulesOf({ sessions = {} }: AuthRouterOptions): SessionRul
 function checkRule(rule: SessionRule, names: ReadonlySet<string>, what: string): SessionRule {
   checkNames(rule, names, what)
   const { scopes, fresh } = rule
-  if (scopes !== undefined && !(Array.isArray(scopes) && scopes.every(isScope))) {
+  if (scopes !== undefined && !(Array.isArray(scopes) && Array.from(scopes).every(isScope))) {
     throw new TypeError(`${what}.scopes must be a list of scopes such as ['account'], or [] to ask for none`)
   }
   if (fresh !== undefined && typeof fresh !== 'boolean') throw new TypeError(`${what}.fresh must be true or false`)

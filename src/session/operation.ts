@@ -1,3 +1,5 @@
+// Not the global one: tests of applications put another in its place, which never comes.
+import { setImmediate } from 'node:timers'
 import { StoreUnavailableError } from '../errors.js'
 import type { TokenStore } from '../store.js'
 import type { Deadline } from '../time/deadline.js'
@@ -103,6 +105,8 @@ export class Operation {
     } catch (cause) {
       throw new StoreUnavailableError({ cause })
     }
+    // Whoever lost tries again: a store that always says so at once must not keep timers, and deadlines, from their turn.
+    if (written === false) await endOfTurn()
     if (typeof written === 'boolean') return written
     throw new StoreUnavailableError({ cause: new Error('the answer of the store is neither true nor false') })
   }
@@ -112,6 +116,8 @@ export class Operation {
     if (this.#deadline.over()) throw this.#deadline.error()
   }
 }
+
+export const endOfTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
 const isValue = (value: unknown) => value === undefined || typeof value === 'string'
 

@@ -1,11 +1,9 @@
-// Not the global one: tests of applications put others in its place, which never come.
-import { setImmediate } from 'node:timers'
 import type { Config } from '../config/table.js'
 import type { TokenStore } from '../store.js'
 import { Deadline, within } from '../time/deadline.js'
 import { Gathered } from './gathered.js'
 import { type SessionList, toSession } from './listing.js'
-import { Operation } from './operation.js'
+import { endOfTurn, Operation } from './operation.js'
 import {
   KEPT_AFTER_EXP,
   type Listing,
@@ -198,8 +196,6 @@ function endedAmong(found: readonly Found[], owner: Subject, subject: SubjectRec
     liveRecord({ id, sub, loginType }, { record, subject }, Number.NEGATIVE_INFINITY) !== undefined
   return new Set(found.filter(each => !isLive(each)).map(({ id }) => id))
 }
-
-const endOfTurn = () => new Promise<void>(resolve => setImmediate(resolve))
 
 function parsed(raw: string | undefined): Listing | undefined {
   try {

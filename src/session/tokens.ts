@@ -164,7 +164,8 @@ function accessFor(
   { data, scopes, expiry }: AccessChanges,
   config: Config,
 ): Claims {
-  const renewable = expiry === undefined && mayRenew(refresh, config)
+  // Without a store a renewal would be counted from this token, and not from the login.
+  const renewable = expiry === undefined && config.store !== undefined && mayRenew(refresh, config)
   return {
     ...accessClaimsFrom(refresh, times, config),
     ...data,

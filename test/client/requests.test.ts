@@ -209,3 +209,27 @@ describe('requests of a client', () => {
     await client.logout()
   })
 })
+
+test('a fetch that ignores signals holds up neither a refresh nor the logout after it', async () => {
+  let hangs = false
+  const fetch = async () => {
+    if (hangs) return new Promise<Response>(() => {})
+    const headers = { 'Content-Type': 'application/json' }
+    return new Response('{"access_token":"a.e30.c","refresh_token":"r"}', { headers })
+  }
+  const { setTimeout: real } = globalThis
+  const client = new AuthXClient({ tokens: 'headers', baseUrl: 'http://api.example', fetch })
+  await client.login({})
+  hangs = true
+  // Every time limit of the client comes at once.
+  globalThis.setTimeout = ((work: () => void) => real(work, 1)) as never
+  try {
+    const ends = await Promise.allSettled([client.refresh(), client.logout()])
+    assert.deepEqual(
+      ends.map(end => end.status === 'rejected' && end.reason.name),
+      ['TimeoutError', 'TimeoutError'],
+    )
+  } finally {
+    globalThis.setTimeout = real
+  }
+})

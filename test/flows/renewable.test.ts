@@ -206,11 +206,19 @@ describe('an explicit life of the refresh token', () => {
       const jar = await app.login()
       const refreshed = await app.refresh(jar)
       app.clock.now += 14 * MINUTE
-      for (const { access_token_cookie } of [jar, refreshed]) {
-        assert.equal(claimsOf(await app.renewed(String(access_token_cookie))).renewable, true)
-      }
+      assert.equal(claimsOf(await app.renewed(String(jar.access_token_cookie))).renewable, true)
+      // Its renewals would be counted from the refresh, and not from the login.
+      assert.equal(await app.renewed(String(refreshed.access_token_cookie)), undefined)
     })
   }
+
+  test('a refresh without a store reaches no further than sessionExpires after the login', async t => {
+    const app = await webApp(t, { store: undefined, sessionExpires: '1h' })
+    const jar = await app.login()
+    app.clock.now += 50 * MINUTE
+    const refreshed = await app.refresh(jar)
+    assert.equal(claimsOf(refreshed.access_token_cookie).exp, TEST_NOW / 1000 + 60 * 60)
+  })
 })
 
 describe('what has ended', () => {

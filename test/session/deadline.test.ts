@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { AuthX, type TokenStore } from '../../src/index.js'
+import { AuthX, StoreUnavailableError, type TokenStore } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
-import { appOf, bearer, cookie, serve, TEST_SECRET } from '../support/app.js'
+import { appOf, bearer, cookie, makeAuthX, serve, TEST_SECRET } from '../support/app.js'
 import { contentOf } from '../support/signing.js'
 import { until } from '../support/until.js'
 
@@ -157,4 +157,14 @@ test('a process with nothing else to do waits for its deadlines, and ends then',
   const node = ['--import', 'tsx', '--input-type=module', '-e', program]
   const { status, stdout } = spawnSync(process.execPath, node, { timeout: 20_000, encoding: 'utf8' })
   assert.deepEqual([status, stdout], [0, 'StoreUnavailableError\n'])
+})
+
+test('a store that always loses a comparison, and says so at once, is 503 in time and stops no timer', async () => {
+  const store: TokenStore = {
+    get: async keys => keys.map(() => undefined),
+    compareAndSet: async key => key.startsWith('session:'),
+  }
+  const authx = makeAuthX({ store, storeTimeout: 100 })
+  await assert.rejects(authx.createTokenPair('test'), StoreUnavailableError)
+  await assert.rejects(authx.revokeAllSessions('test'), StoreUnavailableError)
 })

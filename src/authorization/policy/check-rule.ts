@@ -17,7 +17,7 @@ const must =
 
 const isText = (value: unknown) => typeof value === 'string' && value !== ''
 const isListOf = (holds: (item: unknown) => boolean) => (value: unknown) =>
-  Array.isArray(value) && value.length > 0 && value.every(holds)
+  Array.isArray(value) && value.length > 0 && Array.from(value).every(holds)
 
 const patterns = must(
   "a list that is not empty of names such as 'documents:edit', 'documents:*' or '*'; a * stands alone between colons",
