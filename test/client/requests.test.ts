@@ -222,7 +222,8 @@ test('a fetch that ignores signals holds up neither a refresh nor the logout aft
   await client.login({})
   hangs = true
   // Every time limit of the client comes at once.
-  globalThis.setTimeout = ((work: () => void) => real(work, 1)) as never
+  globalThis.setTimeout = ((work: (...args: unknown[]) => void, _: number, ...args: unknown[]) =>
+    real(work, 1, ...args)) as never
   try {
     const ends = await Promise.allSettled([client.refresh(), client.logout()])
     assert.deepEqual(
