@@ -3,6 +3,7 @@ import type { Config } from '../config/table.js'
 import { AuthXError, BadConfigurationError } from '../errors.js'
 import { setCookies, setsAccessCookie, tokenCookies } from '../request/cookies.js'
 import { sharedCaching } from '../request/shared-cache.js'
+import { pathOfTarget } from '../request/target.js'
 import { trimEnd } from '../request/trim.js'
 import { idOf } from '../session/rotation.js'
 import { renewedAccess } from '../session/tokens.js'
@@ -57,7 +58,7 @@ const cachingOf = ({ status, res }: Context, { now }: Config) => sharedCaching(s
 
 /** Lists that are empty include everything and exclude nothing; what any of them forbids is not renewed. */
 function isIncluded(ctx: Context, config: Config): boolean {
-  const path = spelledAlike(originalPath(ctx))
+  const path = spelledAlike(pathOfTarget(originalUrlOf(ctx)))
   // HEAD asks for what GET would answer, and routers take it so.
   const method = ctx.method === 'HEAD' ? 'GET' : ctx.method
   const names = (routes: readonly string[]) => routes.some(route => spelledAlike(route) === path)
@@ -67,11 +68,10 @@ function isIncluded(ctx: Context, config: Config): boolean {
   return (routes.length === 0 || names(routes)) && (methods.length === 0 || methods.includes(method))
 }
 
-/** The path that the client asked for: koa-mount, and servers that Koa is mounted in, take the front off `ctx.path`. */
-function originalPath(ctx: Context): string {
+/** What the client asked for: koa-mount, and servers that Koa is mounted in, take the front off `ctx.path`. */
+function originalUrlOf(ctx: Context): string {
   const { originalUrl = ctx.originalUrl } = ctx.req as { originalUrl?: string }
-  // A request to a proxy names a whole URL (RFC 9112 §3.2.2).
-  return originalUrl.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] || '/'
+  return originalUrl
 }
 
 /** Routers take these spellings of a path for the same. */

@@ -48,9 +48,7 @@ export function tokenCookies(type: TokenType, { token, csrf, exp }: CookieToken,
 
 /** The lines that clear the cookies of a token, and those that an earlier deployment may have left of them. */
 export function clearedCookies(type: TokenType, config: Config): CookieLine[] {
-  const { tokenCookie, csrfCookie } = cookiesOf(type, config)
-  const own = [tokenCookie, csrfCookie].filter(cookie => cookie !== undefined)
-  return [...formerCookies(type, config), ...own.map(cookie => cleared(cookie, config))]
+  return [...formerCookies(type, config), ...bothCookies(type, config).map(cookie => cleared(cookie, config))]
 }
 
 /** The lines that clear the cookies of all tokens that travel in cookies, and what is left of them. */
@@ -62,9 +60,9 @@ const typesInCookies = ({ tokenLocation }: Config) =>
 
 /** The lines that clear what an earlier deployment may have left: cookies of the same names in other scopes. */
 function formerCookies(type: TokenType, config: Config): CookieLine[] {
-  const { tokenCookie, csrfCookie } = cookiesOf(type, config)
-  const own = [tokenCookie, csrfCookie].filter(cookie => cookie !== undefined)
-  const cookies = own.flatMap(cookie => formerScopesOf(cookie, config).map(scope => ({ ...cookie, ...scope })))
+  const cookies = bothCookies(type, config).flatMap(cookie =>
+    formerScopesOf(cookie, config).map(scope => ({ ...cookie, ...scope })),
+  )
   return cookies.map(cookie => cleared(cookie, config))
 }
 
@@ -141,6 +139,12 @@ function cookiesOf(type: TokenType, config: Config): { tokenCookie: Cookie; csrf
     tokenCookie: { name: config.refreshCookieName, domain, path: config.refreshCookiePath, httpOnly },
     ...(handsOutCsrf && { csrfCookie }),
   }
+}
+
+/** The cookie of a token, and the one for its CSRF value if there is one. */
+function bothCookies(type: TokenType, config: Config): Cookie[] {
+  const { tokenCookie, csrfCookie } = cookiesOf(type, config)
+  return csrfCookie ? [tokenCookie, csrfCookie] : [tokenCookie]
 }
 
 /**

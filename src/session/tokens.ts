@@ -123,7 +123,7 @@ export function successorPair(
   const { jti, iat, exp, gen, csrf = presented.csrf } = record
   const refresh = { ...presented, csrf, nbf: nbfAtIssue(iat, config), sid, gen, jti, iat, exp } as Claims
   const access = accessFor(refresh, times, changes, config)
-  return { refresh: reissue(refresh, issuer), access: changes.data ? issue(access, issuer) : reissue(access, issuer) }
+  return { refresh: reissue(refresh, issuer), access: issueChanged(access, issuer, changes) }
 }
 
 /**
@@ -154,7 +154,7 @@ export function statelessAccess(
   changes: AccessChanges,
 ): Issued {
   const access = accessFor(presented, times, changes, issuer.config)
-  return changes.data ? issue(access, issuer) : reissue(access, issuer)
+  return issueChanged(access, issuer, changes)
 }
 
 /** The claims of the access token that `refresh` issues: renewable as those of a login, whatever came before it. */
@@ -200,6 +200,10 @@ function reissue(claims: Claims, issuer: Issuer): Issued {
     throw new JWTDecodeError(undefined, undefined, { cause: 'its successor would be larger than what is accepted' })
   }
 }
+
+/** With claims of the application's, that a token becomes too large is a fault of the application. */
+const issueChanged = (access: Claims, issuer: Issuer, { data }: AccessChanges): Issued =>
+  data ? issue(access, issuer) : reissue(access, issuer)
 
 /** @throws TypeError */
 export function checkDevice(device: unknown): asserts device is Device {

@@ -1,6 +1,7 @@
 import { createPublicKey, X509Certificate } from 'node:crypto'
 import { decodingsOf, insideJson, squeeze, textsOf } from './decodings.js'
 import { hasMark, hasMarkInText } from './pair-key-marks.js'
+import { SEQUENCE } from './pem.js'
 
 /** Base64 of hexadecimal of base64 of JSON is four deep; nobody goes further by accident. */
 const MOST_LAYERS = 4
@@ -34,9 +35,6 @@ const isBinaryKey = (bytes: Buffer) =>
 
 /** A file that an editor has saved ends with one. */
 const withoutLineBreak = (bytes: Buffer) => (bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes)
-
-/** What DER begins with: a SEQUENCE (X.690 §8.9). */
-const SEQUENCE = 0x30
 
 /** Keys of kinds that have no mark. */
 function isDer(bytes: Buffer): boolean {

@@ -5,7 +5,7 @@ const LABELS = {
 }
 
 /** What DER begins with: a SEQUENCE (X.690 §8.9). */
-const SEQUENCE = 0x30
+export const SEQUENCE = 0x30
 
 const BLOCK = /-----BEGIN ?([A-Z0-9 ]+?)-----(.*?)-----END ?\1-----/gs
 
