@@ -1,36 +1,74 @@
 import type { TokenStore } from '../store.js'
 import { closing } from './cases/closing.js'
 import { expiring } from './cases/expiring.js'
+import { keeping } from './cases/keeping.js'
+import { outages } from './cases/outages.js'
 import { prefixing } from './cases/prefixing.js'
 import { racing } from './cases/racing.js'
 import { reading } from './cases/reading.js'
+import { sharing } from './cases/sharing.js'
 import { strings } from './cases/strings.js'
 import { writing } from './cases/writing.js'
-import type { Open } from './steps.js'
+import { checkedStore } from './checked-store.js'
+import type { Cases, Open, StoreOutage } from './steps.js'
+
+export type { StoreOutage }
 
 /** What `testTokenStore` needs: your test runner and your store. */
 export interface StoreConformance {
-  /** The `test` or `it` of your test runner: node:test, vitest, mocha. */
+  /** The `test` or `it` of your test runner: node:test, vitest, mocha. A test takes up to three seconds. */
   test: (name: string, run: () => Promise<void>) => unknown
 
   /**
    * A new handle on the **same** backend at every call, as another process would open it. Each test closes the handles
-   * that it has opened. `prefix` is given by one test only, and must be honoured then.
+   * that it has opened. `prefix` is given by some tests only, and must be honoured then.
    */
   createStore: (options?: { prefix?: string }) => TokenStore | Promise<TokenStore>
 
   /** `false` if the store has no prefixes; default `true`. */
   prefixes?: boolean | undefined
+
+  /**
+   * Makes the backend fail, and work again: two more tests then see that the store rejects while it fails, and writes
+   * nothing of that later. Left out, they are not run. While one of them runs, no other test may use the backend.
+   */
+  outage?: StoreOutage | undefined
+
+  /**
+   * When the backend will drop what it keeps under `key` of a store opened without options, asked of the backend itself;
+   * `undefined` if it keeps nothing, or for ever. One more test then sees that a life of years is not cut short. Left
+   * out, it is not run: no test can wait for so long.
+   */
+  expiryOf?: ((key: string) => Date | undefined | Promise<Date | undefined>) | undefined
 }
 
 /**
- * Check a TokenStore against its contract (see `TokenStore`) with your own test runner. Keys are random: a backend that
- * is in use need not be empty and is not disturbed. Whether compareAndSet is atomic between processes cannot be seen
- * from one: run the suite from several at once for that.
+ * Check a TokenStore against its contract (see `TokenStore`) with your own test runner. A case that fails says what it
+ * saw and what it expected. Keys are random: a backend that is in use need not be empty and is not disturbed, except by
+ * `outage`. Some 10,000 small records stay in it for up to an hour.
+ *
+ * Whether compareAndSet is atomic between processes cannot be seen from one: run the suite from several at once for that.
+ * docs/testing.md lists what else it cannot see.
  */
-export function testTokenStore({ test, createStore, prefixes = true }: StoreConformance): void {
-  const cases = { ...reading, ...writing, ...racing, ...expiring, ...strings, ...closing, ...(prefixes && prefixing) }
-  for (const [name, run] of Object.entries(cases)) test(name, () => withHandles(createStore, run))
+export function testTokenStore(conformance: StoreConformance): void {
+  for (const [name, run] of Object.entries(casesFor(conformance))) {
+    conformance.test(name, () => withHandles(conformance.createStore, run))
+  }
+}
+
+function casesFor({ prefixes = true, outage, expiryOf }: StoreConformance): Cases {
+  return {
+    ...reading,
+    ...sharing,
+    ...writing,
+    ...racing,
+    ...expiring,
+    ...strings,
+    ...closing,
+    ...(prefixes && prefixing),
+    ...(expiryOf && keeping(expiryOf)),
+    ...(outage && outages(outage)),
+  }
 }
 
 async function withHandles(
@@ -40,7 +78,7 @@ async function withHandles(
   const stores: TokenStore[] = []
   try {
     await run(async options => {
-      const store = await (options ? createStore(options) : createStore())
+      const store = checkedStore(await (options ? createStore(options) : createStore()))
       stores.push(store)
       return store
     })

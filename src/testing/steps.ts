@@ -1,7 +1,7 @@
-import assert from 'node:assert/strict'
+import { AssertionError } from 'node:assert'
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { TokenStore } from '../store.js'
+import { expectSame, failure, show } from './show.js'
 
 /** A new handle on the backend under test, closed when the test ends. */
 export type Open = (options?: { prefix: string }) => Promise<TokenStore>
@@ -9,14 +9,33 @@ export type Open = (options?: { prefix: string }) => Promise<TokenStore>
 /** Tests by name. */
 export type Cases = Record<string, (open: Open) => Promise<void>>
 
+/** How to make a backend fail and work again. */
+export interface StoreOutage {
+  /**
+   * Make the backend fail for every handle, old and new. From when this is done until `end`, it neither reads nor writes:
+   * stop it, freeze it, or cut the connections to it. What it holds must stay.
+   */
+  start: () => void | Promise<void>
+  /** Make it work again. Stores may take some seconds to notice. */
+  end: () => void | Promise<void>
+}
+
+/** How many calls a step makes at once, where it makes many. */
+const AT_ONCE = 100
+
 export const racers = 24
-export const manyKeys = 300
 
 /** Longer than any test takes. */
 export const later = () => new Date(Date.now() + 3_600_000)
 
-export async function several(open: Open, handles: number): Promise<[TokenStore, ...TokenStore[]]> {
-  const stores: [TokenStore, ...TokenStore[]] = [await open()]
+/** Long enough for one test that leaves many records behind. */
+export const forMinutes = () => new Date(Date.now() + 300_000)
+
+/** Two handles or more. */
+export type Handles = [TokenStore, TokenStore, ...TokenStore[]]
+
+export async function several(open: Open, handles = 2): Promise<Handles> {
+  const stores: Handles = [await open(), await open()]
   while (stores.length < handles) stores.push(await open())
   return stores
 }
@@ -26,57 +45,67 @@ export function newKey(): string {
 }
 
 export async function read(store: TokenStore, key: string): Promise<string | undefined> {
-  const values = await store.get([key])
-  assert.equal(values.length, 1, 'one value for one key')
-  return values[0]
+  const [value] = await store.get([key])
+  return value
 }
 
-export async function write(store: TokenStore, key: string, value: string, expected?: string): Promise<void> {
-  const written = await store.compareAndSet(key, expected, value, later())
-  assert.equal(written, true, 'compareAndSet refused what it should have written')
+/** Read `key` and expect `value` there. `what` names what is read, for the message. */
+export async function expectValue(
+  store: TokenStore,
+  key: string,
+  value: string | undefined,
+  what = 'get',
+): Promise<void> {
+  expectSame(what, await read(store, key), value)
 }
 
-/** Everybody writes a value of their own at once. Resolves to the value of the one that won. */
-export async function race(stores: readonly TokenStore[], key: string, expected: string | undefined): Promise<string> {
-  const values = Array.from({ length: racers }, () => randomUUID() as string)
-  const told = await Promise.all(
-    values.map((value, place) => {
-      const store = stores[place % stores.length] as TokenStore
-      return store.compareAndSet(key, expected, value, later())
-    }),
-  )
-  const winners = values.filter((_, place) => told[place] === true)
-  assert.equal(winners.length, 1, 'there is one winner')
-  for (const store of stores) assert.equal(await read(store, key), winners[0])
-  return winners[0] as string
+export async function write(
+  store: TokenStore,
+  key: string,
+  value: string,
+  expected?: string,
+  expiresAt = later(),
+): Promise<void> {
+  const written = await store.compareAndSet(key, expected, value, expiresAt)
+  const held = expected === undefined ? 'nothing' : show(expected)
+  expectSame(`compareAndSet that writes ${show(value)} where ${held} is held and expected`, written, true)
 }
 
-/** Count up by one so many times, beginning again whenever somebody else was quicker. */
-export async function countUp(store: TokenStore, key: string, times: number): Promise<void> {
-  let done = 0
-  for (let turn = 0; turn < 2000 && done < times; turn++) {
-    const before = await read(store, key)
-    assert.notEqual(before, undefined, 'the counter is there')
-    if (await store.compareAndSet(key, before, String(Number(before) + 1), later())) done++
+/** Expect compareAndSet to write nothing. `held`: what is held instead of `expected`, for the message. */
+export async function expectRefusal(
+  store: TokenStore,
+  key: string,
+  expected: string | undefined,
+  held: string | undefined,
+  expiresAt = later(),
+): Promise<void> {
+  const words = (value: string | undefined) => (value === undefined ? 'nothing' : show(value))
+  const written = await store.compareAndSet(key, expected, 'wrong', expiresAt)
+  expectSame(`compareAndSet that expects ${words(expected)} where ${words(held)} is held`, written, false)
+}
+
+/** Expect that a call rejects. */
+export async function expectRejection(what: string, call: () => Promise<unknown>): Promise<void> {
+  let answer: unknown
+  try {
+    answer = await call()
+  } catch (error) {
+    // One of ours says that the call has not even rejected.
+    if (error instanceof AssertionError) throw error
+    return
   }
-  assert.equal(done, times, 'some of those who try again get their turn')
+  throw failure(what, show(answer), 'a rejection')
 }
 
-/** Write with a short life, see it alive, and wait until the store says that it is over. */
-export async function writeBriefly(store: TokenStore, key: string, value: string): Promise<void> {
-  const started = performance.now()
-  assert.equal(await store.compareAndSet(key, undefined, value, new Date(Date.now() + 400)), true)
-  const seen = await read(store, key)
-  // On a machine that is busy it may be over by now; then there is nothing to say.
-  if (performance.now() - started < 300) assert.equal(seen, value, 'a value is there until it expires')
-  await gone(store, key)
-}
-
-/** Poll until the key is gone; nothing here outlives a second by its own date. */
-export async function gone(store: TokenStore, key: string): Promise<void> {
-  const deadline = performance.now() + 4000
-  while ((await read(store, key)) !== undefined) {
-    assert.ok(performance.now() < deadline, 'an expired value is still there')
-    await sleep(20)
+/** Do `work` for each item, for a hundred at once. Resolves to what came of it, in the order of the items. */
+export async function inPortions<T, R>(
+  items: readonly T[],
+  work: (item: T, place: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = []
+  for (let start = 0; start < items.length; start += AT_ONCE) {
+    const portion = items.slice(start, start + AT_ONCE)
+    results.push(...(await Promise.all(portion.map((item, place) => work(item, start + place)))))
   }
+  return results
 }

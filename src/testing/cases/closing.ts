@@ -1,5 +1,6 @@
-import assert from 'node:assert/strict'
-import { type Cases, later, newKey, read, write } from '../steps.js'
+import { AssertionError } from 'node:assert'
+import { failure } from '../show.js'
+import { type Cases, expectRejection, expectValue, later, newKey, several, write } from '../steps.js'
 
 /** What `close` ends, for a store that has it. */
 export const closing: Cases = {
@@ -9,18 +10,33 @@ export const closing: Cases = {
     const key = newKey()
     await write(store, key, 'a')
     await store.close()
-    await assert.rejects(async () => store.get([key]), 'get after close')
-    await assert.rejects(async () => store.compareAndSet(key, 'a', 'b', later()), 'compareAndSet after close')
+    await expectRejection('get after close', () => store.get([key]))
+    await expectRejection('compareAndSet after close', () => store.compareAndSet(key, 'a', 'b', later()))
     await store.close()
   },
 
   async 'closing one handle leaves the others open'(open) {
-    const store = await open()
-    const other = await open()
-    const key = newKey()
-    await write(other, key, 'a')
+    const [store, other] = await several(open)
+    const [key, ofOther] = [newKey(), newKey()]
+    await write(store, key, 'a')
+    await write(other, ofOther, 'a')
     await store.close?.()
-    assert.equal(await read(other, key), 'a')
-    await write(other, key, 'b', 'a')
+    await expectValue(other, key, 'a', 'get of what was written by a handle that is closed now')
+    await expectValue(other, ofOther, 'a', 'get after another handle was closed')
+    await write(other, ofOther, 'b', 'a')
+  },
+
+  async 'a write that is under way when its handle is closed ends, and tells the truth'(open) {
+    const [store, other] = await several(open)
+    const key = newKey()
+    const writing = store.compareAndSet(key, undefined, 'b', later()).catch((error: unknown) => {
+      // One of ours says that it has not ended.
+      if (error instanceof AssertionError) throw error
+      return 'rejected'
+    })
+    await store.close?.()
+    const written = await writing
+    if (written === false) throw failure('compareAndSet that was under way', 'false', 'true or a rejection')
+    if (written === true) await expectValue(other, key, 'b', 'get of what was reported as written')
   },
 }

@@ -1,60 +1,97 @@
-import assert from 'node:assert/strict'
-import { type Cases, gone, later, newKey, race, read, several, write, writeBriefly } from '../steps.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { briefLives, expectGone, expire, farDates, inTime, isOver, watchExpiry, writeUntil } from '../expiry.js'
+import { show } from '../show.js'
+import { type Cases, expectRefusal, expectValue, newKey, racers, read, several, write } from '../steps.js'
+import { race } from './racing.js'
+
+const WRITTEN_OVER = 'get of what was written over an expired value'
 
 /** What is past its `expiresAt`. */
 export const expiring: Cases = {
-  async 'an expired value reads as undefined, and not before'(open) {
-    const store = await open()
-    const [key, kept] = [newKey(), newKey()]
-    await write(store, kept, 'kept')
-    await writeBriefly(store, key, 'brief')
-    assert.equal(await read(store, kept), 'kept')
+  async 'a value is there until its date and gone after it'(open) {
+    const stores = await several(open)
+    const kept = newKey()
+    await write(stores[0], kept, 'kept')
+    await Promise.all(briefLives.map(life => watchExpiry(stores, life)))
+    await expectValue(stores[0], kept, 'kept', 'get of a value that is kept for longer')
   },
 
-  async 'an expired value is not what it was: expecting it writes nothing, expecting nothing writes'(open) {
-    const store = await open()
-    const key = newKey()
-    await writeBriefly(store, key, 'brief')
-    assert.equal(await store.compareAndSet(key, 'brief', 'wrong', later()), false)
-    assert.equal(await read(store, key), undefined)
-    await write(store, key, 'new')
-    assert.equal(await read(store, key), 'new')
+  async 'a value is kept, be its date in an hour or in ten years'(open) {
+    const stores = await several(open)
+    const records = farDates().map(date => ({ key: newKey(), date }))
+    await Promise.all(records.map(({ key, date }) => write(stores[0], key, 'kept', undefined, date)))
+    // Timers and counters that overflow end some of these lives within a moment.
+    await sleep(500)
+    for (const store of stores) {
+      for (const { key, date } of records) {
+        await expectValue(store, key, 'kept', `get, half a second later, of a value whose date is ${show(date)}`)
+      }
+    }
+    // Nobody needs them for so long.
+    await Promise.all(records.map(({ key }) => write(stores[0], key, 'over', 'kept')))
+  },
+
+  async 'an expired value is nothing to compareAndSet'(open) {
+    const [store, reader] = await several(open)
+    const [held, free, seen] = (await expire(store, 3)) as [string, string, string]
+    // Two of them have not been read since: reading may be what tidies up.
+    await expectRefusal(store, held, 'brief', undefined)
+    await expectValue(store, held, undefined, 'get of an expired value that was expected')
+    await write(store, free, 'new')
+    await expectValue(store, free, 'new', WRITTEN_OVER)
+    await expectValue(reader, seen, undefined, 'get of an expired value')
+    await expectRefusal(store, seen, 'brief', undefined)
+    await write(store, seen, 'new')
+    await expectValue(store, seen, 'new', WRITTEN_OVER)
   },
 
   async 'of many who write over an expired value at once exactly one is told true'(open) {
     const stores = await several(open, 4)
-    const key = newKey()
-    await writeBriefly(stores[0], key, 'brief')
+    const [key] = (await expire(stores[0], 1)) as [string]
     await race(stores, key, undefined)
+  },
+
+  async 'what is written over an expired value stays, whoever reads it meanwhile'(open) {
+    const [writer, reader] = await several(open)
+    const keys = await expire(writer, racers)
+    await Promise.all(keys.flatMap(key => [read(reader, key), write(writer, key, 'new'), read(reader, key)]))
+    await sleep(50)
+    for (const key of keys) await expectValue(reader, key, 'new', WRITTEN_OVER)
   },
 
   async 'a replaced value has its own expiry, later or earlier'(open) {
     const store = await open()
-    const [longer, shorter, clock] = [newKey(), newKey(), newKey()]
-    await write(store, shorter, 'a')
-    const soon = new Date(Date.now() + 600)
-    assert.equal(await store.compareAndSet(longer, undefined, 'a', soon), true)
-    assert.equal(await store.compareAndSet(clock, undefined, 'a', soon), true)
-    await write(store, longer, 'b', 'a')
-    assert.equal(await store.compareAndSet(shorter, 'a', 'b', soon), true)
-    await gone(store, clock)
-    await gone(store, shorter)
-    assert.equal(await read(store, longer), 'b')
+    const prolonged = await inTime(async date => {
+      const brief = await writeUntil(store, date)
+      await write(store, brief.key, 'prolonged', 'brief')
+      return brief
+    })
+    const shortened = await inTime(async date => {
+      const key = newKey()
+      await write(store, key, 'long')
+      return writeUntil(store, date, { key, expected: 'long' })
+    })
+    await expectGone(store, shortened)
+    await isOver(prolonged)
+    await expectValue(store, prolonged.key, 'prolonged', 'get after the date of the value that was replaced')
   },
 
   async 'a comparison that fails leaves the expiry alone'(open) {
     const store = await open()
-    const key = newKey()
-    assert.equal(await store.compareAndSet(key, undefined, 'a', new Date(Date.now() + 600)), true)
-    assert.equal(await store.compareAndSet(key, 'b', 'c', later()), false)
-    await gone(store, key)
-  },
-
-  async 'a value may be kept for ten years'(open) {
-    const store = await open()
-    const key = newKey()
-    const inTenYears = new Date(Date.now() + 10 * 365 * 86_400_000)
-    assert.equal(await store.compareAndSet(key, undefined, 'a', inTenYears), true)
-    assert.equal(await read(store, key), 'a')
+    const kept = newKey()
+    await write(store, kept, 'kept')
+    const others = ['another', undefined]
+    const briefs = await Promise.all(
+      others.map(expected =>
+        inTime(async date => {
+          const brief = await writeUntil(store, date)
+          await expectRefusal(store, brief.key, expected, 'brief')
+          await expectRefusal(store, kept, expected, 'kept', new Date(date))
+          return brief
+        }),
+      ),
+    )
+    for (const brief of briefs) await expectGone(store, brief)
+    await expectValue(store, kept, 'kept', 'get after the date that was given where the comparison failed')
   },
 }

@@ -1,12 +1,13 @@
-import assert from 'node:assert/strict'
-import { type Cases, countUp, newKey, race, racers, read, several, write } from '../steps.js'
+import { randomUUID } from 'node:crypto'
+import type { TokenStore } from '../../store.js'
+import { expectAll, expectSame, failure, show } from '../show.js'
+import { type Cases, expectValue, later, newKey, racers, read, several, write } from '../steps.js'
 
 /** Who wins when many write at once. */
 export const racing: Cases = {
   async 'of many who write a new key at once exactly one is told true, and its value stays'(open) {
     const stores = await several(open, 4)
-    const key = newKey()
-    await race(stores, key, undefined)
+    await race(stores, newKey(), undefined)
   },
 
   async 'of many who replace a value at once exactly one is told true, and its value stays'(open) {
@@ -28,7 +29,7 @@ export const racing: Cases = {
     const key = newKey()
     await write(stores[0], key, '0')
     await Promise.all(stores.map(store => countUp(store, key, 10)))
-    assert.equal(await read(stores[0], key), String(stores.length * 10))
+    await expectValue(stores[0], key, String(stores.length * 10), 'get after all have counted')
   },
 
   async 'writes to different keys at once do not hinder each other'(open) {
@@ -36,7 +37,7 @@ export const racing: Cases = {
     const other = await open()
     const keys = Array.from({ length: racers }, newKey)
     await Promise.all(keys.map((key, place) => write(place % 2 ? one : other, key, key)))
-    assert.deepEqual([...(await one.get(keys))], keys)
+    expectAll('get after all have been written at once', await one.get(keys), keys)
   },
 
   async 'a reader sees nothing or the winner while many write, and never the winner and then nothing'(open) {
@@ -48,11 +49,52 @@ export const racing: Cases = {
     const seen: (string | undefined)[] = []
     for (let turn = 0; turn < 20; turn++) seen.push(await read(stores[0], key))
     const value = await winner
-    const fromThen = seen.slice(seen.findIndex(each => each !== undefined))
-    assert.ok(
-      seen.every(each => each === undefined || each === value),
-      'what was seen is what won',
-    )
-    assert.ok(seen.every(each => each === undefined) || fromThen.every(each => each === value), 'and it stayed')
+    let before: string | undefined
+    for (const each of seen) {
+      if (each !== before) expectSame(`get while many write, after ${show(before)}`, each, value)
+      before = each
+    }
   },
+
+  async 'a reader sees the old value or the new one while it is replaced'(open) {
+    const [writer, reader] = await several(open)
+    const key = newKey()
+    await write(writer, key, '0')
+    for (let turn = 1; turn <= 20; turn++) {
+      const replaced = write(writer, key, String(turn), String(turn - 1))
+      replaced.catch(() => {})
+      const seen = await Promise.all([1, 2, 3].map(() => read(reader, key)))
+      await replaced
+      for (const each of seen) {
+        if (each === String(turn - 1) || each === String(turn)) continue
+        throw failure('get while a value is replaced', show(each), `"${turn - 1}" or "${turn}"`)
+      }
+    }
+  },
+}
+
+/** Everybody writes a value of their own at once. Resolves to the value of the one that won. */
+export async function race(stores: readonly TokenStore[], key: string, expected: string | undefined): Promise<string> {
+  const values = Array.from({ length: racers }, () => randomUUID() as string)
+  const told = await Promise.all(
+    values.map((value, place) => {
+      const store = stores[place % stores.length] as TokenStore
+      return store.compareAndSet(key, expected, value, later())
+    }),
+  )
+  const winners = values.filter((_, place) => told[place])
+  if (winners.length !== 1) throw failure(`${racers} writers at once`, `${winners.length} winners`, '1')
+  for (const store of stores) await expectValue(store, key, winners[0], 'get after the race of the value that won')
+  return winners[0] as string
+}
+
+/** Count up by one so many times, beginning again whenever somebody else was quicker. */
+async function countUp(store: TokenStore, key: string, times: number): Promise<void> {
+  let done = 0
+  for (let turn = 0; turn < 2000 && done < times; turn++) {
+    const before = await read(store, key)
+    if (before === undefined) throw failure('get of a counter', 'undefined', 'a number')
+    if (await store.compareAndSet(key, before, String(Number(before) + 1), later())) done++
+  }
+  expectSame('writes that came through of a counter, in 2000 attempts', done, times)
 }

@@ -1,16 +1,20 @@
-import assert from 'node:assert/strict'
-import { type Cases, manyKeys, newKey, read, write } from '../steps.js'
+import { expectAll } from '../show.js'
+import { type Cases, expectValue, forMinutes, inPortions, newKey, several, write } from '../steps.js'
+
+const HUNDREDS = 300
+const THOUSANDS = 3000
+const READ_AT_ONCE = 100
 
 /** What `get` answers. */
 export const reading: Cases = {
   async 'a key that was never written is undefined'(open) {
     const store = await open()
-    assert.equal(await read(store, newKey()), undefined)
+    await expectValue(store, newKey(), undefined)
   },
 
   async 'asking for no keys answers with no values'(open) {
     const store = await open()
-    assert.deepEqual(await store.get([]), [])
+    expectAll('get of no keys', await store.get([]), [])
   },
 
   async 'values come in the order of the keys, undefined where there is none, repeated where a key is'(open) {
@@ -18,28 +22,50 @@ export const reading: Cases = {
     const [a, b, c] = [newKey(), newKey(), newKey()]
     await write(store, a, 'A')
     await write(store, c, 'C')
-    const values = await store.get([c, b, a, c, b, a])
-    assert.deepEqual([...values], ['C', undefined, 'A', 'C', undefined, 'A'])
+    expectAll('get of six keys', await store.get([c, b, a, c, b, a]), ['C', undefined, 'A', 'C', undefined, 'A'])
   },
 
   async 'hundreds of keys are written at once and read in one call'(open) {
     const store = await open()
-    const keys = Array.from({ length: manyKeys }, newKey)
+    const keys = Array.from({ length: HUNDREDS }, newKey)
     await Promise.all(keys.map((key, place) => write(store, key, `value ${place}`)))
-    const values = await store.get([...keys].reverse())
-    assert.deepEqual(
-      [...values].reverse(),
-      keys.map((_, place) => `value ${place}`),
+    const values = keys.map((_, place) => `value ${place}`)
+    expectAll('get of the last key first', await store.get([...keys].reverse()), values.reverse())
+  },
+
+  async 'thousands of keys are all kept'(open) {
+    const store = await open()
+    const records = Array.from({ length: THOUSANDS }, (_, n) => ({ key: newKey(), value: `value ${n + 1}` }))
+    await inPortions(records, ({ key, value }) => write(store, key, value, undefined, forMinutes()))
+    const held: (string | undefined)[] = []
+    for (let start = 0; start < THOUSANDS; start += READ_AT_ONCE) {
+      held.push(...(await store.get(records.slice(start, start + READ_AT_ONCE).map(({ key }) => key))))
+    }
+    expectAll(
+      `${THOUSANDS} keys after all have been written`,
+      held,
+      records.map(({ value }) => value),
     )
   },
 
-  async 'what one handle has written another one reads'(open) {
-    const one = await open()
-    const other = await open()
-    const key = newKey()
-    await write(one, key, 'a')
-    assert.equal(await read(other, key), 'a')
-    await write(other, key, 'b', 'a')
-    assert.equal(await read(one, key), 'b')
+  async 'names that JavaScript objects have, such as __proto__, are keys like others'(open) {
+    const store = await open()
+    // What they hold is somebody else's: only the shape of the answer is looked at.
+    for (const key of ['__proto__', 'constructor', 'hasOwnProperty', 'toString', 'valueOf']) await store.get([key])
+  },
+
+  async 'calls at once get each their own answer'(open) {
+    const stores = await several(open)
+    const keys = Array.from({ length: 40 }, newKey)
+    await Promise.all(keys.map(key => write(stores[0], key, `value of ${key}`)))
+    const calls = stores.flatMap(store =>
+      keys.map(async (key, place) => {
+        const other = keys[(place + 7) % keys.length] as string
+        const asked = place % 2 ? [key, newKey(), other] : [other, key]
+        const expected = asked.map(each => (keys.includes(each) ? `value of ${each}` : undefined))
+        expectAll('get, while other keys are asked for', await store.get(asked), expected)
+      }),
+    )
+    await Promise.all(calls)
   },
 }

@@ -1,5 +1,5 @@
-import assert from 'node:assert/strict'
-import { type Cases, later, newKey, read, write } from '../steps.js'
+import { expectSame } from '../show.js'
+import { type Cases, expectRefusal, expectValue, inPortions, later, newKey, read, write } from '../steps.js'
 
 /** What `compareAndSet` compares and writes. */
 export const writing: Cases = {
@@ -7,16 +7,16 @@ export const writing: Cases = {
     const store = await open()
     const key = newKey()
     await write(store, key, 'first')
-    assert.equal(await store.compareAndSet(key, undefined, 'second', later()), false)
-    assert.equal(await read(store, key), 'first')
+    await expectRefusal(store, key, undefined, 'first')
+    await expectValue(store, key, 'first', 'get after a write that was refused')
   },
 
   async 'a key that holds nothing is not written when something is expected'(open) {
     const store = await open()
     const key = newKey()
-    assert.equal(await store.compareAndSet(key, 'something', 'value', later()), false)
-    assert.equal(await store.compareAndSet(key, '', 'value', later()), false)
-    assert.equal(await read(store, key), undefined)
+    await expectRefusal(store, key, 'something', undefined)
+    await expectRefusal(store, key, '', undefined)
+    await expectValue(store, key, undefined, 'get after a write that was refused')
   },
 
   async 'a value is replaced when it is the expected one'(open) {
@@ -25,7 +25,7 @@ export const writing: Cases = {
     await write(store, key, 'a')
     await write(store, key, 'b', 'a')
     await write(store, key, 'c', 'b')
-    assert.equal(await read(store, key), 'c')
+    await expectValue(store, key, 'c')
   },
 
   async 'a value is kept when another one is expected, however similar'(open) {
@@ -33,30 +33,77 @@ export const writing: Cases = {
     for (const [held, ...others] of similarValues) {
       const key = newKey()
       await write(store, key, held)
-      for (const other of others) {
-        const told = await store.compareAndSet(key, other, 'wrong', later())
-        assert.equal(told, false, `${JSON.stringify(held)} is not ${JSON.stringify(other)}`)
-      }
-      assert.equal(await read(store, key), held)
+      for (const other of [undefined, ...others]) await expectRefusal(store, key, other, held)
+      await expectValue(store, key, held, 'get after writes that were refused')
     }
+  },
+
+  async 'values of 64 kB are compared to the last character'(open) {
+    const store = await open()
+    const key = newKey()
+    const held = 'x'.repeat(65_536)
+    await write(store, key, held)
+    await inPortions(placesIn(held), async place => {
+      const expected = `${held.slice(0, place)}y${held.slice(place + 1)}`
+      const written = await store.compareAndSet(key, expected, 'wrong', later())
+      expectSame(`compareAndSet that expects what differs in character ${place + 1} of 65536`, written, false)
+    })
+    await expectRefusal(store, key, held.slice(0, -1), held)
+    await write(store, key, 'next', held)
   },
 
   async 'a value replaced by itself counts as written'(open) {
     const store = await open()
     const key = newKey()
-    await write(store, key, 'same')
+    const until = later()
+    await write(store, key, 'same', undefined, until)
     await write(store, key, 'same', 'same')
-    assert.equal(await read(store, key), 'same')
+    await write(store, key, 'same', 'same', until)
+    await write(store, key, 'same', 'same', until)
+    await expectValue(store, key, 'same')
   },
+
+  async 'a value whose date is past is never read'(open) {
+    const store = await open()
+    const past = [Date.now() - 1000, Date.now() - 86_400_000, 1000, 0, -1, Number.NaN]
+    for (const date of past.map(milliseconds => new Date(milliseconds))) {
+      const key = newKey()
+      await write(store, key, 'held')
+      // It may be refused, reject or count as written: what matters is that nobody reads it.
+      for (const each of [key, newKey()]) {
+        const expected = each === key ? 'held' : undefined
+        await store.compareAndSet(each, expected, 'past', date).catch(() => {})
+        const seen = await read(store, each)
+        if (seen !== expected)
+          expectSame('get of what was written with a date that is not in the future', seen, undefined)
+      }
+    }
+  },
+}
+
+/** The first and the last place, and those on both sides of where a store may cease to look. */
+function placesIn(value: string): number[] {
+  const limits = [32, 64, 100, 128, 191, 200, 255, 256, 500, 512, 767, 1000, 1024, 2000, 2048, 2704, 3072, 4000, 4096]
+  const large = [8000, 8191, 8192, 10_000, 16_384, 32_767, 32_768, 60_000, 65_535]
+  return [0, ...[...limits, ...large].flatMap(limit => [limit - 1, limit]), value.length - 1]
 }
 
 /** The first is held; the others must not be taken for it. */
 const similarValues: readonly (readonly [string, ...string[]])[] = [
   ['', ' ', '\0'],
+  ['0', '', '00', '-0', 'false'],
   ['1', '1.0', '01', ' 1', '1 ', '1\n', '+1', 'true'],
-  ['abc', 'ABC', 'Abc', '%', 'a%', '___', '*', '???', 'a*', '[a]bc', 'ab', 'abcd', 'abc\0', 'abc\0d', ''],
+  ['9007199254740993', '9007199254740992'],
+  ['abc', 'ABC', 'Abc', '%', 'a%', '___', '*', '???', 'a*', '[a]bc', '.*', 'ab', 'abcd', 'abc ', 'abc\0', 'abc\0d', ''],
   ['a\0b', 'a', 'a\0', 'a\0c', 'ab'],
-  ['\u00e9', 'e\u0301', 'e'],
+  ['\u00e9', 'e\u0301', 'e', '\u00c9'],
+  ['\u00df', 'ss', '\u1e9e'],
+  ['\u4e00', '\u0000', '\u4e01', '\u5e00', '?'],
+  ['\u{1f600}', '\u{1f601}', '\u{1f600}\u{1f600}', '?', '\ufffd'],
   ['null', '', 'undefined', '"null"'],
-  ['{"a":1,"b":2}', '{"b":2,"a":1}', '{"a":1, "b":2}'],
+  ['undefined', 'null', ''],
+  ['{"a":1,"b":2}', '{"b":2,"a":1}', '{"a":1, "b":2}', '{"a":1.0,"b":2}'],
+  // Each pair has one checksum: CRC-32, and that of Java's strings.
+  ['plumless', 'buckeroo'],
+  ['Aa', 'BB'],
 ]

@@ -1,0 +1,38 @@
+import { farDates } from '../expiry.js'
+import { failure, show } from '../show.js'
+import { type Cases, expectRefusal, newKey, read, several, write } from '../steps.js'
+
+/** How far what a backend has noted may be from the date it was given: it may count in seconds, or tidy by the minute. */
+const EARLIER_BY_MS = 2000
+const LATER_BY_MS = 60_000
+
+/** The date of what a backend keeps under a key of the store; undefined if it keeps nothing, or for ever. */
+type ExpiryOf = (key: string) => Date | undefined | Promise<Date | undefined>
+
+/** What the backend itself says about how long it keeps a value. */
+export function keeping(expiryOf: ExpiryOf): Cases {
+  const expectExpiry = async (key: string, date: Date, what: string) => {
+    const seen = await expiryOf(key)
+    const apart = seen ? seen.getTime() - date.getTime() : Number.NaN
+    if (apart >= -EARLIER_BY_MS && apart <= LATER_BY_MS) return
+    throw failure(`the date in the backend of ${what}`, show(seen), show(date))
+  }
+  return {
+    async 'the backend keeps each value until its date'(open) {
+      const [store, other] = await several(open)
+      for (const date of farDates()) {
+        const key = newKey()
+        const soon = new Date(Date.now() + 1_000_000)
+        await write(store, key, 'a', undefined, soon)
+        await expectExpiry(key, soon, 'a new value')
+        await write(store, key, 'b', 'a', date)
+        await expectExpiry(key, date, 'a value that was replaced by one with a later date')
+        await read(other, key)
+        await expectRefusal(other, key, 'a', 'b', soon)
+        await expectExpiry(key, date, 'a value that was read, and not replaced')
+        await write(store, key, 'c', 'b', soon)
+        await expectExpiry(key, soon, 'a value that was replaced by one with an earlier date')
+      }
+    },
+  }
+}

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TokenStore } from '../store.js'
+import { failure, show } from './show.js'
+import { type Handles, newKey, read, write } from './steps.js'
+
+/** By how much the clock of a backend may differ from ours before a case calls its store early or late. */
+const CLOCK_TOLERANCE_MS = 200
+
+const FIRST_LIFE_MS = 350
+const LONGEST_LIFE_MS = 10_000
+
+const SECOND = 1000
+const HOUR = 3_600_000
+const DAY = 86_400_000
+
+/** A value with little time to live. Milliseconds since 1970. */
+export interface Brief {
+  readonly key: string
+  readonly value: string
+  readonly date: number
+  /** It is late if it is still there then: a store may count its life from when it learnt of it. */
+  readonly lateAfter: number
+}
+
+/** `life`: milliseconds to try first. `round`: makes a date of the earliest that will do. */
+interface Life {
+  readonly life?: number
+  readonly round?: (date: number) => number
+}
+
+/** Do what has to be done before `date`. If this machine was too slow for it, again with twice the time. */
+export async function inTime<T>(
+  act: (date: number) => Promise<T>,
+  { life = FIRST_LIFE_MS, round = date => date }: Life = {},
+): Promise<T> {
+  const date = round(Date.now() + life)
+  const outcome = await act(date).then(
+    value => () => value,
+    error => () => {
+      throw error
+    },
+  )
+  const isInTime = Date.now() < date - CLOCK_TOLERANCE_MS
+  return isInTime || life > LONGEST_LIFE_MS ? outcome() : inTime(act, { life: life * 2, round })
+}
+
+/** Write `value`, in the place of `expected`, until `date`. */
+export async function writeUntil(
+  store: TokenStore,
+  date: number,
+  { key = newKey(), value = 'brief', expected }: { key?: string; value?: string; expected?: string } = {},
+): Promise<Brief> {
+  const began = Date.now()
+  await write(store, key, value, expected, new Date(date))
+  return { key, value, date, lateAfter: date + CLOCK_TOLERANCE_MS + Date.now() - began }
+}
+
+/** Write a value under each key with little time to live, and wait until all are over without reading them. */
+export async function expire(store: TokenStore, count: number): Promise<string[]> {
+  const all = await Promise.all(Array.from({ length: count }, () => inTime(date => writeUntil(store, date))))
+  await Promise.all(all.map(isOver))
+  return all.map(({ key }) => key)
+}
+
+/** Wait until `brief` must be gone. */
+export async function isOver({ lateAfter }: Brief): Promise<void> {
+  while (Date.now() <= lateAfter) await sleep(lateAfter + 1 - Date.now())
+}
+
+/** Wait until `brief` must be gone, and read it. */
+export async function expectGone(store: TokenStore, brief: Brief): Promise<void> {
+  await isOver(brief)
+  await look(store, brief)
+}
+
+/** Write a value, and read it through all handles until some time after its date. */
+export async function watchExpiry(stores: Handles, life: Life): Promise<void> {
+  const brief = await inTime(date => writeUntil(stores[0], date), life)
+  for (let ends = false; !ends; await sleep(20)) {
+    ends = Date.now() > brief.lateAfter
+    await Promise.all(stores.map(store => look(store, brief)))
+  }
+}
+
+/** Read once, and fail if it is there too late or gone too early. */
+async function look(store: TokenStore, { key, value, date, lateAfter }: Brief): Promise<void> {
+  const asked = Date.now()
+  const seen = await read(store, key)
+  const answered = Date.now()
+  if (seen !== undefined && asked > lateAfter) {
+    throw failure('get', `${show(seen)} ${asked - date} ms after its date`, 'undefined')
+  }
+  if (seen !== value && answered < date - CLOCK_TOLERANCE_MS) {
+    throw failure('get', `${show(seen)} ${date - answered} ms before its date`, show(value))
+  }
+}
+
+/** Lives and dates at which a store shows that it counts in seconds: where rounding makes the most of a difference. */
+export const briefLives: readonly Life[] = [
+  ...[350, 400, 700, 1000].map(life => ({ life })),
+  ...[100, 450, 550, 900].map(fraction => ({ life: 400, round: (date: number) => nextWithFraction(date, fraction) })),
+]
+
+/** The first moment from `date` on that is so many milliseconds after a full second. */
+function nextWithFraction(date: number, fraction: number): number {
+  return Math.ceil((date - fraction) / SECOND) * SECOND + fraction
+}
+
+/**
+ * Dates up to ten years away, and past what counts in milliseconds of 31 or 32 bits, in seconds of 31 bits, or takes
+ * more than 30 days for a date.
+ */
+export function farDates(): Date[] {
+  const now = Date.now()
+  const lives = [HOUR, DAY + SECOND, 2 ** 31, 30 * DAY + HOUR, 2 ** 32 + 200, 400 * DAY, 3650 * DAY]
+  const dates = [...lives.map(life => now + life), Date.UTC(2038, 0, 20)]
+  return dates.filter(date => date >= now + HOUR).map(date => new Date(date))
+}

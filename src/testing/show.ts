@@ -1,0 +1,46 @@
+import { AssertionError } from 'node:assert'
+import { inspect } from 'node:util'
+
+const LONGEST_SHOWN = 60
+
+/** How a value is written in a message: strings as in JSON, long ones by their beginning and length. */
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(show)}]`
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid date' : value.toISOString()
+  if (typeof value !== 'string') return inspect(value, { depth: 2, breakLength: Number.POSITIVE_INFINITY })
+  if (value.length <= LONGEST_SHOWN) return JSON.stringify(value)
+  return `${JSON.stringify(value.slice(0, LONGEST_SHOWN))}... (${value.length} characters)`
+}
+
+/** The failure of a case: what it looked at, what it saw and what it expected, in words. */
+export function failure(what: string, saw: string, expected: string): AssertionError {
+  // Without `actual` and `expected`, which runners would print as a difference of up to 64 kB.
+  return new AssertionError({ message: `${what}: saw ${saw}, expected ${expected}` })
+}
+
+/** @throws AssertionError unless the two are the same string, boolean or number, or both are undefined. */
+export function expectSame(what: string, saw: unknown, expected: unknown): void {
+  if (saw === expected) return
+  throw failure(what, show(saw), `${show(expected)}${difference(saw, expected)}`)
+}
+
+/** @throws AssertionError unless the two hold the same strings, in the same order. */
+export function expectAll(
+  what: string,
+  saw: readonly (string | undefined)[],
+  expected: readonly (string | undefined)[],
+): void {
+  const place = expected.findIndex((value, n) => value !== saw[n])
+  if (place < 0) return
+  if (expected.length <= 6) throw failure(what, show(saw), show(expected))
+  expectSame(`${what}, key ${place + 1} of ${expected.length}`, saw[place], expected[place])
+}
+
+/** Where two strings begin to differ, if they are too long for that to be seen. */
+function difference(saw: unknown, expected: unknown): string {
+  if (typeof saw !== 'string' || typeof expected !== 'string') return ''
+  if (saw.length <= LONGEST_SHOWN && expected.length <= LONGEST_SHOWN) return ''
+  let place = 0
+  while (place < saw.length && saw[place] === expected[place]) place++
+  return `; they differ from character ${place + 1}: ${show(saw.slice(place, place + 10))}, ${show(expected.slice(place, place + 10))}`
+}

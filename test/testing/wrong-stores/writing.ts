@@ -1,0 +1,241 @@
+import { type CompareAndSet, PlainStore, type WrongStore, wrong } from './plain-store.js'
+
+const SIMILAR = 'a value is kept when another one is expected, however similar'
+const TO_THE_LAST = 'values of 64 kB are compared to the last character'
+const PAST = 'a value whose date is past is never read'
+
+/** Takes `expected` for what is held if they are the same to `as`. */
+const comparing = (as: (value: string) => unknown) =>
+  class extends PlainStore {
+    override same(held: string | undefined, expected: string | undefined) {
+      if (held === undefined || expected === undefined) return held === expected
+      return as(held) === as(expected)
+    }
+  }
+
+/** Mistakes in what `compareAndSet` compares and writes. */
+export const writingMistakes: readonly WrongStore[] = [
+  wrong(
+    'never writes where nothing is expected',
+    class extends PlainStore {
+      override async compareAndSet(...args: CompareAndSet) {
+        return args[1] !== undefined && super.compareAndSet(...args)
+      }
+    },
+    'a key that holds nothing is written when nothing is expected, and not again',
+    /saw false, expected true/,
+  ),
+  wrong(
+    'answers with how many rows it has changed',
+    class extends PlainStore {
+      override async compareAndSet(...args: CompareAndSet) {
+        return Number(await super.compareAndSet(...args)) as unknown as boolean
+      }
+    },
+    'a value is replaced when it is the expected one',
+    /saw 1, expected true or false/,
+  ),
+  wrong(
+    'takes an expected empty string for nothing',
+    class extends PlainStore {
+      override compareAndSet(...[key, expected, value, expiresAt]: CompareAndSet) {
+        return super.compareAndSet(key, expected || undefined, value, expiresAt)
+      }
+    },
+    'a key that holds nothing is not written when something is expected',
+    /expects "" .* saw true, expected false/,
+  ),
+  wrong(
+    'takes a key that holds nothing for any expected value',
+    class extends PlainStore {
+      override same(held: string | undefined, expected: string | undefined) {
+        return held === undefined || held === expected
+      }
+    },
+    'a key that holds nothing is not written when something is expected',
+    /expects "something" .* saw true, expected false/,
+  ),
+  wrong(
+    'takes a held empty string for nothing',
+    class extends PlainStore {
+      override same(held: string | undefined, expected: string | undefined) {
+        return (held || undefined) === expected || held === expected
+      }
+    },
+    SIMILAR,
+    /expects nothing where "" is held: saw true, expected false/,
+  ),
+  wrong(
+    'takes a held "null" for nothing',
+    class extends PlainStore {
+      override same(held: string | undefined, expected: string | undefined) {
+        return held === expected || (held === 'null' && expected === undefined)
+      }
+    },
+    SIMILAR,
+    /expects nothing where "null" is held: saw true, expected false/,
+  ),
+  wrong(
+    'ignores what is expected',
+    comparing(() => true),
+    SIMILAR,
+    /saw true, expected false/,
+  ),
+  wrong(
+    'compares like LIKE',
+    class extends PlainStore {
+      override same(held: string | undefined, expected: string | undefined) {
+        return held === undefined || expected === undefined ? held === expected : like(expected).test(held)
+      }
+    },
+    SIMILAR,
+    /expects "(%|a%|___)" where "abc" is held: saw true/,
+  ),
+  wrong(
+    'compares without regard to case',
+    comparing(value => value.toLowerCase()),
+    SIMILAR,
+    /expects "ABC" where "abc"/,
+  ),
+  wrong(
+    'compares without regard to accents',
+    comparing(value => value.normalize('NFD').replace(/\p{M}/gu, '')),
+    SIMILAR,
+    /expects "e\u0301?" where "\u00e9" is held: saw true/,
+  ),
+  wrong(
+    'compares normalised',
+    comparing(value => value.normalize()),
+    SIMILAR,
+    /expects "e\u0301" where "\u00e9"/,
+  ),
+  wrong(
+    'compares without spaces at the end',
+    comparing(value => value.trimEnd()),
+    SIMILAR,
+    /saw true, expected false/,
+  ),
+  wrong(
+    'compares numbers as numbers',
+    comparing(value => (Number.isNaN(Number(value)) ? value : Number(value))),
+    SIMILAR,
+    /expects " " where "" is held: saw true/,
+  ),
+  wrong(
+    'compares JSON as what it means',
+    comparing(value => {
+      try {
+        return JSON.stringify(Object.entries(JSON.parse(value)).sort())
+      } catch {
+        return value
+      }
+    }),
+    SIMILAR,
+    /expects "-0" where "0" is held: saw true, expected false/,
+  ),
+  wrong(
+    'compares in the character set latin1',
+    comparing(value => Buffer.from(value, 'latin1').toString('hex')),
+    SIMILAR,
+    /saw true/,
+  ),
+  wrong(
+    'takes all characters beyond the basic plane for the same',
+    comparing(value => value.replace(/[\u{10000}-\u{10ffff}]/gu, '?')),
+    SIMILAR,
+    /saw true, expected false/,
+  ),
+  wrong(
+    'compares up to the first NUL',
+    comparing(value => value.split('\0')[0]),
+    SIMILAR,
+    /saw true, expected false/,
+  ),
+  wrong('compares checksums', comparing(crc32), SIMILAR, /expects "buckeroo" where "plumless" is held: saw true/),
+  wrong(
+    'compares lengths',
+    comparing(value => value.length),
+    SIMILAR,
+    /saw true, expected false/,
+  ),
+  wrong(
+    'compares the first 255 characters only',
+    comparing(value => value.slice(0, 255)),
+    TO_THE_LAST,
+    /differs in character 256.*saw true, expected false/,
+  ),
+  wrong(
+    'compares the first 8 kB only',
+    comparing(value => value.slice(0, 8192)),
+    TO_THE_LAST,
+    /differs in character 8193.*saw true, expected false/,
+  ),
+  wrong(
+    'compares all but the last character of 64 kB',
+    comparing(value => value.slice(0, 65_535)),
+    TO_THE_LAST,
+    /differs in character 65536.*saw true, expected false/,
+  ),
+  wrong(
+    'compares the last 1,000 characters only',
+    comparing(value => value.slice(-1000)),
+    TO_THE_LAST,
+    /differs in character 1 .*saw true, expected false/,
+  ),
+  wrong(
+    'refuses to replace a value by itself',
+    class extends PlainStore {
+      override async compareAndSet(...args: CompareAndSet) {
+        return args[1] !== args[2] && super.compareAndSet(...args)
+      }
+    },
+    'a value replaced by itself counts as written',
+    /saw false, expected true/,
+  ),
+  wrong(
+    'counts a write that changes neither value nor date as none',
+    class extends PlainStore {
+      override async compareAndSet(...args: CompareAndSet) {
+        const { value, expires } = this.entry(args[0]) ?? {}
+        return (value !== args[2] || expires !== args[3].getTime()) && super.compareAndSet(...args)
+      }
+    },
+    'a value replaced by itself counts as written',
+    /saw false, expected true/,
+  ),
+  wrong(
+    'keeps for ever what has no time left',
+    class extends PlainStore {
+      override expiryFor(expiresAt: Date) {
+        const left = expiresAt.getTime() - Date.now()
+        return left > 0 ? Date.now() + left : Number.POSITIVE_INFINITY
+      }
+    },
+    PAST,
+    /saw "past", expected undefined/,
+  ),
+  wrong(
+    'keeps for ever what has no valid date',
+    class extends PlainStore {
+      override expiryFor(expiresAt: Date) {
+        return expiresAt.getTime() || Number.POSITIVE_INFINITY
+      }
+    },
+    PAST,
+    /saw "past", expected undefined/,
+  ),
+]
+
+function like(pattern: string): RegExp {
+  const escaped = pattern.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`^${escaped.replaceAll('%', '.*').replaceAll('_', '.')}$`, 's')
+}
+
+function crc32(value: string): number {
+  let crc = -1
+  for (const byte of Buffer.from(value)) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
+  }
+  return ~crc
+}
