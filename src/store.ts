@@ -5,9 +5,13 @@
  * What an implementation owes its caller:
  * - A promise that resolves tells the truth. Whatever stands in the way of knowing it (no connection, a lock that is
  *   not released, an answer that cannot be read) rejects. The library answers 503 then; it never guesses.
- * - Keys are 1 to 200 characters of printable ASCII. Values are strings of any characters and up to 64 kB.
- * - A record past its `expiresAt` counts as nothing to both verbs, and goes away in time without being read.
- * - `compareAndSet` is atomic among all processes that share the backend.
+ * - Keys are 1 to 200 characters of printable ASCII. Values are strings of any characters (but no halves of surrogate
+ *   pairs) and up to 64 kB in UTF-8.
+ * - A record stays until its `expiresAt`, which may be more than ten years away. Past it, it counts as nothing to both
+ *   verbs, and goes away in time without being read. A date that is not in the future, or invalid, makes the call reject
+ *   or the record count as nothing at once; it never means "for ever".
+ * - `compareAndSet` is atomic among all processes that share the backend, and what it has written is what all of them
+ *   read and compare with from the moment it has resolved: no cache, no replica that is behind.
  * - Nothing is written after a call has rejected because it took too long, where the backend can be told so.
  *
  * The conformance suite in `koa-authx/testing` checks an implementation against this contract.

@@ -12,11 +12,9 @@ import { writing } from './cases/writing.js'
 import { checkedStore } from './checked-store.js'
 import type { Cases, Open, StoreOutage } from './steps.js'
 
-export type { StoreOutage }
-
 /** What `testTokenStore` needs: your test runner and your store. */
 export interface StoreConformance {
-  /** The `test` or `it` of your test runner: node:test, vitest, mocha. A test takes up to three seconds. */
+  /** The `test` or `it` of your test runner: node:test, vitest, mocha. Some tests wait for about two seconds. */
   test: (name: string, run: () => Promise<void>) => unknown
 
   /**
@@ -45,7 +43,7 @@ export interface StoreConformance {
 /**
  * Check a TokenStore against its contract (see `TokenStore`) with your own test runner. A case that fails says what it
  * saw and what it expected. Keys are random: a backend that is in use need not be empty and is not disturbed, except by
- * `outage`. Some 10,000 small records stay in it for up to an hour.
+ * `outage`. About 4,000 small records stay in it for up to an hour.
  *
  * Whether compareAndSet is atomic between processes cannot be seen from one: run the suite from several at once for that.
  * docs/testing.md lists what else it cannot see.

@@ -2,7 +2,8 @@
  * For tests: of applications, and of stores.
  * @module koa-authx/testing
  */
-export { type StoreConformance, type StoreOutage, testTokenStore } from './conformance.js'
+export { type StoreConformance, testTokenStore } from './conformance.js'
 export { FaultyTokenStore, type StoreCalls } from './faulty-store.js'
 export { type MakeTokenOptions, makeToken } from './make-token.js'
+export type { StoreOutage } from './steps.js'
 export { TestClock } from './test-clock.js'

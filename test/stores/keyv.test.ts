@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Keyv } from 'keyv'
 import { testTokenStore } from '../../src/testing/index.js'
-import { KeyvTokenStore } from '../../stores/keyv.js'
+import { KeyvTokenStore, type StoreOptions } from '../../stores/keyv.js'
 
 /** A storage adapter that takes its time and, like those of Keyv, hides errors unless `throwOnErrors` is on. */
 class SlowAdapter {
@@ -47,7 +47,11 @@ describe('KeyvTokenStore meets the contract over a Keyv', () => {
 
 describe('KeyvTokenStore meets the contract over several Keyvs with one slow adapter', () => {
   const adapter = new SlowAdapter()
-  testTokenStore({ test, createStore: options => new KeyvTokenStore(new Keyv({ store: adapter }), options) })
+  const become = (broken: boolean) => () => {
+    adapter.broken = broken
+  }
+  const createStore = (options?: StoreOptions) => new KeyvTokenStore(new Keyv({ store: adapter }), options)
+  testTokenStore({ test, createStore, outage: { start: become(true), end: become(false) } })
 })
 
 describe('KeyvTokenStore', () => {

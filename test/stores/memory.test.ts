@@ -8,7 +8,8 @@ import { until } from '../support/until.js'
 
 describe('MemoryTokenStore meets the contract', () => {
   const map = new Map<string, MemoryRecord>()
-  testTokenStore({ test, createStore: options => new MemoryTokenStore({ ...options, map }) })
+  const expiryOf = (key: string) => new Date(map.get(`authx:${key}`)?.expires ?? Number.NaN)
+  testTokenStore({ test, createStore: options => new MemoryTokenStore({ ...options, map }), expiryOf })
 })
 
 describe('MemoryTokenStore', () => {

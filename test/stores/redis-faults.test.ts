@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { describe, type TestContext, test } from 'node:test'
+import { after, describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '@keyv/redis'
+import { type StoreOutage, testTokenStore } from '../../src/testing/index.js'
 import { RedisTokenStore } from '../../stores/redis.js'
 import { freePort } from '../support/free-port.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
@@ -44,6 +45,28 @@ describe('RedisTokenStore while Redis is away', () => {
     await redis.kill()
     await rejected
   })
+})
+
+describe('RedisTokenStore keeps its contract', async () => {
+  const redis = await startRedis()
+  const proxy = await tcpProxy(redis.port)
+  after(async () => {
+    proxy.close()
+    await redis.stop()
+  })
+  const outages: Record<string, StoreOutage> = {
+    'Redis is frozen': { start: redis.pause, end: redis.resume },
+    'nothing comes through the network': { start: proxy.isolate, end: proxy.heal },
+  }
+  for (const [what, outage] of Object.entries(outages)) {
+    describe(`when ${what}`, () => {
+      testTokenStore({
+        test: (name, run) => /the backend fails/.test(name) && test(name, run),
+        createStore: options => new RedisTokenStore(proxy.url, { ...options, timeout: 1000 }),
+        outage,
+      })
+    })
+  }
 })
 
 describe('RedisTokenStore while Redis stands still', () => {

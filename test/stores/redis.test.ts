@@ -21,8 +21,15 @@ const soon = () => new Date(Date.now() + 60_000)
 const timeout = 5000
 const newKey = () => `test:${randomUUID()}`
 
-describe('RedisTokenStore meets the contract with a url', () => {
-  testTokenStore({ test, createStore: options => new RedisTokenStore(url, { ...options, timeout }) })
+describe('RedisTokenStore meets the contract with a url', async () => {
+  const client = createClient({ url })
+  await client.connect()
+  after(() => client.destroy())
+  const expiryOf = async (key: string) => {
+    const left = await client.pTTL(`authx:${key}`)
+    return left < 0 ? undefined : new Date(Date.now() + left)
+  }
+  testTokenStore({ test, createStore: options => new RedisTokenStore(url, { ...options, timeout }), expiryOf })
 })
 
 describe('RedisTokenStore meets the contract with a client of the caller', async () => {

@@ -7,7 +7,7 @@ import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Keyv } from 'keyv'
 import { testTokenStore } from '../../src/testing/index.js'
-import { SqliteAdapter, SqliteTokenStore } from '../../stores/sqlite.js'
+import { SqliteAdapter, SqliteTokenStore, type StoreOptions } from '../../stores/sqlite.js'
 import { sqliteDriver } from '../../stores/sqlite-driver.js'
 import { inProcesses } from '../support/processes.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -21,7 +21,8 @@ const soon = () => new Date(Date.now() + 60_000)
 
 describe('SqliteTokenStore meets the contract', () => {
   const file = newFile()
-  testTokenStore({ test, createStore: options => new SqliteTokenStore(file, { ...options, timeout: 5000 }) })
+  const createStore = (options?: StoreOptions) => new SqliteTokenStore(file, { ...options, timeout: 5000 })
+  testTokenStore({ test, createStore, expiryOf: key => expiryIn(file, `authx:${key}`) })
 })
 
 test('SqliteTokenStore answers with one value for each key, however many are asked for', async () => {
@@ -325,6 +326,15 @@ function keysIn(file: string): string[] {
   const rows = database.prepare('SELECT key FROM koa_authx').all() as { key: string }[]
   database.close()
   return rows.map(row => row.key)
+}
+
+function expiryIn(file: string, key: string): Date | undefined {
+  const database = sqliteDriver()(file)
+  const row = database.prepare('SELECT expires FROM koa_authx WHERE key = ?').get(key) as
+    | { expires: number }
+    | undefined
+  database.close()
+  return row && new Date(row.expires)
 }
 
 function write(file: string, key: string, value: string, expires: number): void {

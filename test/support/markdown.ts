@@ -97,6 +97,11 @@ const SURROUNDINGS: Record<string, string> = {
   ),
   User: 'interface User { name: string; role: string }',
   MyTokenStore: "declare class MyTokenStore extends (await import('koa-authx/stores/memory')).MemoryTokenStore {}",
+  backend: `declare const backend: {
+    pause(): Promise<void>
+    resume(): Promise<void>
+    expiryOf(name: string): Promise<Date | undefined>
+  }`,
   app: "declare const app: import('koa')",
   ...Object.fromEntries(
     ['router', 'parent', 'admin'].map(name => [name, `declare const ${name}: import('@koa/router').default`]),

@@ -78,20 +78,22 @@ export const expiring: Cases = {
 
   async 'a comparison that fails leaves the expiry alone'(open) {
     const store = await open()
-    const kept = newKey()
-    await write(store, kept, 'kept')
     const others = ['another', undefined]
     const briefs = await Promise.all(
       others.map(expected =>
         inTime(async date => {
+          const kept = newKey()
+          await write(store, kept, 'kept')
           const brief = await writeUntil(store, date)
           await expectRefusal(store, brief.key, expected, 'brief')
           await expectRefusal(store, kept, expected, 'kept', new Date(date))
-          return brief
+          return { ...brief, kept }
         }),
       ),
     )
-    for (const brief of briefs) await expectGone(store, brief)
-    await expectValue(store, kept, 'kept', 'get after the date that was given where the comparison failed')
+    for (const { kept, ...brief } of briefs) {
+      await expectGone(store, brief)
+      await expectValue(store, kept, 'kept', 'get after the date that was given where the comparison failed')
+    }
   },
 }

@@ -192,7 +192,7 @@ export const outageMistakes: readonly WrongStore[] = [
     'answers "nothing" on failure',
     class extends PlainStore {
       override async get(keys: readonly string[]) {
-        return super.get(keys).catch(() => keys.map(() => undefined))
+        return this.backend.isDown ? keys.map(() => undefined) : super.get(keys)
       }
     },
     READS,
@@ -202,7 +202,7 @@ export const outageMistakes: readonly WrongStore[] = [
     'answers "nothing" on failure when several keys are asked for',
     class extends PlainStore {
       override async get(keys: readonly string[]) {
-        return super.get(keys).catch(error => (keys.length > 1 ? keys.map(() => undefined) : Promise.reject(error)))
+        return this.backend.isDown && keys.length > 1 ? keys.map(() => undefined) : super.get(keys)
       }
     },
     READS,
@@ -230,7 +230,7 @@ export const outageMistakes: readonly WrongStore[] = [
     'waits on failure for ever',
     class extends PlainStore {
       override async get(keys: readonly string[]) {
-        return super.get(keys).catch(() => new Promise<never>(() => {}))
+        return this.backend.isDown ? new Promise<never>(() => {}) : super.get(keys)
       }
     },
     READS,
@@ -268,7 +268,7 @@ export const outageMistakes: readonly WrongStore[] = [
     'answers "refused" on failure',
     class extends PlainStore {
       override async compareAndSet(...args: CompareAndSet) {
-        return super.compareAndSet(...args).catch(() => false)
+        return !this.backend.isDown && super.compareAndSet(...args)
       }
     },
     WRITES,
@@ -278,7 +278,7 @@ export const outageMistakes: readonly WrongStore[] = [
     'answers "written" on failure',
     class extends PlainStore {
       override async compareAndSet(...args: CompareAndSet) {
-        return super.compareAndSet(...args).catch(() => true)
+        return this.backend.isDown || super.compareAndSet(...args)
       }
     },
     WRITES,

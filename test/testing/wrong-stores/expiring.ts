@@ -87,7 +87,7 @@ export const expiringMistakes: readonly WrongStore[] = [
     'rounds lives down to seconds, of which 0 is for ever',
     expiring((date, now) => now + (Math.floor((date - now) / SECOND) * SECOND || Number.POSITIVE_INFINITY)),
     AT_ITS_DATE,
-    /saw "brief" \d+ ms after its date/,
+    /saw (undefined \d+ ms before|"brief" \d+ ms after) its date/,
   ),
   wrong(
     'rounds lives up to seconds',
