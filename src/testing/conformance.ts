@@ -4,13 +4,14 @@ import { expiring } from './cases/expiring.js'
 import { keeping } from './cases/keeping.js'
 import { outages } from './cases/outages.js'
 import { prefixing } from './cases/prefixing.js'
+import { betweenProcesses } from './cases/processes.js'
 import { racing } from './cases/racing.js'
 import { reading } from './cases/reading.js'
 import { sharing } from './cases/sharing.js'
 import { strings } from './cases/strings.js'
 import { writing } from './cases/writing.js'
 import { checkedStore } from './checked-store.js'
-import type { Cases, Open, StoreOutage } from './steps.js'
+import type { Cases, Open, StoreOutage, SuiteProcesses } from './steps.js'
 
 /** What `testTokenStore` needs: your test runner and your store. */
 export interface StoreConformance {
@@ -33,6 +34,13 @@ export interface StoreConformance {
   outage?: StoreOutage | undefined
 
   /**
+   * Given in each of several processes that run the suite at the same time on one backend: one more test then sees what
+   * they do to each other. Left out, it is not run: all handles are in one process, and a lock or a cache of the process
+   * hides what others would see.
+   */
+  processes?: SuiteProcesses
+
+  /**
    * When the backend will drop what it keeps under `key` of a store opened without options, asked of the backend itself;
    * `undefined` if it keeps nothing, or for ever. One more test then sees that a life of years is not cut short. Left
    * out, it is not run: no test can wait for so long.
@@ -45,8 +53,8 @@ export interface StoreConformance {
  * saw and what it expected. Keys are random: a backend that is in use need not be empty and is not disturbed, except by
  * `outage`. About 4,000 small records stay in it for up to an hour.
  *
- * Whether compareAndSet is atomic between processes cannot be seen from one: run the suite from several at once for that.
- * docs/testing.md lists what else it cannot see.
+ * Whether compareAndSet is atomic between processes cannot be seen from one: run the suite in several at once, with
+ * `processes`. docs/testing.md lists what it cannot see.
  */
 export function testTokenStore(conformance: StoreConformance): void {
   for (const [name, run] of Object.entries(casesFor(conformance))) {
@@ -54,7 +62,7 @@ export function testTokenStore(conformance: StoreConformance): void {
   }
 }
 
-function casesFor({ prefixes = true, outage, expiryOf }: StoreConformance): Cases {
+function casesFor({ prefixes = true, outage, processes, expiryOf }: StoreConformance): Cases {
   return {
     ...reading,
     ...sharing,
@@ -65,6 +73,7 @@ function casesFor({ prefixes = true, outage, expiryOf }: StoreConformance): Case
     ...closing,
     ...(prefixes && prefixing),
     ...(expiryOf && keeping(expiryOf)),
+    ...(processes && betweenProcesses(processes)),
     ...(outage && outages(outage)),
   }
 }
@@ -74,13 +83,18 @@ async function withHandles(
   run: (open: Open) => Promise<void>,
 ): Promise<void> {
   const stores: TokenStore[] = []
-  try {
-    await run(async options => {
-      const store = checkedStore(await (options ? createStore(options) : createStore()))
-      stores.push(store)
-      return store
-    })
-  } finally {
-    for (const store of stores) await store.close?.()
+  const open: Open = async options => {
+    const store = checkedStore(await (options ? createStore(options) : createStore()))
+    stores.push(store)
+    return store
   }
+  const close = () => Promise.all(stores.map(store => store.close?.()))
+  try {
+    await run(open)
+  } catch (error) {
+    // What went wrong first is what to tell of.
+    await close().catch(() => {})
+    throw error
+  }
+  await close()
 }

@@ -5,5 +5,5 @@
 export { type StoreConformance, testTokenStore } from './conformance.js'
 export { FaultyTokenStore, type StoreCalls } from './faulty-store.js'
 export { type MakeTokenOptions, makeToken } from './make-token.js'
-export type { StoreOutage } from './steps.js'
+export type { StoreOutage, SuiteProcesses } from './steps.js'
 export { TestClock } from './test-clock.js'

@@ -20,6 +20,16 @@ export interface StoreOutage {
   end: () => void | Promise<void>
 }
 
+/** Which of several processes this is that run the suite on one backend at the same time. */
+export interface SuiteProcesses {
+  /** The same text in all of them, and another one each time: up to 36 characters of printable ASCII, such as a UUID. */
+  run: string
+  /** How many they are. */
+  count: number
+  /** Which of them this one is, from 0. */
+  index: number
+}
+
 /** How many calls a step makes at once, where it makes many. */
 const AT_ONCE = 100
 

@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { SharedBackend } from './store-kinds.js'
-import type { WorkerOrder, WorkerReport } from './store-worker.js'
+import type { WorkerMessage, WorkerOrder, WorkerReport } from './store-worker.js'
 
 const worker = fileURLToPath(new URL('./store-worker.ts', import.meta.url))
 
@@ -13,7 +14,11 @@ export async function inProcesses(count: number, backend: SharedBackend, order: 
   )
   try {
     await Promise.all(processes.map(each => message(each)))
-    for (const each of processes) each.send(order)
+    const run = randomUUID()
+    for (const [index, each] of processes.entries()) {
+      const sent: WorkerMessage = { ...order, processes: { run, count, index } }
+      each.send(sent)
+    }
     return (await Promise.all(processes.map(each => message(each)))) as WorkerReport[]
   } finally {
     for (const each of processes) each.kill()

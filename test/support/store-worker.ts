@@ -1,8 +1,8 @@
 /**
- * One of several processes at the same store: `fork` it with `[JSON of SharedBackend]`, send it a `WorkerOrder`, and it
+ * One of several processes at the same store: `fork` it with `[JSON of SharedBackend]`, send it a `WorkerMessage`, and it
  * answers with a `WorkerReport`.
  */
-import { testTokenStore } from '../../src/testing/index.js'
+import { type SuiteProcesses, testTokenStore } from '../../src/testing/index.js'
 import { openShared, type SharedBackend } from './store-kinds.js'
 
 export interface WorkerOrder {
@@ -14,6 +14,9 @@ export interface WorkerOrder {
   count?: { key: string; times: number }
 }
 
+/** What is sent: the order, and which of the processes that have it this one is. */
+export type WorkerMessage = WorkerOrder & { readonly processes: SuiteProcesses }
+
 export interface WorkerReport {
   failures: string[]
   /** The keys that this process was told it wrote. */
@@ -24,15 +27,15 @@ const backend = JSON.parse(process.argv[2] as string) as SharedBackend
 // Four processes, two processors and a synchronous disk: the point is who wins, not how soon.
 const timeout = 10_000
 
-process.on('message', (order: WorkerOrder) => {
+process.on('message', (order: WorkerMessage) => {
   carryOut(order).then(report => process.send?.(report, () => process.disconnect()))
 })
 process.send?.('ready')
 
-async function carryOut({ suite, claim = [], count }: WorkerOrder): Promise<WorkerReport> {
+async function carryOut({ suite, claim = [], count, processes }: WorkerMessage): Promise<WorkerReport> {
   const report: WorkerReport = { failures: [], claimed: [] }
   try {
-    if (suite) report.failures.push(...(await failuresOfSuite()))
+    if (suite) report.failures.push(...(await failuresOfSuite(processes)))
     report.claimed.push(...(await claimAll(claim)))
     if (count) await countUp(count)
   } catch (error) {
@@ -41,11 +44,12 @@ async function carryOut({ suite, claim = [], count }: WorkerOrder): Promise<Work
   return report
 }
 
-async function failuresOfSuite(): Promise<string[]> {
+async function failuresOfSuite(processes: SuiteProcesses): Promise<string[]> {
   const tests: [string, () => Promise<void>][] = []
   testTokenStore({
     test: (name, run) => tests.push([name, run]),
     createStore: options => openShared(backend, { ...options, timeout }),
+    processes,
   })
   const failures: string[] = []
   for (const [name, run] of tests) await run().catch(error => failures.push(`${name}: ${error}`))

@@ -25,6 +25,8 @@ export class PlainStore implements TokenStore {
   constructor(
     readonly backend: Backend,
     readonly prefix = '',
+    /** Which of several processes this handle is in. */
+    readonly process = 0,
   ) {}
 
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
@@ -78,14 +80,14 @@ export class PlainStore implements TokenStore {
 /** A wrong store, the case that has to catch it, and what the message of that case has to say. */
 export interface WrongStore {
   readonly mistake: string
-  readonly make: (backend: Backend, prefix?: string) => TokenStore
+  readonly make: (backend: Backend, prefix?: string, process?: number) => TokenStore
   readonly caughtBy: string
   readonly saying: RegExp
 }
 
-type StoreClass = new (backend: Backend, prefix?: string) => TokenStore
+type StoreClass = new (backend: Backend, prefix?: string, process?: number) => TokenStore
 
 /** A row of the table. */
 export function wrong(mistake: string, Store: StoreClass, caughtBy: string, saying: RegExp): WrongStore {
-  return { mistake, make: (backend, prefix) => new Store(backend, prefix), caughtBy, saying }
+  return { mistake, make: (...args) => new Store(...args), caughtBy, saying }
 }

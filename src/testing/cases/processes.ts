@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TokenStore } from '../../store.js'
+import { expectSame, failure, show } from '../show.js'
+import { type Cases, forMinutes, inPortions, read, type SuiteProcesses, write } from '../steps.js'
+
+const OTHERS_WITHIN_MS = 60_000
+const CLAIMS = 200
+const COUNTS = 50
+
+/** What processes that run this at the same time see of each other, through keys that they share. */
+export function betweenProcesses({ run, count, index }: SuiteProcesses): Cases {
+  const name = (what: string, of: number | string = '') => `conformance:${run}:${what}${of}`
+  const places = Array.from({ length: count }, (_, place) => place)
+  const claims = Array.from({ length: CLAIMS }, (_, place) => name('claim', place))
+
+  /** Tell the others something under a name, and learn what they tell. */
+  const exchange = async (store: TokenStore, what: string, value: string) => {
+    await write(store, name(what, index), value)
+    return Promise.all(places.map(place => appears(store, name(what, place), `${what} of process ${place}`)))
+  }
+
+  return {
+    async 'of all processes that claim a key exactly one gets it, and none loses a count'(open) {
+      const store = await open()
+      await exchange(store, 'start', 'ready')
+      const told = await inPortions(claims, async key => {
+        // Read first, as the library does: a cache would remember that nothing was there.
+        const isFree = (await read(store, key)) === undefined
+        return store.compareAndSet(key, isFree ? undefined : 'nobody', String(index), forMinutes())
+      })
+      await countUp(store, name('count'))
+      const reports = await exchange(store, 'report', told.map(Number).join(''))
+      for (const [place, key] of claims.entries()) {
+        const winners = places.filter(each => reports[each]?.[place] === '1')
+        if (winners.length !== 1) throw failure(`a key claimed by ${count} processes`, show(winners), 'one winner')
+        expectSame('get of a key that a process has claimed', await read(store, key), String(winners[0]))
+      }
+      expectSame(`a counter of ${count} processes`, await read(store, name('count')), String(count * COUNTS))
+      await exchange(store, 'end', 'done')
+    },
+
+    async 'a process that has read a value reads the one that another process has written since'(open) {
+      const store = await open()
+      const own = name('page', index)
+      await write(store, own, 'first')
+      await exchange(store, 'first', 'written')
+      const expectPages = async (value: string) => {
+        for (const place of places) {
+          expectSame(`get of the page of process ${place}`, await read(store, name('page', place)), value)
+        }
+      }
+      await expectPages('first')
+      await exchange(store, 'read', 'all')
+      await write(store, own, 'second', 'first')
+      await exchange(store, 'second', 'written')
+      await expectPages('second')
+      await exchange(store, 'over', 'done')
+    },
+  }
+}
+
+async function appears(store: TokenStore, key: string, what: string): Promise<string> {
+  const deadline = performance.now() + OTHERS_WITHIN_MS
+  for (;;) {
+    const value = await read(store, key)
+    if (value !== undefined) return value
+    if (performance.now() > deadline) {
+      throw failure(`get of the ${what}`, `undefined for ${OTHERS_WITHIN_MS / 1000} seconds`, 'a string')
+    }
+    await sleep(20)
+  }
+}
+
+async function countUp(store: TokenStore, key: string): Promise<void> {
+  for (let done = 0; done < COUNTS; ) {
+    const before = await read(store, key)
+    if (await store.compareAndSet(key, before, String(Number(before ?? 0) + 1), forMinutes())) done++
+  }
+}
