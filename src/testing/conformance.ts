@@ -38,7 +38,7 @@ export interface StoreConformance {
    * they do to each other. Left out, it is not run: all handles are in one process, and a lock or a cache of the process
    * hides what others would see.
    */
-  processes?: SuiteProcesses
+  processes?: SuiteProcesses | undefined
 
   /**
    * When the backend will drop what it keeps under `key` of a store opened without options, asked of the backend itself;

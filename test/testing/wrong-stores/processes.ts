@@ -46,7 +46,7 @@ export const processMistakes: readonly WrongStore[] = [
     'takes turns in one process only',
     takingTurns(() => true),
     ONE_GETS_IT,
-    /claimed by 3 processes: saw \[\d,\d/,
+    /claimed by 3 processes: saw \[\d,\d|a counter of 3 processes: saw "\d+", expected "150"/,
   ),
   wrong(
     'takes turns in one process only when it replaces a value',
