@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { SessionRecord } from '../../src/session/record.js'
+import { parseSession, type SessionRecord } from '../../src/session/record.js'
 import { assess, type Decision, decide, type Presented, successor } from '../../src/session/rotation.js'
 
 const CONFIG = { refreshGracePeriod: 10, sessionExpires: 90 * 86_400 }
@@ -194,6 +194,18 @@ test('one holder whose answers are never lost is told of by no replay, whatever 
   assert.deepEqual([play.told, play.ended, gen], [[], false, 20])
   play.refresh(19)
   assert.deepEqual(play.told, [1])
+})
+
+test('a record whose row of replays is none is not one of ours', () => {
+  const { replayed: _, ...record } = RECORD
+  for (const replayed of [null, 1, 'text', [], {}, { gen: 1 }, { inARow: 1 }, { gen: '1', inARow: 1 }]) {
+    assert.throws(() => parseSession(JSON.stringify({ ...record, replayed })), { name: 'StoreUnavailableError' })
+  }
+  for (const activeBefore of [null, 'text', {}, '1']) {
+    assert.throws(() => parseSession(JSON.stringify({ ...record, activeBefore })), { name: 'StoreUnavailableError' })
+  }
+  const sound = { ...record, replayed: { gen: 1, inARow: 1 }, activeBefore: 1 }
+  assert.deepEqual(parseSession(JSON.stringify(sound)), sound)
 })
 
 test('a refresh guard lets a replay pass, and says nothing of numbers', () => {
