@@ -229,7 +229,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * A signed access token, by itself: without `sid` it belongs to no session and is good until it ends or is revoked.
-   * It ends at its `expiry` in any case, unless `renewable: true` lets `implicitRefresh` renew it.
+   * It ends at its `expiry` in any case, unless `renewable: true` lets `implicitRefresh` renew it. With `sid` it also ends
+   * with that session, when the last token that login or refresh gave to it expires.
    * @throws TypeError naming the option that is wrong.
    */
   createAccessToken(sub: string, options: AccessTokenOptions = {}): string {
@@ -404,7 +405,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * A live session; `undefined` if it has ended or never was.
+   * A live session; `undefined` if it has ended or never was. It is shown as long as guards accept tokens of it.
    * @throws StoreUnavailableError; BadConfigurationError without a store.
    */
   async getSession(sid: string): Promise<Session | undefined> {
@@ -412,7 +413,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * End a session; with `sub`, only if it is that subject's. Resolves to whether one was ended.
+   * End a session; with `sub`, only if it is that subject's. Resolves to whether one was ended: one that the store holds,
+   * whatever the clock of this server says.
    * @throws StoreUnavailableError; BadConfigurationError without a store.
    */
   async revokeSession(sid: string, options: { sub?: string } = {}): Promise<boolean> {
