@@ -2,18 +2,15 @@
  * Logins for Koa: tokens, guards, refresh, logout.
  * @module koa-authx
  */
-export type {
-  AuthorizeOptions,
-  PolicyDecider,
-  PolicyGuardContext,
-  PolicyGuardOptions,
-  PolicyResource,
-} from './authorization/guard.js'
+
+export type { VerifyTokenOptions } from './authenticate/authenticate.js'
+export type { AuthContext, AuthXOptions, SubjectGetter } from './authenticate/internals.js'
 export { PolicyEngine, type PolicyEngineOptions } from './authorization/policy/engine.js'
 export type { PolicyName } from './authorization/policy/patterns.js'
 export type {
   PolicyCondition,
   PolicyContext,
+  PolicyDecider,
   PolicyDecision,
   PolicyEffect,
   PolicyEvaluator,
@@ -24,7 +21,7 @@ export type {
   PolicySource,
   PolicyValue,
 } from './authorization/policy/rule.js'
-export { AuthX, type Guard } from './authx.js'
+export { AuthX } from './authx.js'
 export type { Duration } from './config/duration.js'
 export type {
   Algorithm,
@@ -40,12 +37,13 @@ export type {
   UnverifiedPayload,
 } from './config/options.js'
 export * from './errors.js'
+export type { Guard } from './guards/guard-methods.js'
+export type { AuthorizeOptions } from './guards/policy-decision.js'
+export type { PolicyGuardContext, PolicyGuardOptions, PolicyResource } from './guards/policy-guard.js'
+export type { GuardOptions, TokenGuardOptions } from './guards/token-guards.js'
 export { type Auditable, audit } from './koa/audit.js'
 export type { Audit, AuditedRoute, UnsafeGuard } from './koa/audit-findings.js'
-export type { VerifyTokenOptions } from './koa/authenticate.js'
 export type { RefreshOptions, TokenPair, TokenResponse } from './koa/flows.js'
-export type { GuardOptions, TokenGuardOptions } from './koa/guards.js'
-export type { AuthContext, AuthXOptions, SubjectGetter } from './koa/parts.js'
 export {
   type RateLimiter,
   type RateLimitKey,

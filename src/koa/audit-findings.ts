@@ -1,4 +1,4 @@
-import { recordOf } from './guard-record.js'
+import { type GuardInfo, guardInfoOf, writtenGuard } from '../guards/guard-info.js'
 import { type Cover, type Layer, writtenPath } from './route-cover.js'
 
 /** One method of one route. */
@@ -71,19 +71,20 @@ export class Findings {
     const slips =
       slip === undefined ? 'nothing proves that it sees every spelling of the path' : `it does not see ${slip}`
     const why = exclusive ? 'of all that match, an exclusive router runs one: it does not run before the route' : slips
-    for (const { asks, protects } of layer.stack.flatMap(each => recordOf(each) ?? [])) {
-      if (protects) this.#addUnsafe('uncovered', writtenPath(layer), asks, why, route)
+    for (const guard of layer.stack.flatMap(each => guardInfoOf(each) ?? [])) {
+      if (guard.protects) this.#addUnsafe('uncovered', writtenPath(layer), guard, why, route)
     }
   }
 
   /** What `router.param` has put before a guard. */
-  preceded(route: string, layer: Layer, guard: string, handler: Named): void {
+  preceded(route: string, layer: Layer, guard: GuardInfo, handler: Named): void {
     const name = nameOf(handler)
     this.#addUnsafe(name, writtenPath(layer), guard, `${name} of the router runs before it, and may answer`, route)
   }
 
   /** One entry for each kind of mistake at a guard, with all routes that it concerns. */
-  #addUnsafe(kind: string, path: string, guard: string, why: string, route: string): void {
+  #addUnsafe(kind: string, path: string, info: GuardInfo, why: string, route: string): void {
+    const guard = writtenGuard(info)
     const key = JSON.stringify([kind, path, guard])
     const known = this.#unsafe.get(key) ?? { path, guard, why, routes: [] }
     this.#unsafe.set(key, { ...known, routes: [...new Set([...known.routes, route])] })

@@ -1,6 +1,6 @@
 import { isObject } from '../config/values.js'
+import { type GuardInfo, guardInfoOf, writtenGuard } from '../guards/guard-info.js'
 import { type Audit, type AuditedRoute, Findings, type Named, nameOf, type RouteCover } from './audit-findings.js'
-import { type GuardRecord, recordOf } from './guard-record.js'
 import { coverOf, type Layer, pathsOf } from './route-cover.js'
 
 /** A router of @koa/router, as far as it is looked at. */
@@ -30,12 +30,12 @@ export function audit(target: Auditable): Audit {
 }
 
 /** What a request has passed before it comes to a function. */
-type Passed = readonly GuardRecord[]
+type Passed = readonly GuardInfo[]
 
 function auditApp(middleware: readonly object[], found: Findings): void {
-  const passed: GuardRecord[] = []
+  const passed: GuardInfo[] = []
   for (const each of middleware) {
-    const record = recordOf(each)
+    const record = guardInfoOf(each)
     const router = routerOf(each)
     if (record) passed.push(record)
     else if (router) auditRouter(router, passed, found)
@@ -46,9 +46,9 @@ function auditApp(middleware: readonly object[], found: Findings): void {
 function auditRouter(router: Router, passed: Passed, found: Findings): void {
   for (const [place, layer] of router.stack.entries()) {
     const paths = pathsOf(layer)
-    const earlier = layersBefore(router, place).filter(({ stack }) => recordsOf(stack).length > 0)
+    const earlier = layersBefore(router, place).filter(({ stack }) => guardInfosOf(stack).length > 0)
     const covers = earlier.map(each => ({ layer: each, cover: coverIn(router, each, layer, paths) }))
-    const holding = covers.filter(({ cover }) => cover.holds).flatMap(({ layer: { stack } }) => recordsOf(stack))
+    const holding = covers.filter(({ cover }) => cover.holds).flatMap(({ layer: { stack } }) => guardInfosOf(stack))
     const broken = covers.filter(({ cover }) => !cover.holds && cover.meant)
     auditLayer(layer, { router, passed: [...passed, ...holding], broken }, found)
   }
@@ -64,8 +64,8 @@ function auditEvent(
   found: Findings,
 ): void {
   for (const [place, each] of handlers.entries()) {
-    if (recordOf(each)) continue
-    const stack = [...handlers.slice(0, place).filter(recordOf), each]
+    if (guardInfoOf(each)) continue
+    const stack = [...handlers.slice(0, place).filter(guardInfoOf), each]
     auditLayer({ methods: ALL, path, stack }, { ...surroundings, broken: [] }, found)
   }
 }
@@ -95,10 +95,10 @@ interface Surroundings {
 function auditLayer(layer: Layer, { router, passed, broken }: Surroundings, found: Findings): void {
   for (const [place, each] of layer.stack.entries()) {
     const nested = routerOf(each)
-    if (nested) auditRouter(nested, [...passed, ...recordsOf(layer.stack.slice(0, place))], found)
+    if (nested) auditRouter(nested, [...passed, ...guardInfosOf(layer.stack.slice(0, place))], found)
   }
   // The handler is the last function that is no guard: a guard after it protects nothing of it.
-  const handler = layer.stack.findLastIndex(each => !recordOf(each))
+  const handler = layer.stack.findLastIndex(each => !guardInfoOf(each))
   const hasHandler = layer.methods.length > 0 && !(handler >= 0 && routerOf(layer.stack[handler]))
   auditEarly(layer, { passed, hasHandler }, found)
   if (!hasHandler) return
@@ -112,22 +112,22 @@ function auditLayer(layer: Layer, { router, passed, broken }: Surroundings, foun
 /** What runs before the first guard: of a route it is in `before`, but for what `router.param` puts there unseen. */
 function auditEarly(layer: Layer, { passed, hasHandler }: { passed: Passed; hasHandler: boolean }, found: Findings) {
   const { stack } = layer
-  const first = passed.some(({ protects }) => protects) ? 0 : stack.findIndex(each => recordOf(each)?.protects)
-  const guard = recordOf(stack[first] ?? {})
-  const early: readonly Named[] = (first < 0 ? stack : stack.slice(0, first)).filter(each => !recordOf(each))
+  const first = passed.some(({ protects }) => protects) ? 0 : stack.findIndex(each => guardInfoOf(each)?.protects)
+  const guard = guardInfoOf(stack[first] ?? {})
+  const early: readonly Named[] = (first < 0 ? stack : stack.slice(0, first)).filter(each => !guardInfoOf(each))
   for (const each of early.filter(each => !routerOf(each as { router?: unknown }))) {
     if (guard && typeof each.param === 'string') {
       const methods = hasHandler ? methodsOf(layer) : ['ALL']
-      for (const method of methods) found.preceded(`${method} ${String(layer.path)}`, layer, guard.asks, each)
+      for (const method of methods) found.preceded(`${method} ${String(layer.path)}`, layer, guard, each)
     } else if (!hasHandler) found.unseen(each)
   }
 }
 
 function judge(passed: Passed, own: readonly object[]): Pick<AuditedRoute, 'guards' | 'open' | 'before'> {
-  const records = [...passed, ...recordsOf(own)]
-  const named = (protects: boolean) => records.filter(each => each.protects === protects).map(({ asks }) => asks)
-  const first = passed.some(({ protects }) => protects) ? 0 : own.findIndex(each => recordOf(each)?.protects)
-  const before = own.slice(0, Math.max(0, first)).filter(each => !recordOf(each))
+  const records = [...passed, ...guardInfosOf(own)]
+  const named = (protects: boolean) => records.filter(each => each.protects === protects).map(writtenGuard)
+  const first = passed.some(({ protects }) => protects) ? 0 : own.findIndex(each => guardInfoOf(each)?.protects)
+  const before = own.slice(0, Math.max(0, first)).filter(each => !guardInfoOf(each))
   return {
     guards: [...new Set(named(true))],
     open: [...new Set(named(false))],
@@ -135,7 +135,7 @@ function judge(passed: Passed, own: readonly object[]): Pick<AuditedRoute, 'guar
   }
 }
 
-const recordsOf = (functions: readonly object[]) => functions.flatMap(each => recordOf(each) ?? [])
+const guardInfosOf = (functions: readonly object[]) => functions.flatMap(each => guardInfoOf(each) ?? [])
 
 const hostOf = ({ host }: Router) => (host === undefined ? {} : { host: String(host) })
 

@@ -1,3 +1,8 @@
+import { missing } from '../authenticate/authenticate.js'
+import type { Identified } from '../authenticate/candidates.js'
+import type { AuthContext, Internals } from '../authenticate/internals.js'
+import { checkLoginType, checkType } from '../authenticate/token-checks.js'
+import { verifyToken } from '../authenticate/verification.js'
 import type { TokenLocation, TokenType } from '../config/options.js'
 import { AuthXError, CSRFError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
 import { warnAboutLogoutPath } from '../request/cookie-path.js'
@@ -7,10 +12,6 @@ import { type LocatedToken, locate } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
 import type { TokenPayload } from '../token/payload.js'
 import { isExpired } from '../token/verify.js'
-import { checkLoginType, checkType, missing } from './authenticate.js'
-import type { Identified } from './candidates.js'
-import type { AuthContext, Parts } from './parts.js'
-import { verifyToken } from './verification.js'
 
 /** A token that came with a logout; `fault` is why it may not be ended: another site may have sent it. */
 interface Presented extends Identified {
@@ -21,19 +22,19 @@ interface Presented extends Identified {
  * End what the tokens of the request belong to, expired or not, then clear their cookies. Another site can make a browser
  * send cookies, and can add a token of its own; so a cookie needs its CSRF value, or beside it a token that holds it.
  */
-export async function logout(parts: Parts, ctx: AuthContext): Promise<void> {
-  warnAboutLogoutPath(ctx, parts.config)
-  const { presented, reasons } = await presentedTokens(parts, ctx)
+export async function logout(internals: Internals, ctx: AuthContext): Promise<void> {
+  warnAboutLogoutPath(ctx, internals.config)
+  const { presented, reasons } = await presentedTokens(internals, ctx)
   const proven = presented.filter(token => !token.fault || presented.some(other => vouchesFor(other, token)))
-  if (proven.length === 0) throw reasons[0] ?? missing(ctx, {}, parts.config)
-  await refuseOthers(parts, ctx, presented, proven)
+  if (proven.length === 0) throw reasons[0] ?? missing(ctx, {}, internals.config)
+  await refuseOthers(internals, ctx, presented, proven)
   const distinct = new Map(proven.map(({ payload }) => [idOf(payload), payload]))
-  const revokeAll = () => Promise.all([...distinct.values()].map(payload => parts.sessions?.revoke(payload)))
-  await parts.memory.asking(ctx.req, revokeAll)
-  parts.memory.forget(ctx.req)
+  const revokeAll = () => Promise.all([...distinct.values()].map(payload => internals.sessions?.revoke(payload)))
+  await internals.memory.asking(ctx.req, revokeAll)
+  internals.memory.forget(ctx.req)
   // A link can hold a token; what is in a header or in JSON, only a script sends that may speak to this server.
   if (proven.some(({ located }) => located.location !== 'query')) {
-    setCookies(ctx, allClearedCookies(parts.config), parts.config)
+    setCookies(ctx, allClearedCookies(internals.config), internals.config)
   }
 }
 
@@ -50,7 +51,7 @@ function vouchesFor(other: Presented, { payload }: Presented): boolean {
  * @throws CSRFError
  */
 async function refuseOthers(
-  parts: Parts,
+  internals: Internals,
   ctx: AuthContext,
   presented: readonly Presented[],
   proven: readonly Presented[],
@@ -58,15 +59,15 @@ async function refuseOthers(
   const isVouchedFor = ({ located: { type, location } }: Presented) =>
     proven.some(({ located }) => located.location === location && located.type === type)
   for (const other of presented) {
-    if (other.fault && !isVouchedFor(other) && (await isGood(parts, ctx, other.payload))) throw other.fault
+    if (other.fault && !isVouchedFor(other) && (await isGood(internals, ctx, other.payload))) throw other.fault
   }
 }
 
 /** @throws StoreUnavailableError */
-async function isGood(parts: Parts, ctx: AuthContext, payload: TokenPayload): Promise<boolean> {
-  if (isExpired(payload, parts.config)) return false
+async function isGood(internals: Internals, ctx: AuthContext, payload: TokenPayload): Promise<boolean> {
+  if (isExpired(payload, internals.config)) return false
   try {
-    await parts.memory.asking(ctx.req, () => parts.revocation.endOf(payload))
+    await internals.memory.asking(ctx.req, () => internals.revocation.endOf(payload))
     return true
   } catch (error) {
     if (error instanceof RevokedTokenError) return false
@@ -79,10 +80,10 @@ async function isGood(parts: Parts, ctx: AuthContext, payload: TokenPayload): Pr
  * @throws StoreUnavailableError: a token whose key is not known may be good, and a logout that has not ended it is none.
  */
 async function presentedTokens(
-  parts: Parts,
+  internals: Internals,
   ctx: AuthContext,
 ): Promise<{ presented: Presented[]; reasons: AuthXError[] }> {
-  const { config } = parts
+  const { config } = internals
   const presented: Presented[] = []
   const reasons: AuthXError[] = []
   const collect = async (work: () => Promise<void>) => {
@@ -96,7 +97,7 @@ async function presentedTokens(
       await collect(async () => {
         for (const located of locate(ctx, type, locations, config)) {
           await collect(async () => {
-            const token = await present(parts, ctx, type, located)
+            const token = await present(internals, ctx, type, located)
             presented.push(token)
             if (token.fault) throw token.fault
           })
@@ -113,15 +114,20 @@ function besideCookies(locations: readonly TokenLocation[]): (readonly TokenLoca
   return others.length < locations.length ? [others, ['cookies']] : [others]
 }
 
-async function present(parts: Parts, ctx: AuthContext, type: TokenType, located: LocatedToken): Promise<Presented> {
-  const payload = await verifyToken(parts, located.token, ctx, { ignoreTimes: true })
+async function present(
+  internals: Internals,
+  ctx: AuthContext,
+  type: TokenType,
+  located: LocatedToken,
+): Promise<Presented> {
+  const payload = await verifyToken(internals, located.token, ctx, { ignoreTimes: true })
   checkType(payload, type)
-  checkLoginType(payload, parts.config)
-  return { payload, located, fault: csrfFault(parts, ctx, located, payload) }
+  checkLoginType(payload, internals.config)
+  return { payload, located, fault: csrfFault(internals, ctx, located, payload) }
 }
 
 function csrfFault(
-  { config }: Parts,
+  { config }: Internals,
   ctx: AuthContext,
   located: LocatedToken,
   payload: TokenPayload,

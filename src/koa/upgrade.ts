@@ -1,17 +1,14 @@
 import type { IncomingMessage } from 'node:http'
+import type { Internals } from '../authenticate/internals.js'
+import { checkToken, type TokenSource } from '../authenticate/token-checks.js'
+import { verifyToken } from '../authenticate/verification.js'
 import { checkNames, isObject } from '../config/values.js'
 import { BadConfigurationError, MissingTokenError } from '../errors.js'
-import type { LocatedToken } from '../request/locate.js'
 import { checkOrigin, checkOrigins } from '../request/origin.js'
 import { locateInUpgrade, type UpgradeLocation } from '../request/upgrade.js'
 import { warnOnce } from '../request/warn.js'
 import type { TokenPayload } from '../token/payload.js'
-import { describe, isTraced, traced, type VerifyTrace } from '../tracing.js'
-import { checkLoginType, checkType } from './authenticate.js'
-import { chooseCandidate, type Identified } from './candidates.js'
-import type { Parts } from './parts.js'
 import { tolerateErrors } from './refuse-upgrade.js'
-import { verifyToken } from './verification.js'
 
 /** Options of `authenticateUpgrade`. */
 export interface UpgradeOptions {
@@ -34,7 +31,7 @@ const LOCATIONS = ['headers', 'cookies', 'query']
  * @throws AuthXError, BadConfigurationError, TypeError.
  */
 export async function authenticateUpgrade(
-  parts: Parts,
+  internals: Internals,
   request: IncomingMessage,
   options: UpgradeOptions,
 ): Promise<TokenPayload> {
@@ -43,41 +40,31 @@ export async function authenticateUpgrade(
   }
   tolerateErrors(request.socket)
   checkOptions(options)
-  const { origins = parts.config.trustedOrigins, locations = configuredLocations(parts) } = options
+  const { origins = internals.config.trustedOrigins, locations = configuredLocations(internals) } = options
   if (origins.length === 0 && locations.includes('cookies')) throw originsMissing()
-  const trace: VerifyTrace = { type: 'access' }
-  const run = () => judge(parts, request, locations, origins, trace)
-  const payload = await (isTraced('verify') ? traced('verify', trace, run) : run())
+  const payload = await checkToken(internals, upgradeSource(internals, request, locations, origins), {})
   if (payload) return payload
   throw new MissingTokenError({ cause: `no access token in ${locations.join(', ')}` })
 }
 
-async function judge(
-  parts: Parts,
+/** A request outside of Koa: `getKey` is given no context, and the origin stands in the place of the CSRF value. */
+function upgradeSource(
+  internals: Internals,
   request: IncomingMessage,
   locations: readonly UpgradeLocation[],
   origins: readonly string[],
-  trace: VerifyTrace,
-): Promise<TokenPayload | undefined> {
-  const candidates = locateInUpgrade(request, locations, parts.config)
-  if (candidates.length === 0) return undefined
-  const read = async ({ token, location }: LocatedToken) => {
-    // `getKey` is not given what it could take for a context of Koa's.
-    const payload = await verifyToken(parts, token, undefined)
-    describe(trace, payload, location)
-    checkType(payload, 'access')
-    checkLoginType(payload, parts.config)
-    return payload
+): TokenSource {
+  return {
+    locate: () => locateInUpgrade(request, locations, internals.config),
+    verify: ({ token }) => verifyToken(internals, token, undefined),
+    checkOrigin: ({ located }) => {
+      if (located.location === 'cookies') checkOrigin(request, origins)
+    },
+    checkRevocation: ({ payload }) => internals.revocation.check(payload),
   }
-  const ask = ({ payload }: Identified) => parts.revocation.check(payload)
-  const { payload, located } = await chooseCandidate(candidates, read, ask, parts.config)
-  describe(trace, payload, located.location)
-  if (located.location === 'cookies') checkOrigin(request, origins)
-  await parts.revocation.check(payload)
-  return payload
 }
 
-function configuredLocations({ config }: Parts): readonly UpgradeLocation[] {
+function configuredLocations({ config }: Internals): readonly UpgradeLocation[] {
   const locations = config.tokenLocation.access.filter(location => location !== 'json')
   if (locations.length > 0) return locations
   throw new BadConfigurationError([

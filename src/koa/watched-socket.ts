@@ -1,6 +1,6 @@
+import type { Internals } from '../authenticate/internals.js'
 import { RevokedTokenError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
-import type { Parts } from './parts.js'
 import * as watching from './watch.js'
 
 /** A WebSocket as `ws` has it, or whatever else closes with a code and a reason. */
@@ -28,7 +28,7 @@ const LONGEST_TIMER = 2 ** 31 - 1
 /** One socket, its timer, and the questions about it. */
 export class WatchedSocket {
   readonly payload: TokenPayload
-  readonly #parts: Parts
+  readonly #internals: Internals
   readonly #socket: ClosableSocket
   readonly #pace: watching.Pace
   readonly #onStop: () => void
@@ -38,13 +38,19 @@ export class WatchedSocket {
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
 
-  constructor(parts: Parts, socket: ClosableSocket, payload: TokenPayload, pace: watching.Pace, onStop: () => void) {
+  constructor(
+    internals: Internals,
+    socket: ClosableSocket,
+    payload: TokenPayload,
+    pace: watching.Pace,
+    onStop: () => void,
+  ) {
     this.payload = payload
-    this.#parts = parts
+    this.#internals = internals
     this.#socket = socket
     this.#pace = pace
     this.#onStop = onStop
-    this.#expiry = (payload.exp + parts.config.decodeLeeway) * 1000
+    this.#expiry = (payload.exp + internals.config.decodeLeeway) * 1000
   }
 
   start(): void {
@@ -91,7 +97,7 @@ export class WatchedSocket {
   /** None if the clock of the instance tells no time: what a timer throws would end the process. */
   #lifeMs(): number {
     try {
-      return this.#expiry - this.#parts.config.now()
+      return this.#expiry - this.#internals.config.now()
     } catch {
       return 0
     }
@@ -105,7 +111,7 @@ export class WatchedSocket {
 
   #ask(now: number): void {
     this.#watch = watching.ask(this.#watch, now)
-    Promise.resolve(this.#parts.revocation.check(this.payload, 'watch')).then(
+    Promise.resolve(this.#internals.revocation.check(this.payload, 'watch')).then(
       () => this.#answered(true),
       error => {
         if (!(error instanceof RevokedTokenError)) this.#answered(false)

@@ -1,9 +1,9 @@
+import type { Internals } from '../authenticate/internals.js'
+import { checkLoginType } from '../authenticate/token-checks.js'
 import { type Duration, parseDuration } from '../config/duration.js'
 import { checkNames, isObject } from '../config/values.js'
 import { idOf } from '../session/rotation.js'
 import type { TokenPayload } from '../token/payload.js'
-import { checkLoginType } from './authenticate.js'
-import type { Parts } from './parts.js'
 import { leastWithin, paceOf } from './watch.js'
 import { type ClosableSocket, GOING_AWAY, WatchedSocket } from './watched-socket.js'
 
@@ -19,17 +19,17 @@ const OPTION_NAMES = new Set(['within'])
 
 /** The sockets of an instance that end with their logins. */
 export class WatchedSockets {
-  readonly #parts: Parts
+  readonly #internals: Internals
   /** By subject, which every event names. */
   readonly #watched = new Map<string, Set<WatchedSocket>>()
   #isClosed = false
 
-  constructor(parts: Parts) {
-    this.#parts = parts
+  constructor(internals: Internals) {
+    this.#internals = internals
     const onRevoked = ({ sid, sub }: { sid: string; sub: string }) => this.#hurry(sub, payload => idOf(payload) === sid)
-    parts.events.on('revoked', onRevoked)
-    parts.events.on('reuse', onRevoked)
-    parts.events.on('allRevoked', ({ sub, except }) =>
+    internals.events.on('revoked', onRevoked)
+    internals.events.on('reuse', onRevoked)
+    internals.events.on('allRevoked', ({ sub, except }) =>
       this.#hurry(sub, ({ sid }) => except === undefined || sid !== except),
     )
   }
@@ -40,13 +40,13 @@ export class WatchedSockets {
    * @throws TypeError, LoginTypeMismatchError.
    */
   watch(socket: ClosableSocket, payload: TokenPayload, options: CloseWhenOverOptions): () => void {
-    const { config } = this.#parts
+    const { config } = this.#internals
     checkSocket(socket)
     checkPayload(payload)
     checkLoginType(payload, config)
     const pace = paceOf(withinOf(options, config.storeTimeout), config.storeTimeout)
     if (socket.readyState === CLOSED) return () => {}
-    const watched = new WatchedSocket(this.#parts, socket, payload, pace, () => this.#remove(watched))
+    const watched = new WatchedSocket(this.#internals, socket, payload, pace, () => this.#remove(watched))
     this.#watched.set(payload.sub, (this.#watched.get(payload.sub) ?? new Set()).add(watched))
     if (this.#isClosed) watched.close(GOING_AWAY, '')
     else watched.start()

@@ -5,8 +5,8 @@ import { CSRFError, MissingCSRFTokenError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
 import { sameBytes } from '../token/same-bytes.js'
 import {
+  type Candidate,
   hasUnparsedBody,
-  type LocatedToken,
   mediaTypeOf,
   parsedBody,
   type RequestContext,
@@ -20,7 +20,7 @@ import {
  */
 export function checkCsrf(
   ctx: RequestContext,
-  { location, type }: Pick<LocatedToken, 'location' | 'type'>,
+  { location, type }: Pick<Candidate, 'location' | 'type'>,
   payload: TokenPayload,
   config: Config,
   demanded?: boolean,

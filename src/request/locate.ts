@@ -11,14 +11,20 @@ import { warnOnce } from './warn.js'
 /** The parts of a Koa context that are read. Any Koa context is one, whatever its state is typed as. */
 export type RequestContext = Pick<Context, 'req' | 'request' | 'method' | 'querystring'>
 
-/** A token as a request carries it. */
-export interface LocatedToken {
+/** A token that is to be checked. */
+export interface Candidate {
   /** The encoded string, not verified yet. */
   readonly token: string
-  /** Where it was found. */
-  readonly location: TokenLocation
+  /** Where in a request it was found; `undefined` if it came with no request. */
+  readonly location?: TokenLocation
   /** The type that was looked for; what the token says of itself is not known yet. */
   readonly type: TokenType
+}
+
+/** A token as a request carries it. */
+export interface LocatedToken extends Candidate {
+  /** Where it was found. */
+  readonly location: TokenLocation
 }
 
 type Locator = (ctx: RequestContext, type: TokenType, config: Config) => string | readonly string[] | undefined

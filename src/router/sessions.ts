@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
+import { checkFresh } from '../authenticate/token-checks.js'
 import type { AuthX } from '../authx.js'
 import { InsufficientScopeError } from '../errors.js'
-import { checkFresh } from '../koa/authenticate.js'
 import type { TokenPayload } from '../token/payload.js'
 import { coversAll } from '../token/scopes.js'
 import type { SessionRule, SessionRules } from './options.js'

@@ -13,8 +13,8 @@ function node(id: number, functionName: string, url: string, children: number[] 
 const profile: Profiler.Profile = {
   nodes: [
     node(1, '(root)', '', [2, 6]),
-    node(2, 'guard', file('dist/src/koa/guards.js'), [3]),
-    node(3, 'guard', file('dist/src/koa/guards.js'), [4, 5]),
+    node(2, 'guard', file('dist/src/guards/token-guards.js'), [3]),
+    node(3, 'guard', file('dist/src/guards/token-guards.js'), [4, 5]),
     node(4, 'verify', file('bench/node_modules/jsonwebtoken/verify.js')),
     node(5, 'writev', ''),
     node(6, '(idle)', ''),

@@ -1,12 +1,12 @@
 import { inspect } from 'node:util'
-import type { LocatedToken } from '../request/locate.js'
+import type { Candidate } from '../request/locate.js'
 import { isLate } from '../session/sessions.js'
 import type { VerificationKey } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
 
 /** What one request has learnt of one token. */
 interface Learnt {
-  readonly location: string
+  readonly location: string | undefined
   readonly token: string
   verified?: { payload: Verified } | { error: unknown }
   revocation?: { answer: Promise<unknown> | undefined }
@@ -43,7 +43,7 @@ export class RequestMemory {
   }
 
   /** The payload, or the error again that refused it. */
-  verified(request: object, located: LocatedToken, verify: () => Verified): Verified {
+  verified(request: object, located: Candidate, verify: () => Verified): Verified {
     const learnt = this.#about(request, located)
     learnt.verified ??= attempt(verify)
     if ('error' in learnt.verified) throw learnt.verified.error
@@ -53,7 +53,7 @@ export class RequestMemory {
   /** The same promise for everybody who asks in this request; `undefined` if there is nobody to be asked. */
   revocation(
     request: object,
-    located: LocatedToken,
+    located: Candidate,
     check: () => Promise<unknown> | undefined,
   ): Promise<unknown> | undefined {
     const learnt = this.#about(request, located)
@@ -99,7 +99,7 @@ export class RequestMemory {
     return notes
   }
 
-  #about(request: object, { location, token }: LocatedToken): Learnt {
+  #about(request: object, { location, token }: Candidate): Learnt {
     const { learnt: all } = this.#notes(request)
     const known = all.find(learnt => learnt.location === location && learnt.token === token)
     if (known) return known

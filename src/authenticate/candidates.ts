@@ -1,14 +1,14 @@
 import type { Config } from '../config/table.js'
 import { AuthXError, RevokedTokenError, StoreUnavailableError, TokenExpiredError } from '../errors.js'
 import { ambiguousCookies } from '../request/cookies.js'
-import type { LocatedToken } from '../request/locate.js'
+import type { Candidate, LocatedToken } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
 import type { TokenPayload } from '../token/payload.js'
 
 /** A token of a request with its payload, verified. */
 export interface Identified {
   readonly payload: TokenPayload
-  readonly located: LocatedToken
+  readonly located: Candidate
 }
 
 /**
@@ -19,12 +19,12 @@ export interface Identified {
  * @throws MalformedTokenRequestError if tokens of two sessions are left; why no candidate is valid, if none is.
  */
 export async function chooseCandidate(
-  candidates: readonly LocatedToken[],
-  verify: (located: LocatedToken) => TokenPayload | Promise<TokenPayload>,
+  candidates: readonly Candidate[],
+  verify: (located: Candidate) => TokenPayload | Promise<TokenPayload>,
   checkRevocation: (identified: Identified) => Promise<unknown> | undefined,
   config: Config,
 ): Promise<Identified> {
-  const read = async (located: LocatedToken) => ({ located, payload: await verify(located) })
+  const read = async (located: Candidate) => ({ located, payload: await verify(located) })
   const results = await Promise.allSettled(candidates.map(read))
   const valid = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const reasons = results.flatMap(result => (result.status === 'rejected' ? [result.reason] : []))

@@ -5,7 +5,7 @@ import type { VerificationKey } from '../token/keys.js'
 import { saysNoSuchKey } from '../token/no-such-key.js'
 import type { TokenPayload } from '../token/payload.js'
 import { checkSignedByRing, type FindKey, type VerifyOptions, verify, verifyWithFoundKey } from '../token/verify.js'
-import type { AuthContext, Parts } from './parts.js'
+import type { AuthContext, Internals } from './internals.js'
 
 /**
  * Verify a token with the configured keys or, if there is a `getKey`, with the key that it finds. Only then is the answer
@@ -14,16 +14,16 @@ import type { AuthContext, Parts } from './parts.js'
  * @throws JWTDecodeError or a subclass, StoreUnavailableError.
  */
 export function verifyToken(
-  parts: Parts,
+  internals: Internals,
   token: string,
   ctx: AuthContext | undefined,
   options: VerifyOptions = {},
 ): TokenPayload | Promise<TokenPayload> {
-  const { config, ring } = parts
+  const { config, ring } = internals
   if (!config.getKey) return verify(token, ring, config, options)
   const findKey: FindKey = (header, payload) => {
-    const ask = () => askForKey(parts, header, payload, ctx)
-    return ctx ? parts.memory.key(ctx.req, token, ask) : ask()
+    const ask = () => askForKey(internals, header, payload, ctx)
+    return ctx ? internals.memory.key(ctx.req, token, ask) : ask()
   }
   return verifyWithFoundKey(token, findKey, ring, config, options)
 }
@@ -33,13 +33,13 @@ export function verifyToken(
  * Without `getKey` only our own keys verify, and there is nothing to check.
  * @throws TokenInvalidSignatureError
  */
-export function checkOwnKey({ config, ring }: Parts, token: string): void {
+export function checkOwnKey({ config, ring }: Internals, token: string): void {
   if (config.getKey) checkSignedByRing(token, ring)
 }
 
 /** Whatever is not a key that fits, or a clear "there is none", means that nothing is known of the token. */
 function askForKey(
-  { config, ring, keyCache }: Parts,
+  { config, ring, keyCache }: Internals,
   header: Parameters<FindKey>[0],
   payload: Parameters<FindKey>[1],
   ctx: AuthContext | undefined,

@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import type { PolicyDecider } from '../authorization/policy/rule.js'
 import type { GetKey, AuthXOptions as Options } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import type { RequestContext } from '../request/locate.js'
@@ -7,7 +8,7 @@ import type { Revocation } from '../session/revocation.js'
 import type { Sessions } from '../session/sessions.js'
 import type { KeyCache } from '../token/key-cache.js'
 import type { KeyRing } from '../token/keys.js'
-import type { RequestMemory } from './memory.js'
+import type { RequestMemory } from './request-cache.js'
 
 /** Finds who a token is about; `undefined` if there is no such subject (any more). */
 export type SubjectGetter<Subject> = (sub: string, ctx: Context) => Subject | undefined | Promise<Subject | undefined>
@@ -25,8 +26,8 @@ export interface AuthXOptions extends Options {
   getKey?: GetKey<Context | undefined> | undefined
 }
 
-/** What an instance is made of, as the functions of this folder need it. */
-export interface Parts {
+/** What an instance is made of, as the functions of the other folders need it. */
+export interface Internals {
   readonly config: Config
   /** What `setKeys` replaces: read it when it is needed, and once for each decision. */
   ring: KeyRing
@@ -37,29 +38,30 @@ export interface Parts {
   readonly events: Events
   readonly memory: RequestMemory
   subjectGetter: SubjectGetter<unknown> | undefined
+  policyEngine: PolicyDecider | undefined
 }
 
-const PARTS = new WeakMap<object, Parts>()
+const INTERNALS = new WeakMap<object, Internals>()
 
-/** Every instance does this when it is made: what stands beside the class finds its parts, and users do not. */
-export function keepParts(authx: object, parts: Parts): void {
-  PARTS.set(authx, parts)
+/** Every instance does this when it is made: what stands beside the class finds its internals, and users do not. */
+export function keepInternals(authx: object, internals: Internals): void {
+  INTERNALS.set(authx, internals)
 }
 
 /** @throws TypeError if `authx` is no AuthX. */
-export function partsOf(authx: object): Parts {
-  const parts = PARTS.get(authx)
-  if (parts) return parts
+export function internalsOf(authx: object): Internals {
+  const internals = INTERNALS.get(authx)
+  if (internals) return internals
   throw new TypeError('the first argument must be an AuthX: new AuthX({ ... })')
 }
 
 /**
- * The parts of the instance whose method makes middleware.
+ * The internals of the instance whose method makes middleware.
  * @throws TypeError if Koa or a router calls the method itself, where the middleware that it makes should stand.
  */
-export function partsOfMaker(authx: object | undefined, method: string): Parts {
-  const parts = authx && PARTS.get(authx)
-  if (parts) return parts
+export function internalsOfMaker(authx: object | undefined, method: string): Internals {
+  const internals = authx && INTERNALS.get(authx)
+  if (internals) return internals
   throw new TypeError(`${method} makes middleware, and has to be called for it: write authx.${method}(), not ${method}`)
 }
 
