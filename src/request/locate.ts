@@ -22,9 +22,13 @@ export interface Candidate {
 }
 
 /** A token as a request carries it. */
-export interface LocatedToken extends Candidate {
+export interface LocatedToken {
+  /** The encoded string, not verified yet. */
+  readonly token: string
   /** Where it was found. */
   readonly location: TokenLocation
+  /** The type that was looked for; what the token says of itself is not known yet. */
+  readonly type: TokenType
 }
 
 type Locator = (ctx: RequestContext, type: TokenType, config: Config) => string | readonly string[] | undefined

@@ -15,9 +15,15 @@ export function load(app) {
       // Found before any is removed: each names the one above it, which may be inherited too.
       const inherited = all.filter(({ flags, inheritedFrom }) => flags.isInherited && inheritedFrom?.reflection)
       for (const reflection of inherited) project.removeReflection(reflection)
-      for (const reflection of project.getReflectionsByKind(ReflectionKind.All)) forgetUnseenBase(reflection)
     },
     PRIORITY,
+  )
+  app.converter.on(
+    Converter.EVENT_RESOLVE_END,
+    ({ project }) => {
+      for (const reflection of project.getReflectionsByKind(ReflectionKind.All)) forgetUnseenBase(reflection)
+    },
+    -10_000,
   )
 }
 
@@ -25,7 +31,10 @@ function forgetUnseenBase(reflection) {
   if (reflection.inheritedFrom && !reflection.inheritedFrom.reflection) delete reflection.inheritedFrom
   if (reflection.overwrites && !reflection.overwrites.reflection) delete reflection.overwrites
   const bases = reflection.extendedTypes?.filter(type => !HIDDEN_BASES.some(name => String(type).startsWith(name)))
-  if (bases?.length === 0) delete reflection.extendedTypes
+  if (bases?.length === 0) {
+    delete reflection.extendedTypes
+    delete reflection.typeHierarchy
+  }
 }
 
 /** Classes that only give others their methods. */
