@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { TokenLocation } from '../config/options.js'
 import type { Config } from '../config/table.js'
-import { type LocatedToken, locate, malformed, type RequestContext } from './locate.js'
-import { trim } from './trim.js'
+import type { RequestContext } from '../request/context.js'
+import { type LocatedToken, locate, malformed } from '../request/locate.js'
+import { trim } from '../request/trim.js'
 
 /** Where the token of an upgrade can be. Such a request has no body. */
 export type UpgradeLocation = Exclude<TokenLocation, 'json'>

@@ -1,6 +1,6 @@
 import { isObject } from '../config/values.js'
 import { type GuardInfo, guardInfoOf, writtenGuard } from '../guards/guard-info.js'
-import { type Audit, type AuditedRoute, Findings, type Named, nameOf, type RouteCover } from './audit-findings.js'
+import { type Audit, type AuditedRoute, Findings, type Named, nameOf, type RouteCover } from './findings.js'
 import { coverOf, type Layer, pathsOf } from './route-cover.js'
 
 /** A router of @koa/router, as far as it is looked at. */

@@ -5,9 +5,9 @@ import { verifyToken } from '../authenticate/verification.js'
 import { checkNames, isObject } from '../config/values.js'
 import { BadConfigurationError, MissingTokenError } from '../errors.js'
 import { checkOrigin, checkOrigins } from '../request/origin.js'
-import { locateInUpgrade, type UpgradeLocation } from '../request/upgrade.js'
 import { warnOnce } from '../request/warn.js'
 import type { TokenPayload } from '../token/payload.js'
+import { locateInUpgrade, type UpgradeLocation } from './locate-in-upgrade.js'
 import { tolerateErrors } from './refuse-upgrade.js'
 
 /** Options of `authenticateUpgrade`. */

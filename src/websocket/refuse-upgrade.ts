@@ -1,7 +1,7 @@
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { AuthXError, type ErrorHeaders } from '../errors.js'
-import { publicMessage } from './middleware.js'
+import { publicMessage } from '../koa/middleware.js'
 
 /** Milliseconds that a peer has to take its answer and hang up. */
 const PATIENCE = 1000

@@ -1,11 +1,11 @@
 import type { Context, Next } from 'koa'
 import { checkNames, integer, isObject } from '../config/values.js'
 import { type AuthXError, RateLimitExceeded, StoreUnavailableError } from '../errors.js'
-import { networkOf } from '../request/network.js'
 import { subjectHash } from '../session/record.js'
 import { Deadline, within } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
 import { sha256 } from '../token/sha256.js'
+import { networkOf } from './network.js'
 
 /** What counts: any limiter of rate-limiter-flexible, or an object that answers as they do. */
 export interface RateLimiter {
