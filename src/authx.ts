@@ -11,7 +11,7 @@ import {
   keepInternals,
   type SubjectGetter,
 } from './authenticate/internals.js'
-import { RequestMemory } from './authenticate/request-cache.js'
+import { RequestCache } from './authenticate/request-cache.js'
 import { checkLoginType, checkType } from './authenticate/token-checks.js'
 import { verifyToken } from './authenticate/verification.js'
 import type { PolicyName } from './authorization/policy/patterns.js'
@@ -44,7 +44,7 @@ import type { TokenPayload } from './token/payload.js'
 import { sign } from './token/sign.js'
 import { verify } from './token/verify.js'
 import { authenticateUpgrade, type UpgradeOptions } from './websocket/authenticate-upgrade.js'
-import { type CloseWhenOverOptions, WatchedSockets } from './websocket/socket-watcher.js'
+import { type CloseWhenOverOptions, SocketWatcher } from './websocket/socket-watcher.js'
 import type { ClosableSocket } from './websocket/watched-socket.js'
 
 const VERIFY_OPTIONS = new Set(['type', 'verifyType', 'verifyFresh'])
@@ -60,7 +60,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 > {
   readonly #internals: Internals
   readonly #events = new Events()
-  readonly #sockets: WatchedSockets
+  readonly #sockets: SocketWatcher
 
   /** @throws BadConfigurationError naming every wrong option. */
   constructor(options: AuthXOptions) {
@@ -71,10 +71,10 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     const sessions = config.store && new Sessions(config.store, config, this.#events)
     const revocation = new Revocation(sessions, config)
     const events = this.#events
-    const [memory, keyCache] = [new RequestMemory(config.storeTimeout), new KeyCache()]
+    const [requestCache, keyCache] = [new RequestCache(config.storeTimeout), new KeyCache()]
     const hooks = { subjectGetter: undefined, policyEngine: undefined }
-    this.#internals = { config, ring, keyCache, sessions, revocation, events, memory, ...hooks }
-    this.#sockets = new WatchedSockets(this.#internals)
+    this.#internals = { config, ring, keyCache, sessions, revocation, events, requestCache, ...hooks }
+    this.#sockets = new SocketWatcher(this.#internals)
     keepInternals(this, this.#internals)
     if (!sessions) warnAboutStore()
   }

@@ -46,18 +46,19 @@ export function identify(
 
 /** A request: what was found out about its tokens is remembered for its other guards. */
 function requestSource(internals: Internals, ctx: AuthContext, requirement: Requirement): checks.TokenSource {
-  const { config, memory, revocation } = internals
+  const { config, requestCache, revocation } = internals
   const { type = 'access', locations = config.tokenLocation[type], verifyCsrf } = requirement
   return {
     locate: () => locate(ctx, type, locations, config),
-    verify: candidate => memory.verified(ctx.req, candidate, () => verifyToken(internals, candidate.token, ctx)),
+    verify: candidate => requestCache.verified(ctx.req, candidate, () => verifyToken(internals, candidate.token, ctx)),
     checkOrigin: ({ payload, located }) => {
       // A browser sends cookies by itself: something else must show whose page asks.
       if (located.location !== 'cookies') return
       checkUpgradeOrigin(ctx, config)
       checkCsrf(ctx, located, payload, config, verifyCsrf)
     },
-    checkRevocation: ({ payload, located }) => memory.revocation(ctx.req, located, () => revocation.check(payload)),
+    checkRevocation: ({ payload, located }) =>
+      requestCache.revocation(ctx.req, located, () => revocation.check(payload)),
   }
 }
 

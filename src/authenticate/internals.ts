@@ -8,7 +8,7 @@ import type { Revocation } from '../session/revocation.js'
 import type { Sessions } from '../session/sessions.js'
 import type { KeyCache } from '../token/key-cache.js'
 import type { KeyRing } from '../token/keys.js'
-import type { RequestMemory } from './request-cache.js'
+import type { RequestCache } from './request-cache.js'
 
 /** Finds who a token is about; `undefined` if there is no such subject (any more). */
 export type SubjectGetter<Subject> = (sub: string, ctx: Context) => Subject | undefined | Promise<Subject | undefined>
@@ -36,7 +36,7 @@ export interface Internals {
   readonly sessions: Sessions | undefined
   readonly revocation: Revocation
   readonly events: Events
-  readonly memory: RequestMemory
+  readonly requestCache: RequestCache
   subjectGetter: SubjectGetter<unknown> | undefined
   policyEngine: PolicyDecider | undefined
 }

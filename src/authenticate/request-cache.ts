@@ -4,36 +4,36 @@ import { isLate } from '../session/sessions.js'
 import type { VerificationKey } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
 
-/** What one request has learnt of one token. */
-interface Learnt {
+/** What is known about one token of one request. */
+interface CacheEntry {
   readonly location: string | undefined
   readonly token: string
   verified?: { payload: Verified } | { error: unknown }
   revocation?: { answer: Promise<unknown> | undefined }
 }
 
-/** With `getKey` it takes a while. */
+/** A promise only with `getKey`. */
 type Verified = TokenPayload | Promise<TokenPayload>
 type FoundKey = Promise<VerificationKey | undefined>
 
-/** What one request knows. It holds tokens: a request that is printed does not show it. */
-class Notes {
-  learnt: Learnt[] = []
+/** What is known about one request. It holds tokens: a request that is printed does not show it. */
+class RequestState {
+  entries: CacheEntry[] = []
   keys?: Map<string, FoundKey>
-  /** When it has waited for the store in vain, and what came of it. */
+  /** The error of a store that timed out for this request, and when (milliseconds of `performance.now()`). */
   waited?: { error: unknown; at: number };
 
   [inspect.custom](): string {
-    return 'Notes {}'
+    return 'RequestState {}'
   }
 }
 
 /**
- * Remembers for one request what verification and store said of (location, token), so that a middleware and several
- * guards ask once. Everything else is judged by each guard anew.
+ * Keeps for one request what verification and store said about (location, token), so that a middleware and several guards
+ * ask once. Each guard checks everything else itself.
  */
-export class RequestMemory {
-  // On the request itself, under a name that nobody else has: a WeakMap would cost more than all the rest of a guard.
+export class RequestCache {
+  // On the request itself, under a symbol: a WeakMap would cost more than the rest of a guard.
   readonly #key = Symbol('koa-authx')
   readonly #storeTimeout: number
 
@@ -42,70 +42,69 @@ export class RequestMemory {
     this.#storeTimeout = storeTimeout
   }
 
-  /** The payload, or the error again that refused it. */
+  /** The payload; throws the same error again if the token was refused. */
   verified(request: object, located: Candidate, verify: () => Verified): Verified {
-    const learnt = this.#about(request, located)
-    learnt.verified ??= attempt(verify)
-    if ('error' in learnt.verified) throw learnt.verified.error
-    return learnt.verified.payload
+    const entry = this.#entryFor(request, located)
+    entry.verified ??= attempt(verify)
+    if ('error' in entry.verified) throw entry.verified.error
+    return entry.verified.payload
   }
 
-  /** The same promise for everybody who asks in this request; `undefined` if there is nobody to be asked. */
+  /** One promise for all who ask in this request; `undefined` if there is neither a store nor a blocklist. */
   revocation(
     request: object,
     located: Candidate,
     check: () => Promise<unknown> | undefined,
   ): Promise<unknown> | undefined {
-    const learnt = this.#about(request, located)
-    learnt.revocation ??= { answer: this.asking(request, check) }
-    return learnt.revocation.answer
+    const entry = this.#entryFor(request, located)
+    entry.revocation ??= { answer: this.askStore(request, check) }
+    return entry.revocation.answer
   }
 
   /**
-   * Ask the store in the name of a request, unless it has just let a deadline of this request pass: nobody waits for two
-   * deadlines on end to be told that it is away.
+   * Ask the store for a request, unless the store has just timed out for it: no request waits for two timeouts in a row.
    */
-  asking<Answer extends Promise<unknown> | undefined>(request: object, ask: () => Answer): Answer {
-    const notes = this.#notes(request)
-    const { waited } = notes
+  askStore<Answer extends Promise<unknown> | undefined>(request: object, ask: () => Answer): Answer {
+    const state = this.#stateOf(request)
+    const { waited } = state
     if (waited && performance.now() - waited.at < this.#storeTimeout) return Promise.reject(waited.error) as Answer
     const answer = ask()
     answer?.catch(error => {
-      if (isLate(error)) notes.waited = { error, at: performance.now() }
+      if (isLate(error)) state.waited = { error, at: performance.now() }
     })
     return answer
   }
 
-  /** What `getKey` said of a token; that it has no answer too. A refresh and a logout do not change it. */
+  /** What `getKey` answered for a token, also if it found no key. A refresh and a logout do not change it. */
   key(request: object, token: string, ask: () => FoundKey): FoundKey {
-    const notes = this.#notes(request)
-    notes.keys ??= new Map()
-    const found = notes.keys.get(token) ?? ask()
-    notes.keys.set(token, found)
+    const state = this.#stateOf(request)
+    state.keys ??= new Map()
+    const found = state.keys.get(token) ?? ask()
+    state.keys.set(token, found)
     return found
   }
 
-  /** After a refresh or a logout the tokens of the request are not what they were. */
+  /** Forget the tokens of a request: a refresh or a logout has changed them. */
   forget(request: object): void {
-    this.#notes(request).learnt = []
+    this.#stateOf(request).entries = []
   }
 
-  #notes(request: object): Notes {
-    const noted = request as { [key: symbol]: Notes }
-    const known = noted[this.#key]
+  #stateOf(request: object): RequestState {
+    const carrier = request as { [key: symbol]: RequestState }
+    const known = carrier[this.#key]
     if (known) return known
-    const notes = new Notes()
-    Object.defineProperty(request, this.#key, { value: notes })
-    return notes
+    const state = new RequestState()
+    Object.defineProperty(request, this.#key, { value: state })
+    return state
   }
 
-  #about(request: object, { location, token }: Candidate): Learnt {
-    const { learnt: all } = this.#notes(request)
-    const known = all.find(learnt => learnt.location === location && learnt.token === token)
+  #entryFor(request: object, { location, token }: Candidate): CacheEntry {
+    const { entries } = this.#stateOf(request)
+    const known = entries.find(entry => entry.location === location && entry.token === token)
     if (known) return known
-    const learnt: Learnt = { location, token }
-    all.push(learnt)
-    return learnt
+    const entry: CacheEntry = { location, token }
+    entries.push(entry)
+    return entry
   }
 }
 

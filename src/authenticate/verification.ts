@@ -23,7 +23,7 @@ export function verifyToken(
   if (!config.getKey) return verify(token, ring, config, options)
   const findKey: FindKey = (header, payload) => {
     const ask = () => askForKey(internals, header, payload, ctx)
-    return ctx ? internals.memory.key(ctx.req, token, ask) : ask()
+    return ctx ? internals.requestCache.key(ctx.req, token, ask) : ask()
   }
   return verifyWithFoundKey(token, findKey, ring, config, options)
 }

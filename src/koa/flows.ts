@@ -115,7 +115,7 @@ export async function login(
   const device = { ...(internals.config.sessionTracking && whereabouts(ctx)), ...own }
   const draft = draftPair(internals, sub, { ...options, fresh: options.fresh ?? true, device }, true)
   const cookies = linesFor(draft, internals.config)
-  await internals.memory.asking(ctx.req, () => open(internals, draft))
+  await internals.requestCache.askStore(ctx.req, () => open(internals, draft))
   return handOut(internals, ctx, draft, cookies)
 }
 
@@ -145,12 +145,12 @@ async function refreshTraced(
   const { payload, located } = presented
   trace.sid = idOf(payload)
   trace.sub = payload.sub
-  const tokens = await internals.memory
-    .asking(ctx.req, () => exchange(internals, payload, options))
+  const tokens = await internals.requestCache
+    .askStore(ctx.req, () => exchange(internals, payload, options))
     .catch(error => {
       throw refusal(error, located, options, internals.config)
     })
-  internals.memory.forget(ctx.req)
+  internals.requestCache.forget(ctx.req)
   return handOut(internals, ctx, tokens, tokens.cookies)
 }
 

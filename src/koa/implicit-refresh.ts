@@ -43,7 +43,7 @@ async function renew(internals: Internals, ctx: Context): Promise<void> {
   const payload = (await identify(internals, ctx, requirement))?.payload
   if (!payload || !isDue(payload, config)) return
   // Asked anew: the handlers may have revoked what a guard found good before them.
-  const end = await internals.memory.asking(ctx.req, () => internals.revocation.endOf(payload))
+  const end = await internals.requestCache.askStore(ctx.req, () => internals.revocation.endOf(payload))
   const iat = Math.floor(config.now() / 1000)
   const exp = Math.min(iat + Math.ceil(config.accessTokenExpires), Math.floor(end / 1000))
   if (exp <= payload.exp || ctx.headerSent) return

@@ -30,8 +30,8 @@ export async function logout(internals: Internals, ctx: AuthContext): Promise<vo
   await refuseOthers(internals, ctx, presented, proven)
   const distinct = new Map(proven.map(({ payload }) => [idOf(payload), payload]))
   const revokeAll = () => Promise.all([...distinct.values()].map(payload => internals.sessions?.revoke(payload)))
-  await internals.memory.asking(ctx.req, revokeAll)
-  internals.memory.forget(ctx.req)
+  await internals.requestCache.askStore(ctx.req, revokeAll)
+  internals.requestCache.forget(ctx.req)
   // A link can hold a token; what is in a header or in JSON, only a script sends that may speak to this server.
   if (proven.some(({ located }) => located.location !== 'query')) {
     setCookies(ctx, allClearedCookies(internals.config), internals.config)
@@ -67,7 +67,7 @@ async function refuseOthers(
 async function isGood(internals: Internals, ctx: AuthContext, payload: TokenPayload): Promise<boolean> {
   if (isExpired(payload, internals.config)) return false
   try {
-    await internals.memory.asking(ctx.req, () => internals.revocation.endOf(payload))
+    await internals.requestCache.askStore(ctx.req, () => internals.revocation.endOf(payload))
     return true
   } catch (error) {
     if (error instanceof RevokedTokenError) return false

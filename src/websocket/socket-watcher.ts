@@ -4,7 +4,7 @@ import { type Duration, parseDuration } from '../config/duration.js'
 import { checkNames, isObject } from '../config/values.js'
 import { idOf } from '../session/rotation.js'
 import type { TokenPayload } from '../token/payload.js'
-import { leastWithin, paceOf } from './watch.js'
+import { leastWithinMs, paceOf } from './watch.js'
 import { type ClosableSocket, GOING_AWAY, WatchedSocket } from './watched-socket.js'
 
 /** Options of `closeWhenOver`. */
@@ -18,7 +18,7 @@ const CLOSED = 3
 const OPTION_NAMES = new Set(['within'])
 
 /** The sockets of an instance that end with their logins. */
-export class WatchedSockets {
+export class SocketWatcher {
   readonly #internals: Internals
   /** By subject, which every event names. */
   readonly #watched = new Map<string, Set<WatchedSocket>>()
@@ -26,11 +26,12 @@ export class WatchedSockets {
 
   constructor(internals: Internals) {
     this.#internals = internals
-    const onRevoked = ({ sid, sub }: { sid: string; sub: string }) => this.#hurry(sub, payload => idOf(payload) === sid)
+    const onRevoked = ({ sid, sub }: { sid: string; sub: string }) =>
+      this.#recheckNow(sub, payload => idOf(payload) === sid)
     internals.events.on('revoked', onRevoked)
     internals.events.on('reuse', onRevoked)
     internals.events.on('allRevoked', ({ sub, except }) =>
-      this.#hurry(sub, ({ sid }) => except === undefined || sid !== except),
+      this.#recheckNow(sub, ({ sid }) => except === undefined || sid !== except),
     )
   }
 
@@ -60,8 +61,8 @@ export class WatchedSockets {
   }
 
   /** Something happened in this process to tokens of `sub`. What became of one, the store says, as in any process. */
-  #hurry(sub: string, concerns: (payload: TokenPayload) => boolean): void {
-    for (const watched of this.#watched.get(sub) ?? []) if (concerns(watched.payload)) watched.hurry()
+  #recheckNow(sub: string, concerns: (payload: TokenPayload) => boolean): void {
+    for (const watched of this.#watched.get(sub) ?? []) if (concerns(watched.payload)) watched.recheckNow()
   }
 
   #remove(watched: WatchedSocket): void {
@@ -75,7 +76,7 @@ export class WatchedSockets {
 function withinOf(options: CloseWhenOverOptions, storeTimeout: number): number {
   checkNames(options, OPTION_NAMES, 'closeWhenOver')
   const { within = '10s' } = options
-  const least = leastWithin(storeTimeout)
+  const least = leastWithinMs(storeTimeout)
   const milliseconds = (parseDuration(within) ?? 0) * 1000
   if (milliseconds >= least) return milliseconds
   throw new TypeError(

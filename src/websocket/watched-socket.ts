@@ -66,8 +66,8 @@ export class WatchedSocket {
   }
 
   /** Something happened that may have ended the login: ask now. */
-  hurry(): void {
-    this.#watch = watching.hurry(this.#watch, performance.now())
+  recheckNow(): void {
+    this.#watch = watching.recheckNow(this.#watch, performance.now())
     this.#tick()
   }
 
@@ -75,7 +75,7 @@ export class WatchedSocket {
   close(code: number, reason: string): void {
     this.stop()
     const socket = this.#socket
-    const timer = setTimeout(() => socket.terminate?.(), watching.GOODBYE).unref()
+    const timer = setTimeout(() => socket.terminate?.(), watching.CLOSE_TIMEOUT_MS).unref()
     socket.once('close', () => clearTimeout(timer))
     try {
       socket.close(code, reason)
