@@ -1,5 +1,5 @@
 import type { Config } from '../config/table.js'
-import { AuthXError, RevokedTokenError, StoreUnavailableError, TokenExpiredError } from '../errors.js'
+import { AuthXError, RevokedTokenError, TokenExpiredError, UnavailableError } from '../errors.js'
 import { ambiguousCookies } from '../request/cookies.js'
 import type { Candidate, LocatedToken } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
@@ -29,7 +29,7 @@ export async function chooseCandidate(
   const valid = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const reasons = results.flatMap(result => (result.status === 'rejected' ? [result.reason] : []))
   // One that is not known may be the newest, and to use an older refresh token in its place would be reuse.
-  const unknown = reasons.find(reason => reason instanceof StoreUnavailableError)
+  const unknown = reasons.find(reason => reason instanceof UnavailableError)
   if (unknown && candidates[0]?.type === 'refresh') throw unknown
   if (valid.length === 0) throw reasonOf(reasons)
   const newest = newestOfEachSession(valid)
@@ -97,7 +97,7 @@ async function notRevoked(
 function reasonOf(reasons: readonly unknown[]): unknown {
   return (
     reasons.find(reason => !(reason instanceof AuthXError)) ??
-    reasons.find(reason => reason instanceof StoreUnavailableError) ??
+    reasons.find(reason => reason instanceof UnavailableError) ??
     reasons.find(reason => reason instanceof TokenExpiredError) ??
     reasons[0]
   )

@@ -1,6 +1,6 @@
+import { askCallback } from '../callback.js'
 import type { Algorithm, UnverifiedPayload } from '../config/options.js'
-import { orUnavailable } from '../session/operation.js'
-import { Deadline, within } from '../time/deadline.js'
+import { Deadline } from '../time/deadline.js'
 import type { VerificationKey } from '../token/keys.js'
 import { saysNoSuchKey } from '../token/no-such-key.js'
 import type { TokenPayload } from '../token/payload.js'
@@ -11,7 +11,7 @@ import type { AuthContext, Internals } from './internals.js'
  * Verify a token with the configured keys or, if there is a `getKey`, with the key that it finds. Only then is the answer
  * a promise: without the hook no request waits for anything here.
  * @param ctx the request that the token came with, if it came with one.
- * @throws JWTDecodeError or a subclass, StoreUnavailableError.
+ * @throws JWTDecodeError or a subclass, CallbackUnavailableError.
  */
 export function verifyToken(
   internals: Internals,
@@ -48,7 +48,7 @@ function askForKey(
     const input = await inputFrom(() => config.getKey?.(header, payload, ctx as never), header.alg, payload)
     return input === undefined || input === null ? undefined : keyCache.read(input, ring)
   }
-  return within(new Deadline(config.storeTimeout), () => orUnavailable(find))
+  return askCallback('getKey', new Deadline(config.storeTimeout), find)
 }
 
 /** `undefined` where the hook returns it, and where it says in the words of jose or jwks-rsa that there is no key. */

@@ -10,10 +10,13 @@ export interface GuardInfo {
   readonly protects: boolean
 }
 
-declare const described: unique symbol
+/** A mark for the compiler, which nothing has at run time. */
+export declare class Mark {
+  private readonly isDescribed: true
+}
 
 /** A middleware that `audit` knows: only `describeGuard` makes one. */
-export type Described<Middleware> = Middleware & { readonly [described]: true }
+export type Described<Middleware> = Middleware & Mark
 
 /** By identity: a function of the application with the name of a guard is not a guard. */
 const infos = new WeakMap<object, GuardInfo>()

@@ -4,7 +4,7 @@ import type { AuthContext, Internals } from '../authenticate/internals.js'
 import { checkLoginType, checkType } from '../authenticate/token-checks.js'
 import { verifyToken } from '../authenticate/verification.js'
 import type { TokenLocation, TokenType } from '../config/options.js'
-import { AuthXError, CSRFError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
+import { AuthXError, CSRFError, RevokedTokenError, UnavailableError } from '../errors.js'
 import { warnAboutLogoutPath } from '../request/cookie-path.js'
 import { allClearedCookies, setCookies } from '../request/cookies.js'
 import { checkCsrf } from '../request/csrf.js'
@@ -63,7 +63,7 @@ async function refuseOthers(
   }
 }
 
-/** @throws StoreUnavailableError */
+/** @throws UnavailableError */
 async function isGood(internals: Internals, ctx: AuthContext, payload: TokenPayload): Promise<boolean> {
   if (isExpired(payload, internals.config)) return false
   try {
@@ -77,7 +77,7 @@ async function isGood(internals: Internals, ctx: AuthContext, payload: TokenPayl
 
 /**
  * All tokens of the request that verify, and all that speaks against any token, in the order of the locations.
- * @throws StoreUnavailableError: a token whose key is not known may be good, and a logout that has not ended it is none.
+ * @throws UnavailableError: a token whose key is not known may be good, and a logout that has not ended it is none.
  */
 async function presentedTokens(
   internals: Internals,
@@ -88,7 +88,7 @@ async function presentedTokens(
   const reasons: AuthXError[] = []
   const collect = async (work: () => Promise<void>) => {
     await work().catch((error: unknown) => {
-      if (!(error instanceof AuthXError) || error instanceof StoreUnavailableError) throw error
+      if (!(error instanceof AuthXError) || error instanceof UnavailableError) throw error
       reasons.push(error)
     })
   }

@@ -113,7 +113,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   },
   ServiceUnavailable: {
     description: 'Whether the request may pass could not be found out.',
-    errors: ['StoreUnavailableError'],
+    errors: ['UnavailableError', 'StoreUnavailableError', 'CallbackUnavailableError'],
     retryAfter: 'all',
   },
 }

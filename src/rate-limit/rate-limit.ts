@@ -1,6 +1,6 @@
 import type { Context, Next } from 'koa'
 import { checkNames, integer, isObject } from '../config/values.js'
-import { type AuthXError, RateLimitExceeded, StoreUnavailableError } from '../errors.js'
+import { type AuthXError, CallbackUnavailableError, RateLimitExceeded } from '../errors.js'
 import { subjectHash } from '../session/record.js'
 import { Deadline, within } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
@@ -45,7 +45,7 @@ const TIMEOUT = integer(1, 60_000, 'milliseconds')
  * Middleware that lets as many requests pass as `limiter` allows.
  *
  * A request beyond the limit is RateLimitExceeded (429). If the limiter fails or does not answer within `timeout`, it is
- * StoreUnavailableError (503): nothing is known then, and to let everybody in is what an attacker would want.
+ * CallbackUnavailableError (503): an attacker who can slow the limiter down must not get past it.
  * @throws TypeError for a limiter without `consume`, an option that there is none of, or a wrong value.
  */
 export function rateLimited(limiter: RateLimiter, options: RateLimitOptions = {}): RateLimitMiddleware {
@@ -53,10 +53,13 @@ export function rateLimited(limiter: RateLimiter, options: RateLimitOptions = {}
   const { key, timeout } = settingsOf(options)
   return async function rateLimited(ctx, next) {
     const counted = await keyFor(ctx as Context, key)
-    await within(new Deadline(timeout), () => consume(limiter, counted))
+    await within(new Deadline(timeout, late), () => consume(limiter, counted))
     await next()
   }
 }
+
+const late = (milliseconds: number) =>
+  new CallbackUnavailableError('limiter', { cause: new Error(`no answer within ${milliseconds} ms`) })
 
 /** @throws AuthXError whatever the limiter rejects with. */
 async function consume(limiter: RateLimiter, key: string): Promise<void> {
@@ -69,7 +72,7 @@ async function consume(limiter: RateLimiter, key: string): Promise<void> {
 
 function refusal(rejection: unknown): AuthXError {
   const waits = waitsOf(rejection)
-  if (waits.length === 0) return new StoreUnavailableError({ cause: rejection })
+  if (waits.length === 0) return new CallbackUnavailableError('limiter', { cause: rejection })
   return new RateLimitExceeded(Math.max(...waits), { cause: rejection })
 }
 

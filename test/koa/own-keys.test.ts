@@ -190,7 +190,7 @@ describe('a token that is ours, of an instance with getKey', () => {
     const answers = [() => Promise.reject(new Error('TEST')), () => undefined]
     const app = await tenantApp(t, { getKey: () => answers[0]?.() })
     const token = app.authx.createRefreshToken('ada')
-    assert.deepEqual(verdict(await app.ask('POST', '/refresh', token)), [503, 'StoreUnavailableError'])
+    assert.deepEqual(verdict(await app.ask('POST', '/refresh', token)), [503, 'CallbackUnavailableError'])
     answers.shift()
     assert.deepEqual(verdict(await app.ask('POST', '/refresh', token)), [401, 'TokenInvalidSignatureError'])
   })
