@@ -48,7 +48,7 @@ export class AuthXClient {
    * Post credentials as JSON. Resolves to the body of the answer.
    * @throws AuthXClientError if the server refuses; what `fetch` throws if it cannot be reached.
    */
-  login(credentials: object): Promise<Record<string, unknown>> {
+  async login(credentials: object): Promise<Record<string, unknown>> {
     const body = JSON.stringify(credentials)
     return this.#tabs.alone(async () => {
       const headers = [['Content-Type', 'application/json']] as const

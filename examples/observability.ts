@@ -20,6 +20,9 @@ const audit = (event: string, about: object) => console.log(JSON.stringify({ eve
 authx.on('issued', about => audit('login', about))
 authx.on('revoked', about => audit('logout', about))
 authx.on('reuse', about => audit('a copied refresh token came up', about))
+authx.on('replayed', ({ replays, ...about }) => {
+  if (replays > 3) audit('a refresh token is in use twice', about)
+})
 authx.on('storeError', ({ operation, error }) => audit('the store is away', { operation, cause: String(error.cause) }))
 
 const figures = new Map<string, number>()

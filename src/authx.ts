@@ -13,7 +13,7 @@ import {
 } from './authenticate/internals.js'
 import { RequestCache } from './authenticate/request-cache.js'
 import { checkLoginType, checkType } from './authenticate/token-checks.js'
-import { verifyToken } from './authenticate/verification.js'
+import { checkMayEnd, verifyToken } from './authenticate/verification.js'
 import type { PolicyName } from './authorization/policy/patterns.js'
 import type { PolicyDecider } from './authorization/policy/rule.js'
 import { readEnvironment } from './config/environment.js'
@@ -287,6 +287,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     const payload = isPayload
       ? tokenOrPayload
       : await verifyToken(this.#internals, tokenOrPayload, undefined, { signatureOnly: true })
+    if (!isPayload) checkMayEnd(this.#internals, tokenOrPayload, payload)
     checkLoginType(payload, this.#internals.config)
     await sessions.revoke(payload)
   }

@@ -1,5 +1,5 @@
 import type { Config } from '../config/table.js'
-import { AuthXError, RevokedTokenError, TokenExpiredError, UnavailableError } from '../errors.js'
+import { AuthXError, ReusedTokenError, RevokedTokenError, TokenExpiredError, UnavailableError } from '../errors.js'
 import { ambiguousCookies } from '../request/cookies.js'
 import type { Candidate, LocatedToken } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
@@ -33,9 +33,22 @@ export async function chooseCandidate(
   if (unknown && candidates[0]?.type === 'refresh') throw unknown
   if (valid.length === 0) throw reasonOf(reasons)
   const newest = newestOfEachSession(valid)
-  const live = newest.length > 1 ? await notRevoked(newest, checkRevocation) : newest
+  if (newest.length === 1) return newest[0] as Identified
+  const { live, refused } = await askAbout(newest, checkRevocation)
   if (live.length > 1) throw severalSessions(config)
-  return (live[0] ?? newest[0]) as Identified
+  return live[0] ?? toAnswerFor(refused)
+}
+
+interface Refused {
+  readonly identified: Identified
+  readonly reason: RevokedTokenError
+}
+
+/** If no session is live, a token that was used up must be noticed, in whatever order the cookies come. */
+function toAnswerFor(refused: readonly Refused[]): Identified {
+  const reused = refused.filter(({ reason }) => reason instanceof ReusedTokenError)
+  const all = (reused.length > 0 ? reused : refused).map(({ identified }) => identified)
+  return all.reduce((one, other) => (isNewer(other.payload, one.payload) ? other : one))
 }
 
 /** The same by what `verify` alone can tell at once, for who asks about no more. @throws MalformedTokenRequestError */
@@ -82,15 +95,18 @@ function isNewer(one: TokenPayload, other: TokenPayload): boolean {
   return (differing.find(difference => difference !== 0) ?? 0) > 0
 }
 
-async function notRevoked(
+async function askAbout(
   tokens: readonly Identified[],
   checkRevocation: (identified: Identified) => Promise<unknown> | undefined,
-): Promise<Identified[]> {
+): Promise<{ live: Identified[]; refused: Refused[] }> {
   const answers = await Promise.allSettled(tokens.map(token => checkRevocation(token)))
-  for (const answer of answers) {
-    if (answer.status === 'rejected' && !(answer.reason instanceof RevokedTokenError)) throw answer.reason
-  }
-  return tokens.filter((_, n) => answers[n]?.status === 'fulfilled')
+  const refused = tokens.flatMap((identified, n): Refused[] => {
+    const answer = answers[n]
+    if (answer?.status !== 'rejected') return []
+    if (answer.reason instanceof RevokedTokenError) return [{ identified, reason: answer.reason }]
+    throw answer.reason
+  })
+  return { live: tokens.filter((_, n) => answers[n]?.status === 'fulfilled'), refused }
 }
 
 /** Of several reasons the one to act on: what is no refusal, what is unknown, what a refresh mends, else the first. */

@@ -85,7 +85,9 @@ export function identify(
     return identified
   }
   if (candidates.length === 1) return after(read(first), payload => accept({ payload, located: first }))
-  const ask = (identified: Identified) => source.checkRevocation(identified)
+  // A session is over for the store also where it is not asked about access tokens (`accessTokenRevocation: false`).
+  const askStore = ({ payload }: Identified) => internals.sessions && internals.revocation.endOf(payload)
+  const ask = (identified: Identified) => source.checkRevocation(identified) ?? askStore(identified)
   return chooseCandidate(candidates, read, ask, internals.config).then(accept)
 }
 

@@ -2,9 +2,15 @@ import { missing } from '../authenticate/authenticate.js'
 import type { Identified } from '../authenticate/candidates.js'
 import type { AuthContext, Internals } from '../authenticate/internals.js'
 import { checkLoginType, checkType } from '../authenticate/token-checks.js'
-import { verifyToken } from '../authenticate/verification.js'
-import type { TokenLocation, TokenType } from '../config/options.js'
-import { AuthXError, CSRFError, RevokedTokenError, UnavailableError } from '../errors.js'
+import { checkMayEnd, verifyToken } from '../authenticate/verification.js'
+import type { TokenType } from '../config/options.js'
+import {
+  AuthXError,
+  CSRFError,
+  MalformedTokenRequestError,
+  RevokedTokenError,
+  UnavailableError,
+} from '../errors.js'
 import { warnAboutLogoutPath } from '../request/cookie-path.js'
 import { allClearedCookies, setCookies } from '../request/cookies.js'
 import { checkCsrf } from '../request/csrf.js'
@@ -63,11 +69,16 @@ async function refuseOthers(
   }
 }
 
-/** @throws UnavailableError */
+/**
+ * Whether the login of a token goes on. An expired token says nothing about its session, which the store knows.
+ * @throws UnavailableError
+ */
 async function isGood(internals: Internals, ctx: AuthContext, payload: TokenPayload): Promise<boolean> {
-  if (isExpired(payload, internals.config)) return false
+  if (payload.sid === undefined && isExpired(payload, internals.config)) return false
   try {
-    await internals.requestCache.askStore(ctx.req, () => internals.revocation.endOf(payload))
+    // As an access token: a refresh token that has been used up belongs to a session that goes on.
+    const asAccess: TokenPayload = { ...payload, type: 'access' }
+    await internals.requestCache.askStore(ctx.req, () => internals.revocation.endOf(asAccess))
     return true
   } catch (error) {
     if (error instanceof RevokedTokenError) return false
@@ -89,13 +100,15 @@ async function presentedTokens(
   const collect = async (work: () => Promise<void>) => {
     await work().catch((error: unknown) => {
       if (!(error instanceof AuthXError) || error instanceof UnavailableError) throw error
+      // A location with more than one token: what is not looked at would outlive a logout that says that it is done.
+      if (error instanceof MalformedTokenRequestError) throw error
       reasons.push(error)
     })
   }
   for (const type of ['access', 'refresh'] as const) {
-    for (const locations of besideCookies(config.tokenLocation[type])) {
+    for (const location of config.tokenLocation[type]) {
       await collect(async () => {
-        for (const located of locate(ctx, type, locations, config)) {
+        for (const located of locate(ctx, type, [location], config)) {
           await collect(async () => {
             const token = await present(internals, ctx, type, located)
             presented.push(token)
@@ -108,12 +121,6 @@ async function presentedTokens(
   return { presented, reasons }
 }
 
-/** Cookies are looked at even if a token has come in another way: they are what a logout clears. */
-function besideCookies(locations: readonly TokenLocation[]): (readonly TokenLocation[])[] {
-  const others = locations.filter(location => location !== 'cookies')
-  return others.length < locations.length ? [others, ['cookies']] : [others]
-}
-
 async function present(
   internals: Internals,
   ctx: AuthContext,
@@ -123,6 +130,7 @@ async function present(
   const payload = await verifyToken(internals, located.token, ctx, { ignoreTimes: true })
   checkType(payload, type)
   checkLoginType(payload, internals.config)
+  checkMayEnd(internals, located.token, payload)
   return { payload, located, fault: csrfFault(internals, ctx, located, payload) }
 }
 

@@ -11,14 +11,27 @@ export interface AuthXEvents {
   issued: { sid: string; sub: string }
   /** A refresh token was exchanged for its successor, or an access token renewed by `implicitRefresh`. */
   refreshed: { sid: string; sub: string }
-  /** A used-up refresh token came again inside the grace period, and got the same successor. */
-  replayed: { sid: string; sub: string }
-  /** A used-up refresh token came again; its session has been revoked. */
+  /**
+   * A used-up refresh token came again inside the grace period, and got the same successor. `replays`: how many
+   * generations of refresh tokens in a row have been replayed, this one included; 1 for the first. A second replay of one
+   * generation has the number of the first.
+   */
+  replayed: { sid: string; sub: string; replays: number }
+  /**
+   * A used-up refresh token came again; its session has been revoked. If the store did not say so in time, this is told
+   * all the same, beside a `storeError`: the session may live until a used-up token comes the next time.
+   */
   reuse: { sid: string; sub: string }
-  /** A session, or a token that names none, has been revoked. */
-  revoked: { sid: string; sub: string }
-  /** Everything of a subject up to now has been revoked, but for the session `except`. */
-  allRevoked: { sub: string; except?: string }
+  /**
+   * A session, or a token that names none, has been revoked. With `unconfirmed` the store failed or was late when it was
+   * told to: the call was answered with an error, and the session has ended or has not.
+   */
+  revoked: { sid: string; sub: string; unconfirmed?: true }
+  /**
+   * Everything of a subject up to now has been revoked, but for the session `except`. With `unconfirmed` the store failed
+   * or was late when it was told to: the call was answered with an error, and the sessions have ended or have not.
+   */
+  allRevoked: { sub: string; except?: string; unconfirmed?: true }
   /** A refresh token came that is one generation ahead of the store: an acknowledged write has been lost. */
   storeRollback: { sid: string; sub: string }
   /** The store did not answer, or not in time; `error.cause` says why. */

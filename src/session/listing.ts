@@ -1,3 +1,4 @@
+import { minuteOf, shownActivity } from './activity.js'
 import type { Device } from './record.js'
 import { type Known, liveRecord } from './rotation.js'
 
@@ -12,9 +13,12 @@ export interface Session {
   sid: string
   /** Whose it is. */
   sub: string
-  /** The login. */
+  /** The login, rounded down to the minute. */
   createdAt: Date
-  /** The login, the last refresh or, with `sessionTracking`, the last guarded request; exact to a minute. */
+  /**
+   * The login, the last refresh or, with `sessionTracking`, the last guarded request; rounded down to the minute. Activity
+   * in a minute that is not over is not shown yet.
+   */
   lastActiveAt: Date
   /** The absolute end; the session ends earlier if it is not refreshed. */
   expiresAt: Date
@@ -22,7 +26,7 @@ export interface Session {
   device: Device
 }
 
-/** The live sessions of a subject, the most recently active first. */
+/** The live sessions of a subject, the most recently active first; of those of one minute the youngest login first. */
 export interface SessionList extends Array<Session> {
   /** True if live sessions may be missing: a list has room for the 500 youngest. Absent if none is missing. */
   incomplete?: true
@@ -32,12 +36,12 @@ export interface SessionList extends Array<Session> {
 export function toSession(owner: Parameters<typeof liveRecord>[0], known: Known, now: number): Session | undefined {
   const record = liveRecord(owner, known, now)
   if (!record || now >= record.endsAt) return undefined
-  const { sub, createdAt, lastActiveAt, expiresAt, device } = record
+  const { sub, createdAt, expiresAt, device } = record
   return {
     sid: owner.id,
     sub,
-    createdAt: new Date(createdAt),
-    lastActiveAt: new Date(lastActiveAt),
+    createdAt: new Date(minuteOf(createdAt)),
+    lastActiveAt: new Date(shownActivity(record, now)),
     expiresAt: new Date(expiresAt),
     device,
   }

@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers'
 import { StoreUnavailableError } from '../errors.js'
 import type { TokenStore } from '../store.js'
-import type { Deadline } from '../time/deadline.js'
+import { type Deadline, within } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
 import {
   KEPT_AFTER_EXP,
@@ -80,6 +80,20 @@ export class Operation {
   /** Put a tombstone in the place of what was read. */
   bury(sid: string, raw: string | undefined, keptUntil: number): Promise<boolean> {
     return this.compareAndSet(sessionKey(sid), raw, TOMBSTONE, Math.max(keptUntil, this.#now() + KEPT_AFTER_EXP))
+  }
+
+  /**
+   * A write that has an event. `tell` is called when it has been done, and also when nobody knows, for its answer failed
+   * or is late: `isSure` is false then. It is not called if somebody else wrote in between.
+   */
+  async telling(tell: (isSure: boolean) => void, write: () => Promise<boolean>): Promise<boolean> {
+    let written: boolean | undefined
+    try {
+      written = await within(this.#deadline, write)
+      return written
+    } finally {
+      if (written !== false) tell(written === true)
+    }
   }
 
   // Not through a helper, here and below: that would be two more promises in every guarded request.

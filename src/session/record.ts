@@ -16,6 +16,8 @@ export interface SessionRecord {
   readonly createdAt: number
   readonly rotatedAt: number
   readonly lastActiveAt: number
+  /** The last activity in an earlier minute than `lastActiveAt`: what is shown until that minute is over. */
+  readonly activeBefore?: number
   /** The absolute end: nothing of the session is good after it. */
   readonly expiresAt: number
   /** When the last of its tokens ends, as things stand. */
@@ -28,7 +30,14 @@ export interface SessionRecord {
   readonly exp: number
   /** Given to successors of a token that had none, when cookies came into use after it was issued. */
   readonly csrf?: string
+  /** The generation whose token was replayed last, and how many in a row were up to it. */
+  readonly replayed?: Replayed
   readonly device: Device
+}
+
+export interface Replayed {
+  readonly gen: number
+  readonly inARow: number
 }
 
 /** What takes the place of a session, or stands for a single token, when it has been revoked. */
@@ -89,6 +98,10 @@ const NUMBERS = [
   'exp',
 ] as const
 
+const isReplayed = (value: unknown) => isObject(value) && isNumber(value.gen) && isNumber(value.inARow)
+
+const isAbsentOr = (value: unknown, isSound: (value: unknown) => boolean) => value === undefined || isSound(value)
+
 function notOurs(what: string): StoreUnavailableError {
   return new StoreUnavailableError({ cause: new Error(`the store holds a ${what} that koa-authx did not write`) })
 }
@@ -110,7 +123,8 @@ export function parseSession(value: string | undefined): SessionRecord | Tombsto
     if (record.revoked === true) return { revoked: true }
     const sound =
       NUMBERS.every(name => isNumber(record[name])) && typeof record.sub === 'string' && typeof record.jti === 'string'
-    if (sound && isObject(record.device)) return record as unknown as SessionRecord
+    const soundToo = isAbsentOr(record.activeBefore, isNumber) && isAbsentOr(record.replayed, isReplayed)
+    if (sound && soundToo && isObject(record.device)) return record as unknown as SessionRecord
   }
   throw notOurs('session record')
 }

@@ -1,5 +1,6 @@
 import type { Config } from '../config/table.js'
 import type { TokenPayload } from '../token/payload.js'
+import { activityAt } from './activity.js'
 import { KEPT_AFTER_EXP, ofLoginType, type SessionRecord, type SubjectRecord, type Tombstone } from './record.js'
 
 /**
@@ -21,11 +22,21 @@ export interface Known {
 export type Decision =
   /** The token is the current one: it is used up, its successor is of generation `gen`. */
   | { readonly outcome: 'rotate'; readonly gen: number; readonly rollback: boolean }
-  /** The direct predecessor came again in time: it gets the successor that the record describes. */
-  | { readonly outcome: 'replay'; readonly record: SessionRecord }
+  | Replay
   /** A used-up token came again: the session ends. */
   | { readonly outcome: 'reuse'; readonly record: SessionRecord }
   | { readonly outcome: 'revoked'; readonly reason: RevokedReason }
+
+/** The direct predecessor came again in time: it gets the successor that the record describes. */
+export interface Replay {
+  readonly outcome: 'replay'
+  /** The record with this replay counted. */
+  readonly record: SessionRecord
+  /** How many generations in a row have been replayed, this one included. */
+  readonly replays: number
+  /** Whether the store counts it already: a token that is replayed twice is counted once. */
+  readonly isCounted: boolean
+}
 
 /** Why a token, or the session that it names, is over. The order is that in which reasons are looked for. */
 export type RevokedReason =
@@ -97,7 +108,14 @@ export function decide(token: Presented, known: Known, now: number, config: Rota
   if (presented === record.gen && token.jti === record.jti)
     return { outcome: 'rotate', gen: presented + 1, rollback: false }
   const inTime = Math.abs(now - record.rotatedAt) < config.refreshGracePeriod * 1000
-  return { outcome: presented === record.gen - 1 && inTime ? 'replay' : 'reuse', record }
+  return presented === record.gen - 1 && inTime ? replay(record, presented) : { outcome: 'reuse', record }
+}
+
+function replay(record: SessionRecord, gen: number): Replay {
+  const { replayed } = record
+  if (replayed?.gen === gen) return { outcome: 'replay', record, replays: replayed.inARow, isCounted: true }
+  const replays = replayed?.gen === gen - 1 ? replayed.inARow + 1 : 1
+  return { outcome: 'replay', record: { ...record, replayed: { gen, inARow: replays } }, replays, isCounted: false }
 }
 
 /** What a guard is told. */
@@ -139,7 +157,7 @@ export function successor(token: Presented, before: SessionRecord, rotation: Rot
   const exp = Math.min(iat + Math.max(1, Math.ceil(token.exp - token.iat)), Math.floor(before.expiresAt / 1000))
   const endsAt = Math.max(before.endsAt, exp * 1000, accessExp * 1000)
   const keptUntil = Math.max(before.keptUntil, keptUntilAfter(exp, accessExp))
-  return { ...before, gen, jti, iat, exp, endsAt, keptUntil, rotatedAt: now, lastActiveAt: now }
+  return { ...before, gen, jti, iat, exp, endsAt, keptUntil, rotatedAt: now, ...activityAt(before, now) }
 }
 
 /** The record that a rotation changes; what a token without a session opens, if there is none yet. */

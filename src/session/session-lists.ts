@@ -184,6 +184,8 @@ function shown(owner: Subject, { subject, found, isIncomplete }: Reading, now: n
   const devices = structuredClone(youngest.map(({ device }) => device))
   const list: SessionList = youngest
     .map((session, place) => ({ ...session, device: devices[place] ?? {} }))
+    .reverse()
+    // By what is shown: the order must not tell more.
     .sort((a, b) => b.lastActiveAt.getTime() - a.lastActiveAt.getTime())
   if (isIncomplete || live.length > MOST_LISTED) list.incomplete = true
   return list

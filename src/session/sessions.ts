@@ -8,6 +8,7 @@ import { Deadline, within } from '../time/deadline.js'
 import { timeOf, usesCookies } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
 import { isTraced, traced } from '../tracing.js'
+import { activityAt } from './activity.js'
 import type { Events } from './events.js'
 import { type Session, type SessionList, toSession } from './listing.js'
 import { Operation, type Read } from './operation.js'
@@ -34,8 +35,9 @@ export interface AccessTimes {
 export type Mint<T> = (sid: string, record: SessionRecord, times: AccessTimes) => T
 
 interface Rotated<T> {
-  readonly event: 'refreshed' | 'replayed'
   readonly minted: T
+  /** How many generations in a row have been replayed, if it was a replay. */
+  readonly replays?: number
   /** The record, if the token named no session and this refresh has to list it. */
   readonly opened?: SessionRecord | undefined
 }
@@ -101,13 +103,14 @@ export class Sessions {
     deadline: Deadline = this.#deadline(),
   ): Promise<T> {
     const sid = rotation.idOf(token)
-    const { event, minted, opened } = await this.#operation('rotate', deadline, async operation => {
+    const { minted, replays, opened } = await this.#operation('rotate', deadline, async operation => {
       for (;;) {
         const rotated = await this.#tryToRotate(operation, sid, token, accessExpiry, mint)
         if (rotated) return rotated
       }
     })
-    this.#events.emit(event, { sid, sub: token.sub })
+    if (replays === undefined) this.#events.emit('refreshed', { sid, sub: token.sub })
+    else this.#events.emit('replayed', { sid, sub: token.sub, replays })
     if (opened) await this.#operation('rotate', deadline, () => this.#lists.add(sid, opened, deadline))
     return minted
   }
@@ -126,9 +129,11 @@ export class Sessions {
     if (decision.outcome === 'revoked') throw revokedBecause(decision.reason)
     if (decision.outcome === 'reuse') return this.#endReused(operation, sid, known.raw, decision.record)
     if (decision.outcome === 'replay') {
-      const minted = mint(sid, decision.record, this.#times(decision.record, accessExpiry, now))
+      const { record, replays, isCounted } = decision
+      const minted = mint(sid, record, this.#times(record, accessExpiry, now))
+      if (!isCounted && !(await operation.write(sid, known.raw, record))) return undefined
       // The refresh that came first may have failed to list the session.
-      return { event: 'replayed', minted, opened: token.sid === undefined ? decision.record : undefined }
+      return { minted, replays, opened: token.sid === undefined ? record : undefined }
     }
 
     const before = rotation.recordBefore(token, known, this.#config)
@@ -136,14 +141,15 @@ export class Sessions {
     const change = { gen: decision.gen, jti: randomUUID(), accessExp: times.exp, now }
     const record = this.#withCsrf(token, rotation.successor(token, before, change))
     const minted = mint(sid, record, times)
-    if (!(await operation.write(sid, known.raw, record))) return undefined
-    if (decision.rollback) this.#events.emit('storeRollback', { sid, sub: token.sub })
-    return { event: 'refreshed', minted, opened: known.raw === undefined ? record : undefined }
+    const tell = () => decision.rollback && this.#events.emit('storeRollback', { sid, sub: token.sub })
+    const write = () => operation.write(sid, known.raw, record)
+    if (!(await (decision.rollback ? operation.telling(tell, write) : write()))) return undefined
+    return { minted, opened: known.raw === undefined ? record : undefined }
   }
 
   async #endReused(operation: Operation, sid: string, raw: Read['raw'], record: SessionRecord): Promise<undefined> {
-    if (!(await operation.bury(sid, raw, record.keptUntil))) return undefined
-    this.#events.emit('reuse', { sid, sub: record.sub })
+    const tell = () => this.#events.emit('reuse', { sid, sub: record.sub })
+    if (!(await operation.telling(tell, () => operation.bury(sid, raw, record.keptUntil)))) return undefined
     throw new ReusedTokenError()
   }
 
@@ -159,9 +165,15 @@ export class Sessions {
         const keptUntil = Math.max(record?.keptUntil ?? 0, this.#ownEnd(token))
         // What the store has forgotten may have ended by itself. What it still holds has not, whatever our clock says.
         if (record === undefined && keptUntil <= this.#config.now()) return
-        if (await operation.bury(sid, raw, keptUntil)) return this.#events.emit('revoked', { sid, sub: token.sub })
+        if (await this.#bury(operation, sid, raw, keptUntil, token.sub)) return
       }
     })
+  }
+
+  /** Put a tombstone in the place of what was read, and tell of it. */
+  #bury(operation: Operation, sid: string, raw: Read['raw'], keptUntil: number, sub: string): Promise<boolean> {
+    const tell = (isSure: boolean) => this.#events.emit('revoked', { sid, sub, ...confirmed(isSure) })
+    return operation.telling(tell, () => operation.bury(sid, raw, keptUntil))
   }
 
   /** End a live session by its id; with `sub`, only if it is that subject's. Resolves to whether one was ended. */
@@ -174,9 +186,7 @@ export class Sessions {
         const subject = await operation.subject(record.sub, loginType)
         const owner = { id: sid, sub: sub ?? record.sub, loginType }
         if (!rotation.liveRecord(owner, { record, subject }, now())) return false
-        if (!(await operation.bury(sid, raw, record.keptUntil))) continue
-        this.#events.emit('revoked', { sid, sub: record.sub })
-        return true
+        if (await this.#bury(operation, sid, raw, record.keptUntil, record.sub)) return true
       }
     })
   }
@@ -194,8 +204,10 @@ export class Sessions {
         const live =
           except !== undefined && rotation.liveRecord({ id: except, sub, loginType }, known, now) !== undefined
         const next: SubjectRecord = { cutoff: Math.max(now, known.subject.cutoff + 1), ...(live && { except }) }
-        if (!(await operation.compareAndSet(key, raw, JSON.stringify(next), now + CUTOFF_KEPT))) continue
-        return this.#events.emit('allRevoked', { sub, ...(live && { except }) })
+        const tell = (isSure: boolean) =>
+          this.#events.emit('allRevoked', { sub, ...(live && { except }), ...confirmed(isSure) })
+        const write = () => operation.compareAndSet(key, raw, JSON.stringify(next), now + CUTOFF_KEPT)
+        if (await operation.telling(tell, write)) return
       }
     })
   }
@@ -265,9 +277,11 @@ export class Sessions {
     const { sessionTracking, sessionUpdateLastActive, now } = this.#config
     if (!sessionTracking || !sessionUpdateLastActive || record === undefined || rotation.isTombstone(record)) return
     if (now() - record.lastActiveAt < 60_000) return
-    void operation.write(rotation.idOf(token), raw, { ...record, lastActiveAt: now() }).catch(() => {})
+    void operation.write(rotation.idOf(token), raw, { ...record, ...activityAt(record, now()) }).catch(() => {})
   }
 }
+
+const confirmed = (isSure: boolean): { unconfirmed?: true } => (isSure ? {} : { unconfirmed: true })
 
 /** Koa prints no causes, and the reason may hold what is not for every log. */
 function warnAboutOutage(): void {

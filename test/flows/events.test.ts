@@ -34,7 +34,7 @@ test('the life of a session is told step by step, by ids and nothing else', asyn
   const next = await api.refresh(login.json.refresh_token)
   assert.deepEqual(api.news(), [['refreshed', about]])
   await api.refresh(login.json.refresh_token)
-  assert.deepEqual(api.news(), [['replayed', about]])
+  assert.deepEqual(api.news(), [['replayed', { ...about, replays: 1 }]])
 
   await api.protected(next.json.access_token)
   assert.deepEqual(api.news(), [], 'a guarded request is no event')

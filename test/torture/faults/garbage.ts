@@ -90,7 +90,7 @@ const NUMBERS = [
   'exp',
 ]
 const TEXTS = ['sub', 'jti']
-const FREE = ['loginType', 'csrf', 'device']
+const FREE = ['loginType', 'csrf', 'device', 'activeBefore', 'replayed']
 
 const ANY = [200, 204, 401, 503]
 
@@ -213,6 +213,8 @@ class Scene {
 function isSound(member: string, value: unknown): boolean {
   if (NUMBERS.includes(member)) return typeof value === 'number'
   if (TEXTS.includes(member)) return typeof value === 'string'
+  if (member === 'activeBefore') return value === undefined || typeof value === 'number'
+  if (member === 'replayed') return value === undefined
   return member !== 'device' || (typeof value === 'object' && value !== null && !Array.isArray(value))
 }
 
