@@ -96,7 +96,8 @@ export class AuthXClient {
    * @throws AuthXClientError if a refresh was due and refused for now: by a server without its store (503), by a gateway.
    */
   async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
-    const request = outgoing(input, init, this.#settings)
+    // As `fetch` itself takes null.
+    const request = outgoing(input, init ?? {}, this.#settings)
     if (request.url.origin !== this.#settings.origin) return this.#settings.fetch(request.target, init)
     const { response, moment } = await this.#send(request)
     if (!request.repeatable || !(await this.#isOutOfTime(response))) return response

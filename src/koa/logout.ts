@@ -4,13 +4,7 @@ import type { AuthContext, Internals } from '../authenticate/internals.js'
 import { checkLoginType, checkType } from '../authenticate/token-checks.js'
 import { checkMayEnd, verifyToken } from '../authenticate/verification.js'
 import type { TokenType } from '../config/options.js'
-import {
-  AuthXError,
-  CSRFError,
-  MalformedTokenRequestError,
-  RevokedTokenError,
-  UnavailableError,
-} from '../errors.js'
+import { AuthXError, CSRFError, MalformedTokenRequestError, RevokedTokenError, UnavailableError } from '../errors.js'
 import { warnAboutLogoutPath } from '../request/cookie-path.js'
 import { allClearedCookies, setCookies } from '../request/cookies.js'
 import { checkCsrf } from '../request/csrf.js'

@@ -51,20 +51,14 @@ export function locate(
   return NONE
 }
 
-/** Three parts (RFC 7515 §7.1). */
-const TOKEN_FORM = /^[^.]+\.[^.]+\.[^.]+$/
-
 /** More values of one name than changes of domain or path leave behind. */
 const MOST_VALUES = 5
 
 function fromCookies(ctx: RequestContext, type: TokenType, config: Config): readonly string[] | undefined {
   const name = type === 'access' ? config.accessCookieName : config.refreshCookieName
   const values = cookieValues(ctx, name)
-  const tokens = values.filter(value => TOKEN_FORM.test(value))
-  if (tokens.length > MOST_VALUES) throw ambiguousCookies(`more than ${MOST_VALUES} different cookies ${name}`, config)
-  // What cannot be a token is left out beside one that can; by itself it is refused as any other string.
-  if (tokens.length > 0) return tokens
-  return values.length > 0 ? values.slice(0, MOST_VALUES) : undefined
+  if (values.length > MOST_VALUES) throw ambiguousCookies(`more than ${MOST_VALUES} different cookies ${name}`, config)
+  return values.length > 0 ? values : undefined
 }
 
 export function malformed(cause: string): never {

@@ -233,3 +233,28 @@ describe('a token that is ours, of an instance with getKey', () => {
     assert.deepEqual(verdict(await app.ask('POST', '/refresh', foreign)), [401, 'TokenInvalidSignatureError'])
   })
 })
+
+describe('a token that a tenant has signed, with the sid of a session of ours', () => {
+  test('does not end that session: not by a logout, and not by revoke', async t => {
+    const app = await tenantApp(t)
+    const ours = await app.authx.createTokenPair('ada')
+    const forged = app.tenant.createAccessToken('ada', {
+      data: { tenant: 'hmac' },
+      sid: String(claimsOf(ours.access_token).sid),
+    })
+    assert.deepEqual(verdict(await app.ask('POST', '/logout', forged)), [401, 'TokenInvalidSignatureError'])
+    await assert.rejects(app.authx.revoke(forged), { name: 'TokenInvalidSignatureError' })
+    assert.equal((await app.ask('GET', '/page', ours.access_token)).status, 200)
+    assert.equal((await app.ask('POST', '/logout', ours.access_token)).status, 204)
+  })
+
+  test('ends it at an instance without keys of its own, which takes all tokens from getKey', async t => {
+    const store = new MemoryTokenStore()
+    t.after(() => store.close())
+    const issuer = new AuthX({ secretKey: TEST_SECRET, store })
+    const resource = new AuthX({ decodeAlgorithms: ['HS256'], getKey: () => TEST_SECRET, store })
+    const { access_token } = await issuer.createTokenPair('ada')
+    await resource.revoke(access_token)
+    await assert.rejects(issuer.verifyToken(access_token), { name: 'RevokedTokenError' })
+  })
+})

@@ -96,11 +96,9 @@ function inCookies(request: SentRequest, _: ParsedBody, kind: Kind, rules: Place
     .map(pair => bare(pair.slice(pair.indexOf('=') + 1)))
     .map(value => (/^".*"$/.test(value) && value.length > 1 ? value.slice(1, -1) : value))
     .filter(value => value !== '')
-  const distinct = [...new Set(values)]
-  const tokens = distinct.filter(value => /^[^.]+\.[^.]+\.[^.]+$/.test(value))
+  const tokens = [...new Set(values)]
   if (tokens.length > MOST_COOKIES) return 'malformed'
-  if (tokens.length > 0) return { tokens }
-  return distinct.length > 0 ? { tokens: distinct.slice(0, MOST_COOKIES) } : 'nothing'
+  return tokens.length > 0 ? { tokens } : 'nothing'
 }
 
 function inJson(_: SentRequest, { json }: ParsedBody, kind: Kind, rules: PlaceRules): Found {
