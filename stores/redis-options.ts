@@ -1,6 +1,7 @@
 import { didYouMean } from '../src/config/nearest.js'
 import { isPlainObject, notAnOption } from './options.js'
-import { isClient, type RedisClientOptions } from './redis-connection.js'
+import { isClient } from './redis-commands.js'
+import type { RedisClientOptions } from './redis-own-client.js'
 
 const STORE = 'RedisTokenStore'
 
@@ -41,6 +42,7 @@ const SOCKET_OPTIONS = ['host', 'port', 'path', 'tls', 'connectTimeout', 'socket
 const ADDRESS_FORMS = "write { socket: { host, port } }, { socket: { path } } or { url: 'redis://host:port' }"
 const CLUSTER_FORM =
   'for a Cluster or Sentinel, give the client that createCluster or createSentinel of node-redis made'
+const REPLICAS_ANSWER = `${STORE}: the option readonly lets a replica answer, which may not know yet of what was revoked; leave it out`
 const SECOND_FORM = 'it belongs into the second argument'
 
 /** What other packages, or this one elsewhere, call it, and what to write instead. */
@@ -74,7 +76,14 @@ export function checkConnect(connect: unknown): void {
 }
 
 function checkClient(client: object): void {
-  if (typeof (client as { evalSha?: unknown }).evalSha === 'function') return
+  if ('totalClients' in client) {
+    throw new TypeError(
+      `${STORE} does not take a pool of node-redis; give the client that createClient made, whose connection all calls share`,
+    )
+  }
+  const { evalSha, options } = client as { evalSha?: unknown; options?: { readonly?: unknown } }
+  if (options?.readonly) throw new TypeError(REPLICAS_ANSWER)
+  if (typeof evalSha === 'function') return
   const whose = typeof (client as { evalsha?: unknown }).evalsha === 'function' ? 'a client of ioredis' : 'this client'
   throw new TypeError(`${STORE} does not take ${whose}; it ${TAKES}`)
 }
@@ -89,6 +98,7 @@ function checkOptions(options: Record<string, unknown>): void {
   }
   // A variable of the environment that is not set would be this machine.
   if ('url' in options && !isText(options.url)) throw new TypeError(`${STORE}: url must be a non-empty string`)
+  if (options.readonly) throw new TypeError(REPLICAS_ANSWER)
   if (options.socket !== undefined) checkSocket(options.socket)
 }
 
