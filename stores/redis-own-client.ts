@@ -18,7 +18,7 @@ const ATTEMPT_MS = 2000
  */
 const LAST_RESORT_MS = 10_000
 
-/** Whoever uses the client is told of a new connection, and of errors. */
+/** Is told of new connections, and of errors. */
 export interface ClientListener {
   onReady(): void
   onError(error: unknown): void

@@ -33,7 +33,7 @@ const NEVER = '0'
  * Given a url or node-redis options it makes a client that rejects calls at once while Redis is away and comes back by
  * itself; constructing needs no Redis. Given a client, cluster or sentinel of node-redis 5, connecting and closing it
  * stay the caller's. `timeout` bounds every call, and a write that was given up is not applied later, whatever the clocks
- * say. On a Cluster each key is asked for by itself.
+ * say. On a Cluster each key is asked for by itself. No answer comes from a cache of the client or from a replica.
  *
  * Redis must not evict: `maxmemory-policy noeviction`.
  *
