@@ -15,16 +15,15 @@ export function show(value: unknown): string {
 /** What fails a case. A class of its own: a store may reject with an AssertionError too. */
 export class SuiteFailure extends AssertionError {}
 
-/** A call of the store rejected. It fails a case that does not expect it. */
-export class StoreRejection extends SuiteFailure {
+/** A call of the store rejected. It fails a case that does not expect it. No AssertionError: a store may be right to reject. */
+export class StoreRejection extends Error {
   /** What the store rejected with, for the message. */
   readonly reason: string
 
   constructor(call: string, cause: unknown) {
     const reason = cause instanceof Error ? String(cause) : show(cause)
-    super({ message: `${call}: saw a rejection (${reason}), expected an answer` })
+    super(`${call}: saw a rejection (${reason}), expected an answer`, { cause })
     this.reason = reason
-    this.cause = cause
   }
 }
 

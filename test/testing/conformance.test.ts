@@ -93,6 +93,30 @@ describe('the suite', () => {
     )
   })
 
+  test('fails with an AssertionError for what a store says, and not for what it rejects, which is the cause', async () => {
+    const away = new Error('away')
+    class Away extends PlainStore {
+      override get() {
+        return Promise.reject(away)
+      }
+    }
+    const name = 'a key that was never written is undefined'
+    await assert.rejects(
+      async () => casesOf((...args) => new Away(...args)).get(name)?.(),
+      error => {
+        assert.ok(!(error instanceof assert.AssertionError))
+        assert.equal((error as Error).cause, away)
+        return true
+      },
+    )
+    class Null extends PlainStore {
+      override read() {
+        return null as unknown as string
+      }
+    }
+    await assert.rejects(async () => casesOf((...args) => new Null(...args)).get(name)?.(), assert.AssertionError)
+  })
+
   test('runs the cases that need a hook only if it is given', () => {
     const names: string[] = []
     testTokenStore({ test: name => names.push(name), createStore: () => new PlainStore(new Backend()) })
