@@ -5,7 +5,7 @@ import { type RedisClient, RedisTokenStore } from '../../stores/redis.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
 import { startCluster } from '../support/redis-cluster.js'
 import { startSentinels } from '../support/redis-sentinel.js'
-import { cutOffReplicas, upToDate } from '../support/replication.js'
+import { cutOffReplicas, reconnectReplicas, upToDate } from '../support/replication.js'
 import { until } from '../support/until.js'
 
 const timeout = 500
@@ -149,7 +149,7 @@ async function knowsAtOnce(store: RedisTokenStore, master: RedisServer): Promise
   await cutOffReplicas(master)
   assert.equal(await store.compareAndSet('revoked', 'before', 'after', soon()), true)
   for (let turn = 0; turn < 20; turn++) assert.deepEqual(await store.get(['revoked', 'none']), ['after', undefined])
-  await master.command('ACL', 'SETUSER', 'default', '+psync', '+sync')
+  await reconnectReplicas(master)
 }
 
 async function readsPastCache(store: RedisTokenStore, key: string, master: RedisServer): Promise<void> {
