@@ -1,16 +1,18 @@
+import { createHash } from 'node:crypto'
+
 /** For how long a write without an answer keeps others off its key, in milliseconds from when it was given up. */
 const WAITED_FOR_MS = 10_000
 
 /** For how long a rejected write is expected to be made nevertheless, in milliseconds. */
-const REMEMBERED_MS = 3_600_000
+const REMEMBERED_MS = 600_000
 
 /** How many names are looked through at each addition for what need not be remembered any more. */
 const SWEPT_AT_ONCE = 10
 
 /** A write that was given up or rejected: the backend may still make it, or may have made it. */
 interface UnsureWrite {
-  /** What it writes; `undefined` if it deletes. */
-  readonly sealed: string | undefined
+  /** A hash of what it writes, which may be large; `undefined` if it deletes. */
+  readonly content: string | undefined
   readonly givenUpAt: number
   /** Read the record again, and put right what this write has done. */
   readonly verify: () => void
@@ -43,7 +45,8 @@ export class UnsureWrites {
   add(name: string, sealed: string | undefined, running: Promise<unknown>, verify: () => void): void {
     this.#sweep()
     const givenUpAt = performance.now()
-    const write: UnsureWrite = { sealed, givenUpAt, verify, outcome: 'pending', isSuperseded: false }
+    const content = contentOf(sealed)
+    const write: UnsureWrite = { content, givenUpAt, verify, outcome: 'pending', isSuperseded: false }
     const entry = this.#names.get(name) ?? { writes: new Set() }
     entry.writes.add(write)
     this.#names.set(name, entry)
@@ -87,8 +90,9 @@ export class UnsureWrites {
   whatToRestore(name: string, held: string | undefined): string | undefined {
     const entry = this.#names.get(name)
     if (entry?.acknowledged === undefined || entry.acknowledged === held) return undefined
-    for (const { isSuperseded, sealed } of entry.writes) if (isSuperseded && sealed === held) return entry.acknowledged
-    return undefined
+    const seen = contentOf(held)
+    const isLate = [...entry.writes].some(({ isSuperseded, content }) => isSuperseded && content === seen)
+    return isLate ? entry.acknowledged : undefined
   }
 
   /** The writes of which the backend says by now that they are made. A read that begins now sees whether they matter. */
@@ -122,6 +126,10 @@ export class UnsureWrites {
 function settle(write: UnsureWrite): void {
   write.outcome = 'made'
   write.verify()
+}
+
+function contentOf(sealed: string | undefined): string | undefined {
+  return sealed === undefined ? undefined : createHash('sha256').update(sealed).digest('base64url')
 }
 
 function* firstOf<T>(items: Iterable<T>, count: number): Generator<T> {
