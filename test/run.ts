@@ -13,7 +13,7 @@ exitWith(main(process.argv.slice(2)))
 async function main(named: readonly string[]): Promise<number> {
   const files = named.length > 0 ? named : filesEndingIn('.test.ts', 'test')
   requireSqlite()
-  if (files.some(file => file.includes('memcached'))) findMemcached() ?? installMemcached()
+  if (files.some(file => file.includes('keyv'))) findMemcached() ?? installMemcached()
   const interrupted = interruption()
   const redis = await startRedis({ binary: findRedisServer() ?? installRedisServer() })
   try {
