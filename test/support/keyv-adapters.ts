@@ -1,6 +1,3 @@
-import type { Keyv } from 'keyv'
-import type { KeyvTokenStore } from '../../stores/keyv.js'
-
 /** A storage adapter over a Map, for tests to put faults into. It keeps what it is told, for ever. */
 export class MapAdapter {
   namespace?: string | undefined
@@ -72,7 +69,3 @@ export class HangingAdapter extends MapAdapter {
     })
   }
 }
-
-/** As the stores' constructor takes it: the adapters of tests have only the verbs that Keyv needs. */
-export type KeyvOf = (adapter: object) => Keyv
-export type Opened = { store: KeyvTokenStore; adapter: HangingAdapter }
