@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KeyvStoreAdapter, StoredData } from 'keyv'
 import { Deadline } from '../src/time/deadline.js'
@@ -44,8 +45,8 @@ interface Connection {
  * is waited for with a timer, never inside SQLite, so the event loop goes on.
  */
 export class SqliteAdapter implements KeyvStoreAdapter {
-  /** What Keyv looks for before it offers its iterator. */
-  readonly opts = { dialect: 'sqlite', url: '' }
+  /** What Keyv looks for before it offers its iterator. Adapters over one file are recognised by `url`. */
+  readonly opts: { readonly dialect: 'sqlite'; readonly url: string }
   /** Set by the Keyv that uses this adapter. */
   namespace?: string | undefined
   readonly #open: (path: string) => Database
@@ -62,6 +63,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   constructor(path: string, timeout: number) {
     this.#open = sqliteDriver()
     this.#path = path
+    this.opts = { dialect: 'sqlite', url: path === ':memory:' ? '' : resolve(path) }
     this.#timeout = timeout
   }
 

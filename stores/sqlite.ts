@@ -8,6 +8,9 @@ import { SqliteAdapter } from './sqlite-adapter.js'
 
 export { SqliteAdapter, type StoreOptions, type TimedStoreOptions }
 
+/** `file:`, `sqlite:` and anything with `://`. A drive of Windows (`C:\`) is a path. */
+const URL_FORM = /^(file|sqlite3?):|^[a-z][a-z0-9+.-]*:\/\//i
+
 /** Options of `SqliteTokenStore`. */
 export type SqliteTokenStoreOptions = TimedStoreOptions
 
@@ -27,6 +30,10 @@ export class SqliteTokenStore extends AdapterTokenStore {
   constructor(path: string, options?: SqliteTokenStoreOptions) {
     if (typeof path !== 'string' || path === '')
       throw new TypeError("SqliteTokenStore takes the path of a file: new SqliteTokenStore('tokens.sqlite')")
+    if (URL_FORM.test(path))
+      throw new TypeError(
+        "SqliteTokenStore: a url is no path, and would be the name of a file; give the path: new SqliteTokenStore('tokens.sqlite')",
+      )
     const { prefix, timeout } = knownOptions('SqliteTokenStore', options, ['prefix', 'timeout'])
     const checked = checkedPrefix('SqliteTokenStore', prefix)
     super(new SqliteAdapter(path, checkedTimeout('SqliteTokenStore', timeout)), checked)

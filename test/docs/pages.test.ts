@@ -19,6 +19,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
 /** Blocks that are not ours to run, by page and language, and why. */
 const NOT_OURS: Readonly<Record<string, string>> = {
   'docs/from-authx.md python': 'AuthX itself, for comparison',
+  'docs/stores.md text': 'rules for users of Redis; test/stores/redis-acl.test.ts reads and tries them',
 }
 
 /** Pages of docs/ that begin with something else than code that runs, and why. */
