@@ -190,7 +190,8 @@ function atLogout({ stage, populated }: Scene, kind: Kind, request: SentRequest,
 /** A token of a session is as live as its session, which knows nothing of the token's end; any other is judged by itself. */
 function goesOn(token: string, kind: Kind, rules: TokenRules, world: World): boolean {
   const reading = readToken(token, rules, { ignoreTimes: true })
-  if (reading.payload?.sid === undefined) return judge(readToken(token, rules), world, rules, { type: kind }).good !== 'no'
+  if (reading.payload?.sid === undefined)
+    return judge(readToken(token, rules), world, rules, { type: kind }).good !== 'no'
   const payload = { ...reading.payload, type: 'access' }
   return judge({ ...reading, payload }, world, rules, { type: 'access' }).good !== 'no'
 }
