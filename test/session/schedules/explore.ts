@@ -1,74 +1,77 @@
-import { Independence } from './independence.js'
+import { Actor, type Stand, type Told, type WrongStore } from './actor.js'
+import { type Call, type Fate, fatesOf, type Records, takesEffect } from './desk.js'
+import type { Done, Left } from './end.js'
 import { OPERATIONS, type Operation, type OperationName } from './operations.js'
-import { type Answers, brokenIn } from './promises.js'
-import { Run, type Step, type WrongStore } from './run.js'
+import { Judge } from './promises.js'
 import type { Scene } from './scene.js'
-import type { VirtualTime } from './virtual-time.js'
+import type { VirtualProcess } from './virtual-process.js'
 
-/** What is explored. */
-export interface Question {
-  readonly operations: readonly Operation[]
-  /** How many calls a fault may hit in one schedule. */
+/** What has happened and what is stored, at one moment of a schedule. */
+interface State {
+  readonly stands: readonly Stand[]
+  /** For each operation, the operations that had answered before its first call; `undefined` before that. */
+  readonly after: readonly (readonly number[] | undefined)[]
+  readonly left: Left
   readonly faults: number
-  readonly wrong?: WrongStore | undefined
+  /** How it came about. */
+  readonly before?: State
+  readonly step?: Step
 }
 
-/** A promise that a schedule breaks. */
-export interface Violation {
-  readonly promise: string
-  readonly schedule: readonly string[]
+/** One call and its fate, for people. */
+interface Step {
+  readonly by: number
+  readonly call: Call
+  readonly told: Told
 }
 
+/** What was explored. */
 export interface Explored {
-  /** Schedules that differ in the order of the calls or in the fault. */
+  /** Schedules that differ in the order of the calls, or in which call a fault hits and how. */
   schedules: number
-  /** States that differ in what is stored or in what an operation has been told. */
+  /** States that differ in what is stored, or in what an operation was told or came to. */
   states: number
   /** Ends that were judged. */
   ends: number
-  violation?: Violation
+  /** The promise that a schedule breaks, and the schedule. */
+  violation?: string
 }
 
-/** Sums over several questions. */
 export type Totals = Readonly<Record<'choices' | 'schedules' | 'states' | 'ends', number>>
 
-interface End {
-  readonly run: Run
-  readonly broken: readonly string[]
-}
-
-interface Path {
-  readonly steps: readonly Step[]
-  /** The state before the last step. */
-  readonly from: string
-}
-
 /**
- * Run the operations in every order of their calls. A state that another order has led to already is not gone on from
- * again: what can follow is the same. The runs are made anew from the beginning for each branch.
+ * Lets operations run in every order of their calls of the store. A state to which another order has led already is not
+ * gone on from again: what can follow it is the same.
  */
 export class Explorer {
-  readonly #time: VirtualTime
+  readonly #process: VirtualProcess
   readonly #scene: Scene
-  #answers: Answers = new Map()
-  readonly #independence = new Independence()
-  /** For each state of a question, the states that its steps lead to. */
-  #following = new Map<string, string[]>()
+  readonly #wrong: WrongStore
+  readonly #judge: Judge
+  readonly #actors = new Map<Operation, Actor[]>()
+  /** Records by what is in them. */
+  readonly #names = new Map<string, number>()
+  #made = 0
 
-  constructor(time: VirtualTime, scene: Scene) {
-    this.#time = time
+  constructor(process: VirtualProcess, scene: Scene, wrong: WrongStore = store => store) {
+    this.#process = process
     this.#scene = scene
+    this.#wrong = wrong
+    this.#judge = new Judge(scene)
   }
 
   /**
-   * Explore these choices of operations.
+   * @param faults how many calls a fault may hit in one schedule.
    * @throws Error with the schedule that breaks a promise.
    */
-  async exploreAll(choices: readonly OperationName[][], faults: number): Promise<Totals> {
+  async exploreAll(choices: readonly (readonly OperationName[])[], faults: number): Promise<Totals> {
     const totals = { choices: 0, schedules: 0, states: 0, ends: 0 }
     for (const choice of choices) {
-      const explored = await this.explore({ operations: choice.map(name => OPERATIONS[name]), faults })
-      if (explored.violation) throw new Error(printed(explored.violation))
+      const explored = await this.explore(
+        choice.map(name => OPERATIONS[name]),
+        faults,
+      )
+      if (explored.violation) throw new Error(explored.violation)
       totals.choices++
       totals.schedules += explored.schedules
       totals.states += explored.states
@@ -77,68 +80,118 @@ export class Explorer {
     return totals
   }
 
-  /** Stops at the first violation that `counts`. */
-  async explore(question: Question, counts: (promise: string) => boolean = () => true): Promise<Explored> {
-    let explored: Explored
-    do explored = await this.#exploreOnce(question, counts)
-    while (this.#independence.hasLearnt && !explored.violation)
-    explored.states = this.#following.size - 1
-    explored.schedules = schedulesFrom('', this.#following, new Map())
-    return explored
-  }
-
-  async #exploreOnce(question: Question, counts: (promise: string) => boolean): Promise<Explored> {
-    this.#independence.hasLearnt = false
-    this.#answers = new Map()
-    this.#following = new Map([['', []]])
+  /** Equal operations stand side by side. It stops at the first violation that `counts`. */
+  async explore(
+    operations: readonly Operation[],
+    faults: number,
+    counts: (promise: string) => boolean = () => true,
+  ): Promise<Explored> {
+    const actors = operations.map((operation, by) => this.#actor(operation, by - operations.indexOf(operation)))
+    const first = await this.#first(actors)
+    /** For each state, those that follow it. */
+    const following = new Map<string, string[]>()
     const explored: Explored = { schedules: 0, states: 0, ends: 0 }
-    const open: Path[] = [{ steps: [], from: '' }]
-    for (let path = open.pop(); path && !explored.violation; path = open.pop()) {
-      const end = await this.#follow(path, question, open)
-      if (end) explored.ends++
-      const promise = end?.broken.find(counts)
-      if (end && promise) explored.violation = { promise, schedule: end.run.story }
+    const open = [first]
+    for (let state = open.pop(); state && !explored.violation; state = open.pop()) {
+      const key = keyOf(state)
+      if (following.has(key)) continue
+      const next: State[] = []
+      for (const [by, call] of callsIn(state, operations)) {
+        for (const fate of fatesOf(call, state.faults < faults)) {
+          next.push(await this.#step(state, actors, by, call, fate))
+        }
+      }
+      following.set(key, next.map(keyOf))
+      open.push(...next)
+      if (next.length > 0) continue
+      explored.ends++
+      const broken = (await this.#judge.broken(doneIn(state, operations), state.left)).find(counts)
+      if (broken) explored.violation = [broken, ...storyOf(state, operations)].join('\n  ')
     }
+    explored.states = following.size
+    explored.schedules = explored.violation ? 0 : waysFrom(keyOf(first), following, new Map())
     return explored
   }
 
-  /** Go along a path, then on to a state that is known (`undefined`) or to an end. What branches off is added to `open`. */
-  async #follow({ steps, from }: Path, question: Question, open: Path[]): Promise<End | undefined> {
-    const run = new Run(this.#time, this.#scene, question.operations, steps, question.wrong)
-    await run.settle()
-    for (const step of steps) await run.take(step)
-    const taken = [...steps]
-    let before = from
-    for (;;) {
-      const { state } = run
-      this.#independence.learn(run.world, question.operations)
-      this.#following.get(before)?.push(state)
-      if (this.#following.has(state)) {
-        await run.close()
-        return undefined
-      }
-      this.#following.set(state, [])
-      const [first, ...others] = run.next(question.faults, this.#independence)
-      if (!first) break
-      // A late answer needs a server with a short time, from the beginning.
-      for (const other of others) open.push({ steps: [...taken, other], from: state })
-      await run.take(first)
-      taken.push(first)
-      before = state
+  /** The actor of the first, second or third of several equal operations: they make different ids. */
+  #actor(operation: Operation, copy: number): Actor {
+    const actors = this.#actors.get(operation) ?? []
+    this.#actors.set(operation, actors)
+    actors[copy] ??= new Actor(this.#process, this.#scene, operation, this.#wrong, idsOf(++this.#made))
+    return actors[copy]
+  }
+
+  async #first(actors: readonly Actor[]): Promise<State> {
+    const stands: Stand[] = []
+    for (const actor of actors) stands.push(await actor.after())
+    return { stands, after: actors.map(() => undefined), left: this.#leave(this.#scene.records), faults: 0 }
+  }
+
+  async #step(state: State, actors: readonly Actor[], by: number, call: Call, fate: Fate): Promise<State> {
+    const { number, verb, effect } = call
+    const records = new Map(state.left.records)
+    const told: Told = takesEffect(fate) ? { number, fate, answer: effect(records) } : { number, fate }
+    const writes = takesEffect(fate) && verb === 'compareAndSet'
+    const next = (actors[by] as Actor).after(state.stands[by], told)
+    const stand = next instanceof Promise ? await next : next
+    const answered = [...state.stands.keys()].filter(other => other !== by && state.stands[other]?.outcome)
+    return {
+      stands: state.stands.with(by, stand),
+      after: state.after.with(by, state.after[by] ?? answered),
+      left: writes ? this.#leave(records) : state.left,
+      faults: state.faults + (fate === 'served' || fate === 'landed' ? 0 : 1),
+      before: state,
+      step: { by, call, told },
     }
-    return { run, broken: await brokenIn(run, this.#scene, this.#answers) }
+  }
+
+  #leave(records: Records): Left {
+    const stored = [...records]
+      .map(entry => entry.join('='))
+      .sort()
+      .join('\n')
+    const name = this.#names.get(stored) ?? this.#names.size
+    this.#names.set(stored, name)
+    return { records, name }
   }
 }
 
-/** A violation with the schedule that leads to it. */
-export const printed = ({ promise, schedule }: Violation) => [promise, ...schedule].join('\n  ')
+const idsOf = (actor: number) => actor.toString(16).padStart(8, '0')
+
+/** The calls that can come next. Of two equal operations the first begins first: the other way round is the same again. */
+function callsIn({ stands, after }: State, operations: readonly Operation[]): [by: number, Call][] {
+  return stands.flatMap(({ waiting }, by) => {
+    const waitsForTwin = operations[by - 1] === operations[by] && !after[by - 1]
+    return waitsForTwin ? [] : waiting.map((call): [number, Call] => [by, call])
+  })
+}
+
+/** Equal for states from which the same follows. */
+const keyOf = ({ stands, after, left, faults }: State) =>
+  JSON.stringify([stands.map(({ name }) => name), after, left.name, faults])
+
+const doneIn = ({ stands, after }: State, operations: readonly Operation[]): Done[] =>
+  stands.map((stand, by) => ({ ...stand, operation: operations[by] as Operation, after: after[by] ?? [] }))
+
+/** The steps that led to a state, a line each. */
+function storyOf({ before, step }: State, operations: readonly Operation[]): string[] {
+  if (!before || !step) return []
+  const { by, call, told } = step
+  const keys = call.keys.map(key => key.slice(0, 20)).join(' and ')
+  const line = `${operations[by]?.name} (${by + 1}): ${call.verb} ${keys}: ${told.fate} ${JSON.stringify(told.answer) ?? ''}`
+  return [...storyOf(before, operations), line]
+}
 
 /** How many ways lead from a state to an end. */
-function schedulesFrom(state: string, following: Map<string, string[]>, known: Map<string, number>): number {
+function waysFrom(
+  state: string,
+  following: ReadonlyMap<string, readonly string[]>,
+  known: Map<string, number>,
+): number {
   const before = known.get(state)
   if (before !== undefined) return before
   const next = following.get(state) ?? []
-  const count = next.length === 0 ? 1 : next.reduce((sum, each) => sum + schedulesFrom(each, following, known), 0)
+  const count = next.length === 0 ? 1 : next.reduce((sum, each) => sum + waysFrom(each, following, known), 0)
   known.set(state, count)
   return count
 }

@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import Koa from 'koa'
 import { AuthX, type AuthXOptions, type EventName, type TokenPair, type TokenStore } from '../../../src/index.js'
 import { TestClock } from '../../../src/testing/index.js'
-import { idsIn, World } from './world.js'
+import type { Records } from './desk.js'
 
 export const SUBJECT = 'ada'
 
@@ -25,8 +25,7 @@ const OPTIONS = {
 
 /** The sessions before the operations: which they are, and what their clients hold. */
 export interface Scene {
-  readonly records: ReadonlyMap<string, string>
-  readonly knownIds: ReadonlySet<string>
+  readonly records: Records
   /** The session that most operations are about: its ids, its tokens, the current pair last. */
   readonly phone: { readonly sid: string; readonly pairs: readonly [TokenPair, TokenPair, TokenPair] }
   /** A session that only `revokeAllSessions` ends. */
@@ -59,14 +58,18 @@ function answeringAtOnce(records: () => Map<string, string>): TokenStore {
   }
 }
 
-/** A server process. To make one takes longer than a run: when a run is over, the next puts its own store below it. */
+/** A server process. To make one takes long: when a run is over, the next puts its own store below it. */
 export class Server {
   store: TokenStore = answeringAtOnce(() => new Map())
   readonly authx: AuthX
   /** Told of each event. */
   hear: (name: EventName, sid: string | undefined) => void = () => {}
 
-  constructor(secondsAhead: number, storeTimeout: number) {
+  /**
+   * @param secondsAhead how far its clock is ahead of the others'.
+   * @param storeTimeout milliseconds.
+   */
+  constructor(secondsAhead = 0, storeTimeout = 60_000) {
     const store: TokenStore = {
       get: keys => this.store.get(keys),
       compareAndSet: (...write) => this.store.compareAndSet(...write),
@@ -78,44 +81,28 @@ export class Server {
   }
 }
 
-const servers = new Map<string, Server>()
-
-/**
- * The process of one operation.
- * @param secondsAhead how far its clock is ahead of the others'.
- * @param storeTimeout milliseconds.
- */
-export function serverFor(by: number, secondsAhead = 0, storeTimeout = 60_000): Server {
-  const key = `${by} ${secondsAhead} ${storeTimeout}`
-  const server = servers.get(key) ?? new Server(secondsAhead, storeTimeout)
-  servers.set(key, server)
-  return server
-}
-
-/** Asks what has become of everything, each time with the records as the run has left them. */
-export class Judge {
+/** Servers for those who come when all is over: each question is asked of the records as they were left. */
+export class Aftermath {
   #records = new Map<string, string>()
   readonly #store = answeringAtOnce(() => this.#records)
   readonly #now = serverOn(this.#store, () => NOW)
   readonly #later = serverOn(this.#store, () => NOW + LATER_MS)
 
   /** Ask a server whose clock says the time of the operations. */
-  now<T>(records: ReadonlyMap<string, string>, ask: (server: AuthX) => Promise<T>): Promise<T> {
+  now<T>(records: Records, ask: (server: AuthX) => Promise<T>): Promise<T> {
     this.#records = new Map(records)
     return ask(this.#now)
   }
 
   /** Ask a server an hour after the operations. */
-  later<T>(records: ReadonlyMap<string, string>, ask: (server: AuthX) => Promise<T>): Promise<T> {
+  later<T>(records: Records, ask: (server: AuthX) => Promise<T>): Promise<T> {
     this.#records = new Map(records)
     return ask(this.#later)
   }
 }
 
-export const claimsOf = (token: string) => Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()
-
 export const sidOf = (token: string) => {
-  const { sid, jti } = JSON.parse(claimsOf(token))
+  const { sid, jti } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
   return String(sid ?? jti)
 }
 
@@ -139,14 +126,10 @@ export async function prepare(): Promise<Scene> {
   const second = await refresh(server, phone.refresh_token)
   clock.advance(1000)
   const third = await refresh(server, second.refresh_token)
-  const known = [...records].flat().concat(sidOf(refreshToken))
   return {
     records,
-    knownIds: idsIn(known),
     phone: { sid: sidOf(phone.refresh_token), pairs: [phone, second, third] },
     laptop: { sid: sidOf(laptop.refresh_token), pair: laptop },
     imported: { sid: sidOf(refreshToken), refreshToken },
   }
 }
-
-export const worldOf = ({ records, knownIds }: Scene) => new World(records, knownIds)

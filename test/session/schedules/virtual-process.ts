@@ -1,3 +1,4 @@
+import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import timers from 'node:timers'
 
@@ -9,39 +10,50 @@ interface Timer {
 }
 
 /**
- * The clock and the timers that deadlines use, moved by hand: no test waits, and no deadline ends unless `pass` is
- * called. It stands in for `performance.now` and for the timers of `node:timers` in the whole process.
+ * Makes this process do the same each time: its timers and the clock of deadlines are moved by hand, and random ids are
+ * counted. No test waits, and no deadline ends unless `pass` is called.
  */
-export class VirtualTime {
+export class VirtualProcess {
   #now = performance.now()
-  #planned = new Set<Timer>()
+  #ids = '00000000'
+  #idsMade = 0
   #immediates = 0
+  readonly #planned = new Set<Timer>()
   readonly #restore: () => void
 
   constructor() {
     const { setTimeout, clearTimeout, setImmediate } = timers
     const { now } = performance
+    const { randomUUID } = crypto
     const { stackTraceLimit } = Error
     this.#restore = () => {
       Object.assign(timers, { setTimeout, clearTimeout, setImmediate })
+      Object.assign(crypto, { randomUUID })
+      Object.assign(Error, { stackTraceLimit })
       performance.now = now
-      Error.stackTraceLimit = stackTraceLimit
       syncBuiltinESMExports()
     }
-    performance.now = () => this.#now
     Object.assign(timers, {
       setTimeout: (run: () => void, milliseconds: number) => this.#plan(run, milliseconds),
       clearTimeout: (timer: Timer) => this.#planned.delete(timer),
       setImmediate: (run: () => void) => this.#count(run),
     })
-    syncBuiltinESMExports()
-    // Errors are thrown by the hundred thousand, and where does not matter.
+    Object.assign(crypto, { randomUUID: () => this.#nextId() })
+    // Errors are thrown by the hundred thousand, and nobody reads where.
     Error.stackTraceLimit = 0
+    performance.now = () => this.#now
+    syncBuiltinESMExports()
   }
 
-  /** Put the real timers back. */
+  /** Put everything back. */
   end(): void {
     this.#restore()
+  }
+
+  /** From now on ids begin with these eight hexadecimal digits, and are counted from 0. */
+  countIds(from: string): void {
+    this.#ids = from
+    this.#idsMade = 0
   }
 
   /** Wait until nothing goes on by itself. */
@@ -79,5 +91,9 @@ export class VirtualTime {
   #first(end: number): Timer | undefined {
     const due = [...this.#planned].filter(({ at }) => at <= end)
     return due.sort((a, b) => a.at - b.at)[0]
+  }
+
+  #nextId(): string {
+    return `${this.#ids}-0000-4000-8000-${String(this.#idsMade++).padStart(12, '0')}`
   }
 }
