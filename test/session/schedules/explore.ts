@@ -106,7 +106,7 @@ export class Explorer {
       if (next.length > 0) continue
       explored.ends++
       const broken = (await this.#judge.broken(doneIn(state, operations), state.left)).find(counts)
-      if (broken) explored.violation = [broken, ...storyOf(state, operations)].join('\n  ')
+      if (broken) explored.violation = [broken, ...storyOf(state, operations, this.#scene)].join('\n  ')
     }
     explored.states = following.size
     explored.schedules = explored.violation ? 0 : waysFrom(keyOf(first), following, new Map())
@@ -174,13 +174,18 @@ const doneIn = ({ stands, after }: State, operations: readonly Operation[]): Don
   stands.map((stand, by) => ({ ...stand, operation: operations[by] as Operation, after: after[by] ?? [] }))
 
 /** The steps that led to a state, a line each. */
-function storyOf({ before, step }: State, operations: readonly Operation[]): string[] {
+function storyOf({ before, step }: State, operations: readonly Operation[], scene: Scene): string[] {
   if (!before || !step) return []
   const { by, call, told } = step
-  const keys = call.keys.map(key => key.slice(0, 20)).join(' and ')
-  const line = `${operations[by]?.name} (${by + 1}): ${call.verb} ${keys}: ${told.fate} ${JSON.stringify(told.answer) ?? ''}`
-  return [...storyOf(before, operations), line]
+  const keys = call.keys.map(key => named(key, scene)).join(' and ')
+  const answer = (JSON.stringify(told.answer) ?? '').slice(0, 200)
+  const line = `${operations[by]?.name} (${by + 1}): ${call.verb} ${keys}: ${told.fate} ${answer}`
+  return [...storyOf(before, operations, scene), line]
 }
+
+/** A key with a name in the place of the id of a session. */
+const named = (key: string, { phone, laptop, imported }: Scene) =>
+  key.replace(phone.sid, 'phone').replace(laptop.sid, 'laptop').replace(imported.sid, 'imported')
 
 /** How many ways lead from a state to an end. */
 function waysFrom(
