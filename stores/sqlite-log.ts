@@ -29,6 +29,7 @@ export const sqlOfMarks = {
 
 /** A row of one text of 43 characters, as a page of a table holds it (SQLite file format §1.6, §2.1). */
 const CELL = Buffer.from([45, 1, 2, 99])
+const TABLE_LEAF = 13
 const MARK = /^koa_authx ([0-9A-F]{16}) ([0-9A-F]{16})$/
 const NEVER = '0'.repeat(16)
 
@@ -54,7 +55,7 @@ function compared(path: string, file: number): 'fits' | 'another' | 'unknown' {
   if (log.marks.has(mark) && schema <= log.schema) return 'fits'
   // The log may have grown, or begun anew, and been copied into the file meanwhile.
   const again = readLog(path)
-  const stood = again?.salts === log.salts && again.page === log.page && markOf(file, again) === mark
+  const stood = again?.salts === log.salts && markOf(file, again) === mark
   return stood && !(again.marks.has(mark) && schema <= again.schema) ? 'another' : 'unknown'
 }
 
@@ -62,16 +63,17 @@ interface Log {
   /** Other salts are another log. */
   readonly salts: string
   readonly pageSize: number
-  /** The page that holds the mark. */
-  readonly page: number
+  /** The pages that hold a mark: one, or two where VACUUM has moved it. */
+  readonly pages: ReadonlySet<number>
   readonly marks: ReadonlySet<string>
   /** The newest version of the schema that the log holds. */
   readonly schema: number
 }
 
-function markOf(file: number, { page, pageSize }: Log): string {
-  const content = read(file, (page - 1) * pageSize, pageSize)
-  return (content && markIn(content)?.own) ?? NEVER
+/** The mark in the file itself. */
+function markOf(file: number, { pages, pageSize }: Log): string {
+  const contents = [...pages].map(page => read(file, (page - 1) * pageSize, pageSize))
+  return contents.map(content => content && markIn(content)?.own).find(own => own !== undefined) ?? NEVER
 }
 
 /** What a log says of marks; `undefined` if nothing (SQLite file format §4.1). */
@@ -88,27 +90,27 @@ function readLog(path: string): Log | undefined {
 
 function readFrames(file: number, header: Buffer): Log | undefined {
   const pageSize = header.readUInt32BE(8)
+  const pages = new Set<number>()
   const marks = new Set<string>()
-  let [page, schema] = [0, Number.POSITIVE_INFINITY]
+  let schema = Number.POSITIVE_INFINITY
   for (let at = 32; ; at += 24 + pageSize) {
     const frame = read(file, at, 24 + pageSize)
     // Frames of an earlier log stay behind those of the present one, with other salts.
     if (frame === undefined || frame.compare(header, 16, 24, 8, 16) !== 0) break
-    const number = frame.readUInt32BE(0)
-    const content = frame.subarray(24)
-    if (number === 1) schema = content.readUInt32BE(40)
-    const mark = page === 0 || page === number ? markIn(content) : undefined
+    const [page, content] = [frame.readUInt32BE(0), frame.subarray(24)]
+    if (page === 1) schema = content.readUInt32BE(40)
+    const mark = markIn(content)
     if (mark === undefined) continue
-    if (page === 0) marks.add(mark.before)
-    page = number
+    if (marks.size === 0) marks.add(mark.before)
     marks.add(mark.own)
+    pages.add(page)
   }
-  return page === 0 ? undefined : { salts: header.toString('hex', 16, 24), pageSize, page, marks, schema }
+  return marks.size === 0 ? undefined : { salts: header.toString('hex', 16, 24), pageSize, pages, marks, schema }
 }
 
 function markIn(page: Buffer): { before: string; own: string } | undefined {
   const cell = page.readUInt16BE(8)
-  const found = page.subarray(cell, cell + 4).equals(CELL)
+  const found = page[0] === TABLE_LEAF && page.subarray(cell, cell + 4).equals(CELL)
   const [, before, own] = (found && MARK.exec(page.toString('latin1', cell + 4, cell + 47))) || []
   return before !== undefined && own !== undefined ? { before, own } : undefined
 }
