@@ -70,10 +70,17 @@ interface Log {
   readonly schema: number
 }
 
-/** The mark in the file itself. */
+/** The mark in the file itself: in a page that the log has a newer copy of, or in any, where VACUUM has moved it since. */
 function markOf(file: number, { pages, pageSize }: Log): string {
-  const contents = [...pages].map(page => read(file, (page - 1) * pageSize, pageSize))
-  return contents.map(content => content && markIn(content)?.own).find(own => own !== undefined) ?? NEVER
+  for (const page of pages) {
+    const mark = markIn(read(file, (page - 1) * pageSize, pageSize))
+    if (mark !== undefined) return mark.own
+  }
+  for (let at = 0; ; at += pageSize) {
+    const content = read(file, at, pageSize)
+    const mark = markIn(content)
+    if (mark !== undefined || content === undefined) return mark?.own ?? NEVER
+  }
 }
 
 /** What a log says of marks; `undefined` if nothing (SQLite file format §4.1). */
@@ -108,7 +115,8 @@ function readFrames(file: number, header: Buffer): Log | undefined {
   return marks.size === 0 ? undefined : { salts: header.toString('hex', 16, 24), pageSize, pages, marks, schema }
 }
 
-function markIn(page: Buffer): { before: string; own: string } | undefined {
+function markIn(page: Buffer | undefined): { before: string; own: string } | undefined {
+  if (page === undefined) return undefined
   const cell = page.readUInt16BE(8)
   const found = page[0] === TABLE_LEAF && page.subarray(cell, cell + 4).equals(CELL)
   const [, before, own] = (found && MARK.exec(page.toString('latin1', cell + 4, cell + 47))) || []

@@ -184,6 +184,18 @@ describe('what is no mixture is opened', () => {
     await store.close()
   })
 
+  test('a file whose log begins with a VACUUM that moves the mark', async () => {
+    const file = newFile()
+    sqlOn(file, 'CREATE TABLE another (a)')
+    const store = new SqliteTokenStore(file)
+    await store.compareAndSet('key', undefined, 'a', soon())
+    sqlOn(file, 'DROP TABLE another')
+    sqlOn(file, 'PRAGMA wal_checkpoint(PASSIVE)')
+    sqlOn(file, 'VACUUM')
+    await opensCopyOf(file)
+    await store.close()
+  })
+
   test('a file whose log begins with the purge of many records', async () => {
     const file = newFile()
     const store = new SqliteTokenStore(file)
