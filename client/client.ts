@@ -48,7 +48,7 @@ export class AuthXClient {
    * Post credentials as JSON. Resolves to the body of the answer.
    * @throws AuthXClientError if the server refuses; what `fetch` throws if it cannot be reached.
    */
-  login(credentials: object): Promise<Record<string, unknown>> {
+  async login(credentials: object): Promise<Record<string, unknown>> {
     const body = JSON.stringify(credentials)
     return this.#tabs.alone(async () => {
       const headers = [['Content-Type', 'application/json']] as const
@@ -96,7 +96,8 @@ export class AuthXClient {
    * @throws AuthXClientError if a refresh was due and refused for now: by a server without its store (503), by a gateway.
    */
   async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
-    const request = outgoing(input, init, this.#settings)
+    // As `fetch` itself takes null.
+    const request = outgoing(input, init ?? {}, this.#settings)
     if (request.url.origin !== this.#settings.origin) return this.#settings.fetch(request.target, init)
     const { response, moment } = await this.#send(request)
     if (!request.repeatable || !(await this.#isOutOfTime(response))) return response

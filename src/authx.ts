@@ -1,37 +1,36 @@
 import type { IncomingMessage } from 'node:http'
 import { inspect } from 'node:util'
 import type { Context, Middleware } from 'koa'
-import * as policies from './authorization/guard.js'
+import { authenticateToken, type VerifyTokenOptions } from './authenticate/authenticate.js'
+import { chooseAtOnce } from './authenticate/candidates.js'
+import {
+  type AuthContext,
+  type AuthXOptions,
+  type Internals,
+  internalsOfMaker,
+  keepInternals,
+  type SubjectGetter,
+} from './authenticate/internals.js'
+import { RequestCache } from './authenticate/request-cache.js'
+import { checkLoginType, checkType } from './authenticate/token-checks.js'
+import { checkMayEnd, verifyToken } from './authenticate/verification.js'
 import type { PolicyName } from './authorization/policy/patterns.js'
+import type { PolicyDecider } from './authorization/policy/rule.js'
 import { readEnvironment } from './config/environment.js'
 import type { KeyOptions, TokenLocation, TokenType } from './config/options.js'
 import type { Config } from './config/table.js'
 import { checkNames } from './config/values.js'
 import { BadConfigurationError } from './errors.js'
-import { authenticateToken, checkLoginType, checkType, type VerifyTokenOptions } from './koa/authenticate.js'
-import { chooseAtOnce } from './koa/candidates.js'
+import { type Guard, InstanceGuards } from './guards/guard-methods.js'
+import * as policies from './guards/policy-decision.js'
 import * as flows from './koa/flows.js'
-import * as guards from './koa/guards.js'
 import { implicitRefresh } from './koa/implicit-refresh.js'
 import { jwks } from './koa/jwks.js'
 import { logout } from './koa/logout.js'
-import { RequestMemory } from './koa/memory.js'
 import { middleware } from './koa/middleware.js'
-import {
-  type AuthContext,
-  type AuthXOptions,
-  keepParts,
-  type Parts,
-  partsOfMaker,
-  type SubjectGetter,
-} from './koa/parts.js'
-import { authenticateUpgrade, type UpgradeOptions } from './koa/upgrade.js'
-import { verifyToken } from './koa/verification.js'
-import type { ClosableSocket } from './koa/watched-socket.js'
-import { type CloseWhenOverOptions, WatchedSockets } from './koa/watched-sockets.js'
+import * as openapi from './openapi/openapi.js'
 import { clearedCookies, setCookies, tokenCookies } from './request/cookies.js'
 import { type LocatedToken, locate } from './request/locate.js'
-import * as openapi from './request/openapi.js'
 import { warnOnce } from './request/warn.js'
 import { type EventName, Events, type Listener } from './session/events.js'
 import type { Session, SessionList } from './session/listing.js'
@@ -44,38 +43,39 @@ import { KeyCache } from './token/key-cache.js'
 import type { TokenPayload } from './token/payload.js'
 import { sign } from './token/sign.js'
 import { verify } from './token/verify.js'
+import { authenticateUpgrade, type UpgradeOptions } from './websocket/authenticate-upgrade.js'
+import { type CloseWhenOverOptions, SocketWatcher } from './websocket/socket-watcher.js'
+import type { ClosableSocket } from './websocket/watched-socket.js'
 
 const VERIFY_OPTIONS = new Set(['type', 'verifyType', 'verifyFresh'])
-
-/**
- * A guard that promises `State` to the handlers after it. A request that it refuses ends in an AuthXError, thrown before
- * the next handler is called.
- */
-export type Guard<State> = Middleware<State>
 
 /**
  * Logins for Koa. One instance holds keys, options and the store; it is made once and used by all requests.
  *
  * `Claims` types what the application puts into `data`, `Subject` what its subject getter returns.
  */
-export class AuthX<Claims extends object = Record<string, unknown>, Subject = unknown> {
-  readonly #parts: Parts
+export class AuthX<Claims extends object = Record<string, unknown>, Subject = unknown> extends InstanceGuards<
+  Claims,
+  Subject
+> {
+  readonly #internals: Internals
   readonly #events = new Events()
-  readonly #sockets: WatchedSockets
-  #policyEngine: policies.PolicyDecider | undefined
+  readonly #sockets: SocketWatcher
 
   /** @throws BadConfigurationError naming every wrong option. */
   constructor(options: AuthXOptions) {
+    super()
     const { config, ring, problems, warnings } = configure(options)
     if (problems.length > 0) throw new BadConfigurationError(problems)
     warnAboutKeys(warnings)
     const sessions = config.store && new Sessions(config.store, config, this.#events)
     const revocation = new Revocation(sessions, config)
     const events = this.#events
-    const [memory, keyCache] = [new RequestMemory(config.storeTimeout), new KeyCache()]
-    this.#parts = { config, ring, keyCache, sessions, revocation, events, memory, subjectGetter: undefined }
-    this.#sockets = new WatchedSockets(this.#parts)
-    keepParts(this, this.#parts)
+    const [requestCache, keyCache] = [new RequestCache(config.storeTimeout), new KeyCache()]
+    const hooks = { subjectGetter: undefined, policyEngine: undefined }
+    this.#internals = { config, ring, keyCache, sessions, revocation, events, requestCache, ...hooks }
+    this.#sockets = new SocketWatcher(this.#internals)
+    keepInternals(this, this.#internals)
     if (!sessions) warnAboutStore()
   }
 
@@ -97,7 +97,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** The options as they are in force: normalised and frozen, durations in seconds; without keys and store. */
   get config(): Readonly<Omit<Config, SecretOption>> {
-    const { config, ring } = this.#parts
+    const { config, ring } = this.#internals
     const { secretKey, privateKey, publicKey, previousSecretKey, previousPublicKey, keys, getKey, store, ...open } =
       config
     const { algorithm, decodeAlgorithms } = ring
@@ -106,7 +106,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** Puts the payload of a valid access token on `ctx.state.token`, refuses nobody, and renders the library's errors as JSON. */
   middleware(): Guard<{ token?: TokenPayload<Claims> }> {
-    return middleware(partsOfMaker(this, 'middleware')) as unknown as Guard<{ token?: TokenPayload<Claims> }>
+    return middleware(internalsOfMaker(this, 'middleware')) as unknown as Guard<{ token?: TokenPayload<Claims> }>
   }
 
   /**
@@ -116,98 +116,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws BadConfigurationError if access tokens do not travel in cookies.
    */
   implicitRefresh(): Middleware {
-    return implicitRefresh(partsOfMaker(this, 'implicitRefresh'))
-  }
-
-  /**
-   * Lets requests pass that carry a token as `options` describe it; by default an access token.
-   * @throws TypeError, when the guard is made, naming the option that is wrong.
-   */
-  tokenRequired(options: guards.TokenGuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
-  tokenRequired(
-    options?: guards.TokenGuardOptions & { optional?: false | undefined },
-  ): Guard<{ token: TokenPayload<Claims> }>
-  tokenRequired(options?: guards.TokenGuardOptions): Guard<{ token?: TokenPayload<Claims> }>
-  tokenRequired(options?: guards.TokenGuardOptions): unknown {
-    return guards.tokenGuard(partsOfMaker(this, 'tokenRequired'), 'tokenRequired', options)
-  }
-
-  /** Lets requests pass that carry a good access token. */
-  accessTokenRequired(options: guards.GuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
-  accessTokenRequired(
-    options?: guards.GuardOptions & { optional?: false | undefined },
-  ): Guard<{ token: TokenPayload<Claims> }>
-  accessTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
-  accessTokenRequired(options?: guards.GuardOptions): unknown {
-    return guards.tokenGuard(partsOfMaker(this, 'accessTokenRequired'), 'accessTokenRequired', options)
-  }
-
-  /** Lets requests pass that carry a good refresh token, one that has not been used up. It does not use it up. */
-  refreshTokenRequired(options: guards.GuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
-  refreshTokenRequired(
-    options?: guards.GuardOptions & { optional?: false | undefined },
-  ): Guard<{ token: TokenPayload<Claims> }>
-  refreshTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
-  refreshTokenRequired(options?: guards.GuardOptions): unknown {
-    return guards.tokenGuard(partsOfMaker(this, 'refreshTokenRequired'), 'refreshTokenRequired', options)
-  }
-
-  /** Lets requests pass whose access token was issued for credentials, not by a refresh. */
-  freshTokenRequired(options: guards.GuardOptions & { optional: true }): Guard<{ token?: TokenPayload<Claims> }>
-  freshTokenRequired(
-    options?: guards.GuardOptions & { optional?: false | undefined },
-  ): Guard<{ token: TokenPayload<Claims> }>
-  freshTokenRequired(options?: guards.GuardOptions): Guard<{ token?: TokenPayload<Claims> }>
-  freshTokenRequired(options?: guards.GuardOptions): unknown {
-    return guards.tokenGuard(partsOfMaker(this, 'freshTokenRequired'), 'freshTokenRequired', options)
-  }
-
-  /** Lets requests pass whose access token has all these scopes. `admin:*` covers `admin` and everything below it. */
-  scopesRequired(...scopes: string[]): Guard<{ token: TokenPayload<Claims> }> {
-    return guards.scopesRequired(partsOfMaker(this, 'scopesRequired'), 'scopesRequired', scopes) as unknown as Guard<{
-      token: TokenPayload<Claims>
-    }>
-  }
-
-  /** Lets requests pass whose access token has one of these scopes. */
-  anyScopeRequired(...scopes: string[]): Guard<{ token: TokenPayload<Claims> }> {
-    return guards.scopesRequired(
-      partsOfMaker(this, 'anyScopeRequired'),
-      'anyScopeRequired',
-      scopes,
-    ) as unknown as Guard<{
-      token: TokenPayload<Claims>
-    }>
-  }
-
-  /** Lets requests pass whose access token's subject exists, and puts it on `ctx.state.subject`. */
-  subjectRequired(): Guard<{ token: TokenPayload<Claims>; subject: Subject }> {
-    return guards.subjectRequired(partsOfMaker(this, 'subjectRequired')) as unknown as Guard<{
-      token: TokenPayload<Claims>
-      subject: Subject
-    }>
-  }
-
-  /**
-   * Lets requests pass whose access token's holder may do `action` to the resource, as the policy engine says. The
-   * resource, and what else the rules look at, can be functions of `ctx`. What a client chooses belongs into a list of
-   * parts: `ctx => ['documents', ctx.params.id]`. A part that is empty, is not a string, or contains `:` or `*` is
-   * PolicyDeniedError (403).
-   * @throws TypeError, when the guard is made, naming what is wrong.
-   */
-  policyRequired(
-    action: PolicyName,
-    resource: policies.PolicyResource<Claims>,
-    options: policies.PolicyGuardOptions<Claims> = {},
-  ): Guard<{ token: TokenPayload<Claims> }> {
-    const guard = policies.policyRequired(
-      partsOfMaker(this, 'policyRequired'),
-      () => this.#policyEngine,
-      action,
-      resource as never,
-      options as never,
-    )
-    return guard as unknown as Guard<{ token: TokenPayload<Claims> }>
+    return implicitRefresh(internalsOfMaker(this, 'implicitRefresh'))
   }
 
   /**
@@ -222,8 +131,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     resource: PolicyName,
     options: policies.AuthorizeOptions = {},
   ): Promise<TokenPayload<Claims>> {
-    const engine = () => this.#policyEngine
-    const payload = await policies.authorize(this.#parts, engine, ctxOrPayload, action, resource, options)
+    const payload = await policies.authorize(this.#internals, ctxOrPayload, action, resource, options)
     return payload as TokenPayload<Claims>
   }
 
@@ -250,7 +158,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws TypeError naming the option that is wrong; rejects with StoreUnavailableError.
    */
   createTokenPair(sub: string, options: TokenPairOptions = {}): Promise<flows.TokenPair> {
-    return flows.awaited('createTokenPair', flows.createTokenPair(this.#parts, sub, options))
+    return flows.awaited('createTokenPair', flows.createTokenPair(this.#internals, sub, options))
   }
 
   /**
@@ -258,7 +166,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws TypeError naming the option that is wrong, CookieTooLargeError, StoreUnavailableError.
    */
   login(ctx: AuthContext, sub: string, options: TokenPairOptions = {}): Promise<flows.TokenResponse> {
-    return flows.awaited('login', flows.login(this.#parts, ctx, sub, options))
+    return flows.awaited('login', flows.login(this.#internals, ctx, sub, options))
   }
 
   /**
@@ -268,7 +176,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * option that is wrong.
    */
   refresh(ctx: AuthContext, options: flows.RefreshOptions = {}): Promise<flows.TokenResponse> {
-    return flows.awaited('refresh', flows.refresh(this.#parts, ctx, options))
+    return flows.awaited('refresh', flows.refresh(this.#internals, ctx, options))
   }
 
   /**
@@ -279,7 +187,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * and no cookie cleared.
    */
   logout(ctx: AuthContext): Promise<void> {
-    return logout(this.#parts, ctx)
+    return logout(this.#internals, ctx)
   }
 
   /**
@@ -291,7 +199,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     ctx: AuthContext,
     options: { type?: TokenType | undefined; locations?: readonly TokenLocation[] | undefined } = {},
   ): LocatedToken | undefined {
-    const { config, ring } = this.#parts
+    const { config, ring } = this.#internals
     const { type = 'access', locations = config.tokenLocation[type] } = options
     const candidates = locate(ctx, type, locations, config)
     if (candidates.length < 2) return candidates[0]
@@ -305,7 +213,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    */
   async verifyToken(token: string, options: VerifyTokenOptions = {}): Promise<TokenPayload<Claims>> {
     checkNames(options, VERIFY_OPTIONS, 'verifyToken')
-    return (await authenticateToken(this.#parts, token, options)) as TokenPayload<Claims>
+    return (await authenticateToken(this.#internals, token, options)) as TokenPayload<Claims>
   }
 
   /**
@@ -316,7 +224,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * of the locations and there are no `origins`; TypeError naming the option that is wrong.
    */
   authenticateUpgrade(request: IncomingMessage, options: UpgradeOptions = {}): Promise<TokenPayload<Claims>> {
-    return authenticateUpgrade(this.#parts, request, options) as Promise<TokenPayload<Claims>>
+    return authenticateUpgrade(this.#internals, request, options) as Promise<TokenPayload<Claims>>
   }
 
   /**
@@ -347,12 +255,12 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /** Clear the access token's cookie and its CSRF cookie. It revokes nothing. */
   unsetAccessCookies(ctx: AuthContext): void {
-    setCookies(ctx, clearedCookies('access', this.#parts.config), this.#parts.config)
+    setCookies(ctx, clearedCookies('access', this.#internals.config), this.#internals.config)
   }
 
   /** The same for the refresh token. */
   unsetRefreshCookies(ctx: AuthContext): void {
-    setCookies(ctx, clearedCookies('refresh', this.#parts.config), this.#parts.config)
+    setCookies(ctx, clearedCookies('refresh', this.#internals.config), this.#internals.config)
   }
 
   /** Clear the cookies of both tokens. It revokes nothing; `logout` does both. */
@@ -366,7 +274,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws JWTDecodeError
    */
   getCsrfToken(token: string): string | undefined {
-    return verify(token, this.#parts.ring, this.#parts.config, { signatureOnly: true }).csrf
+    return verify(token, this.#internals.ring, this.#internals.config, { signatureOnly: true }).csrf
   }
 
   /**
@@ -379,8 +287,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     const isPayload = typeof tokenOrPayload !== 'string'
     const payload = isPayload
       ? tokenOrPayload
-      : await verifyToken(this.#parts, tokenOrPayload, undefined, { signatureOnly: true })
-    checkLoginType(payload, this.#parts.config)
+      : await verifyToken(this.#internals, tokenOrPayload, undefined, { signatureOnly: true })
+    if (!isPayload) checkMayEnd(this.#internals, tokenOrPayload, payload)
+    checkLoginType(payload, this.#internals.config)
     await sessions.revoke(payload)
   }
 
@@ -390,8 +299,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    */
   async isRevoked(payload: TokenPayload): Promise<boolean> {
     this.#sessions()
-    checkLoginType(payload, this.#parts.config)
-    return this.#parts.revocation.isRevoked(payload)
+    checkLoginType(payload, this.#internals.config)
+    return this.#internals.revocation.isRevoked(payload)
   }
 
   /**
@@ -440,10 +349,10 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws BadConfigurationError naming every wrong option; nothing has changed then.
    */
   setKeys(options: KeyOptions): void {
-    const { ring, problems, warnings } = replacementRing(options, this.#parts.ring, this.#parts.config)
+    const { ring, problems, warnings } = replacementRing(options, this.#internals.ring, this.#internals.config)
     if (problems.length > 0) throw new BadConfigurationError(problems)
     warnAboutKeys(warnings)
-    this.#parts.ring = ring
+    this.#internals.ring = ring
   }
 
   /**
@@ -452,7 +361,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * private key, and nothing that `getKey` finds.
    */
   jwks(): Middleware {
-    return jwks(partsOfMaker(this, 'jwks'))
+    return jwks(internalsOfMaker(this, 'jwks'))
   }
 
   /**
@@ -462,7 +371,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * them. With a `loginType` the names of the schemes begin with it.
    */
   openapi(): openapi.OpenApiComponents {
-    return openapi.openApi(this.#parts.config)
+    return openapi.openApi(this.#internals.config)
   }
 
   /**
@@ -472,23 +381,23 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws TypeError naming the option that is wrong.
    */
   openapiSecurity(method: string, options: openapi.OpenApiSecurityOptions = {}): openapi.OpenApiSecurity {
-    return openapi.openApiSecurity(method, options, this.#parts.config)
+    return openapi.openApiSecurity(method, options, this.#internals.config)
   }
 
   /** A blocklist of the application's, asked besides the store. If it rejects or is late, the answer is 503. */
   setTokenBlocklist(blocklist: BlocklistCallback): void {
-    this.#parts.revocation.blocklist = blocklist
+    this.#internals.revocation.blocklist = blocklist
   }
 
   /** Who a token is about, for `subjectRequired`. */
   setSubjectGetter(getter: (sub: string, ctx: Context) => Subject | undefined | Promise<Subject | undefined>): void {
-    this.#parts.subjectGetter = getter as SubjectGetter<unknown>
+    this.#internals.subjectGetter = getter as SubjectGetter<unknown>
   }
 
   /** What decides for `policyRequired` and `authorize`. @throws TypeError if it is no engine. */
-  setPolicyEngine(engine: policies.PolicyDecider): void {
+  setPolicyEngine(engine: PolicyDecider): void {
     policies.checkDecider(engine)
-    this.#policyEngine = engine
+    this.#internals.policyEngine = engine
   }
 
   /** Listen to what happens to sessions. Listeners run later and change no answer. */
@@ -506,7 +415,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   /** Close the sockets that are watched (1001), and release the store. */
   async close(): Promise<void> {
     this.#sockets.close()
-    await this.#parts.config.store?.close?.()
+    await this.#internals.config.store?.close?.()
   }
 
   /** Neither logs nor JSON show what an instance holds. */
@@ -520,7 +429,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   #issue(type: TokenType, sub: string, options: AccessTokenOptions): string {
-    const { config, ring } = this.#parts
+    const { config, ring } = this.#internals
     const claims = newClaims(type, sub, options, config)
     const token = sign(claims, ring, config.identityClaim, options.headers)
     this.#events.emit('issued', { sid: claims.sid ?? claims.jti, sub })
@@ -528,7 +437,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   #setCookies(ctx: AuthContext, type: TokenType, token: string): void {
-    const { config, ring } = this.#parts
+    const { config, ring } = this.#internals
     const payload = verify(token, ring, config, { signatureOnly: true })
     checkType(payload, type)
     checkLoginType(payload, config)
@@ -537,7 +446,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   #sessions(): Sessions {
-    const { sessions } = this.#parts
+    const { sessions } = this.#internals
     if (sessions) return sessions
     throw new BadConfigurationError([
       'store is missing, and nothing can be revoked or listed without one; set store: new SqliteTokenStore(...)',

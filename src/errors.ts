@@ -1,9 +1,37 @@
 /** Response headers that an error carries; an array is sent as several lines. */
 export type ErrorHeaders = Record<string, string | string[]>
 
+/** The `code` of an error: one constant for each class that clients and handlers tell apart. */
+export type ErrorCode =
+  | 'ERR_BAD_CONFIGURATION'
+  | 'ERR_CALLBACK_UNAVAILABLE'
+  | 'ERR_COOKIE_TOO_LARGE'
+  | 'ERR_CREDENTIALS'
+  | 'ERR_CSRF'
+  | 'ERR_CSRF_MISSING'
+  | 'ERR_LOGIN_TYPE'
+  | 'ERR_POLICY_DENIED'
+  | 'ERR_POLICY_EVALUATION'
+  | 'ERR_RATE_LIMIT'
+  | 'ERR_SCOPE'
+  | 'ERR_STORE_UNAVAILABLE'
+  | 'ERR_SUBJECT_NOT_FOUND'
+  | 'ERR_TOKEN_AUDIENCE'
+  | 'ERR_TOKEN_EXPIRED'
+  | 'ERR_TOKEN_INVALID'
+  | 'ERR_TOKEN_ISSUER'
+  | 'ERR_TOKEN_MISSING'
+  | 'ERR_TOKEN_NOT_FRESH'
+  | 'ERR_TOKEN_REQUEST_MALFORMED'
+  | 'ERR_TOKEN_REUSED'
+  | 'ERR_TOKEN_REVOKED'
+  | 'ERR_TOKEN_SIGNATURE'
+  | 'ERR_TOKEN_TYPE'
+  | 'ERR_UNAVAILABLE'
+
 interface ErrorTraits {
   status: number
-  code: string
+  code: ErrorCode
   headers?: ErrorHeaders
 }
 
@@ -22,12 +50,12 @@ interface ErrorOptions {
 export class AuthXError extends Error {
   /** The HTTP status of the answer. */
   readonly status: number
-  /** The same, under the name that http-errors uses. */
+  /** The HTTP status of the answer, under the name that http-errors uses. */
   readonly statusCode: number
   /** Whether Koa may show the message to the client: true below 500. */
   readonly expose: boolean
   /** A constant to switch on: `ERR_TOKEN_EXPIRED`. */
-  readonly code: string
+  readonly code: ErrorCode
   /** What the answer carries besides, such as `WWW-Authenticate`. Koa drops headers that were set before an error. */
   headers: ErrorHeaders
 
@@ -52,7 +80,7 @@ function challenge(error?: string, scope?: string): ErrorHeaders {
   return { 'WWW-Authenticate': parts.join(', ') }
 }
 
-const invalidToken = (code: string): ErrorTraits => ({ status: 401, code, headers: challenge('invalid_token') })
+const invalidToken = (code: ErrorCode): ErrorTraits => ({ status: 401, code, headers: challenge('invalid_token') })
 
 /** 401: no token of the wanted type in any of the locations tried. RFC 6750 §3.1 wants no error code here. */
 export class MissingTokenError extends AuthXError {
@@ -75,14 +103,18 @@ export class InvalidCredentialsError extends AuthXError {
 /** 400: a location holds something, but not one token: two of them, a repeated parameter, `Bearer a b`. */
 export class MalformedTokenRequestError extends AuthXError {
   constructor(options?: ErrorOptions) {
-    const traits = { status: 400, code: 'ERR_TOKEN_REQUEST_MALFORMED', headers: challenge('invalid_request') }
+    const traits: ErrorTraits = {
+      status: 400,
+      code: 'ERR_TOKEN_REQUEST_MALFORMED',
+      headers: challenge('invalid_request'),
+    }
     super('The request does not carry its token in a well-formed way', traits, options)
   }
 }
 
 /** 401: the string is not a token that this server accepts. */
 export class JWTDecodeError extends AuthXError {
-  constructor(message = 'The token is invalid', code = 'ERR_TOKEN_INVALID', options?: ErrorOptions) {
+  constructor(message = 'The token is invalid', code: ErrorCode = 'ERR_TOKEN_INVALID', options?: ErrorOptions) {
     super(message, invalidToken(code), options)
   }
 }
@@ -145,7 +177,7 @@ export class LoginTypeMismatchError extends AuthXError {
 
 /** 401: the token, its session or everything of its subject has been revoked. */
 export class RevokedTokenError extends AuthXError {
-  constructor(message = 'The token has been revoked', code = 'ERR_TOKEN_REVOKED', options?: ErrorOptions) {
+  constructor(message = 'The token has been revoked', code: ErrorCode = 'ERR_TOKEN_REVOKED', options?: ErrorOptions) {
     super(message, invalidToken(code), options)
   }
 }
@@ -183,7 +215,11 @@ export class InsufficientScopeError extends AuthXError {
 
 /** 403: the CSRF value sent is not the token's; or an upgrade with a cookie comes from an origin that is not allowed. */
 export class CSRFError extends AuthXError {
-  constructor(message = 'The CSRF value does not match the token', code = 'ERR_CSRF', options?: ErrorOptions) {
+  constructor(
+    message = 'The CSRF value does not match the token',
+    code: ErrorCode = 'ERR_CSRF',
+    options?: ErrorOptions,
+  ) {
     super(message, { status: 403, code }, options)
   }
 }
@@ -200,7 +236,12 @@ export class PolicyDeniedError extends AuthXError {
   /** For the developer; the client is told no more than that it was denied. `cause` is the whole decision. */
   readonly reason: string
 
-  constructor(reason = 'denied', options?: ErrorOptions, message = 'Access was denied', code = 'ERR_POLICY_DENIED') {
+  constructor(
+    reason = 'denied',
+    options?: ErrorOptions,
+    message = 'Access was denied',
+    code: ErrorCode = 'ERR_POLICY_DENIED',
+  ) {
     super(message, { status: 403, code }, options)
     this.reason = reason
   }
@@ -226,11 +267,39 @@ export class RateLimitExceeded extends AuthXError {
   }
 }
 
-/** 503: the store, a callback of the application or a limiter did not say in time whether the request is good. */
-export class StoreUnavailableError extends AuthXError {
-  constructor(options?: ErrorOptions) {
-    const traits = { status: 503, code: 'ERR_STORE_UNAVAILABLE', headers: { 'Retry-After': '1' } }
+/** 503: something that has to be asked about the request did not answer, or not in time. The subclass says what. */
+export class UnavailableError extends AuthXError {
+  constructor(code: ErrorCode = 'ERR_UNAVAILABLE', options?: ErrorOptions) {
+    const traits = { status: 503, code, headers: { 'Retry-After': '1' } }
     super('The service cannot check this request at the moment', traits, options)
+  }
+}
+
+/** 503: the store did not answer, or not in time. `cause` says why. */
+export class StoreUnavailableError extends UnavailableError {
+  constructor(options?: ErrorOptions) {
+    super('ERR_STORE_UNAVAILABLE', options)
+  }
+}
+
+/** A function or an object of the application that the library asks. */
+export type CallbackName =
+  | 'getKey'
+  | 'tokenBlocklist'
+  | 'subjectGetter'
+  | 'claimsGetter'
+  | 'limiter'
+  | 'evaluator'
+  | 'issuer'
+
+/** 503: a callback of the application failed, or did not answer in time. `cause` says why. */
+export class CallbackUnavailableError extends UnavailableError {
+  /** Which callback it was. */
+  readonly callback: CallbackName
+
+  constructor(callback: CallbackName, options?: ErrorOptions) {
+    super('ERR_CALLBACK_UNAVAILABLE', options)
+    this.callback = callback
   }
 }
 
@@ -281,7 +350,9 @@ const NAMED = {
   PolicyDeniedError,
   PolicyEvaluationError,
   RateLimitExceeded,
+  UnavailableError,
   StoreUnavailableError,
+  CallbackUnavailableError,
   CookieTooLargeError,
   BadConfigurationError,
 }

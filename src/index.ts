@@ -2,18 +2,17 @@
  * Logins for Koa: tokens, guards, refresh, logout.
  * @module koa-authx
  */
-export type {
-  AuthorizeOptions,
-  PolicyDecider,
-  PolicyGuardContext,
-  PolicyGuardOptions,
-  PolicyResource,
-} from './authorization/guard.js'
+
+export { type Auditable, audit } from './audit/audit.js'
+export type { Audit, AuditedRoute, UnsafeGuard } from './audit/findings.js'
+export type { VerifyTokenOptions } from './authenticate/authenticate.js'
+export type { AuthContext, AuthXOptions, SubjectGetter } from './authenticate/internals.js'
 export { PolicyEngine, type PolicyEngineOptions } from './authorization/policy/engine.js'
 export type { PolicyName } from './authorization/policy/patterns.js'
 export type {
   PolicyCondition,
   PolicyContext,
+  PolicyDecider,
   PolicyDecision,
   PolicyEffect,
   PolicyEvaluator,
@@ -24,7 +23,7 @@ export type {
   PolicySource,
   PolicyValue,
 } from './authorization/policy/rule.js'
-export { AuthX, type Guard } from './authx.js'
+export { AuthX } from './authx.js'
 export type { Duration } from './config/duration.js'
 export type {
   Algorithm,
@@ -40,26 +39,12 @@ export type {
   UnverifiedPayload,
 } from './config/options.js'
 export * from './errors.js'
-export { type Auditable, audit } from './koa/audit.js'
-export type { Audit, AuditedRoute, UnsafeGuard } from './koa/audit-findings.js'
-export type { VerifyTokenOptions } from './koa/authenticate.js'
+export type { Guard } from './guards/guard-methods.js'
+export type { AuthorizeOptions } from './guards/policy-decision.js'
+export type { PolicyGuardContext, PolicyGuardOptions, PolicyResource } from './guards/policy-guard.js'
+export type { GuardOptions, TokenGuardOptions } from './guards/token-guards.js'
 export type { RefreshOptions, TokenPair, TokenResponse } from './koa/flows.js'
-export type { GuardOptions, TokenGuardOptions } from './koa/guards.js'
-export type { AuthContext, AuthXOptions, SubjectGetter } from './koa/parts.js'
-export {
-  type RateLimiter,
-  type RateLimitKey,
-  type RateLimitMiddleware,
-  type RateLimitOptions,
-  rateLimited,
-} from './koa/rate-limit.js'
-export { refuseUpgrade } from './koa/refuse-upgrade.js'
-export type { UpgradeOptions } from './koa/upgrade.js'
-export type { ClosableSocket } from './koa/watched-socket.js'
-export type { CloseWhenOverOptions } from './koa/watched-sockets.js'
 export { AuthManager, type AuthManagerOptions, type LoginTypes, type ManagedAuthX } from './manager.js'
-export type { LocatedToken } from './request/locate.js'
-export { networkOf } from './request/network.js'
 export type {
   OpenApiComponents,
   OpenApiHeader,
@@ -68,8 +53,16 @@ export type {
   OpenApiSecurity,
   OpenApiSecurityOptions,
   OpenApiSecurityScheme,
-} from './request/openapi.js'
-export type { UpgradeLocation } from './request/upgrade.js'
+} from './openapi/openapi.js'
+export { networkOf } from './rate-limit/network.js'
+export {
+  type RateLimiter,
+  type RateLimitKey,
+  type RateLimitMiddleware,
+  type RateLimitOptions,
+  rateLimited,
+} from './rate-limit/rate-limit.js'
+export type { LocatedToken } from './request/locate.js'
 export type { AuthXEvents, EventName, Listener } from './session/events.js'
 export type { Session, SessionList } from './session/listing.js'
 export type { Device } from './session/record.js'
@@ -79,3 +72,8 @@ export type { TokenStore } from './store.js'
 export type { AccessTokenOptions, TokenOptions } from './token/claims.js'
 export type { DeepReadonly, RegisteredClaims, TokenPayload } from './token/payload.js'
 export type { AuthXTraces, RefreshTrace, StoreTrace, VerifyTrace } from './tracing.js'
+export type { UpgradeOptions } from './websocket/authenticate-upgrade.js'
+export type { UpgradeLocation } from './websocket/locate-in-upgrade.js'
+export { refuseUpgrade } from './websocket/refuse-upgrade.js'
+export type { CloseWhenOverOptions } from './websocket/socket-watcher.js'
+export type { ClosableSocket } from './websocket/watched-socket.js'

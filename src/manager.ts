@@ -1,15 +1,20 @@
 import type { Middleware, Next } from 'koa'
-import type { AuthorizeOptions, PolicyDecider, PolicyGuardOptions, PolicyResource } from './authorization/guard.js'
+import type { Requirement } from './authenticate/authenticate.js'
+import { type AuthContext, internalsOf } from './authenticate/internals.js'
 import { cookieCollisions } from './authorization/isolation.js'
 import { PolicyEngine } from './authorization/policy/engine.js'
 import type { PolicyName } from './authorization/policy/patterns.js'
 import type { PolicyRule } from './authorization/policy/rule.js'
-import type { AuthX, Guard } from './authx.js'
-import type { TokenLocation, TokenType } from './config/options.js'
+import type { AuthX } from './authx.js'
 import { BadConfigurationError, JWTDecodeError, LoginTypeMismatchError, MalformedTokenRequestError } from './errors.js'
-import { record, recordAlike } from './koa/guard-record.js'
-import type { GuardOptions, TokenGuardOptions } from './koa/guards.js'
-import type { AuthContext } from './koa/parts.js'
+import { describeGuard } from './guards/guard-info.js'
+import { classWithGuards, type ForEachGuard } from './guards/guard-list.js'
+import type { Guard, TokenState } from './guards/guard-methods.js'
+import type { GuardOwner } from './guards/make-guard.js'
+import type { AuthorizeOptions } from './guards/policy-decision.js'
+import type { PolicyGuardOptions, PolicyResource } from './guards/policy-guard.js'
+import type { GuardOptions, TokenGuardOptions } from './guards/token-guards.js'
+import type { LocatedToken } from './request/locate.js'
 import type { TokenPayload } from './token/payload.js'
 
 /**
@@ -22,14 +27,6 @@ export interface ManagedAuthX
     'config' | 'createAccessToken' | 'createRefreshToken' | 'createTokenPair' | 'getTokenFromRequest' | 'close'
   > {
   middleware(): unknown
-  tokenRequired(options?: TokenGuardOptions): unknown
-  accessTokenRequired(options?: GuardOptions): unknown
-  refreshTokenRequired(options?: GuardOptions): unknown
-  freshTokenRequired(options?: GuardOptions): unknown
-  scopesRequired(...scopes: string[]): unknown
-  anyScopeRequired(...scopes: string[]): unknown
-  subjectRequired(): unknown
-  policyRequired(action: PolicyName, resource: never, options: never): unknown
   authorize(...asked: Parameters<AuthX['authorize']>): Promise<unknown>
   verifyToken(...asked: Parameters<AuthX['verifyToken']>): Promise<unknown>
 }
@@ -49,24 +46,76 @@ type ClaimsOf<Instance> = Instance extends AuthX<infer Claims, infer _Subject> ?
 type SubjectOf<Instance> = Instance extends AuthX<infer _Claims extends object, infer Subject> ? Subject : unknown
 type Token<Instance> = TokenPayload<ClaimsOf<Instance>>
 
-/** What a guard promises: with `optional`, or where that is not known, the token may be missing. */
-type StateFor<Instance, Options> = 'optional' extends keyof Options
-  ? [Options['optional']] extends [false | undefined]
-    ? { token: Token<Instance> }
-    : { token?: Token<Instance> }
-  : { token: Token<Instance> }
+/** The guards of a manager: those of the instance of a login type. A token of another login type is LoginTypeMismatchError. */
+interface ManagerGuardMethods<Types extends LoginTypes> {
+  /** Makes `tokenRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
+  tokenRequired<Type extends keyof Types & string, const Options extends TokenGuardOptions = object>(
+    loginType: Type,
+    options?: Options,
+  ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
+  /** Makes `accessTokenRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
+  accessTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
+    loginType: Type,
+    options?: Options,
+  ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
+  /** Makes `refreshTokenRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
+  refreshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
+    loginType: Type,
+    options?: Options,
+  ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
+  /** Makes `freshTokenRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
+  freshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
+    loginType: Type,
+    options?: Options,
+  ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
+  /** Makes `scopesRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
+  scopesRequired<Type extends keyof Types & string>(
+    loginType: Type,
+    ...scopes: string[]
+  ): Guard<{ token: Token<Types[Type]> }>
+  /** Makes `anyScopeRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
+  anyScopeRequired<Type extends keyof Types & string>(
+    loginType: Type,
+    ...scopes: string[]
+  ): Guard<{ token: Token<Types[Type]> }>
+  /** Makes `subjectRequired` of the instance. @throws BadConfigurationError for an unknown login type. */
+  subjectRequired<Type extends keyof Types & string>(
+    loginType: Type,
+  ): Guard<{ token: Token<Types[Type]>; subject: SubjectOf<Types[Type]> }>
+  /**
+   * Makes `policyRequired` of the instance, decided by the manager's engine.
+   * @throws BadConfigurationError for an unknown login type, TypeError.
+   */
+  policyRequired<Type extends keyof Types & string>(
+    loginType: Type,
+    action: PolicyName,
+    resource: PolicyResource<ClaimsOf<Types[Type]>>,
+    options?: PolicyGuardOptions<ClaimsOf<Types[Type]>>,
+  ): Guard<{ token: Token<Types[Type]> }>
+}
 
-/** Where a guard looks for the token that it judges. */
-interface Search {
-  readonly type?: TokenType | undefined
-  readonly locations?: readonly TokenLocation[] | undefined
+/** The class that AuthManager extends: a method for each guard of the list. */
+const ManagerGuards = classWithGuards((manager, name, [loginType, ...args]) => {
+  if (!(manager instanceof AuthManager))
+    throw new TypeError(
+      `${name} makes middleware, and has to be called for it: write manager.${name}('user'), not ${name}`,
+    )
+  return { owner: ownerIn(manager, String(loginType)), args }
+}) as new <Types extends LoginTypes>() => ForEachGuard<ManagerGuardMethods<Types>>
+
+function ownerIn(manager: AuthManager, loginType: string): GuardOwner {
+  return {
+    internals: internalsOf(manager.get(loginType)),
+    policyEngine: () => manager.policyEngine,
+    explain: (ctx, requirement, error) => explain(manager, loginType, ctx, requirement, error),
+  }
 }
 
 /**
  * Several kinds of logins in one application (users and administrators, say), each with an `AuthX` of its own: keys,
  * lifetimes, cookies. A token of one is refused by the guards of the others. They may share a store.
  */
-export class AuthManager<Types extends LoginTypes = Readonly<Record<string, AuthX>>> {
+export class AuthManager<Types extends LoginTypes = Readonly<Record<string, AuthX>>> extends ManagerGuards<Types> {
   readonly #instances = new Map<string, { readonly authx: ManagedAuthX; readonly middleware: Middleware }>()
   /** What decides for `policyRequired` and `authorize`. */
   readonly policyEngine: PolicyEngine
@@ -76,6 +125,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
    * @throws BadConfigurationError naming everything that keeps them from being apart.
    */
   constructor(types: Types = {} as Types, options: AuthManagerOptions = {}) {
+    super()
     const { policyEngine, policyRules, ...others } = options
     const problems = Object.keys(others).map(name => `${JSON.stringify(name)} is not an option of an AuthManager`)
     if (policyEngine && policyRules) problems.push('policyRules make an engine of their own; give policyEngine or them')
@@ -139,7 +189,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
       const layers = [...instances.values()].map(({ middleware }) => middleware)
       await layers.reduce<Next>((inner, layer) => () => layer(ctx as never, inner), next)()
     }
-    return record(recognises, 'middleware', { protects: false })
+    return describeGuard(recognises, { name: 'middleware', loginType: undefined, asked: [], protects: false })
   }
 
   /** `createAccessToken` of the instance. @throws BadConfigurationError, TypeError. */
@@ -160,73 +210,6 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     return this.get(loginType).createTokenPair(...args)
   }
 
-  /** The guard of the instance; a token of another login type is LoginTypeMismatchError. @throws BadConfigurationError, TypeError. */
-  tokenRequired<Type extends keyof Types & string, const Options extends TokenGuardOptions = object>(
-    loginType: Type,
-    options?: Options,
-  ): Guard<StateFor<Types[Type], Options>> {
-    return this.#guard(loginType, this.get(loginType).tokenRequired(options), options)
-  }
-
-  /** As `tokenRequired`: `accessTokenRequired` of the instance. @throws BadConfigurationError, TypeError. */
-  accessTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
-    loginType: Type,
-    options?: Options,
-  ): Guard<StateFor<Types[Type], Options>> {
-    return this.#guard(loginType, this.get(loginType).accessTokenRequired(options), options)
-  }
-
-  /** As `tokenRequired`: `refreshTokenRequired` of the instance. @throws BadConfigurationError, TypeError. */
-  refreshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
-    loginType: Type,
-    options?: Options,
-  ): Guard<StateFor<Types[Type], Options>> {
-    return this.#guard(loginType, this.get(loginType).refreshTokenRequired(options), { ...options, type: 'refresh' })
-  }
-
-  /** As `tokenRequired`: `freshTokenRequired` of the instance. @throws BadConfigurationError, TypeError. */
-  freshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
-    loginType: Type,
-    options?: Options,
-  ): Guard<StateFor<Types[Type], Options>> {
-    return this.#guard(loginType, this.get(loginType).freshTokenRequired(options), options)
-  }
-
-  /** As `tokenRequired`: `scopesRequired` of the instance. @throws BadConfigurationError, TypeError. */
-  scopesRequired<Type extends keyof Types & string>(
-    loginType: Type,
-    ...scopes: string[]
-  ): Guard<{ token: Token<Types[Type]> }> {
-    return this.#guard(loginType, this.get(loginType).scopesRequired(...scopes))
-  }
-
-  /** As `tokenRequired`: `anyScopeRequired` of the instance. @throws BadConfigurationError, TypeError. */
-  anyScopeRequired<Type extends keyof Types & string>(
-    loginType: Type,
-    ...scopes: string[]
-  ): Guard<{ token: Token<Types[Type]> }> {
-    return this.#guard(loginType, this.get(loginType).anyScopeRequired(...scopes))
-  }
-
-  /** As `tokenRequired`: `subjectRequired` of the instance. @throws BadConfigurationError, TypeError. */
-  subjectRequired<Type extends keyof Types & string>(
-    loginType: Type,
-  ): Guard<{ token: Token<Types[Type]>; subject: SubjectOf<Types[Type]> }> {
-    return this.#guard(loginType, this.get(loginType).subjectRequired())
-  }
-
-  /** As `tokenRequired`: `policyRequired` of the instance, by the manager's engine. @throws BadConfigurationError, TypeError. */
-  policyRequired<Type extends keyof Types & string>(
-    loginType: Type,
-    action: PolicyName,
-    resource: PolicyResource<ClaimsOf<Types[Type]>>,
-    options: PolicyGuardOptions<ClaimsOf<Types[Type]>> = {},
-  ): Guard<{ token: Token<Types[Type]> }> {
-    const engine: PolicyDecider = options.engine ?? this.policyEngine
-    const guard = this.get(loginType).policyRequired(action, resource as never, { ...options, engine } as never)
-    return this.#guard(loginType, guard)
-  }
-
   /** `authorize` of the instance, by the manager's engine. @throws BadConfigurationError, and what `authorize` throws. */
   async authorize<Type extends keyof Types & string>(
     loginType: Type,
@@ -237,7 +220,10 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   ): Promise<Token<Types[Type]>> {
     const engine = options.engine ?? this.policyEngine
     const authorized = this.get(loginType).authorize(ctxOrPayload, action, resource, { ...options, engine })
-    const payload = await authorized.catch((error: unknown) => this.#explain(loginType, ctxOrPayload, {}, error))
+    const payload = await authorized.catch((error: unknown) => {
+      if (Object.hasOwn(ctxOrPayload, 'jti')) throw error
+      return explain(this as never, loginType, ctxOrPayload as AuthContext, {}, error)
+    })
     return payload as Token<Types[Type]>
   }
 
@@ -259,44 +245,44 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     }
     return problems
   }
+}
 
-  /** The instance's own guard, which says of a token of another type that it is one. */
-  #guard<State>(loginType: string, guard: unknown, search: Search = {}): Guard<State> {
-    const judge = guard as Middleware
-    const explain = (ctx: AuthContext, error: unknown) => this.#explain(loginType, ctx, search, error)
-    const managed: Guard<State> = async function managedGuard(ctx, next) {
-      // Only what the guard itself throws is explained: `next` is called outside.
-      await judge(ctx as never, async () => {}).catch((error: unknown) => explain(ctx as never, error))
-      await next()
-    }
-    return recordAlike(managed, judge)
+/**
+ * Types with keys of their own refuse each other's tokens by the signature already. The client is told that the login type
+ * is wrong all the same, if one of the other types verifies the token.
+ */
+async function explain(
+  manager: AuthManager,
+  loginType: string,
+  ctx: AuthContext,
+  { type = 'access', locations }: Requirement,
+  error: unknown,
+): Promise<never> {
+  if (!(error instanceof JWTDecodeError)) throw error
+  const located = locateIn(manager.get(loginType), ctx, { type, ...(locations && { locations }) })
+  const named = located && unverifiedLoginType(located.token)
+  // Nobody has verified yet whose token it is; the login type that it names is asked whether that is true.
+  if (located && typeof named === 'string' && named !== loginType && manager.loginTypes.includes(named)) {
+    const verified = await manager
+      .get(named)
+      .verifyToken(located.token, { verifyType: false })
+      .catch(() => undefined)
+    if (verified) throw new LoginTypeMismatchError({ cause: error })
   }
+  throw error
+}
 
-  /**
-   * Types with keys of their own refuse each other's tokens by the signature already. The client is told what is the
-   * matter all the same, if one of the other types vouches for the token.
-   */
-  async #explain(loginType: string, where: AuthContext | TokenPayload, search: Search, error: unknown): Promise<never> {
-    if (!(error instanceof JWTDecodeError) || Object.hasOwn(where, 'jti')) throw error
-    const { type = 'access', locations } = search
-    const located = this.#locate(loginType, where as AuthContext, { type, ...(locations && { locations }) })
-    // Nobody has verified yet whose token it is; the one that it names is asked whether that is true.
-    const named = located && this.#instances.get(String(unverifiedLoginType(located.token)))?.authx
-    if (located && named && named.config.loginType !== loginType) {
-      const good = await named.verifyToken(located.token, { verifyType: false }).catch(() => undefined)
-      if (good) throw new LoginTypeMismatchError({ cause: error })
-    }
+/** The token that was refused; `undefined` if there are several and none is valid. */
+function locateIn(
+  authx: ManagedAuthX,
+  ctx: AuthContext,
+  search: Parameters<ManagedAuthX['getTokenFromRequest']>[1],
+): LocatedToken | undefined {
+  try {
+    return authx.getTokenFromRequest(ctx, search)
+  } catch (error) {
+    if (error instanceof MalformedTokenRequestError) return undefined
     throw error
-  }
-
-  /** The token that was refused; `undefined` if there are several and none is valid. */
-  #locate(loginType: string, ctx: AuthContext, search: Parameters<ManagedAuthX['getTokenFromRequest']>[1]) {
-    try {
-      return this.get(loginType).getTokenFromRequest(ctx, search)
-    } catch (error) {
-      if (error instanceof MalformedTokenRequestError) return undefined
-      throw error
-    }
   }
 }
 

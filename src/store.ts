@@ -8,7 +8,8 @@
  * - Keys are 1 to 200 characters of printable ASCII. Values are strings of any characters (but no halves of surrogate
  *   pairs) and up to 64 kB in UTF-8.
  * - A record stays until its `expiresAt`, which may be more than ten years away. Past it, it counts as nothing to both
- *   verbs, and goes away in time without being read. A date that is not in the future, or invalid, makes the call reject
+ *   verbs, and goes away in time without being read. A backend that counts in whole seconds rounds up: a record may stay
+ *   up to one second too long, and never ends too early. A date that is not in the future, or invalid, makes the call reject
  *   or the record count as nothing at once; it never means "for ever".
  * - `compareAndSet` is atomic among all processes that share the backend, and what it has written is what all of them
  *   read and compare with from the moment it has resolved: no cache, no replica that is behind.

@@ -5,12 +5,13 @@
 import type { Keyv } from 'keyv'
 import type { TokenStore } from '../src/store.js'
 import { Deadline, within } from '../src/time/deadline.js'
+import { backendOf, type KeyvBackend, refuseUnfit } from './keyv-backend.js'
+import { endOf, hasEnded, type KeyvRecord, KeyvRecords, seal } from './keyv-records.js'
 import {
   checkedPrefix,
   checkedTimeout,
   closedError,
   knownOptions,
-  millisecondsUntil,
   type StoreOptions,
   type TimedStoreOptions,
 } from './options.js'
@@ -20,59 +21,57 @@ export type { StoreOptions, TimedStoreOptions }
 /** Options of `KeyvTokenStore`. */
 export type KeyvTokenStoreOptions = TimedStoreOptions
 
-type Queue = Map<string, Promise<unknown>>
-
-/** One queue for each storage adapter or Map, so that two stores over the same one still take turns. */
-const queues = new WeakMap<object, Queue>()
-
 /**
- * Sessions in any Keyv. Keyv has no compare-and-set, so calls about the same key take turns **in this process**: right
- * for one process and no more. For several, take SqliteTokenStore or RedisTokenStore.
+ * Sessions in any Keyv. Keyv has no compare-and-set, so writes of the same key take turns **in this process**: right for
+ * one process with one thread, and no more. Stores over the same backend share their turns where the adapters tell that
+ * it is the same (the adapter or Map itself, the connection, the server's address); make one store for each backend
+ * elsewhere. For several processes, take SqliteTokenStore or RedisTokenStore.
  *
- * Errors are switched on (`throwOnErrors`) in the Keyv and in its storage adapter: a Keyv that cannot reach its backend
- * otherwise says "nothing there", which here would mean "not revoked". A call that has no answer within `timeout` rejects;
- * a write that has been given up so is not begun later, and one that is under way is waited for by the next. Whether expired records go away unread is the
- * backend's matter; a plain Map keeps them, MemoryTokenStore does not. The Keyv stays the caller's: `close()` does not
- * disconnect it.
+ * The store reads every write back, and judges by itself when a record ends. The backend is given a minute more, and no
+ * end at all for what lives longer than 24 days: such records stay until they are read after their end. A default `ttl`
+ * of the Keyv is not used. Errors are switched on (`throwOnErrors`) in the Keyv and in its storage adapter: a Keyv that
+ * cannot reach its backend otherwise says "nothing there", which here would mean "not revoked".
  *
- * @throws TypeError for a wrong option. Calls reject with whatever the backend throws, with Error for a stored value
- * that this store did not write, with RangeError for an `expiresAt` that is not in the future, and with Error once the
- * store is closed.
+ * A call that has no answer within `timeout` rejects, and lets go of its key. While a write without an answer may still
+ * be made, other writes of its key reject, for up to ten seconds. If it is made later, over a newer one, the newer one
+ * is put back when this process next reads the key. The Keyv stays the caller's: `close()` does not disconnect it.
+ *
+ * @throws TypeError for a wrong option, and for a storage adapter that is known to lose records or to hide errors. Calls
+ * reject with whatever the backend throws, with Error for a write that cannot be read back, for a stored value that this
+ * store did not write and for an adapter with the namespace of another Keyv, with RangeError for an `expiresAt` that is
+ * not in the future, and with Error once the store is closed.
  */
 export class KeyvTokenStore implements TokenStore {
-  readonly #keyv: Keyv
-  readonly #prefix: string
+  readonly #records: KeyvRecords
   readonly #timeout: number
-  readonly #queue: Queue
+  readonly #backend: KeyvBackend
   #closed = false
 
   constructor(keyv: Keyv, options?: KeyvTokenStoreOptions) {
     if (typeof keyv?.getRaw !== 'function')
       throw new TypeError('KeyvTokenStore takes a Keyv of version 5: new KeyvTokenStore(new Keyv(...))')
     const { prefix, timeout } = knownOptions('KeyvTokenStore', options, ['prefix', 'timeout'])
-    this.#prefix = checkedPrefix('KeyvTokenStore', prefix)
+    const checked = checkedPrefix('KeyvTokenStore', prefix)
     this.#timeout = checkedTimeout('KeyvTokenStore', timeout)
-    this.#keyv = keyv
-    this.#queue = queueOf(keyv.store)
+    refuseUnfit(keyv.store)
+    this.#records = new KeyvRecords(keyv, checked)
+    this.#backend = backendOf(keyv.store)
     keyv.throwOnErrors = true
     if ('throwOnErrors' in keyv.store) keyv.store.throwOnErrors = true
   }
 
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     if (this.#closed) throw closedError('KeyvTokenStore')
-    return Promise.all(
-      keys.map(key => this.#inTurn(this.#prefix + key, (name, deadline) => this.#read(name, deadline))),
-    )
+    return Promise.all(keys.map(key => this.#get(this.#records.nameOf(key))))
   }
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
     if (this.#closed) throw closedError('KeyvTokenStore')
-    return this.#inTurn(this.#prefix + key, async (name, deadline) => {
-      if ((await this.#read(name, deadline)) !== expected) return false
-      if (deadline.over()) throw deadline.error()
-      // Not raced: what comes next has to find out whether this was written.
-      const written = await this.#keyv.set(name, seal(value, expiresAt), millisecondsUntil(expiresAt))
-      if (written !== true) throw new Error('KeyvTokenStore: the Keyv did not store the value')
+    const name = this.#records.nameOf(key)
+    return this.#inTurn(name, this.#deadline(), async deadline => {
+      if (liveValue(await this.#readChecked(name, deadline)) !== expected) return false
+      this.#backend.unsure.refuseWhilePending(name)
+      await this.#write(name, seal(value, expiresAt), deadline)
       return true
     })
   }
@@ -81,46 +80,92 @@ export class KeyvTokenStore implements TokenStore {
     this.#closed = true
   }
 
-  // getRaw, because get() answers undefined to a stored null or number, and getMany() hides errors.
-  async #read(name: string, deadline: Deadline): Promise<string | undefined> {
-    const raw: unknown = await within(deadline, () => this.#keyv.getRaw(name))
-    return raw === undefined ? undefined : unseal((raw as { value?: unknown } | null)?.value)
+  #deadline(): Deadline {
+    return new Deadline(this.#timeout, noAnswer)
   }
 
-  /** Do `work` when the calls before it are done with the key, or not at all if its time is over by then. */
-  async #inTurn<T>(name: string, work: (name: string, deadline: Deadline) => Promise<T>): Promise<T> {
-    const deadline = new Deadline(this.#timeout, noAnswer)
-    const run = async () => {
-      if (deadline.over()) throw deadline.error()
-      return work(name, deadline)
-    }
-    const mine = (this.#queue.get(name) ?? Promise.resolve()).then(run, run)
-    this.#queue.set(name, mine)
-    const leave = () => {
-      if (this.#queue.get(name) === mine) this.#queue.delete(name)
-    }
-    mine.then(leave, leave)
-    return within(deadline, () => mine)
+  #inTurn<T>(name: string, deadline: Deadline, work: (deadline: Deadline) => Promise<T>): Promise<T> {
+    return this.#backend.inTurn(name, deadline, () => work(deadline))
   }
+
+  // Reads need no turn: they change nothing.
+  async #get(name: string): Promise<string | undefined> {
+    const deadline = this.#deadline()
+    const record = await this.#read(name, deadline)
+    if (this.#backend.unsure.mayMislead(name))
+      return liveValue(await this.#inTurn(name, deadline, () => this.#readChecked(name, deadline)))
+    if (record && hasEnded(record)) this.#discard(name)
+    return liveValue(record)
+  }
+
+  #read(name: string, deadline: Deadline): Promise<KeyvRecord | undefined> {
+    return within(deadline, () => this.#records.read(name))
+  }
+
+  /** In turn: read, and put back what was acknowledged if a late write has come over it. */
+  async #readChecked(name: string, deadline: Deadline): Promise<KeyvRecord | undefined> {
+    const { unsure } = this.#backend
+    const made = unsure.made(name)
+    let record = await this.#read(name, deadline)
+    const acknowledged = unsure.whatToRestore(name, record?.sealed)
+    if (acknowledged !== undefined) record = await this.#restore(name, acknowledged, deadline)
+    unsure.forget(name, made)
+    return record
+  }
+
+  async #restore(name: string, sealed: string, deadline: Deadline): Promise<KeyvRecord | undefined> {
+    if (endOf(sealed) > Date.now()) return this.#write(name, sealed, deadline)
+    await this.#change(name, undefined, deadline, () => this.#records.remove(name))
+    return undefined
+  }
+
+  /** In turn: write, and read it back. Resolves to what is there. */
+  async #write(name: string, sealed: string, deadline: Deadline): Promise<KeyvRecord> {
+    await this.#change(name, sealed, deadline, () => this.#records.write(name, sealed))
+    const record = await this.#read(name, deadline)
+    if (record?.sealed !== sealed)
+      throw new Error(
+        'KeyvTokenStore: what was written cannot be read back; the backend or a hook of the Keyv drops it',
+      )
+    if (record.keptUntil < record.endsAt)
+      throw new Error(
+        'KeyvTokenStore: what was written is kept for less than it was written for; a hook of the Keyv changes its ttl',
+      )
+    this.#backend.unsure.acknowledge(name, sealed)
+    return record
+  }
+
+  /** In turn: have the backend change something, and remember it if its outcome is not known. */
+  async #change(name: string, sealed: string | undefined, deadline: Deadline, act: () => Promise<void>): Promise<void> {
+    if (deadline.over()) throw deadline.error()
+    const running = act()
+    try {
+      await within(deadline, () => running)
+    } catch (error) {
+      this.#backend.unsure.add(name, sealed, running, () => this.#inBackground(name, d => this.#readChecked(name, d)))
+      throw error
+    }
+  }
+
+  /** Delete what has ended, if it still has in its turn. Nobody waits for it. */
+  #discard(name: string): void {
+    if (this.#backend.isTaken(name)) return
+    this.#inBackground(name, async deadline => {
+      const record = await this.#readChecked(name, deadline)
+      if (record && hasEnded(record)) await this.#change(name, undefined, deadline, () => this.#records.remove(name))
+    })
+  }
+
+  /** What fails here is tried again at the next read. */
+  #inBackground(name: string, work: (deadline: Deadline) => Promise<unknown>): void {
+    this.#inTurn(name, this.#deadline(), work).catch(() => {})
+  }
+}
+
+function liveValue(record: KeyvRecord | undefined): string | undefined {
+  return record && !hasEnded(record) ? record.value : undefined
 }
 
 function noAnswer(milliseconds: number): Error {
   return new Error(`KeyvTokenStore: no answer within ${milliseconds} ms`)
-}
-
-function queueOf(store: object): Queue {
-  const queue = queues.get(store) ?? new Map()
-  queues.set(store, queue)
-  return queue
-}
-
-/** The value behind its expiry, so that we judge it and not a backend that rounds. */
-function seal(value: string, expiresAt: Date): string {
-  return `${expiresAt.getTime()}:${value}`
-}
-
-function unseal(sealed: unknown): string | undefined {
-  const [head, expires] = (typeof sealed === 'string' && /^(\d+):/.exec(sealed)) || []
-  if (head === undefined) throw new Error('KeyvTokenStore: a stored value is not ours')
-  return Number(expires) > Date.now() ? (sealed as string).slice(head.length) : undefined
 }

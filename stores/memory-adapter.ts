@@ -22,6 +22,8 @@ const sweepRound = 60
 export class MemoryAdapter implements KeyvStoreAdapter {
   /** What Keyv looks for before it offers its iterator. */
   readonly opts = { dialect: 'map', url: '' }
+  /** The Map. Adapters over the same one are recognised by it, as others are by their connection. */
+  readonly client: object
   /** Set by the Keyv that uses this adapter. */
   namespace?: string | undefined
   readonly #map: Map<string, MemoryRecord>
@@ -32,6 +34,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
 
   constructor(map: Map<string, MemoryRecord> = new Map()) {
     this.#map = map
+    this.client = map
     this.#cursor = map.entries()
   }
 

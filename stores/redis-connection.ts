@@ -1,105 +1,84 @@
-import KeyvRedis, {
-  createClient,
-  type RedisClientConnectionType,
-  type RedisClusterType,
-  type RedisSentinelType,
-} from '@keyv/redis'
+// Not the global ones: tests of applications put others in their place.
+import { clearInterval, setInterval } from 'node:timers'
+import type { RedisClusterType } from '@keyv/redis'
 import { Deadline } from '../src/time/deadline.js'
 import { closedError } from './options.js'
 import { ClusterNodes } from './redis-cluster.js'
-
-/** What node-redis's `createClient` takes. */
-export type RedisClientOptions = NonNullable<Parameters<typeof createClient>[0]>
-
-/** A client, cluster client or sentinel client of node-redis 5. */
-export type RedisClient = RedisClientConnectionType
-
-/** Milliseconds without a single answer to calls that waited for one, after which the connection counts as dead. */
-const resetAfter = 1000
-/** Each waiting call holds memory; a Redis that stalls under load would otherwise take the process with it. */
-const longestQueue = 10_000
-const tooMany = 'too many calls wait'
-
-const adapters = new WeakMap<object, KeyvRedis<string>>()
-
-/** An error whose message we wrote ourselves, and which may therefore be shown. */
-export class RedisStoreError extends Error {}
+import { isClient, isCluster, isSentinel, type RedisClient, send } from './redis-commands.js'
+import { OwnClient, type RedisClientOptions } from './redis-own-client.js'
+import { RedisStoreError, refusalOf } from './redis-refusal.js'
 
 /**
- * A node-redis client behind @keyv/redis, with what both lack: every call ends within `timeout` milliseconds, fails at
- * once while there is no connection, and fails with a message that names neither keys nor addresses nor passwords.
+ * Milliseconds without a single answer to calls that waited for one, after which the connection counts as dead. Only time
+ * counts in which this process could hear an answer.
+ */
+const RESET_AFTER_MS = 1000
+/** A connection without calls is tried as often, so that no caller is the first to learn that it is dead. */
+const HEARTBEAT_MS = 1000
+/** Each waiting call holds memory; a Redis that stalls under load would otherwise take the process with it. */
+const LONGEST_QUEUE = 10_000
+const TOO_MANY = 'too many calls wait'
+
+export interface RedisConnectionOptions {
+  /** Milliseconds that a call has. */
+  timeout: number
+  /** Of the keys; for messages. */
+  prefix: string
+  /** Told of every new connection. */
+  onReady: () => void
+}
+
+/**
+ * A node-redis client with what it lacks: every call ends within `timeout` milliseconds, fails at once while there is no
+ * connection, and fails with a message that names neither keys nor addresses nor passwords.
  */
 export class RedisConnection {
-  readonly adapter: KeyvRedis<string>
-  readonly client: RedisClient
-  readonly #owned: boolean
-  readonly #timeout: number
+  readonly #own: OwnClient | undefined
+  readonly #given: RedisClient | undefined
+  readonly #options: RedisConnectionOptions
   readonly #nodes: ClusterNodes | undefined
   readonly #inFlight = new Set<Promise<unknown>>()
   /** Calls that the client has not settled, those given up included. */
   #unsettled = 0
-  /** Until the first attempt to connect has come to something. Only that one is waited for. */
-  #firstAttempt: Promise<unknown> | undefined
   /** Since the first call without an answer after the last answer. */
   #silence: Deadline | undefined
   #lastError: unknown
-  readonly #onReady: () => void
-  readonly #onError = (error: unknown) => {
-    this.#lastError = error
-  }
+  readonly #heartbeat: NodeJS.Timeout | undefined
+  #isBeating = false
   #closing: Promise<void> | undefined
 
-  /** `onReady` is told of every new connection. */
-  constructor(connect: string | RedisClientOptions | RedisClient, timeout: number, onReady: () => void) {
-    this.#timeout = timeout
-    this.#owned = !isClient(connect)
-    this.client = isClient(connect) ? connect : createOwnClient(connect, () => this.#closing !== undefined)
-    this.adapter = adapterOf(this.client)
-    this.#nodes = this.adapter.isCluster() ? new ClusterNodes(this.client as RedisClusterType) : undefined
-    this.#onReady = () => {
-      this.#silence = undefined
-      onReady()
-      // An attempt to connect that was under way when the store was closed cannot be called off before it succeeds.
-      this.#closing?.then(() => this.#destroy())
-    }
-    this.client.on('ready', this.#onReady).on('error', this.#onError)
-    if (this.#owned) {
-      this.#firstAttempt = Promise.race([occurs(this.client, 'ready'), occurs(this.client, 'error')]).then(() => {
-        this.#firstAttempt = undefined
-      })
-      this.#connect()
+  constructor(connect: string | RedisClientOptions | RedisClient, options: RedisConnectionOptions) {
+    this.#options = options
+    if (isClient(connect)) {
+      this.#given = connect.on('ready', this.#onReady).on('error', this.#onError)
+      this.#nodes = isCluster(connect) ? new ClusterNodes(connect as RedisClusterType) : undefined
+    } else {
+      const clientOptions = typeof connect === 'string' ? { url: connect } : connect
+      this.#own = new OwnClient(clientOptions, LONGEST_QUEUE, { onReady: this.#onReady, onError: this.#onError })
+      this.#heartbeat = setInterval(this.#beat, HEARTBEAT_MS).unref()
     }
   }
 
+  /** Whether different calls may be answered by different machines, each with a clock of its own. */
   get manyMachines(): boolean {
-    return this.adapter.isCluster() || this.adapter.isSentinel()
+    return this.#given !== undefined && (isCluster(this.#given) || isSentinel(this.#given))
   }
 
-  /**
-   * What is under a key; undefined if that is nothing. Asked of the node that takes the writes: told to, node-redis reads
-   * from replicas (`useReplicas`, `replicaPoolSize`), and these may not have heard yet of what was revoked.
-   */
-  read(key: string): Promise<unknown> {
-    return this.manyMachines ? this.#readFromMaster(key) : this.adapter.get(key)
-  }
-
-  async #readFromMaster(key: string): Promise<unknown> {
-    const command = ['GET', key]
-    const reply = this.#nodes
-      ? (this.client as RedisClusterType).sendCommand(key, false, command)
-      : (this.client as RedisSentinelType).sendCommand(false, command)
-    return (await reply) ?? undefined
+  /** Send a command about `key`, within `call`. Resolves to the reply, which is null where there is nothing. */
+  send(key: string, command: string[]): Promise<unknown> {
+    return send(this.#client, key, command)
   }
 
   /** Run `work`, which sends commands, within the time that a call has. */
   async call<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
     if (this.#closing) throw closedError('RedisTokenStore')
-    // Else @keyv/redis would connect and, failing that, disconnect a client that is not ours.
-    if (!this.client.isOpen) throw new RedisStoreError('Redis is not connected: the client given needs its connect()')
+    if (this.#given?.isOpen === false)
+      throw new RedisStoreError('Redis is not connected: the client given needs its connect()')
     // Of a Cluster one node may stand still, and the others go on: there the client's own options have to bound it.
-    if (this.#unsettled >= longestQueue && !this.#nodes) throw outOfReach(tooMany)
-    const deadline = new Deadline(this.#timeout, noAnswer)
-    const begun = this.#firstAttempt ? this.#firstAttempt.then(() => work(deadline)) : work(deadline)
+    if (this.#unsettled >= LONGEST_QUEUE && !this.#nodes) throw outOfReach([TOO_MANY])
+    const deadline = new Deadline(this.#options.timeout, noAnswer)
+    const firstAttempt = this.#own?.firstAttempt
+    const begun = firstAttempt ? firstAttempt.then(() => work(deadline)) : work(deadline)
     const answer = this.#before(deadline, begun)
     this.#inFlight.add(answer)
     try {
@@ -116,13 +95,33 @@ export class RedisConnection {
   }
 
   async #hangUp(): Promise<void> {
+    clearInterval(this.#heartbeat)
     await Promise.allSettled(this.#inFlight)
-    if (this.#owned) this.#destroy()
-    else this.client.off('ready', this.#onReady).off('error', this.#onError)
+    this.#own?.close()
+    this.#given?.off('ready', this.#onReady).off('error', this.#onError)
   }
 
-  #destroy(): void {
-    if (isReady(this.client)) this.client.destroy()
+  get #client(): RedisClient {
+    return (this.#own?.client ?? this.#given) as RedisClient
+  }
+
+  readonly #onReady = () => {
+    this.#silence = undefined
+    this.#options.onReady()
+  }
+
+  readonly #onError = (error: unknown) => {
+    this.#lastError = error
+  }
+
+  readonly #beat = () => {
+    if (this.#isBeating || !this.#own?.isReady) return
+    this.#isBeating = true
+    const done = () => {
+      this.#isBeating = false
+    }
+    const deadline = new Deadline(Math.max(RESET_AFTER_MS, this.#options.timeout), noAnswer)
+    this.#before(deadline, this.send('', ['PING'])).then(done, done)
   }
 
   #before<T>(deadline: Deadline, work: Promise<T>): Promise<T> {
@@ -148,101 +147,43 @@ export class RedisConnection {
     })
   }
 
-  /**
-   * node-redis's socketTimeout counts our own writes as life, so under steady traffic it never notices a connection
-   * whose other end is gone. We do: nothing answered for a second, then a new connection.
-   */
+  /** Nothing was answered for a second: then a new connection. node-redis itself may wait for a dead one for hours. */
   #missed(deadline: Deadline): void {
     this.#nodes?.doubt()
     this.#silence ??= deadline
-    if (!this.#owned || this.#silence.elapsed() < resetAfter || !isReady(this.client)) return
+    if (!this.#own?.isReady || this.#silence.elapsed() < RESET_AFTER_MS) return
     this.#silence = undefined
-    this.client.destroy()
-    if (!this.#closing) this.#connect()
-  }
-
-  #connect(): void {
-    this.client.connect().catch(() => {
-      // Told to the 'error' listener; node-redis itself keeps trying.
-    })
+    this.#own.renew()
   }
 
   #failure(error: unknown): Error {
     if (error instanceof RedisStoreError || error instanceof RangeError) return error
-    const reason = reasonOf(error)
-    if (reason !== undefined) {
+    const refusal = this.#refusalOf(error)
+    if (refusal !== undefined) {
       this.#silence = undefined
-      return new RedisStoreError(`Redis answered ${reason}`)
+      return new RedisStoreError(`Redis answered ${refusal}`)
     }
     this.#nodes?.doubt()
-    const causes = [codeOf(error), reasonOf(this.#lastError) ?? codeOf(this.#lastError)]
-    return outOfReach(...causes)
+    return outOfReach([codeOf(error), this.#refusalOf(this.#lastError) ?? codeOf(this.#lastError)])
   }
-}
 
-/** One for each client: an adapter never takes its listeners off again. */
-function adapterOf(client: RedisClient): KeyvRedis<string> {
-  const adapter = adapters.get(client) ?? new KeyvRedis<string>(client, { throwOnErrors: true })
-  adapters.set(client, adapter)
-  return adapter
-}
-
-function occurs(client: RedisClient, event: string): Promise<void> {
-  return new Promise(resolve => client.once(event, () => resolve()))
-}
-
-export function isClient(connect: unknown): connect is RedisClient {
-  return typeof (connect as { connect?: unknown } | null)?.connect === 'function'
-}
-
-/** Cluster clients have no such word; the only ones that we ask are our own. */
-function isReady(client: RedisClient): boolean {
-  return (client as { isReady?: boolean }).isReady === true
-}
-
-/** A client that fails at once while Redis is away and comes back by itself (the defaults queue calls for ever). */
-function createOwnClient(connect: string | RedisClientOptions, closed: () => boolean): RedisClient {
-  const options = typeof connect === 'string' ? { url: connect } : connect
-  try {
-    return createClient({
-      pingInterval: 1000,
-      commandsQueueMaxLength: longestQueue,
-      ...options,
-      disableOfflineQueue: true,
-      socket: {
-        // Not shorter: the start of a server may keep the event loop busy for a while.
-        connectTimeout: 1000,
-        // Without the shorter pingInterval this would end idle connections.
-        socketTimeout: 3000,
-        ...options.socket,
-        reconnectStrategy: (attempts: number) =>
-          closed() ? false : Math.min(50 * 2 ** attempts, 1000) + Math.random() * 100,
-      } as RedisClientOptions['socket'],
-    })
-  } catch {
-    // The error of URL carries the whole url, password included.
-    throw new TypeError(
-      'RedisTokenStore: the url (redis://[[user]:password@]host[:port][/database]) or an option is wrong',
-    )
+  #refusalOf(error: unknown): string | undefined {
+    return refusalOf(error, this.#options.prefix)
   }
-}
-
-/** The word that begins an error reply (`READONLY`, `OOM`, `WRONGPASS`). What follows may name keys and hosts. */
-function reasonOf(error: unknown): string | undefined {
-  return error instanceof Error ? /^-?([A-Z]{2,}) /.exec(error.message)?.[1] : undefined
 }
 
 /** `ECONNREFUSED` and the like, or the name of node-redis's own error class. */
 function codeOf(error: unknown): string | undefined {
   const { code } = (error ?? {}) as { code?: unknown }
+  if (error instanceof RedisStoreError) return error.message
   if (typeof code === 'string') return code
-  return error instanceof Error && error.message === 'The queue is full' ? tooMany : error?.constructor.name
+  return error instanceof Error && error.message === 'The queue is full' ? TOO_MANY : error?.constructor.name
 }
 
 function noAnswer(milliseconds: number): RedisStoreError {
   return new RedisStoreError(`Redis gave no answer within ${milliseconds} ms`)
 }
 
-function outOfReach(...causes: (string | undefined)[]): RedisStoreError {
+function outOfReach(causes: readonly (string | undefined)[]): RedisStoreError {
   return new RedisStoreError(`Redis is out of reach: ${[...new Set(causes)].filter(Boolean).join(', ')}`)
 }

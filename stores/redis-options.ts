@@ -1,6 +1,7 @@
-import { didYouMean } from '../src/config/nearest.js'
 import { isPlainObject, notAnOption } from './options.js'
-import { isClient, type RedisClientOptions } from './redis-connection.js'
+import { isClient } from './redis-commands.js'
+import type { RedisClientOptions } from './redis-own-client.js'
+import { ADDRESS_FORMS, isText, isWholeNumber, problemOfSocket, TLS_FORM } from './redis-socket-options.js'
 
 const STORE = 'RedisTokenStore'
 
@@ -35,85 +36,99 @@ const CLIENT_OPTIONS: Record<keyof RedisClientOptions, true> = {
   unstableResp3: true,
 }
 
-/** Those of `socket` that decide where to connect and when to give up. What else Node's net and tls take passes. */
-const SOCKET_OPTIONS = ['host', 'port', 'path', 'tls', 'connectTimeout', 'socketTimeout', 'reconnectStrategy']
-
-const ADDRESS_FORMS = "write { socket: { host, port } }, { socket: { path } } or { url: 'redis://host:port' }"
 const CLUSTER_FORM =
   'for a Cluster or Sentinel, give the client that createCluster or createSentinel of node-redis made'
+const REPLICAS_ANSWER = `${STORE}: the option readonly lets a replica answer, which may not know yet of what was revoked; leave it out`
 const SECOND_FORM = 'it belongs into the second argument'
 
 /** What other packages, or this one elsewhere, call it, and what to write instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  ...namesFor(ADDRESS_FORMS, ['host', 'hostname', 'server', 'address', 'port', 'path', 'unixSocket']),
-  ...namesFor(CLUSTER_FORM, ['rootNodes', 'nodes', 'startupNodes', 'sentinelRootNodes', 'sentinels']),
-  ...namesFor(SECOND_FORM, ['prefix', 'timeout']),
-  ...namesFor('write url', ['uri', 'connectionString']),
-  ...namesFor('write database', ['db']),
-  ...namesFor('write username', ['user']),
-  ...namesFor('write password', ['pass', 'auth', 'auth_pass']),
-  ...namesFor('write name', ['connectionName', 'clientName']),
-  ...namesFor('write { socket: { ... } }', [
-    'tls',
-    'family',
-    'connectTimeout',
-    'socketTimeout',
-    'keepAlive',
-    'noDelay',
+  ...namesFor(ADDRESS_FORMS, [
+    ...['host', 'hostname', 'server', 'address', 'addr', 'ip', 'endpoint', 'port', 'path', 'unixSocket', 'socketPath'],
   ]),
+  ...namesFor(CLUSTER_FORM, [
+    ...['cluster', 'rootNodes', 'nodes', 'startupNodes', 'redisOptions', 'clusterOptions', 'defaults'],
+    ...['sentinel', 'sentinelRootNodes', 'sentinels', 'masterName', 'masterSet'],
+  ]),
+  ...namesFor(TLS_FORM, ['ssl', 'tls', 'ca', 'cert', 'rejectUnauthorized', 'servername']),
+  ...namesFor('give the client itself, not an object that holds it', ['client', 'redis', 'connection']),
+  ...namesFor(SECOND_FORM, ['prefix', 'timeout']),
+  ...namesFor('write url', ['uri', 'connectionString', 'redisUrl', 'redisUri']),
+  ...namesFor('write database', ['db', 'dbIndex']),
+  ...namesFor('write username', ['user']),
+  ...namesFor('write password', ['pass', 'auth', 'auth_pass', 'authPass']),
+  ...namesFor('write name', ['connectionName', 'clientName']),
+  ...namesFor('write { socket: { ... } }', ['family', 'connectTimeout', 'socketTimeout', 'keepAlive', 'noDelay']),
   ...namesFor(`${SECOND_FORM}, as prefix`, ['keyPrefix', 'namespace']),
+}
+
+/** What an option has to be, where node-redis takes something else and fails later, or does something else. */
+const TYPES: Readonly<Record<string, readonly [isRight: (value: unknown) => boolean, words: string]>> = {
+  username: [isString, 'a string'],
+  password: [isString, 'a string'],
+  name: [isString, 'a string'],
+  database: [isWholeNumber, 'a whole number from 0'],
+  pingInterval: [isNumber, 'a whole number of milliseconds'],
+  commandsQueueMaxLength: [value => isNumber(value) && value !== 0, 'a whole number from 1'],
+  RESP: [value => value === 2 || value === 3, '2 or 3'],
 }
 
 /** @throws TypeError for what RedisTokenStore cannot connect with, or would connect with to another Redis than is meant. */
 export function checkConnect(connect: unknown): void {
-  if (typeof connect === 'string' && connect !== '') return
-  if (Array.isArray(connect)) throw new TypeError(`${STORE}: an array is no Redis; ${CLUSTER_FORM}`)
-  if (isClient(connect)) checkClient(connect)
+  if (isText(connect)) checkUrl(connect)
+  else if (Array.isArray(connect)) throw new TypeError(`${STORE}: an array is no Redis; ${CLUSTER_FORM}`)
+  else if (isClient(connect)) checkClient(connect)
   else if (isPlainObject(connect)) checkOptions(connect as Record<string, unknown>)
   else throw new TypeError(`${STORE} ${TAKES}`)
 }
 
 function checkClient(client: object): void {
-  if (typeof (client as { evalSha?: unknown }).evalSha === 'function') return
+  if ('totalClients' in client) {
+    throw new TypeError(
+      `${STORE} does not take a pool of node-redis; give the client that createClient made, whose connection all calls share`,
+    )
+  }
+  const { evalSha, options } = client as { evalSha?: unknown; options?: { readonly?: unknown } }
+  if (options?.readonly) throw new TypeError(REPLICAS_ANSWER)
+  if (typeof evalSha === 'function') return
   const whose = typeof (client as { evalsha?: unknown }).evalsha === 'function' ? 'a client of ioredis' : 'this client'
   throw new TypeError(`${STORE} does not take ${whose}; it ${TAKES}`)
 }
 
 function checkOptions(options: Record<string, unknown>): void {
-  for (const name of Object.keys(options)) {
-    if (Object.hasOwn(CLIENT_OPTIONS, name)) continue
-    const form = Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name] : undefined
-    if (form !== undefined)
-      throw new TypeError(`${STORE}: ${JSON.stringify(name)} is not an option of node-redis; ${form}`)
-    throw new TypeError(`${STORE}: ${notAnOption(name, Object.keys(CLIENT_OPTIONS), 'it takes those of createClient')}`)
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(CLIENT_OPTIONS, name)) throw new TypeError(`${STORE}: ${notTaken(name)}`)
+    const [isRight, words] = (Object.hasOwn(TYPES, name) && TYPES[name]) || []
+    if (value !== undefined && isRight?.(value) === false) throw new TypeError(`${STORE}: ${name} must be ${words}`)
   }
   // A variable of the environment that is not set would be this machine.
   if ('url' in options && !isText(options.url)) throw new TypeError(`${STORE}: url must be a non-empty string`)
-  if (options.socket !== undefined) checkSocket(options.socket)
+  if (isText(options.url)) checkUrl(options.url)
+  if (options.readonly) throw new TypeError(REPLICAS_ANSWER)
+  const problem = options.socket === undefined ? undefined : problemOfSocket(options.socket, options.url)
+  if (problem !== undefined) throw new TypeError(`${STORE}: ${problem}`)
 }
 
-function checkSocket(socket: unknown): void {
-  if (!isPlainObject(socket)) throw new TypeError(`${STORE}: socket must be an object; ${ADDRESS_FORMS}`)
-  for (const [name, value] of Object.entries(socket)) {
-    if (['host', 'path'].includes(name) && !isText(value)) {
-      throw new TypeError(`${STORE}: socket.${name} must be a non-empty string`)
-    }
-    if (name.endsWith('Timeout') && value !== undefined && !(Number.isInteger(value) && Number(value) >= 0)) {
-      throw new TypeError(`${STORE}: socket.${name} must be a whole number of milliseconds`)
-    }
-    if (name === 'port' && !isPort(value)) throw new TypeError(`${STORE}: socket.port must be a number from 1 to 65535`)
-    if (['hostname', 'server', 'address', 'url'].includes(name.toLowerCase()) || isMisspelt(name)) {
-      throw new TypeError(`${STORE}: ${notAnOption(name, SOCKET_OPTIONS, ADDRESS_FORMS)}`)
-    }
+function notTaken(name: string): string {
+  const elsewhere = Object.keys(ELSEWHERE).find(each => each.toLowerCase() === name.toLowerCase())
+  if (elsewhere === undefined) return notAnOption(name, Object.keys(CLIENT_OPTIONS), 'it takes those of createClient')
+  return `${JSON.stringify(name)} is not an option of node-redis; ${ELSEWHERE[elsewhere]}`
+}
+
+/** node-redis takes `redis:6379` for this machine, and the port for the number of a database. */
+function checkUrl(url: string): void {
+  if (/^rediss?:/i.test(url) && !/^rediss?:\/\/[^/?#]/i.test(url)) {
+    throw new TypeError(`${STORE}: the url names no host; write redis://host:port`)
   }
 }
 
-const isMisspelt = (name: string) => !SOCKET_OPTIONS.includes(name) && didYouMean(name, SOCKET_OPTIONS, '') !== ''
+function isString(value: unknown): boolean {
+  return typeof value === 'string'
+}
 
-const isText = (value: unknown) => typeof value === 'string' && value !== ''
-
-/** As a string too: environment variables are. */
-const isPort = (value: unknown) => /^\d{1,5}$/.test(String(value)) && Number(value) >= 1 && Number(value) <= 65_535
+function isNumber(value: unknown): boolean {
+  return typeof value === 'number' && isWholeNumber(value)
+}
 
 function namesFor(form: string, names: readonly string[]): Record<string, string> {
   return Object.fromEntries(names.map(name => [name, form]))

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { RedisStoreError } from './redis-connection.js'
+import { RedisStoreError } from './redis-refusal.js'
 
 /**
  * Compare-and-set in Redis, where nothing else runs in between. KEYS[1] the key; ARGV: deadline (milliseconds of Redis's

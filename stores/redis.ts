@@ -12,25 +12,17 @@ import {
   type StoreOptions,
   type TimedStoreOptions,
 } from './options.js'
-import { type RedisClient, type RedisClientOptions, RedisConnection, RedisStoreError } from './redis-connection.js'
+import type { RedisClient } from './redis-commands.js'
+import { RedisConnection } from './redis-connection.js'
 import { checkConnect } from './redis-options.js'
+import type { RedisClientOptions } from './redis-own-client.js'
+import { RedisStoreError } from './redis-refusal.js'
 import { RedisClock, readAnswer, type ScriptAnswer, script, scriptSha } from './redis-script.js'
 
 export type { RedisClient, RedisClientOptions, StoreOptions, TimedStoreOptions }
 
 /** Options of `RedisTokenStore`. */
 export type RedisTokenStoreOptions = TimedStoreOptions
-
-interface ScriptCall {
-  keys: string[]
-  arguments: string[]
-}
-
-/** Clients, clusters and sentinels agree on these two; their types do not. */
-interface Scripting {
-  evalSha(sha: string, call: ScriptCall): Promise<unknown>
-  eval(script: string, call: ScriptCall): Promise<unknown>
-}
 
 /** A deadline that is over on every clock. */
 const NEVER = '0'
@@ -41,7 +33,7 @@ const NEVER = '0'
  * Given a url or node-redis options it makes a client that rejects calls at once while Redis is away and comes back by
  * itself; constructing needs no Redis. Given a client, cluster or sentinel of node-redis 5, connecting and closing it
  * stay the caller's. `timeout` bounds every call, and a write that was given up is not applied later, whatever the clocks
- * say. On a Cluster each key is asked for by itself.
+ * say. On a Cluster each key is asked for by itself. No answer comes from a cache of the client or from a replica.
  *
  * Redis must not evict: `maxmemory-policy noeviction`.
  *
@@ -59,15 +51,19 @@ export class RedisTokenStore implements TokenStore {
     const { prefix, timeout } = knownOptions('RedisTokenStore', options, ['prefix', 'timeout'])
     this.#prefix = checkedPrefix('RedisTokenStore', prefix)
     this.#timeout = checkedTimeout('RedisTokenStore', timeout)
-    this.#connection = new RedisConnection(connect, this.#timeout, () => this.#meet())
+    this.#connection = new RedisConnection(connect, {
+      timeout: this.#timeout,
+      prefix: this.#prefix,
+      onReady: () => this.#meet(),
+    })
   }
 
   // Single GETs, written together and so one round trip. MGET would answer "nothing" for a key that is not a string, and
   // on a Cluster fails when the keys live on different nodes.
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     const connection = this.#connection
-    const values = await connection.call(() => Promise.all(keys.map(key => connection.read(this.#prefix + key))))
-    return values.map(text)
+    const values = await connection.call(() => Promise.all(keys.map(key => this.#read(this.#prefix + key))))
+    return values
   }
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
@@ -111,21 +107,24 @@ export class RedisTokenStore implements TokenStore {
     )
   }
 
+  async #read(key: string): Promise<string | undefined> {
+    const reply = await this.#connection.send(key, ['GET', key])
+    if (reply === null) return undefined
+    if (typeof reply === 'string') return reply
+    throw new RedisStoreError('Redis gave an answer that is not a string')
+  }
+
   async #run(clock: RedisClock, key: string, values: string[]): Promise<ScriptAnswer> {
-    const client = this.#connection.client as unknown as Scripting
-    const call = { keys: [key], arguments: values }
+    const connection = this.#connection
+    const call = ['1', key, ...values]
     const sent = performance.now()
-    const reply = await client.evalSha(scriptSha, call).catch((error: unknown) => {
-      if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return client.eval(script, call)
+    const reply = await connection.send(key, ['EVALSHA', scriptSha, ...call]).catch((error: unknown) => {
+      if (error instanceof Error && error.message.startsWith('NOSCRIPT'))
+        return connection.send(key, ['EVAL', script, ...call])
       throw error
     })
     const answer = readAnswer(reply)
     clock.learn(answer.now, sent, performance.now())
     return answer
   }
-}
-
-function text(value: unknown): string | undefined {
-  if (value === undefined || typeof value === 'string') return value
-  throw new RedisStoreError('Redis gave an answer that is not a string')
 }

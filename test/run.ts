@@ -3,6 +3,7 @@
  * Whatever a test needs and cannot have is an error here, so that no test has a reason to skip itself.
  */
 import { createRequire, isBuiltin } from 'node:module'
+import { findMemcached, installMemcached } from './support/memcached-binary.js'
 import { startRedis } from './support/redis.js'
 import { findRedisServer, installRedisServer } from './support/redis-binary.js'
 import { exitWith, filesEndingIn, interruption, runFiles } from './support/run-files.js'
@@ -12,6 +13,7 @@ exitWith(main(process.argv.slice(2)))
 async function main(named: readonly string[]): Promise<number> {
   const files = named.length > 0 ? named : filesEndingIn('.test.ts', 'test')
   requireSqlite()
+  if (files.some(file => file.includes('keyv'))) findMemcached() ?? installMemcached()
   const interrupted = interruption()
   const redis = await startRedis({ binary: findRedisServer() ?? installRedisServer() })
   try {

@@ -10,15 +10,19 @@ export function didYouMean(given: string, names: readonly string[], otherwise: s
 /** AuthX and its variables spell an option `jwt_secret_key` and `JWT_SECRET_KEY`. */
 const bare = (name: string) => name.toLowerCase().replace(/^jwt_/, '').replaceAll('_', '').slice(0, 64)
 
-/** Levenshtein's: how many characters have to be added, removed or replaced. */
+/** How many characters have to be added, removed or replaced, or swapped with the next one (optimal string alignment). */
 function distanceBetween(a: string, b: string): number {
+  let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, n) => n)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
     for (let j = 1; j <= b.length; j++) {
       const [replaced = 0, added = 0, removed = 0] = [row[j - 1], next[j - 1], row[j]]
-      next.push(Math.min(replaced + (a[i - 1] === b[j - 1] ? 0 : 1), added + 1, removed + 1))
+      const isSwapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swapped = isSwapped ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY
+      next.push(Math.min(replaced + (a[i - 1] === b[j - 1] ? 0 : 1), added + 1, removed + 1, swapped))
     }
+    before = row
     row = next
   }
   return row[b.length] ?? 0

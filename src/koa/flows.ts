@@ -1,4 +1,6 @@
 import { isIP } from 'node:net'
+import { identify, missing } from '../authenticate/authenticate.js'
+import type { AuthContext, Internals } from '../authenticate/internals.js'
 import type { Duration } from '../config/duration.js'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
@@ -11,7 +13,7 @@ import {
   TokenExpiredError,
 } from '../errors.js'
 import { allClearedCookies, type CookieLine, setCookies, tokenCookies } from '../request/cookies.js'
-import type { LocatedToken } from '../request/locate.js'
+import type { Candidate } from '../request/locate.js'
 import { revokedBecause } from '../session/revoked.js'
 import { idOf } from '../session/rotation.js'
 import type { Mint } from '../session/sessions.js'
@@ -29,8 +31,6 @@ import { checkData, checkScopes, timeOf } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
 import { coversAll } from '../token/scopes.js'
 import { isTraced, type RefreshTrace, traced } from '../tracing.js'
-import { identify, missing } from './authenticate.js'
-import type { AuthContext, Parts } from './parts.js'
 
 /** What `createTokenPair` resolves to (RFC 6749 §5.1). */
 export interface TokenPair {
@@ -92,87 +92,91 @@ export function awaited<T>(flow: keyof typeof TO_JSON, promise: Promise<T>): Pro
 }
 
 /** Open a session for `sub` and return its tokens. It concerns no request, and sets no cookie. */
-export async function createTokenPair(parts: Parts, sub: string, options: TokenPairOptions): Promise<TokenPair> {
-  const draft = draftPair(parts, sub, options)
-  await open(parts, draft)
+export async function createTokenPair(
+  internals: Internals,
+  sub: string,
+  options: TokenPairOptions,
+): Promise<TokenPair> {
+  const draft = draftPair(internals, sub, options)
+  await open(internals, draft)
   const { access, refresh } = draft
   return { access_token: access.token, refresh_token: refresh.token, token_type: 'bearer', expires_in: lifeOf(access) }
 }
 
 /** Open a session for `sub` and hand out its tokens. Check the credentials before. */
 export async function login(
-  parts: Parts,
+  internals: Internals,
   ctx: AuthContext,
   sub: string,
   options: TokenPairOptions,
 ): Promise<TokenResponse> {
   const { device: own = {} } = options
   checkDevice(own)
-  const device = { ...(parts.config.sessionTracking && whereabouts(ctx)), ...own }
-  const draft = draftPair(parts, sub, { ...options, fresh: options.fresh ?? true, device }, true)
-  const cookies = linesFor(draft, parts.config)
-  await parts.memory.asking(ctx.req, () => open(parts, draft))
-  return handOut(parts, ctx, draft, cookies)
+  const device = { ...(internals.config.sessionTracking && whereabouts(ctx)), ...own }
+  const draft = draftPair(internals, sub, { ...options, fresh: options.fresh ?? true, device }, true)
+  const cookies = linesFor(draft, internals.config)
+  await internals.requestCache.askStore(ctx.req, () => open(internals, draft))
+  return handOut(internals, ctx, draft, cookies)
 }
 
 /** Write the session of tokens that are about to be handed out; without a store they name none. */
-async function open({ sessions, events }: Parts, { sid, record, access, refresh }: Draft): Promise<void> {
+async function open({ sessions, events }: Internals, { sid, record, access, refresh }: Draft): Promise<void> {
   if (sessions) return sessions.open(sid, record)
   for (const { claims } of [access, refresh]) events.emit('issued', { sid: claims.jti, sub: claims.sub })
 }
 
 /** Exchange the refresh token of the request for its successor and a new access token. */
-export function refresh(parts: Parts, ctx: AuthContext, options: RefreshOptions): Promise<TokenResponse> {
+export function refresh(internals: Internals, ctx: AuthContext, options: RefreshOptions): Promise<TokenResponse> {
   const trace: RefreshTrace = {}
-  const run = () => refreshTraced(parts, ctx, options, trace)
+  const run = () => refreshTraced(internals, ctx, options, trace)
   return isTraced('refresh') ? traced('refresh', trace, run) : run()
 }
 
 async function refreshTraced(
-  parts: Parts,
+  internals: Internals,
   ctx: AuthContext,
   options: RefreshOptions,
   trace: RefreshTrace,
 ): Promise<TokenResponse> {
   const requirement = { type: 'refresh', verifyCsrf: true } as const
-  checkOptions(options, parts.config)
-  const presented = await identify(parts, ctx, requirement)
-  if (!presented) throw missing(ctx, requirement, parts.config)
+  checkOptions(options, internals.config)
+  const presented = await identify(internals, ctx, requirement)
+  if (!presented) throw missing(ctx, requirement, internals.config)
   const { payload, located } = presented
   trace.sid = idOf(payload)
   trace.sub = payload.sub
-  const tokens = await parts.memory
-    .asking(ctx.req, () => exchange(parts, payload, options))
+  const tokens = await internals.requestCache
+    .askStore(ctx.req, () => exchange(internals, payload, options))
     .catch(error => {
-      throw refusal(error, located, options, parts.config)
+      throw refusal(error, located, options, internals.config)
     })
-  parts.memory.forget(ctx.req)
-  return handOut(parts, ctx, tokens, tokens.cookies)
+  internals.requestCache.forget(ctx.req)
+  return handOut(internals, ctx, tokens, tokens.cookies)
 }
 
 async function exchange(
-  parts: Parts,
+  internals: Internals,
   presented: TokenPayload,
   options: RefreshOptions,
 ): Promise<Tokens & { cookies: readonly CookieLine[] }> {
-  const { sessions, revocation, config } = parts
+  const { sessions, revocation, config } = internals
   const deadline = revocation.deadline()
   await revocation.checkBlocklist(presented, deadline)
   if (!sessions) {
-    const access = refreshStateless(parts, presented, options)
+    const access = refreshStateless(internals, presented, options)
     const tokens = withCookies({ access }, config)
-    parts.events.emit('refreshed', { sid: presented.jti, sub: presented.sub })
+    internals.events.emit('refreshed', { sid: presented.jti, sub: presented.sub })
     return tokens
   }
   const mint: Mint<Tokens & { cookies: readonly CookieLine[] }> = (sid, record, times) => {
     checkCovered(options, presented)
-    return withCookies(successorPair(parts, presented, sid, record, times, options), config)
+    return withCookies(successorPair(internals, presented, sid, record, times, options), config)
   }
   return sessions.rotate(presented, options.expiry, mint, deadline)
 }
 
 /** What is thrown in the place of an error of `exchange`. */
-function refusal(error: unknown, { location }: LocatedToken, { data }: RefreshOptions, config: Config): unknown {
+function refusal(error: unknown, { location }: Candidate, { data }: RefreshOptions, config: Config): unknown {
   // The session has just ended here; a thrown error keeps no other headers than its own. A token that came in another way
   // may be anybody's, and says nothing of the cookies beside it.
   if (error instanceof ReusedTokenError && location === 'cookies') {
@@ -185,8 +189,8 @@ function refusal(error: unknown, { location }: LocatedToken, { data }: RefreshOp
   return error
 }
 
-function refreshStateless(parts: Parts, presented: TokenPayload, options: RefreshOptions): Issued {
-  const { config } = parts
+function refreshStateless(internals: Internals, presented: TokenPayload, options: RefreshOptions): Issued {
+  const { config } = internals
   if (presented.sid !== undefined) throw revokedBecause('noStore')
   checkCovered(options, presented)
   const now = config.now()
@@ -195,7 +199,7 @@ function refreshStateless(parts: Parts, presented: TokenPayload, options: Refres
   const end = presented.iat + config.sessionExpires
   if (now / 1000 >= end) throw new TokenExpiredError()
   const times = { iat: Math.floor(now / 1000), exp: Math.min(timeOf('expiry', expiry, now), Math.floor(end)) }
-  return statelessAccess(parts, presented, times, options)
+  return statelessAccess(internals, presented, times, options)
 }
 
 const withCookies = (tokens: Tokens, config: Config) => ({ ...tokens, cookies: linesFor(tokens, config) })
@@ -209,12 +213,12 @@ function linesFor({ access, refresh }: Tokens, config: Config): readonly CookieL
 }
 
 function handOut(
-  parts: Parts,
+  internals: Internals,
   ctx: AuthContext,
   { access, refresh }: Tokens,
   cookies: readonly CookieLine[],
 ): TokenResponse {
-  const { config } = parts
+  const { config } = internals
   setCookies(ctx, cookies, config)
   ctx.response.set('Cache-Control', 'no-store')
   const inBody = (type: TokenType) => config.tokenLocation[type].some(location => location !== 'cookies')

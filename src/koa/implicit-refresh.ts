@@ -1,4 +1,6 @@
 import type { Context, Middleware } from 'koa'
+import { identify } from '../authenticate/authenticate.js'
+import type { Internals } from '../authenticate/internals.js'
 import type { Config } from '../config/table.js'
 import { AuthXError, BadConfigurationError } from '../errors.js'
 import { setCookies, setsAccessCookie, tokenCookies } from '../request/cookies.js'
@@ -8,28 +10,26 @@ import { trimEnd } from '../request/trim.js'
 import { idOf } from '../session/rotation.js'
 import { renewedAccess } from '../session/tokens.js'
 import type { TokenPayload } from '../token/payload.js'
-import { identify } from './authenticate.js'
-import type { Parts } from './parts.js'
 
 /**
  * After the handlers, puts a new access token into the cookie of a browser whose own is about to expire. It says nothing
  * about the request: a token that is not good is not renewed, and refused where a guard stands.
  * @throws BadConfigurationError if access tokens do not travel in cookies, or the instance cannot sign any.
  */
-export function implicitRefresh(parts: Parts): Middleware {
-  if (!parts.ring.signing) {
+export function implicitRefresh(internals: Internals): Middleware {
+  if (!internals.ring.signing) {
     throw new BadConfigurationError([
       'implicitRefresh issues tokens: this instance only verifies; give it a key to sign with',
     ])
   }
-  if (!parts.config.tokenLocation.access.includes('cookies')) {
+  if (!internals.config.tokenLocation.access.includes('cookies')) {
     throw new BadConfigurationError(["implicitRefresh renews cookies: add 'cookies' to tokenLocation, or leave it out"])
   }
   return async function implicitRefresh(ctx, next) {
     await next()
     try {
-      if (!isIncluded(ctx, parts.config) || isSettled(ctx, parts.config)) return
-      await renew(parts, ctx)
+      if (!isIncluded(ctx, internals.config) || isSettled(ctx, internals.config)) return
+      await renew(internals, ctx)
     } catch (error) {
       // Revoked, forged or unknown: not renewed. What the handlers have answered stands.
       if (!(error instanceof AuthXError)) throw error
@@ -37,19 +37,19 @@ export function implicitRefresh(parts: Parts): Middleware {
   }
 }
 
-async function renew(parts: Parts, ctx: Context): Promise<void> {
-  const { config } = parts
+async function renew(internals: Internals, ctx: Context): Promise<void> {
+  const { config } = internals
   const requirement = { type: 'access', locations: ['cookies'], verifyCsrf: false, ownKey: true } as const
-  const payload = (await identify(parts, ctx, requirement))?.payload
+  const payload = (await identify(internals, ctx, requirement))?.payload
   if (!payload || !isDue(payload, config)) return
   // Asked anew: the handlers may have revoked what a guard found good before them.
-  const end = await parts.memory.asking(ctx.req, () => parts.revocation.endOf(payload))
+  const end = await internals.requestCache.askStore(ctx.req, () => internals.revocation.endOf(payload))
   const iat = Math.floor(config.now() / 1000)
   const exp = Math.min(iat + Math.ceil(config.accessTokenExpires), Math.floor(end / 1000))
   if (exp <= payload.exp || ctx.headerSent) return
-  const { token, claims } = renewedAccess(parts, payload, { iat, exp })
+  const { token, claims } = renewedAccess(internals, payload, { iat, exp })
   setCookies(ctx, tokenCookies('access', { ...claims, token }, config), config)
-  parts.events.emit('refreshed', { sid: idOf(payload), sub: payload.sub })
+  internals.events.emit('refreshed', { sid: idOf(payload), sub: payload.sub })
   // An answer of which nothing is said may be kept by a cache's own rules.
   if (cachingOf(ctx, config) === 'unsaid') ctx.set('Cache-Control', 'no-store')
 }

@@ -1,5 +1,10 @@
-import type { TokenLocation, TokenType } from '../config/options.js'
-import { AuthXError, CSRFError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
+import { missing } from '../authenticate/authenticate.js'
+import type { Identified } from '../authenticate/candidates.js'
+import type { AuthContext, Internals } from '../authenticate/internals.js'
+import { checkLoginType, checkType } from '../authenticate/token-checks.js'
+import { checkMayEnd, verifyToken } from '../authenticate/verification.js'
+import type { TokenType } from '../config/options.js'
+import { AuthXError, CSRFError, MalformedTokenRequestError, RevokedTokenError, UnavailableError } from '../errors.js'
 import { warnAboutLogoutPath } from '../request/cookie-path.js'
 import { allClearedCookies, setCookies } from '../request/cookies.js'
 import { checkCsrf } from '../request/csrf.js'
@@ -7,10 +12,6 @@ import { type LocatedToken, locate } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
 import type { TokenPayload } from '../token/payload.js'
 import { isExpired } from '../token/verify.js'
-import { checkLoginType, checkType, missing } from './authenticate.js'
-import type { Identified } from './candidates.js'
-import type { AuthContext, Parts } from './parts.js'
-import { verifyToken } from './verification.js'
 
 /** A token that came with a logout; `fault` is why it may not be ended: another site may have sent it. */
 interface Presented extends Identified {
@@ -21,19 +22,19 @@ interface Presented extends Identified {
  * End what the tokens of the request belong to, expired or not, then clear their cookies. Another site can make a browser
  * send cookies, and can add a token of its own; so a cookie needs its CSRF value, or beside it a token that holds it.
  */
-export async function logout(parts: Parts, ctx: AuthContext): Promise<void> {
-  warnAboutLogoutPath(ctx, parts.config)
-  const { presented, reasons } = await presentedTokens(parts, ctx)
+export async function logout(internals: Internals, ctx: AuthContext): Promise<void> {
+  warnAboutLogoutPath(ctx, internals.config)
+  const { presented, reasons } = await presentedTokens(internals, ctx)
   const proven = presented.filter(token => !token.fault || presented.some(other => vouchesFor(other, token)))
-  if (proven.length === 0) throw reasons[0] ?? missing(ctx, {}, parts.config)
-  await refuseOthers(parts, ctx, presented, proven)
+  if (proven.length === 0) throw reasons[0] ?? missing(ctx, {}, internals.config)
+  await refuseOthers(internals, ctx, presented, proven)
   const distinct = new Map(proven.map(({ payload }) => [idOf(payload), payload]))
-  const revokeAll = () => Promise.all([...distinct.values()].map(payload => parts.sessions?.revoke(payload)))
-  await parts.memory.asking(ctx.req, revokeAll)
-  parts.memory.forget(ctx.req)
+  const revokeAll = () => Promise.all([...distinct.values()].map(payload => internals.sessions?.revoke(payload)))
+  await internals.requestCache.askStore(ctx.req, revokeAll)
+  internals.requestCache.forget(ctx.req)
   // A link can hold a token; what is in a header or in JSON, only a script sends that may speak to this server.
   if (proven.some(({ located }) => located.location !== 'query')) {
-    setCookies(ctx, allClearedCookies(parts.config), parts.config)
+    setCookies(ctx, allClearedCookies(internals.config), internals.config)
   }
 }
 
@@ -50,7 +51,7 @@ function vouchesFor(other: Presented, { payload }: Presented): boolean {
  * @throws CSRFError
  */
 async function refuseOthers(
-  parts: Parts,
+  internals: Internals,
   ctx: AuthContext,
   presented: readonly Presented[],
   proven: readonly Presented[],
@@ -58,15 +59,20 @@ async function refuseOthers(
   const isVouchedFor = ({ located: { type, location } }: Presented) =>
     proven.some(({ located }) => located.location === location && located.type === type)
   for (const other of presented) {
-    if (other.fault && !isVouchedFor(other) && (await isGood(parts, ctx, other.payload))) throw other.fault
+    if (other.fault && !isVouchedFor(other) && (await isGood(internals, ctx, other.payload))) throw other.fault
   }
 }
 
-/** @throws StoreUnavailableError */
-async function isGood(parts: Parts, ctx: AuthContext, payload: TokenPayload): Promise<boolean> {
-  if (isExpired(payload, parts.config)) return false
+/**
+ * Whether the login of a token goes on. An expired token says nothing about its session, which the store knows.
+ * @throws UnavailableError
+ */
+async function isGood(internals: Internals, ctx: AuthContext, payload: TokenPayload): Promise<boolean> {
+  if (payload.sid === undefined && isExpired(payload, internals.config)) return false
   try {
-    await parts.memory.asking(ctx.req, () => parts.revocation.endOf(payload))
+    // As an access token: a refresh token that has been used up belongs to a session that goes on.
+    const asAccess: TokenPayload = { ...payload, type: 'access' }
+    await internals.requestCache.askStore(ctx.req, () => internals.revocation.endOf(asAccess))
     return true
   } catch (error) {
     if (error instanceof RevokedTokenError) return false
@@ -76,27 +82,29 @@ async function isGood(parts: Parts, ctx: AuthContext, payload: TokenPayload): Pr
 
 /**
  * All tokens of the request that verify, and all that speaks against any token, in the order of the locations.
- * @throws StoreUnavailableError: a token whose key is not known may be good, and a logout that has not ended it is none.
+ * @throws UnavailableError: a token whose key is not known may be good, and a logout that has not ended it is none.
  */
 async function presentedTokens(
-  parts: Parts,
+  internals: Internals,
   ctx: AuthContext,
 ): Promise<{ presented: Presented[]; reasons: AuthXError[] }> {
-  const { config } = parts
+  const { config } = internals
   const presented: Presented[] = []
   const reasons: AuthXError[] = []
   const collect = async (work: () => Promise<void>) => {
     await work().catch((error: unknown) => {
-      if (!(error instanceof AuthXError) || error instanceof StoreUnavailableError) throw error
+      if (!(error instanceof AuthXError) || error instanceof UnavailableError) throw error
+      // A location with more than one token: what is not looked at would outlive a logout that says that it is done.
+      if (error instanceof MalformedTokenRequestError) throw error
       reasons.push(error)
     })
   }
   for (const type of ['access', 'refresh'] as const) {
-    for (const locations of besideCookies(config.tokenLocation[type])) {
+    for (const location of config.tokenLocation[type]) {
       await collect(async () => {
-        for (const located of locate(ctx, type, locations, config)) {
+        for (const located of locate(ctx, type, [location], config)) {
           await collect(async () => {
-            const token = await present(parts, ctx, type, located)
+            const token = await present(internals, ctx, type, located)
             presented.push(token)
             if (token.fault) throw token.fault
           })
@@ -107,21 +115,21 @@ async function presentedTokens(
   return { presented, reasons }
 }
 
-/** Cookies are looked at even if a token has come in another way: they are what a logout clears. */
-function besideCookies(locations: readonly TokenLocation[]): (readonly TokenLocation[])[] {
-  const others = locations.filter(location => location !== 'cookies')
-  return others.length < locations.length ? [others, ['cookies']] : [others]
-}
-
-async function present(parts: Parts, ctx: AuthContext, type: TokenType, located: LocatedToken): Promise<Presented> {
-  const payload = await verifyToken(parts, located.token, ctx, { ignoreTimes: true })
+async function present(
+  internals: Internals,
+  ctx: AuthContext,
+  type: TokenType,
+  located: LocatedToken,
+): Promise<Presented> {
+  const payload = await verifyToken(internals, located.token, ctx, { ignoreTimes: true })
   checkType(payload, type)
-  checkLoginType(payload, parts.config)
-  return { payload, located, fault: csrfFault(parts, ctx, located, payload) }
+  checkLoginType(payload, internals.config)
+  checkMayEnd(internals, located.token, payload)
+  return { payload, located, fault: csrfFault(internals, ctx, located, payload) }
 }
 
 function csrfFault(
-  { config }: Parts,
+  { config }: Internals,
   ctx: AuthContext,
   located: LocatedToken,
   payload: TokenPayload,

@@ -1,15 +1,15 @@
 import type { Context, Middleware } from 'koa'
+import { authenticate } from '../authenticate/authenticate.js'
+import type { Internals } from '../authenticate/internals.js'
 import type { Config } from '../config/table.js'
 import { AuthXError, BadConfigurationError } from '../errors.js'
+import { describeGuard } from '../guards/guard-info.js'
 import type { TokenPayload } from '../token/payload.js'
-import { authenticate } from './authenticate.js'
-import { record } from './guard-record.js'
-import type { Parts } from './parts.js'
 
 /** Recognises who is there, refuses nobody, and renders the library's errors. */
-export function middleware(parts: Parts): Middleware<{ token?: TokenPayload }> {
+export function middleware(internals: Internals): Middleware<{ token?: TokenPayload }> {
   const recognises: Middleware<{ token?: TokenPayload }> = async function authx(ctx, next) {
-    const payload = await recognise(parts, ctx as unknown as Context)
+    const payload = await recognise(internals, ctx as unknown as Context)
     if (payload) ctx.state.token = payload
     // Packages that show upgrades to middleware may give no response: there is nothing to render into then.
     const before = ctx.res && headersOf(ctx.res)
@@ -17,16 +17,17 @@ export function middleware(parts: Parts): Middleware<{ token?: TokenPayload }> {
       await next()
     } catch (error) {
       if (!(error instanceof AuthXError) || !before || ctx.headerSent) throw error
-      render(ctx as unknown as Context, error, before, parts.config)
+      render(ctx as unknown as Context, error, before, internals.config)
     }
   }
-  return record(recognises, 'middleware', { loginType: parts.config.loginType, protects: false })
+  const { loginType } = internals.config
+  return describeGuard(recognises, { name: 'middleware', loginType, asked: [], protects: false })
 }
 
 /** A token that is not good is a guard's business: on a public page it is as if there were none. */
-async function recognise(parts: Parts, ctx: Context): Promise<TokenPayload | undefined> {
+async function recognise(internals: Internals, ctx: Context): Promise<TokenPayload | undefined> {
   try {
-    return await authenticate(parts, ctx, { type: 'access' })
+    return await authenticate(internals, ctx, { type: 'access' })
   } catch (error) {
     if (error instanceof AuthXError) return undefined
     throw error

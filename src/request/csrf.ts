@@ -4,14 +4,9 @@ import { isObject } from '../config/values.js'
 import { CSRFError, MissingCSRFTokenError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
 import { sameBytes } from '../token/same-bytes.js'
-import {
-  hasUnparsedBody,
-  type LocatedToken,
-  mediaTypeOf,
-  parsedBody,
-  type RequestContext,
-  warnAboutBody,
-} from './locate.js'
+import { hasUnparsedBody, mediaTypeOf, parsedBody, warnAboutBody } from './body.js'
+import type { RequestContext } from './context.js'
+import type { Candidate } from './locate.js'
 
 /**
  * Signed double submit: a browser sends cookies by itself, but only a script of our own origin can repeat the value that
@@ -20,7 +15,7 @@ import {
  */
 export function checkCsrf(
   ctx: RequestContext,
-  { location, type }: Pick<LocatedToken, 'location' | 'type'>,
+  { location, type }: Pick<Candidate, 'location' | 'type'>,
   payload: TokenPayload,
   config: Config,
   demanded?: boolean,

@@ -1,15 +1,12 @@
-import type { Context } from 'koa'
 import type { TokenLocation, TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { isObject } from '../config/values.js'
 import { MalformedTokenRequestError } from '../errors.js'
+import { jsonBody } from './body.js'
+import type { RequestContext } from './context.js'
 import { cookieValues } from './cookie-values.js'
 import { ambiguousCookies } from './cookies.js'
 import { trim } from './trim.js'
-import { warnOnce } from './warn.js'
-
-/** The parts of a Koa context that are read. Any Koa context is one, whatever its state is typed as. */
-export type RequestContext = Pick<Context, 'req' | 'request' | 'method' | 'querystring'>
 
 /** A token as a request carries it. */
 export interface LocatedToken {
@@ -20,6 +17,9 @@ export interface LocatedToken {
   /** The type that was looked for; what the token says of itself is not known yet. */
   readonly type: TokenType
 }
+
+/** A token that is to be checked: of a request, or (without `location`) by itself. */
+export type Candidate = Omit<LocatedToken, 'location'> & Partial<Pick<LocatedToken, 'location'>>
 
 type Locator = (ctx: RequestContext, type: TokenType, config: Config) => string | readonly string[] | undefined
 
@@ -101,44 +101,6 @@ function fromJson(ctx: RequestContext, type: TokenType, config: Config): string 
   if (value === undefined || value === null || value === '') return undefined
   return typeof value === 'string' ? value : malformed(`the member ${name} of the JSON body is not a string`)
 }
-
-/** What a body parser has left; `undefined` if the body is not JSON or has not been parsed. */
-export function jsonBody(ctx: RequestContext): unknown {
-  return mediaTypeOf(ctx) === 'application/json' ? parsedBody(ctx) : undefined
-}
-
-/** Without its parameters, in lower case. */
-export const mediaTypeOf = ({ req }: RequestContext) =>
-  req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
-
-/** Whether there is a body that nobody has parsed (RFC 9112 §6.3: what says that there is a body at all). */
-export function hasUnparsedBody(ctx: RequestContext): boolean {
-  const { headers } = ctx.req
-  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
-  return hasBody && isUnparsed(ctx)
-}
-
-/** Parsers leave nothing, the text, the bytes or `{}` where a body is of a type that they do not take. */
-function isUnparsed(ctx: RequestContext): boolean {
-  const body = parsedBody(ctx)
-  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return true
-  return isObject(body) && Object.keys(body).length === 0 && ctx.req.readableDidRead === false
-}
-
-/** The same of JSON. */
-export const hasUnparsedJson = (ctx: RequestContext) => mediaTypeOf(ctx) === 'application/json' && hasUnparsedBody(ctx)
-
-/** Guards judge bodies, and parse none. */
-export function warnAboutBody(): void {
-  warnOnce(
-    'AUTHX_BODY_NOT_PARSED',
-    'A token, a login or a CSRF value is looked for in a body that has not been parsed: ' +
-      'mount koa-body before the guard or the routes, and send JSON or a form.',
-  )
-}
-
-/** Body parsers agree on `ctx.request.body`; Koa's own types do not know it. */
-export const parsedBody = (ctx: RequestContext) => (ctx.request as { body?: unknown }).body
 
 function fromQuery(ctx: RequestContext, _type: TokenType, { queryStringName }: Config): string | undefined {
   // Not `ctx.query`: Koa 3 looks each parameter up among all of them, and a long URL costs it half a second.

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config/table.js'
 import * as values from '../config/values.js'
 import { CSRFError } from '../errors.js'
-import type { RequestContext } from './locate.js'
+import type { RequestContext } from './context.js'
 
 const ORIGINS = values.listOf(values.origin)
 

@@ -1,5 +1,6 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
+import { internalsOf } from '../authenticate/internals.js'
 import type { AuthX } from '../authx.js'
 import { isObject } from '../config/values.js'
 import {
@@ -9,7 +10,6 @@ import {
   LoginTypeMismatchError,
   MalformedTokenRequestError,
 } from '../errors.js'
-import { partsOf } from '../koa/parts.js'
 import { warnAboutLogoutRoute } from '../request/cookie-path.js'
 import type { TokenPairOptions } from '../session/tokens.js'
 import { membersOf, parseBody } from './body.js'
@@ -33,7 +33,7 @@ export function authRouter<Claims extends object, Subject>(
   authx: AuthX<Claims, Subject>,
   options: AuthRouterOptions = {},
 ): Router {
-  const { sessions: store, config } = partsOf(authx)
+  const { sessions: store, config } = internalsOf(authx)
   const paths = pathsOf(options)
   const rules = sessionRulesOf(options)
   if (!store && (paths.sessions ?? paths.revoke)) throw new BadConfigurationError([NO_STORE])

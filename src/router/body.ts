@@ -1,7 +1,7 @@
 import type { Context, Next } from 'koa'
 import { HttpMethodEnum, koaBody } from 'koa-body'
 import { isObject } from '../config/values.js'
-import { hasUnparsedBody, parsedBody, warnAboutBody } from '../request/locate.js'
+import { hasUnparsedBody, parsedBody, warnAboutBody } from '../request/body.js'
 import { unpacked } from './read-body.js'
 
 /** Bytes. A name and a password, or the answer of an authenticator: a login is no longer than this. */

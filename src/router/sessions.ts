@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
+import { checkFresh } from '../authenticate/token-checks.js'
 import type { AuthX } from '../authx.js'
 import { InsufficientScopeError } from '../errors.js'
-import { checkFresh } from '../koa/authenticate.js'
 import type { TokenPayload } from '../token/payload.js'
 import { coversAll } from '../token/scopes.js'
 import type { SessionRule, SessionRules } from './options.js'
@@ -24,12 +24,16 @@ function check({ scopes, fresh }: SessionRule, token: TokenPayload): void {
   if (fresh) checkFresh(token)
 }
 
-/** The caller's live sessions, the most recently active first; `current` is the one of this request. */
+/**
+ * The caller's live sessions, the most recently active first; `current` is the one of this request. With the header
+ * `Sessions-Incomplete: true` live sessions may be missing.
+ */
 export async function listSessions(authx: Instance, { list }: SessionRules, ctx: Guarded): Promise<void> {
   check(list, ctx.state.token)
   const { sub, sid } = ctx.state.token
   const sessions = await authx.listSessions(sub)
   ctx.set('Cache-Control', 'no-store')
+  if (sessions.incomplete) ctx.set('Sessions-Incomplete', 'true')
   ctx.body = sessions.map(session => ({ ...session, current: session.sid === sid }))
 }
 

@@ -97,7 +97,7 @@ export class Operation {
     }
   }
 
-  // Not through orUnavailable, here and below: two more promises in every guarded request.
+  // Not through a helper, here and below: that would be two more promises in every guarded request.
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     this.#checkTime()
     let values: unknown
@@ -135,12 +135,3 @@ export class Operation {
 export const endOfTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
 const isValue = (value: unknown) => value === undefined || typeof value === 'string'
-
-/** @throws StoreUnavailableError in place of whatever `ask` throws. */
-export async function orUnavailable<T>(ask: () => T | Promise<T>): Promise<T> {
-  try {
-    return await ask()
-  } catch (cause) {
-    throw new StoreUnavailableError({ cause })
-  }
-}

@@ -1,8 +1,8 @@
+import { askCallback } from '../callback.js'
 import type { Config } from '../config/table.js'
-import { RevokedTokenError, StoreUnavailableError } from '../errors.js'
-import { Deadline, within } from '../time/deadline.js'
+import { CallbackUnavailableError, RevokedTokenError } from '../errors.js'
+import { Deadline } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
-import { orUnavailable } from './operation.js'
 import { revokedBecause } from './revoked.js'
 import type { Sessions } from './sessions.js'
 
@@ -23,7 +23,7 @@ export class Revocation {
   /**
    * @param operation `'watch'` for who asks again and again in the name of nobody's request.
    * @returns `undefined` if there is nobody to be asked. Rejects with RevokedTokenError, ReusedTokenError,
-   * StoreUnavailableError.
+   * UnavailableError.
    */
   check(token: TokenPayload, operation: 'check' | 'watch' = 'check'): Promise<unknown> | undefined {
     const asksStore = token.type === 'refresh' || this.#config.accessTokenRevocation
@@ -34,7 +34,7 @@ export class Revocation {
   /**
    * The same, always from the store.
    * @returns the end (milliseconds) of what the token belongs to.
-   * @throws RevokedTokenError, also for a token of a session that no store can judge; ReusedTokenError, StoreUnavailableError.
+   * @throws RevokedTokenError, also for a token of a session that no store can judge; ReusedTokenError, UnavailableError.
    */
   async endOf(token: TokenPayload): Promise<number> {
     if (!this.#sessions && token.sid !== undefined) throw revokedBecause('noStore')
@@ -42,7 +42,7 @@ export class Revocation {
     return end ?? (token.iat + this.#config.sessionExpires) * 1000
   }
 
-  /** Whether a token is revoked; asked of the store in any case, for who asks wants to know. @throws StoreUnavailableError. */
+  /** Whether a token is revoked; asked of the store in any case, for who asks wants to know. @throws UnavailableError. */
   async isRevoked(token: TokenPayload): Promise<boolean> {
     try {
       await this.endOf(token)
@@ -58,14 +58,15 @@ export class Revocation {
     return new Deadline(this.#config.storeTimeout)
   }
 
-  /** Only the application's blocklist. @throws RevokedTokenError, StoreUnavailableError. */
+  /** Only the application's blocklist. @throws RevokedTokenError, CallbackUnavailableError. */
   async checkBlocklist(token: TokenPayload, deadline = this.deadline()): Promise<void> {
     const { blocklist } = this
     if (!blocklist) return
-    const revoked: unknown = await within(deadline, () => orUnavailable(() => blocklist(token)))
+    const revoked: unknown = await askCallback('tokenBlocklist', deadline, () => blocklist(token))
     if (revoked === true) throw revokedBecause('blocklist')
     if (revoked === false) return
     // A forgotten `return` must not let everyone in.
-    throw new StoreUnavailableError({ cause: new TypeError('the token blocklist must resolve to true or false') })
+    const cause = new TypeError('the token blocklist must resolve to true or false')
+    throw new CallbackUnavailableError('tokenBlocklist', { cause })
   }
 }

@@ -81,6 +81,8 @@ export class SessionLists {
     deadline: Deadline,
   ): Promise<void> {
     if (!hasRoomFor(sid)) return
+    // The answer that the session is written may have come too late.
+    if (deadline.over()) throw deadline.error()
     await this.#writes.call(listingKey(sub, loginType), { add: [sid, expiresAt], sub, loginType, deadline })
     // The others may have been written without this one.
     if (deadline.over()) throw deadline.error()

@@ -1,11 +1,14 @@
 import type { TokenStore } from '../store.js'
 import { Deadline, within } from '../time/deadline.js'
-import { failure, show } from './show.js'
+import { failure, StoreRejection, SuiteFailure, show } from './show.js'
 
 /** A store that says nothing for so long will never answer. It rejects before, by a time of its own. */
 const ANSWERS_WITHIN_MS = 10_000
 
-/** The same store, whose every answer is checked for its shape: a case then has only to look at what it says. */
+/**
+ * A store whose every answer is checked for its shape: a case then has only to look at what it says. What the given store
+ * rejects with comes as StoreRejection, which names the call.
+ */
 export function checkedStore(store: TokenStore): TokenStore {
   const checked: TokenStore = {
     async get(keys) {
@@ -34,5 +37,7 @@ function checkValues(values: unknown, count: number): readonly (string | undefin
 
 function answered<T>(call: string, run: () => Promise<T>): Promise<T> {
   const late = () => failure(call, `no answer within ${ANSWERS_WITHIN_MS / 1000} seconds`, 'an answer or a rejection')
-  return within(new Deadline(ANSWERS_WITHIN_MS, late), run)
+  return within(new Deadline(ANSWERS_WITHIN_MS, late), run).catch((error: unknown) => {
+    throw error instanceof SuiteFailure ? error : new StoreRejection(call, error)
+  })
 }

@@ -1,7 +1,8 @@
+import { checkNames, isObject } from '../config/values.js'
 import type { TokenStore } from '../store.js'
 import { closing } from './cases/closing.js'
 import { expiring } from './cases/expiring.js'
-import { keeping } from './cases/keeping.js'
+import { type ExpiryOf, keeping } from './cases/keeping.js'
 import { outages } from './cases/outages.js'
 import { prefixing } from './cases/prefixing.js'
 import { betweenProcesses } from './cases/processes.js'
@@ -15,7 +16,10 @@ import type { Cases, Open, StoreOutage, SuiteProcesses } from './steps.js'
 
 /** What `testTokenStore` needs: your test runner and your store. */
 export interface StoreConformance {
-  /** The `test` or `it` of your test runner: node:test, vitest, mocha. Some tests wait for about two seconds. */
+  /**
+   * The `test` or `it` of your test runner: node:test, vitest, mocha. Give each test a minute, where the runner has a
+   * limit: some wait for seconds, and slow stores take longer.
+   */
   test: (name: string, run: () => Promise<void>) => unknown
 
   /**
@@ -24,7 +28,7 @@ export interface StoreConformance {
    */
   createStore: (options?: { prefix?: string }) => TokenStore | Promise<TokenStore>
 
-  /** `false` if the store has no prefixes; default `true`. */
+  /** `false` if the store has no prefixes. Default: `true`. */
   prefixes?: boolean | undefined
 
   /**
@@ -34,18 +38,18 @@ export interface StoreConformance {
   outage?: StoreOutage | undefined
 
   /**
-   * Given in each of several processes that run the suite at the same time on one backend: one more test then sees what
-   * they do to each other. Left out, it is not run: all handles are in one process, and a lock or a cache of the process
+   * Given in each of several processes that run the suite at the same time on one backend: two more tests then see what
+   * they do to each other. Left out, they are not run: all handles are in one process, and a lock or a cache of the process
    * hides what others would see.
    */
   processes?: SuiteProcesses | undefined
 
   /**
-   * When the backend will drop what it keeps under `key` of a store opened without options, asked of the backend itself;
-   * `undefined` if it keeps nothing, or for ever. One more test then sees that a life of years is not cut short. Left
+   * When the backend will drop what it keeps under `key` of a store that was opened without options; `undefined` if it
+   * keeps nothing, or for ever. To be asked of the backend itself, not of the store. One more test then sees that a life of years is not cut short. Left
    * out, it is not run: no test can wait for so long.
    */
-  expiryOf?: ((key: string) => Date | undefined | Promise<Date | undefined>) | undefined
+  expiryOf?: ExpiryOf | undefined
 }
 
 /**
@@ -55,10 +59,41 @@ export interface StoreConformance {
  *
  * Whether compareAndSet is atomic between processes cannot be seen from one: run the suite in several at once, with
  * `processes`. docs/testing.md lists what it cannot see.
+ * @throws TypeError naming the option that is wrong.
  */
 export function testTokenStore(conformance: StoreConformance): void {
+  checkConformance(conformance)
   for (const [name, run] of Object.entries(casesFor(conformance))) {
     conformance.test(name, () => withHandles(conformance.createStore, run))
+  }
+}
+
+const OPTIONS = new Set(['test', 'createStore', 'prefixes', 'outage', 'processes', 'expiryOf'])
+
+function checkConformance(conformance: StoreConformance): void {
+  checkNames(conformance, OPTIONS, 'testTokenStore')
+  const { test, createStore, outage, processes, expiryOf } = conformance
+  checkFunctions({ test, createStore })
+  if (expiryOf !== undefined) checkFunctions({ expiryOf })
+  if (outage !== undefined) checkFunctions({ 'outage.start': outage?.start, 'outage.end': outage?.end })
+  if (processes !== undefined) checkProcesses(processes)
+}
+
+function checkFunctions(functions: Record<string, unknown>): void {
+  for (const [name, given] of Object.entries(functions)) {
+    if (typeof given !== 'function') throw new TypeError(`${name} must be a function`)
+  }
+}
+
+function checkProcesses(processes: SuiteProcesses): void {
+  if (!isObject(processes)) throw new TypeError('processes must be an object: { run, count, index }')
+  const { run, count, index } = processes as SuiteProcesses
+  if (typeof run !== 'string' || !/^[ -~]{1,36}$/.test(run)) {
+    throw new TypeError('processes.run must be 1 to 36 characters of printable ASCII, such as a UUID')
+  }
+  if (!Number.isInteger(count) || count < 2) throw new TypeError('processes.count must be a whole number from 2 up')
+  if (!Number.isInteger(index) || index < 0 || index >= count) {
+    throw new TypeError('processes.index must be a whole number from 0 to processes.count - 1')
   }
 }
 

@@ -1,6 +1,6 @@
+import { internalsOf } from '../authenticate/internals.js'
 import type { AuthX } from '../authx.js'
 import { checkNames, isObject } from '../config/values.js'
-import { partsOf } from '../koa/parts.js'
 import { newClaims } from '../token/claims.js'
 import { type Claims, signAny, withIdentity } from '../token/sign.js'
 
@@ -23,7 +23,7 @@ export function makeToken(
   claims: Record<string, unknown> = {},
   options: MakeTokenOptions = {},
 ): string {
-  const { config, ring } = partsOf(authx)
+  const { config, ring } = internalsOf(authx)
   if (!isObject(claims)) throw new TypeError('claims must be an object')
   if (!isObject(options)) throw new TypeError('the options of makeToken must be an object')
   checkNames(options, OPTIONS, 'makeToken')

@@ -12,10 +12,25 @@ export function show(value: unknown): string {
   return `${JSON.stringify(value.slice(0, LONGEST_SHOWN))}... (${value.length} characters)`
 }
 
+/** What fails a case. A class of its own: a store may reject with an AssertionError too. */
+export class SuiteFailure extends AssertionError {}
+
+/** A call of the store rejected. It fails a case that does not expect it. No AssertionError: a store may be right to reject. */
+export class StoreRejection extends Error {
+  /** What the store rejected with, for the message. */
+  readonly reason: string
+
+  constructor(call: string, cause: unknown) {
+    const reason = cause instanceof Error ? String(cause) : show(cause)
+    super(`${call}: saw a rejection (${reason}), expected an answer`, { cause })
+    this.reason = reason
+  }
+}
+
 /** The failure of a case: what it looked at, what it saw and what it expected, in words. */
-export function failure(what: string, saw: string, expected: string): AssertionError {
+export function failure(what: string, saw: string, expected: string): SuiteFailure {
   // Without `actual` and `expected`, which runners would print as a difference of up to 64 kB.
-  return new AssertionError({ message: `${what}: saw ${saw}, expected ${expected}` })
+  return new SuiteFailure({ message: `${what}: saw ${saw}, expected ${expected}` })
 }
 
 /** @throws AssertionError unless the two are the same string, boolean or number, or both are undefined. */

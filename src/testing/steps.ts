@@ -1,7 +1,6 @@
-import { AssertionError } from 'node:assert'
 import { randomUUID } from 'node:crypto'
 import type { TokenStore } from '../store.js'
-import { expectSame, failure, show } from './show.js'
+import { expectSame, failure, StoreRejection, show } from './show.js'
 
 /** A new handle on the backend under test, closed when the test ends. */
 export type Open = (options?: { prefix: string }) => Promise<TokenStore>
@@ -59,14 +58,23 @@ export async function read(store: TokenStore, key: string): Promise<string | und
   return value
 }
 
-/** Read `key` and expect `value` there. `what` names what is read, for the message. */
+const neverWritten = newKey()
+
+/** Read `key` in a call of its own, and in one for two keys, as guards do: a store may do these in different ways. */
+export function readBothWays(store: TokenStore, key: string): Promise<[string | undefined, string | undefined]> {
+  return Promise.all([read(store, key), store.get([neverWritten, key]).then(([, value]) => value)])
+}
+
+/** Read `key` both ways and expect `value` there. `what` names what is read, for the message. */
 export async function expectValue(
   store: TokenStore,
   key: string,
   value: string | undefined,
   what = 'get',
 ): Promise<void> {
-  expectSame(what, await read(store, key), value)
+  const [alone, together] = await readBothWays(store, key)
+  expectSame(what, alone, value)
+  expectSame(`${what}, asked for with another key`, together, value)
 }
 
 export async function write(
@@ -87,24 +95,36 @@ export async function expectRefusal(
   key: string,
   expected: string | undefined,
   held: string | undefined,
-  expiresAt = later(),
+  { value = 'wrong', expiresAt = later() }: { value?: string; expiresAt?: Date } = {},
 ): Promise<void> {
   const words = (value: string | undefined) => (value === undefined ? 'nothing' : show(value))
-  const written = await store.compareAndSet(key, expected, 'wrong', expiresAt)
+  const written = await store.compareAndSet(key, expected, value, expiresAt)
   expectSame(`compareAndSet that expects ${words(expected)} where ${words(held)} is held`, written, false)
 }
 
-/** Expect that a call rejects. */
-export async function expectRejection(what: string, call: () => Promise<unknown>): Promise<void> {
-  let answer: unknown
-  try {
-    answer = await call()
-  } catch (error) {
-    // One of ours says that the call has not even rejected.
-    if (error instanceof AssertionError) throw error
-    return
+/** What the store answers, or its rejection. A call that has neither answered nor rejected still fails the case. */
+export function answerOrRejection<T>(call: Promise<T>): Promise<T | StoreRejection> {
+  return call.catch((error: unknown) => {
+    if (error instanceof StoreRejection) return error
+    throw error
+  })
+}
+
+/** Expect that the store rejects a call. */
+export async function expectRejection(what: string, call: Promise<unknown>): Promise<void> {
+  const answer = await answerOrRejection(call)
+  if (!(answer instanceof StoreRejection)) throw failure(what, show(answer), 'a rejection')
+}
+
+/** Count up by one so many times, beginning again whenever somebody else was quicker. */
+export async function countUp(store: TokenStore, key: string, times: number): Promise<void> {
+  let done = 0
+  // Each attempt that fails is one of another writer that did not.
+  for (let attempt = 0; attempt < 100 * times && done < times; attempt++) {
+    const before = await read(store, key)
+    if (await store.compareAndSet(key, before, String(Number(before ?? 0) + 1), forMinutes())) done++
   }
-  throw failure(what, show(answer), 'a rejection')
+  expectSame(`writes that came through of a counter, in ${100 * times} attempts`, done, times)
 }
 
 /** Do `work` for each item, for a hundred at once. Resolves to what came of it, in the order of the items. */

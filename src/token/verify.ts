@@ -137,8 +137,8 @@ export function checkSignedByRing(token: string, ring: KeyRing): void {
 }
 
 const NOT_OURS =
-  'only a key that getKey returned has signed the token: refresh and renewal take tokens that a configured key of this ' +
-  'instance has signed'
+  'only a key that getKey returned has signed the token: refresh, renewal, and a logout by its session, take tokens that a ' +
+  'configured key of this instance has signed'
 
 function judge(payload: TokenPayload, config: Config, options: VerifyOptions): TokenPayload {
   if (options.signatureOnly) return payload

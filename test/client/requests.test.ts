@@ -234,3 +234,10 @@ test('a fetch that ignores signals holds up neither a refresh nor the logout aft
     globalThis.setTimeout = real
   }
 })
+
+test('what a caller gets wrong is a rejected promise, and null stands for no options as with fetch itself', async t => {
+  const { client } = await loggedIn(t, 'headers')
+  const login = client.login({ id: 1n })
+  await assert.rejects(login, TypeError)
+  assert.equal((await client.fetch('/protected', null as never)).status, 200)
+})

@@ -218,3 +218,57 @@ describe('a logout is not impossible', () => {
     }
   })
 })
+
+describe('a logout that is answered with 204 has ended every login that came with it', () => {
+  const everywhere = { access: ['headers', 'json', 'query', 'cookies'], refresh: ['json', 'cookies'] } as const
+  const parsed = (app: Koa) => app.use(koaBody())
+  const JSON_TYPE = ['Content-Type', 'application/json'] as const
+  const inCookies = (name: string, values: readonly unknown[]) =>
+    ['Cookie', values.map(value => `${name}=${value}`).join('; ')] as const
+
+  test('in whatever locations: header, body and query', async t => {
+    const api = await flowApi(t, { tokenLocation: everywhere }, parsed)
+    const logins = [await api.login(), await api.login(), await api.login(), await api.login()]
+    const [header, json, query, refresh] = logins.map(({ json }) => json)
+    const { status } = await api.send({
+      method: 'POST',
+      path: `/logout?token=${query?.access_token}`,
+      headers: [bearer(String(header?.access_token)), JSON_TYPE],
+      body: JSON.stringify({ access_token: json?.access_token, refresh_token: refresh?.refresh_token }),
+    })
+    assert.equal(status, 204)
+    for (const { json } of logins) assert.deepEqual(verdict(await api.protected(json.access_token)), REVOKED)
+  })
+
+  test('or is refused where a location holds more than can be looked at', async t => {
+    const api = await flowApi(t, { tokenLocation: everywhere }, parsed)
+    const own = String((await api.login()).json.access_token)
+    const others = await Promise.all(Array.from({ length: 6 }, async () => (await api.login()).json.access_token))
+    const headers = [bearer(own), inCookies('access_token_cookie', others)]
+    const refused = await api.send({ method: 'POST', path: '/logout', headers })
+    assert.deepEqual(verdict(refused), [400, 'MalformedTokenRequestError'])
+    for (const token of [own, ...others]) assert.equal((await api.protected(token)).status, 200)
+  })
+
+  test('or is refused where the expired or used-up token of a live session came in a cookie without its CSRF value', async t => {
+    for (const kind of ['access', 'refresh'] as const) {
+      const api = await flowApi(t, { tokenLocation: everywhere }, parsed)
+      const refresh = (token: unknown) =>
+        api.send({
+          method: 'POST',
+          path: '/refresh',
+          headers: [JSON_TYPE],
+          body: JSON.stringify({ refresh_token: token }),
+        })
+      const first = (await api.login()).json
+      const second = (await refresh(first.refresh_token)).json
+      api.clock.now += 3_600_000
+      const own = String((await api.login()).json.access_token)
+      const headers = [bearer(own), inCookies(`${kind}_token_cookie`, [first[`${kind}_token`]])]
+      const refused = await api.send({ method: 'POST', path: '/logout', headers })
+      assert.deepEqual([...verdict(refused), refused.cookies], [403, 'MissingCSRFTokenError', []])
+      assert.equal((await api.protected(own)).status, 200)
+      assert.equal((await refresh(second.refresh_token)).status, 200)
+    }
+  })
+})

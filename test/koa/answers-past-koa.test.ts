@@ -86,7 +86,7 @@ async function visit(t: TestContext, app: Koa) {
 }
 
 const refuse = () => {
-  throw new AuthXError('TEST refused', { status: 403, code: 'ERR_TEST' })
+  throw new AuthXError('TEST refused', { status: 403, code: 'ERR_UNAVAILABLE' })
 }
 
 describe('a refusal that comes too late', () => {
@@ -104,7 +104,7 @@ describe('a refusal that comes too late', () => {
       },
     )
     const { status, text, told } = await visit(t, app)
-    assert.deepEqual([status, text, told], [200, 'data: 1\n\nevent: end\ndata: ERR_TEST\n\n', []])
+    assert.deepEqual([status, text, told], [200, 'data: 1\n\nevent: end\ndata: ERR_UNAVAILABLE\n\n', []])
   })
 
   for (const responds of [true, false]) {
@@ -116,7 +116,7 @@ describe('a refusal that comes too late', () => {
         refuse()
       })
       const { status, text, told } = await visit(t, app)
-      assert.deepEqual([status, text, (told[0] as AuthXError).code], [200, 'done', 'ERR_TEST'])
+      assert.deepEqual([status, text, (told[0] as AuthXError).code], [200, 'done', 'ERR_UNAVAILABLE'])
     })
   }
 })
@@ -153,9 +153,9 @@ describe('a refusal that cannot be rendered', () => {
   for (const responds of [true, false]) {
     test(`is answered with 500 (respond: ${responds})`, async t => {
       const wrong: readonly ConstructorParameters<typeof AuthXError>[1][] = [
-        { status: 403, code: 'ERR_TEST', headers: { 'X-Test': 'two\nlines' } },
-        { status: 403, code: 'ERR_TEST', headers: { 'not a name': 'value' } },
-        { status: 1000, code: 'ERR_TEST' },
+        { status: 403, code: 'ERR_UNAVAILABLE', headers: { 'X-Test': 'two\nlines' } },
+        { status: 403, code: 'ERR_UNAVAILABLE', headers: { 'not a name': 'value' } },
+        { status: 1000, code: 'ERR_UNAVAILABLE' },
       ]
       for (const traits of wrong) {
         const app = appOf(makeAuthX().middleware(), ctx => {
@@ -170,7 +170,7 @@ describe('a refusal that cannot be rendered', () => {
 
   test('is answered though a listener of the app throws, which becomes a warning', async t => {
     const app = appOf(makeAuthX().middleware(), bypass, () => {
-      throw new AuthXError('TEST', { status: 503, code: 'ERR_TEST' })
+      throw new AuthXError('TEST', { status: 503, code: 'ERR_UNAVAILABLE' })
     })
     app.on('error', () => {
       throw new Error('TEST the listener failed')

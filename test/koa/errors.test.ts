@@ -36,13 +36,20 @@ const TABLE: readonly [name: string, args: readonly unknown[], status: number, c
   ['PolicyDeniedError', [], 403, undefined],
   ['PolicyEvaluationError', [], 403, undefined],
   ['RateLimitExceeded', [1001], 429, undefined],
+  ['UnavailableError', [], 503, undefined],
   ['StoreUnavailableError', [], 503, undefined],
+  ['CallbackUnavailableError', ['getKey'], 503, undefined],
   ['CookieTooLargeError', [], 500, undefined],
   ['BadConfigurationError', [['a problem']], 500, undefined],
 ]
 
 /** The errors that say when to come again, in seconds. */
-const RETRY_AFTER: Readonly<Record<string, string>> = { RateLimitExceeded: '2', StoreUnavailableError: '1' }
+const RETRY_AFTER: Readonly<Record<string, string>> = {
+  RateLimitExceeded: '2',
+  UnavailableError: '1',
+  StoreUnavailableError: '1',
+  CallbackUnavailableError: '1',
+}
 
 const thrower =
   (error: Error): Koa.Middleware =>

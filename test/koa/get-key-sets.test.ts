@@ -56,7 +56,7 @@ async function serveSet(t: TestContext, set: { current: object | undefined }): P
 }
 
 const REFUSED = '401 TokenInvalidSignatureError'
-const UNKNOWN = '503 StoreUnavailableError'
+const UNKNOWN = '503 CallbackUnavailableError'
 
 /** The hooks that documentation of these packages leads to. */
 const HOOKS: readonly [what: string, make: (url: string) => GetKey][] = [

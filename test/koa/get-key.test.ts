@@ -57,7 +57,7 @@ async function answerTo(client: Client, token: string) {
 }
 
 const REFUSED = { status: 401, error: 'TokenInvalidSignatureError', retry: undefined }
-const UNKNOWN = { status: 503, error: 'StoreUnavailableError', retry: '1' }
+const UNKNOWN = { status: 503, error: 'CallbackUnavailableError', retry: '1' }
 
 describe('keys per tenant', () => {
   test('each tenant’s tokens are verified with its own key', async t => {
@@ -205,7 +205,7 @@ describe('a getKey that has no answer', () => {
       assert.ok(reported[0]?.cause !== undefined || what === 'rejects with nothing')
       const printed = inspect(reported, { depth: 20, showHidden: true })
       assert.ok(!printed.includes(token) && !/TEST_ONLY|BEGIN/.test(printed), printed)
-      await assert.rejects(authx.verifyToken(token), { name: 'StoreUnavailableError' })
+      await assert.rejects(authx.verifyToken(token), { name: 'CallbackUnavailableError' })
     })
   }
 
@@ -245,7 +245,7 @@ describe('a getKey that has no answer', () => {
       path: '/logout',
       headers: [cookies, ['X-CSRF-TOKEN', String(csrf)]],
     })
-    assert.deepEqual([reply.status, reply.json.error_type, reply.cookies], [503, 'StoreUnavailableError', []])
+    assert.deepEqual([reply.status, reply.json.error_type, reply.cookies], [503, 'CallbackUnavailableError', []])
     assert.equal((await authx.listSessions('one')).length + (await authx.listSessions('two')).length, 2)
   })
 

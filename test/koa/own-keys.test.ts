@@ -190,7 +190,7 @@ describe('a token that is ours, of an instance with getKey', () => {
     const answers = [() => Promise.reject(new Error('TEST')), () => undefined]
     const app = await tenantApp(t, { getKey: () => answers[0]?.() })
     const token = app.authx.createRefreshToken('ada')
-    assert.deepEqual(verdict(await app.ask('POST', '/refresh', token)), [503, 'StoreUnavailableError'])
+    assert.deepEqual(verdict(await app.ask('POST', '/refresh', token)), [503, 'CallbackUnavailableError'])
     answers.shift()
     assert.deepEqual(verdict(await app.ask('POST', '/refresh', token)), [401, 'TokenInvalidSignatureError'])
   })
@@ -231,5 +231,30 @@ describe('a token that is ours, of an instance with getKey', () => {
     assert.equal((await app.ask('POST', '/refresh', refresh_token)).status, 200)
     const foreign = app.tenant.createRefreshToken('ada', { data: { tenant: 'hmac' } })
     assert.deepEqual(verdict(await app.ask('POST', '/refresh', foreign)), [401, 'TokenInvalidSignatureError'])
+  })
+})
+
+describe('a token that a tenant has signed, with the sid of a session of ours', () => {
+  test('does not end that session: not by a logout, and not by revoke', async t => {
+    const app = await tenantApp(t)
+    const ours = await app.authx.createTokenPair('ada')
+    const forged = app.tenant.createAccessToken('ada', {
+      data: { tenant: 'hmac' },
+      sid: String(claimsOf(ours.access_token).sid),
+    })
+    assert.deepEqual(verdict(await app.ask('POST', '/logout', forged)), [401, 'TokenInvalidSignatureError'])
+    await assert.rejects(app.authx.revoke(forged), { name: 'TokenInvalidSignatureError' })
+    assert.equal((await app.ask('GET', '/page', ours.access_token)).status, 200)
+    assert.equal((await app.ask('POST', '/logout', ours.access_token)).status, 204)
+  })
+
+  test('ends it at an instance without keys of its own, which takes all tokens from getKey', async t => {
+    const store = new MemoryTokenStore()
+    t.after(() => store.close())
+    const issuer = new AuthX({ secretKey: TEST_SECRET, store })
+    const resource = new AuthX({ decodeAlgorithms: ['HS256'], getKey: () => TEST_SECRET, store })
+    const { access_token } = await issuer.createTokenPair('ada')
+    await resource.revoke(access_token)
+    await assert.rejects(issuer.verifyToken(access_token), { name: 'RevokedTokenError' })
   })
 })

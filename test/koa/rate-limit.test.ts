@@ -222,7 +222,7 @@ describe('a limiter that does not know', () => {
       assert.deepEqual([status, headers['retry-after'], served], [503, '1', 0])
       assert.deepEqual(
         reported.map(({ name }) => name),
-        ['StoreUnavailableError'],
+        ['CallbackUnavailableError'],
       )
       assert.equal(reported[0]?.cause, rejection)
     })

@@ -317,7 +317,7 @@ describe('reasons come in the order of guards', () => {
     authx.setTokenBlocklist(() => Promise.reject(new Error('away')))
     const { access_token } = await authx.createTokenPair('ada')
     const { status, headers, json } = await askForUpgrade(port, [bearer(access_token)])
-    assert.deepEqual([status, headers['retry-after'], json.error_type], [503, '1', 'StoreUnavailableError'])
+    assert.deepEqual([status, headers['retry-after'], json.error_type], [503, '1', 'CallbackUnavailableError'])
   })
 
   test('a judgement is traced as that of a guard is', async t => {
@@ -520,7 +520,7 @@ describe('refuseUpgrade', () => {
   test('shows nothing of what is no error of the library', async t => {
     class Odd extends AuthXError {
       constructor(status: unknown) {
-        super('TEST detail', { status: status as number, code: 'ERR_ODD' })
+        super('TEST detail', { status: status as number, code: 'ERR_UNAVAILABLE' })
       }
     }
     const things = [
@@ -547,7 +547,7 @@ describe('refuseUpgrade', () => {
       override name = 'A\r\nX-Evil: 1'
 
       constructor() {
-        super('b\r\n\r\nX-Evil: 1', { status: 403, code: 'ERR_HOSTILE' })
+        super('b\r\n\r\nX-Evil: 1', { status: 403, code: 'ERR_UNAVAILABLE' })
         this.headers = {
           'X-Good': 'yes',
           'X-Many': ['1', '2\r\nX-Evil: 1', '3'],

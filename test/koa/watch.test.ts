@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import * as watching from '../../src/koa/watch.js'
+import * as watching from '../../src/websocket/watch.js'
 
 /** How the store takes one question. */
 interface Behaviour {
@@ -51,7 +51,7 @@ function run({ within, storeTimeout, store, revokedAt, hurries, chance }: Course
     }
     if (waiting[0] !== undefined && waiting[0] <= now) {
       waiting.shift()
-      watch = watching.hurry(watch, now)
+      watch = watching.recheckNow(watch, now)
     }
     if (watching.isOver(watch, now, pace)) return { at: now, reason: 'unknown', asked, good }
     if (watching.isDue(watch, now)) {
@@ -76,7 +76,7 @@ const times = fc
   .integer({ min: 1, max: 60_000 })
   .chain(storeTimeout =>
     fc
-      .integer({ min: watching.leastWithin(storeTimeout), max: watching.leastWithin(storeTimeout) + 60_000 })
+      .integer({ min: watching.leastWithinMs(storeTimeout), max: watching.leastWithinMs(storeTimeout) + 60_000 })
       .map(within => ({ storeTimeout, within })),
   )
 const course = times.chain(({ storeTimeout, within }) =>
@@ -195,9 +195,9 @@ describe('the least time that can be promised', () => {
     [60_000, 181_000],
   ] as const) {
     test(`is ${least} ms for a store that may take ${storeTimeout} ms`, () => {
-      assert.equal(watching.leastWithin(storeTimeout), least)
-      const { interval } = watching.paceOf(least, storeTimeout)
-      assert.ok(interval >= storeTimeout)
+      assert.equal(watching.leastWithinMs(storeTimeout), least)
+      const { intervalMs } = watching.paceOf(least, storeTimeout)
+      assert.ok(intervalMs >= storeTimeout)
     })
   }
 })
@@ -234,9 +234,9 @@ describe('a process that was busy when a question was due', () => {
   })
 
   test('asks again if something happened in it meanwhile', () => {
-    const hurried = watching.hurry(watching.ask(good, 4375), 4400)
-    const heard = watching.answered(hurried, true, late, pace, 0)
+    const recheck = watching.recheckNow(watching.ask(good, 4375), 4400)
+    const heard = watching.answered(recheck, true, late, pace, 0)
     assert.deepEqual([watching.isOver(heard, late, pace), watching.isDue(heard, late)], [false, true])
-    assert.equal(watching.isOver(watching.answered(hurried, false, late, pace, 0), late, pace), true)
+    assert.equal(watching.isOver(watching.answered(recheck, false, late, pace, 0), late, pace), true)
   })
 })

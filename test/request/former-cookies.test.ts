@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { koaBody } from 'koa-body'
+import { newestOfEachSession } from '../../src/authenticate/candidates.js'
 import { AuthX, type AuthXOptions } from '../../src/index.js'
-import { newestOfEachSession } from '../../src/koa/candidates.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, cookie, makeAuthX, type Reply, type Sent, serve, TEST_NOW, TEST_SECRET } from '../support/app.js'
 import { Browser } from '../support/cookie-browser.js'
@@ -172,6 +172,38 @@ describe('of several cookies of one name', () => {
     assert.equal(await ask(t, authx, [other, one]), 'in')
     await authx.revoke(other)
     assert.equal(await ask(t, authx, [one, other]), '401 RevokedTokenError')
+  })
+
+  test('one of a session that was revoked counts for nothing also with accessTokenRevocation: false', async t => {
+    const authx = makeAuthX({ ...base, store: new MemoryTokenStore(), accessTokenRevocation: false })
+    const login = async () => (await authx.createTokenPair('test')).access_token
+    const [one, other] = [await login(), await login()]
+    await authx.revoke(one)
+    assert.equal(await ask(t, authx, [one, other]), 'in')
+    assert.equal(await ask(t, authx, [other, one]), 'in')
+  })
+
+  test('a refresh token that was used up ends its session, in whatever order a dead one stands beside it', async t => {
+    for (const turned of [false, true]) {
+      const { authx, clock } = scene()
+      const reused: string[] = []
+      authx.on('reuse', ({ sid }) => reused.push(sid))
+      const client = await serve(t, applicationOf(authx))
+      const [dead, used] = [await authx.createTokenPair('test'), await authx.createTokenPair('test')]
+      await authx.revoke(dead.refresh_token)
+      const csrf = ['X-CSRF-TOKEN', String(authx.getCsrfToken(used.refresh_token))] as const
+      const refreshWith = (...tokens: string[]) => {
+        const value = tokens.map(token => `refresh_token_cookie=${token}`).join('; ')
+        return client({ method: 'POST', path: '/refresh', headers: [['Cookie', value], csrf] })
+      }
+      assert.equal((await refreshWith(used.refresh_token)).status, 200)
+      clock.now += 60_000
+      const both = turned ? [used, dead] : [dead, used]
+      const reply = await refreshWith(...both.map(({ refresh_token }) => refresh_token))
+      assert.deepEqual([reply.status, reply.json.error_type], [401, 'ReusedTokenError'])
+      assert.equal(reused.length, 1)
+      assert.equal(await ask(t, authx, [used.access_token]), '401 RevokedTokenError')
+    }
   })
 
   test('a CSRF value has to fit the one that is taken', async t => {

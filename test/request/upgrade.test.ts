@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { MalformedTokenRequestError } from '../../src/index.js'
 import { checkOrigins } from '../../src/request/origin.js'
-import { fromProtocols } from '../../src/request/upgrade.js'
+import { fromProtocols } from '../../src/websocket/locate-in-upgrade.js'
 
 describe('the token in Sec-WebSocket-Protocol', () => {
   const TABLE: readonly [header: string | undefined, found: string | undefined][] = [

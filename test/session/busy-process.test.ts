@@ -99,7 +99,7 @@ describe('a process that is busy, with something else to ask that is some millis
     assert.equal((await send({ headers: [bearer(token)] })).status, 200)
     service.fallSilent()
     const { status, json } = await send({ headers: [bearer(token)] })
-    assert.deepEqual([status, json.error_type], [503, 'StoreUnavailableError'])
+    assert.deepEqual([status, json.error_type], [503, 'CallbackUnavailableError'])
   }
 })
 

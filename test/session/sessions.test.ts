@@ -376,7 +376,11 @@ describe("the application's blocklist", () => {
     ]
     for (const blocklist of failing) {
       authx.setTokenBlocklist(blocklist)
-      await assert.rejects(authx.verifyToken(access_token), { name: 'StoreUnavailableError', status: 503 })
+      await assert.rejects(authx.verifyToken(access_token), {
+        name: 'CallbackUnavailableError',
+        status: 503,
+        callback: 'tokenBlocklist',
+      })
     }
   })
 })

@@ -10,15 +10,13 @@ class SlowAdapter {
   throwOnErrors = false
   broken = false
   refuses = false
-  readonly ttls: number[] = []
   readonly #map = new Map<string, unknown>()
 
   async get(key: string) {
     return this.#act(() => this.#map.get(key))
   }
 
-  async set(key: string, value: unknown, ttl: number) {
-    this.ttls.push(ttl)
+  async set(key: string, value: unknown) {
     return this.#act(() => !this.refuses && this.#map.set(key, value) === this.#map)
   }
 
@@ -85,14 +83,6 @@ describe('KeyvTokenStore', () => {
     }
   })
 
-  test('the Keyv is given whole positive milliseconds to keep a record for', async () => {
-    const adapter = new SlowAdapter()
-    const store = new KeyvTokenStore(new Keyv({ store: adapter }))
-    await store.compareAndSet('key', undefined, 'a', new Date(Date.now() + 1000))
-    assert.ok(adapter.ttls.every(ttl => Number.isInteger(ttl) && ttl > 0 && ttl <= 1000))
-    assert.equal(adapter.ttls.length, 1)
-  })
-
   test('a failed call does not block those that queue behind it', async () => {
     const adapter = new SlowAdapter()
     const store = new KeyvTokenStore(new Keyv({ store: adapter }))
@@ -119,16 +109,13 @@ describe('KeyvTokenStore', () => {
     assert.deepEqual(await store.get(['key']), [undefined])
   })
 
-  test('a write that waits its turn for too long is not begun; one under way is waited for', async () => {
+  test('a write that waits its turn for too long is not begun', async () => {
     const written: string[] = []
-    let finish = () => {}
     const adapter = {
       get: () => undefined,
       set: (_key: string, value: string) => {
         written.push(value)
-        return new Promise<boolean>(resolve => {
-          finish = () => resolve(true)
-        })
+        return new Promise(() => {})
       },
     }
     const keyv = new Keyv({ store: Object.assign(adapter, { opts: {}, delete() {}, clear() {} }) as never })
@@ -139,7 +126,6 @@ describe('KeyvTokenStore', () => {
       store.compareAndSet('key', undefined, 'second', soon),
     ]
     for (const call of both) await assert.rejects(call, /30 ms/)
-    finish()
     await new Promise(setImmediate)
     assert.equal(written.length, 1)
   })

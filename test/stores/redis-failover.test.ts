@@ -5,7 +5,7 @@ import { type RedisClient, RedisTokenStore } from '../../stores/redis.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
 import { startCluster } from '../support/redis-cluster.js'
 import { startSentinels } from '../support/redis-sentinel.js'
-import { cutOffReplicas, upToDate } from '../support/replication.js'
+import { cutOffReplicas, reconnectReplicas, upToDate } from '../support/replication.js'
 import { until } from '../support/until.js'
 
 const timeout = 500
@@ -14,6 +14,12 @@ const soon = () => new Date(Date.now() + 60_000)
 const cluster = await startCluster()
 const sentinels = await startSentinels()
 const clients: RedisClient[] = []
+/** A cache, and Buffers as replies (node-redis's RESP_TYPES.BLOB_STRING and SIMPLE_STRING). */
+const PECULIAR = {
+  RESP: 3,
+  clientSideCache: { ttl: 0, maxEntries: 100 },
+  commandOptions: { typeMapping: { 36: Buffer, 43: Buffer } },
+} as const
 after(async () => {
   for (const client of clients) await client.destroy()
   await Promise.all([cluster.stop(), sentinels.stop()])
@@ -25,6 +31,35 @@ describe('RedisTokenStore on a Cluster', () => {
   test('what was revoked is known at once, though the client reads from replicas and these lag behind', async () => {
     const store = await open(createCluster({ rootNodes, useReplicas: true }))
     await knowsAtOnce(store, (await cluster.masterOf('authx:revoked')) as RedisServer)
+  })
+
+  test('a master that stands still is not answered for by a cache of the client', async () => {
+    await cluster.whole()
+    const store = await open(createCluster({ rootNodes, ...PECULIAR }))
+    await readsPastCache(store, 'cached', (await cluster.masterOf('authx:cached')) as RedisServer)
+  })
+
+  test('a master that was a replica before, and is one again, is not asked any more', async () => {
+    await cluster.whole()
+    const store = await open(createCluster({ rootNodes, useReplicas: true }))
+    const other = await open(createCluster({ rootNodes }))
+    const key = 'to and fro'
+    const first = (await cluster.masterOf(`authx:${key}`)) as RedisServer
+    const second = await cluster.replicaOf(first)
+    await store.compareAndSet(key, undefined, 'before', soon())
+    // Connections to replicas are made when they are first asked.
+    await Promise.all(Array.from({ length: 20 }, () => clients.at(-2)?.get(`authx:${key}`)))
+    await upToDate(first, [second])
+    await second.command('CLUSTER', 'FAILOVER')
+    await cluster.replaced(`authx:${key}`, first)
+    await until(async () => assert.deepEqual(await store.get([key]), ['before']))
+    await cluster.whole()
+    await first.command('CLUSTER', 'FAILOVER')
+    await cluster.replaced(`authx:${key}`, second)
+    await cutOffReplicas(first)
+    await until(async () => assert.equal(await other.compareAndSet(key, 'before', 'revoked', soon()), true))
+    assert.deepEqual(await store.get([key]), ['revoked'])
+    await first.command('ACL', 'SETUSER', 'default', '+psync', '+sync')
   })
 
   test('the replica that takes the place of a dead master is found, and of one that stands still', async () => {
@@ -69,6 +104,12 @@ describe('RedisTokenStore behind sentinels', () => {
     await knowsAtOnce(store, (await sentinels.master()) as RedisServer)
   })
 
+  test('a master that stands still is not answered for by a cache of the client', async () => {
+    await sentinels.whole()
+    const store = await open(createSentinel({ ...sentinels.client, ...PECULIAR }))
+    await readsPastCache(store, 'cached', (await sentinels.master()) as RedisServer)
+  })
+
   test('the replica that takes the place of a dead master is found', async () => {
     const store = await open(createSentinel(sentinels.client))
     await sentinels.whole()
@@ -108,7 +149,19 @@ async function knowsAtOnce(store: RedisTokenStore, master: RedisServer): Promise
   await cutOffReplicas(master)
   assert.equal(await store.compareAndSet('revoked', 'before', 'after', soon()), true)
   for (let turn = 0; turn < 20; turn++) assert.deepEqual(await store.get(['revoked', 'none']), ['after', undefined])
-  await master.command('ACL', 'SETUSER', 'default', '+psync', '+sync')
+  await reconnectReplicas(master)
+}
+
+async function readsPastCache(store: RedisTokenStore, key: string, master: RedisServer): Promise<void> {
+  await until(async () => assert.equal(await store.compareAndSet(key, undefined, 'a', soon()), true))
+  for (let turn = 0; turn < 3; turn++) assert.deepEqual(await store.get([key]), ['a'])
+  master.pause()
+  try {
+    await assert.rejects(store.get([key]), /Redis/)
+  } finally {
+    master.resume()
+  }
+  await until(async () => assert.deepEqual(await store.get([key]), ['a']), 10_000)
 }
 
 /** The store comes to answer again, with the client that it has. `known`: resolves when the replicas have what is written. */

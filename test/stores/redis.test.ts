@@ -244,6 +244,41 @@ describe('RedisTokenStore', () => {
     [{ socket: { hostname: 'redis' } }, /"hostname".*host/],
     [{ socket: { hosts: 'redis' } }, /"hosts".*host/],
     [{ socket: { Host: 'redis' } }, /"Host".*host/],
+    ...['ip', 'addr', 'uri', 'URL', 'socketPath', 'url', 'toString'].map(
+      name => [{ socket: { [name]: 'redis' } }, new RegExp(`"${name}" is not an option of socket`)] as const,
+    ),
+    [{ socket: { hots: 'redis' } }, /"hots".*did you mean host\?/],
+    [{ socket: { host: 'redis', prot: 6380 } }, /"prot".*did you mean port\?/],
+    [{ socket: { host: 'redis', tsl: true } }, /"tsl".*did you mean tls\?/],
+    [{ socket: { host: 'redis', ssl: true } }, /"ssl".*tls: true/],
+    [{ socket: { host: 'redis', password: 'x' } }, /password belongs beside socket/],
+    [{ socket: { host: 'redis', Database: 3 } }, /database belongs beside socket/],
+    [{ socket: { host: 'redis', timeout: 5 } }, /"timeout".*connectTimeout or socketTimeout/],
+    [{ socket: { host: 'redis', connectTimeout: '5' } }, /socket\.connectTimeout.*milliseconds/],
+    [{ socket: { host: 'redis', tls: {} } }, /socket\.tls must be true or false/],
+    [{ socket: { host: 'redis', tls: 'true' } }, /socket\.tls must be true or false/],
+    [{ socket: { host: 'redis', ca: 'PEM' } }, /socket\.ca.*tls: true/],
+    [{ url: 'redis://a', socket: { rejectUnauthorized: false } }, /rejectUnauthorized.*rediss/],
+    [{ url: 'redis://a', socket: { host: 'b' } }, /two addresses/],
+    [{ url: 'redis://a', socket: { path: '/run/redis.sock' } }, /two addresses/],
+    [{ Url: 'redis://a' }, /"Url".*url/],
+    [{ HOST: 'redis' }, /"HOST".*\{ socket: \{ host, port \} \}/],
+    [{ Db: 3 }, /"Db".*database/],
+    [{ ssl: true }, /"ssl".*socket: \{ tls: true \}/],
+    [{ cluster: true }, /"cluster".*createCluster/],
+    [{ redisOptions: {} }, /"redisOptions".*createCluster/],
+    [{ client: {} }, /"client".*itself/],
+    [{ url: 'redis://a', pingInterval: '1s' }, /pingInterval.*milliseconds/],
+    [{ url: 'redis://a', pingInterval: -1 }, /pingInterval.*milliseconds/],
+    [{ url: 'redis://a', database: 'sessions' }, /database must be a whole number/],
+    [{ url: 'redis://a', database: 1.5 }, /database must be a whole number/],
+    [{ url: 'redis://a', database: null }, /database must be a whole number/],
+    [{ url: 'redis://a', password: 12345 }, /password must be a string/],
+    [{ url: 'redis://a', username: 5 }, /username must be a string/],
+    [{ url: 'redis://a', commandsQueueMaxLength: 0 }, /commandsQueueMaxLength must be/],
+    [{ url: 'redis://a', RESP: '3' }, /RESP must be 2 or 3/],
+    [{ url: 'redis:6379' }, /names no host/],
+    [{ url: 'redis:///3' }, /names no host/],
   ]
   for (const [given, message] of MEANT) {
     test(`${inspect(given)} is no way to Redis, and the right one is named`, () => {
@@ -262,8 +297,22 @@ describe('RedisTokenStore', () => {
       await until(async () => assert.deepEqual(await store.get(['none']), [undefined]))
       await store.close()
     }
-    for (const options of [{ password: 'x' }, { username: 'a', password: 'x' }, { socket: { host, tls: true } }]) {
+    const { rejectUnauthorized } = { rejectUnauthorized: false }
+    for (const options of [
+      { url: 'rediss://a', socket: { rejectUnauthorized } },
+      { socket: { host, tls: true, rejectUnauthorized } },
+      { url, database: '0', socket: { keepAlive: false, connectTimeout: 0 } },
+      { password: 'x' },
+      { username: 'a', password: 'x' },
+      { socket: { host, tls: true } },
+    ]) {
       await new RedisTokenStore(options as never).close()
+    }
+  })
+
+  test('a url without a host is refused: it would be this machine', () => {
+    for (const wrong of ['redis:6379', 'redis:', 'redis://', 'rediss:///0', 'redis:host:6379']) {
+      assert.throws(() => new RedisTokenStore(wrong), { name: 'TypeError', message: /names no host/ })
     }
   })
 
@@ -273,6 +322,10 @@ describe('RedisTokenStore', () => {
       { url: ['secret'] },
       { socket: { host: ['secret'] } },
       { db: 'secret' },
+      { database: 'secret' },
+      { socket: { tls: 'secret' } },
+      { socket: { pasword: 'secret' } },
+      { url: 'redis://secret', socket: { host: 'secret' } },
     ]) {
       assert.throws(
         () => new RedisTokenStore(wrong as never),

@@ -279,8 +279,13 @@ describe('SqliteTokenStore', () => {
   })
 
   test('wrong arguments are a TypeError that names the option', () => {
-    for (const wrong of [undefined, '', { path: 'a' }]) {
+    const urls = ['file:tokens.sqlite', 'file:///var/tokens.sqlite', 'sqlite:tokens.sqlite', 'sqlite://tokens.sqlite']
+    const others = [new URL('file:///a'), 'SQLITE3:a', 'redis://localhost:6379', 'better-sqlite3://a']
+    for (const wrong of [undefined, '', { path: 'a' }, ...urls, ...others]) {
       assert.throws(() => new SqliteTokenStore(wrong as never), { name: 'TypeError', message: /SqliteTokenStore\('/ })
+    }
+    for (const path of [':memory:', 'C:\\data\\tokens.sqlite', 'sqlite', 'file', './file:tokens.sqlite']) {
+      assert.doesNotThrow(() => new SqliteTokenStore(path))
     }
     assert.throws(() => new SqliteTokenStore('a', { prefix: 'a b' }), { name: 'TypeError', message: /prefix/ })
     assert.throws(() => new SqliteTokenStore('a', { tmeout: 5 } as never), { name: 'TypeError', message: /tmeout/ })

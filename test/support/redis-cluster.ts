@@ -76,8 +76,7 @@ async function startNode(folder: string, n: number, nodeTimeout: number): Promis
   const cluster = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeout)]
   // A replica that has lost touch with its master may take its place all the same, as after a long partition.
   const eager = ['--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0']
-  // Replicas count as such only once they have read something. One whose right to read came back between PSYNC and SYNC
-  // hears nothing more until the time is over.
+  // Replicas count as such only once they have read something.
   const lively = ['--repl-ping-replica-period', '1', '--repl-timeout', '5']
   return startRedis({ port: await clusterPort(), args: [...own, ...cluster, ...eager, ...lively] })
 }

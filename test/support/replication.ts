@@ -7,6 +7,14 @@ export async function cutOffReplicas(master: RedisServer): Promise<void> {
   await master.command('CLIENT', 'KILL', 'TYPE', 'replica')
 }
 
+/**
+ * The replicas of `master` read from it again. They still may not use SYNC, which is what a replica tries next when PSYNC
+ * is refused: with the right to both, one that comes in between goes on by SYNC, and counts what it has read from 0.
+ */
+export async function reconnectReplicas(master: RedisServer): Promise<void> {
+  await master.command('ACL', 'SETUSER', 'default', '+psync')
+}
+
 /** Resolves when the replicas have all that `master` has written so far. */
 export async function upToDate(master: RedisServer, replicas: readonly RedisServer[]): Promise<void> {
   const offset = async (node: RedisServer, name: string) =>

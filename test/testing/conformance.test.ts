@@ -3,10 +3,14 @@ import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
 import type { TokenStore } from '../../src/store.js'
 import { type StoreConformance, type SuiteProcesses, testTokenStore } from '../../src/testing/index.js'
-import { outageMistakes, prefixAndCloseMistakes } from './wrong-stores/around.js'
-import { expiringMistakes, expiryIn } from './wrong-stores/expiring.js'
+import { rightStores } from './right-stores.js'
+import { closeMistakes } from './wrong-stores/closing.js'
+import { dateMistakes, expiryIn } from './wrong-stores/dates.js'
+import { expiringMistakes } from './wrong-stores/expiring.js'
 import { handleMistakes } from './wrong-stores/handles.js'
+import { outageMistakes } from './wrong-stores/outages.js'
 import { Backend, PlainStore, type WrongStore } from './wrong-stores/plain-store.js'
+import { prefixMistakes } from './wrong-stores/prefixing.js'
 import { processMistakes } from './wrong-stores/processes.js'
 import { racingMistakes } from './wrong-stores/racing.js'
 import { readingMistakes } from './wrong-stores/reading.js'
@@ -18,11 +22,14 @@ const mistakes = [
   ...handleMistakes,
   ...writingMistakes,
   ...racingMistakes,
-  ...expiringMistakes,
   ...stringMistakes,
-  ...prefixAndCloseMistakes,
+  ...prefixMistakes,
+  ...closeMistakes,
   ...outageMistakes,
 ]
+
+/** Seen in the moment between two dates: not to be run beside much else. */
+const timedMistakes = [...dateMistakes, ...expiringMistakes]
 
 describe('a store of some lines meets the contract', () => {
   const backend = new Backend()
@@ -35,7 +42,7 @@ describe('a store of some lines meets the contract in each of three processes', 
   }
 })
 
-describe('a store that has neither prefixes nor close meets the contract', () => {
+describe('a store that has neither prefixes nor close meets the contract', { concurrency: true }, () => {
   const store = new PlainStore(new Backend())
   const bare: TokenStore = {
     get: keys => store.get(keys),
@@ -44,17 +51,23 @@ describe('a store that has neither prefixes nor close meets the contract', () =>
   testTokenStore({ test, createStore: () => bare, prefixes: false })
 })
 
-describe('the suite fails a store that', { concurrency: true }, () => {
-  for (const { mistake, make, caughtBy, saying } of mistakes) {
-    test(`${mistake}, and says so`, async () => {
-      const run = casesOf(make).get(caughtBy)
-      assert.ok(run, `there is no case "${caughtBy}"`)
-      await assert.rejects(run, error => {
-        assert.match((error as Error).message, saying)
-        return true
-      })
+describe('the suite passes a store that', { concurrency: true }, () => {
+  for (const [what, Store] of Object.entries(rightStores)) {
+    test(what, async () => {
+      const cases = [...casesOf((backend, prefix) => new Store(backend, prefix))]
+      const isApart = ([name]: [string, unknown]) => /the backend fails/.test(name)
+      await Promise.all(cases.filter(each => !isApart(each)).map(([, run]) => run()))
+      for (const [, run] of cases.filter(isApart)) await run()
     })
   }
+})
+
+describe('the suite fails a store that', { concurrency: true }, () => {
+  for (const each of mistakes) test(`${each.mistake}, and says so`, () => isCaught(each))
+})
+
+describe('the suite fails, about dates, a store that', { concurrency: 8 }, () => {
+  for (const each of timedMistakes) test(`${each.mistake}, and says so`, () => isCaught(each))
 })
 
 describe('the suite fails, in one process at least, a store that', { concurrency: true }, () => {
@@ -72,12 +85,36 @@ describe('the suite fails, in one process at least, a store that', { concurrency
 
 describe('the suite', () => {
   test('has no case that would fail no wrong store', () => {
-    const catching = new Set([...mistakes, ...processMistakes].map(({ caughtBy }) => caughtBy))
+    const catching = new Set([...mistakes, ...timedMistakes, ...processMistakes].map(({ caughtBy }) => caughtBy))
     const cases = inProcesses((...args) => new PlainStore(...args)).flatMap(each => [...each.keys()])
     assert.deepEqual(
       cases.filter(name => !catching.has(name)),
       [],
     )
+  })
+
+  test('fails with an AssertionError for what a store says, and not for what it rejects, which is the cause', async () => {
+    const away = new Error('away')
+    class Away extends PlainStore {
+      override get() {
+        return Promise.reject(away)
+      }
+    }
+    const name = 'a key that was never written is undefined'
+    await assert.rejects(
+      async () => casesOf((...args) => new Away(...args)).get(name)?.(),
+      error => {
+        assert.ok(!(error instanceof assert.AssertionError))
+        assert.equal((error as Error).cause, away)
+        return true
+      },
+    )
+    class Null extends PlainStore {
+      override read() {
+        return null as unknown as string
+      }
+    }
+    await assert.rejects(async () => casesOf((...args) => new Null(...args)).get(name)?.(), assert.AssertionError)
   })
 
   test('runs the cases that need a hook only if it is given', () => {
@@ -91,7 +128,49 @@ describe('the suite', () => {
   })
 })
 
+describe('testTokenStore', () => {
+  const createStore = () => new PlainStore(new Backend())
+  const hooks = { test: () => {}, createStore }
+
+  test('wrong options are a TypeError that names the option', () => {
+    const outage = { start() {}, end() {} }
+    const processes = { run: 'a run', count: 2, index: 0 }
+    for (const [wrong, message] of [
+      [{ test: undefined }, /^test must be a function/],
+      [{ createStore: new PlainStore(new Backend()) }, /^createStore must be a function/],
+      [{ expires: () => undefined }, /^expires: no such option/],
+      [{ expiryOf: 'PTTL' }, /^expiryOf must be a function/],
+      [{ outage: { ...outage, end: undefined } }, /^outage\.end must be a function/],
+      [{ outage: null }, /^outage\.start must be a function/],
+      [{ processes: 4 }, /^processes must be an object/],
+      [{ processes: { ...processes, run: '' } }, /^processes\.run/],
+      [{ processes: { ...processes, run: 'a run '.repeat(10) } }, /^processes\.run/],
+      [{ processes: { ...processes, count: 1 } }, /^processes\.count/],
+      [{ processes: { ...processes, count: '2' } }, /^processes\.count/],
+      [{ processes: { ...processes, index: 2 } }, /^processes\.index/],
+      [{ processes: { ...processes, index: Number.NaN } }, /^processes\.index/],
+    ] as const) {
+      const given = { ...hooks, ...wrong } as unknown as StoreConformance
+      assert.throws(() => testTokenStore(given), { name: 'TypeError', message })
+    }
+  })
+
+  test('an option that is undefined counts as left out', () => {
+    testTokenStore({ ...hooks, prefixes: undefined, outage: undefined, processes: undefined, expiryOf: undefined })
+  })
+})
+
 type CasesByName = Map<string, () => Promise<void>>
+
+/** The case that has to catch the mistake fails, and its message says what it has to. */
+async function isCaught({ make, caughtBy, saying }: WrongStore): Promise<void> {
+  const run = casesOf(make).get(caughtBy)
+  assert.ok(run, `there is no case "${caughtBy}"`)
+  await assert.rejects(run, error => {
+    assert.match((error as Error).message, saying)
+    return true
+  })
+}
 
 /** The suite's cases, by name, on a new backend. */
 function casesOf(make: WrongStore['make'], backend = new Backend(), processes?: SuiteProcesses): CasesByName {

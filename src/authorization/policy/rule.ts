@@ -106,3 +106,9 @@ export interface PolicyDecision {
   /** Why the question could not be answered, which denies: a PolicyEvaluationError, with what was thrown as `cause`. */
   readonly error?: Error | undefined
 }
+
+/** What decides: a PolicyEngine, or anything else that answers as it does. */
+export interface PolicyDecider {
+  /** Decide about one request. A rejection denies it. */
+  evaluate(request: PolicyRequest): Promise<PolicyDecision>
+}

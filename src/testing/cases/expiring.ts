@@ -61,19 +61,27 @@ export const expiring: Cases = {
 
   async 'a replaced value has its own expiry, later or earlier'(open) {
     const store = await open()
-    const prolonged = await inTime(async date => {
-      const brief = await writeUntil(store, date)
-      await write(store, brief.key, 'prolonged', 'brief')
-      return brief
-    })
-    const shortened = await inTime(async date => {
-      const key = newKey()
-      await write(store, key, 'long')
-      return writeUntil(store, date, { key, expected: 'long' })
-    })
-    await expectGone(store, shortened)
-    await isOver(prolonged)
-    await expectValue(store, prolonged.key, 'prolonged', 'get after the date of the value that was replaced')
+    // By another value, and by itself.
+    const values = ['prolonged', 'brief']
+    const prolong = (value: string) =>
+      inTime(async date => {
+        const brief = await writeUntil(store, date)
+        await write(store, brief.key, value, 'brief')
+        return { ...brief, value }
+      })
+    const shorten = (expected: string) =>
+      inTime(async date => {
+        const key = newKey()
+        await write(store, key, expected)
+        return writeUntil(store, date, { key, expected })
+      })
+    const prolonged = await Promise.all(values.map(prolong))
+    const shortened = await Promise.all(values.map(shorten))
+    for (const brief of shortened) await expectGone(store, brief)
+    for (const brief of prolonged) {
+      await isOver(brief)
+      await expectValue(store, brief.key, brief.value, 'get after the date of the value that was replaced')
+    }
   },
 
   async 'a comparison that fails leaves the expiry alone'(open) {
@@ -86,7 +94,7 @@ export const expiring: Cases = {
           await write(store, kept, 'kept')
           const brief = await writeUntil(store, date)
           await expectRefusal(store, brief.key, expected, 'brief')
-          await expectRefusal(store, kept, expected, 'kept', new Date(date))
+          await expectRefusal(store, kept, expected, 'kept', { expiresAt: new Date(date) })
           return { ...brief, kept }
         }),
       ),

@@ -7,7 +7,7 @@ const EARLIER_BY_MS = 2000
 const LATER_BY_MS = 60_000
 
 /** The date of what a backend keeps under a key of the store; undefined if it keeps nothing, or for ever. */
-type ExpiryOf = (key: string) => Date | undefined | Promise<Date | undefined>
+export type ExpiryOf = (key: string) => Date | undefined | Promise<Date | undefined>
 
 /** What the backend itself says about how long it keeps a value. */
 export function keeping(expiryOf: ExpiryOf): Cases {
@@ -28,7 +28,7 @@ export function keeping(expiryOf: ExpiryOf): Cases {
         await write(store, key, 'b', 'a', date)
         await expectExpiry(key, date, 'a value that was replaced by one with a later date')
         await read(other, key)
-        await expectRefusal(other, key, 'a', 'b', soon)
+        await expectRefusal(other, key, 'a', 'b', { expiresAt: soon })
         await expectExpiry(key, date, 'a value that was read, and not replaced')
         await write(store, key, 'c', 'b', soon)
         await expectExpiry(key, soon, 'a value that was replaced by one with an earlier date')

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TokenStore } from '../../store.js'
-import { failure } from '../show.js'
+import { failure, StoreRejection } from '../show.js'
 import {
+  answerOrRejection,
   type Cases,
   expectRejection,
   expectValue,
@@ -25,10 +26,10 @@ export function outages(outage: StoreOutage): Cases {
       await expectValue(other, key, 'a')
       await expectValue(other, missing, undefined)
       const inVain = (each: TokenStore) => [
-        expectRejection('get of a key that holds a value', () => each.get([key])),
-        expectRejection('get of a key that holds nothing', () => each.get([missing])),
-        expectRejection('get of two keys', () => each.get([key, missing])),
-        expectRejection('get of two keys, one never asked for before', () => each.get([newKey(), key])),
+        expectRejection('get of a key that holds a value', each.get([key])),
+        expectRejection('get of a key that holds nothing', each.get([missing])),
+        expectRejection('get of two keys', each.get([key, missing])),
+        expectRejection('get of two keys, one never asked for before', each.get([newKey(), key])),
       ]
       await during(outage, () => Promise.all([...inVain(store), ...inVain(other)]))
       await worksAgain(store)
@@ -42,7 +43,7 @@ export function outages(outage: StoreOutage): Cases {
       const [key, missing] = [newKey(), newKey()]
       await write(store, key, 'a')
       const inVain = (name: string, expected: string | undefined, what: string) =>
-        expectRejection(`compareAndSet ${what}`, () => store.compareAndSet(name, expected, 'late', later()))
+        expectRejection(`compareAndSet ${what}`, store.compareAndSet(name, expected, 'late', later()))
       await during(outage, () =>
         Promise.all([
           inVain(key, 'a', 'that expects what is held'),
@@ -73,13 +74,10 @@ async function during<T>({ start, end }: StoreOutage, work: () => Promise<T>): P
 async function worksAgain(store: TokenStore): Promise<void> {
   const deadline = performance.now() + WORKS_AGAIN_WITHIN_MS
   for (;;) {
-    const error = await read(store, newKey()).then(
-      () => undefined,
-      (reason: unknown) => ({ reason }),
-    )
-    if (!error) return
+    const answer = await answerOrRejection(read(store, newKey()))
+    if (!(answer instanceof StoreRejection)) return
     if (performance.now() > deadline) {
-      const seen = `only rejections for ${WORKS_AGAIN_WITHIN_MS / 1000} seconds, the last: ${error.reason}`
+      const seen = `only rejections for ${WORKS_AGAIN_WITHIN_MS / 1000} seconds, the last: ${answer.reason}`
       throw failure('get once the backend works again', seen, 'an answer')
     }
     await sleep(20)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TokenStore } from '../../store.js'
 import { expectSame, failure, show } from '../show.js'
-import { type Cases, forMinutes, inPortions, read, type SuiteProcesses, write } from '../steps.js'
+import { type Cases, countUp, forMinutes, inPortions, read, type SuiteProcesses, write } from '../steps.js'
 
 const OTHERS_WITHIN_MS = 60_000
 /** How long after the last process was ready the race begins. */
@@ -33,7 +33,7 @@ export function betweenProcesses({ run, count, index }: SuiteProcesses): Cases {
         const isFree = (await read(store, key)) === undefined
         return store.compareAndSet(key, isFree ? undefined : 'nobody', String(index), forMinutes())
       })
-      await countUp(store, name('count'))
+      await countUp(store, name('count'), COUNTS)
       const reports = await exchange(store, 'report', told.map(Number).join(''))
       for (const [place, key] of claims.entries()) {
         const winners = places.filter(each => reports[each]?.[place] === '1')
@@ -71,12 +71,5 @@ async function appears(store: TokenStore, key: string, what: string): Promise<st
       throw failure(`get of the ${what}`, `undefined for ${OTHERS_WITHIN_MS / 1000} seconds`, 'a string')
     }
     await sleep(20)
-  }
-}
-
-async function countUp(store: TokenStore, key: string): Promise<void> {
-  for (let done = 0; done < COUNTS; ) {
-    const before = await read(store, key)
-    if (await store.compareAndSet(key, before, String(Number(before ?? 0) + 1), forMinutes())) done++
   }
 }

@@ -1,8 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TokenStore } from '../../store.js'
-import { expectSame } from '../show.js'
 import { type Cases, expectRefusal, expectValue, newKey, read, several, write } from '../steps.js'
 
 const ROUNDS = 40
+const BUSY_ROUNDS = 10
+const BUSY_KEYS = 10
 
 /** What one handle knows of the others' writes: as much as one process of another's. */
 export const sharing: Cases = {
@@ -19,21 +21,19 @@ export const sharing: Cases = {
 
   async 'a handle that has read a value reads the one that another handle has written since'(open) {
     const [writer, reader] = await several(open)
-    const [key, beside] = [newKey(), newKey()]
+    const key = newKey()
     await write(writer, key, 'a')
     for (let times = 0; times < 3; times++) await expectValue(reader, key, 'a')
-    await reader.get([key, beside])
     await write(writer, key, 'b', 'a')
-    await expectNow(reader, [key, beside], 'b', 'get by a handle that has read "a" before')
+    await expectValue(reader, key, 'b', 'get by a handle that has read "a" before')
   },
 
   async 'a handle that has read nothing reads what another handle has written since'(open) {
     const [writer, reader] = await several(open)
-    const [key, beside] = [newKey(), newKey()]
+    const key = newKey()
     for (let times = 0; times < 3; times++) await expectValue(reader, key, undefined)
-    await reader.get([key, beside])
     await write(writer, key, 'a')
-    await expectNow(reader, [key, beside], 'a', 'get by a handle that has read nothing before')
+    await expectValue(reader, key, 'a', 'get by a handle that has read nothing before')
   },
 
   async 'a handle that has read a value compares with the one that another handle has written since'(open) {
@@ -45,6 +45,16 @@ export const sharing: Cases = {
     await expectRefusal(reader, key, 'a', 'b')
     await write(reader, key, 'c', 'b')
     await expectRefusal(writer, key, 'b', 'c')
+  },
+
+  async 'a value that another handle has changed and changed back is the expected one'(open) {
+    const [writer, reader] = await several(open)
+    const key = newKey()
+    await write(writer, key, 'a')
+    await expectValue(reader, key, 'a')
+    await write(writer, key, 'b', 'a')
+    await write(writer, key, 'a', 'b')
+    await write(reader, key, 'c', 'a')
   },
 
   async 'every write is read by all handles as soon as it is acknowledged'(open) {
@@ -59,11 +69,37 @@ export const sharing: Cases = {
       before = value
     }
   },
+
+  async 'every write is read by all handles as soon as it is acknowledged, while they are busy with reads'(open) {
+    const stores = await several(open, 4)
+    const keys = Array.from({ length: BUSY_KEYS }, newKey)
+    await whileReading(stores, keys, async () => {
+      for (let round = 0; round < BUSY_ROUNDS; round++) {
+        const before = round ? `write ${round - 1}` : undefined
+        const writer = (place: number) => stores[(round + place) % stores.length] as TokenStore
+        await Promise.all(keys.map((key, place) => write(writer(place), key, `write ${round}`, before)))
+        const seen = (store: TokenStore, key: string) =>
+          expectValue(store, key, `write ${round}`, `get right after write ${round}, while others read`)
+        await Promise.all(stores.flatMap(store => keys.map(key => seen(store, key))))
+      }
+    })
+  },
 }
 
-/** Read `key` as guards do, which ask for two keys, and in a call of its own; both have to say `value`. */
-async function expectNow(store: TokenStore, keys: readonly [key: string, beside: string], value: string, what: string) {
-  await expectValue(store, keys[0], value, what)
-  const [seen] = await store.get(keys)
-  expectSame(`${what}, with another key besides`, seen, value)
+/** Do `work` while each handle reads each key over and over. */
+async function whileReading(stores: readonly TokenStore[], keys: readonly string[], work: () => Promise<void>) {
+  let isOver = false
+  const keepReading = async (store: TokenStore, key: string) => {
+    // Without a turn in between, stores that answer at once would let no timer through.
+    for (; !isOver; await nextTurn()) await read(store, key)
+  }
+  const reading = Promise.all(stores.flatMap(store => keys.map(key => keepReading(store, key))))
+  // What `work` finds is what to tell of first.
+  reading.catch(() => {})
+  try {
+    await work()
+  } finally {
+    isOver = true
+  }
+  await reading
 }

@@ -9,13 +9,13 @@ const MOST_CHARACTERS = 200
 export const strings: Cases = {
   async 'a value of any characters comes back as it was, and is compared as it is'(open) {
     const store = await open()
-    for (const value of oddValues) {
+    await inPortions(oddValues, async value => {
       const key = newKey()
       await write(store, key, value)
       await expectValue(store, key, value)
       await write(store, key, 'next', value)
       await expectValue(store, key, 'next')
-    }
+    })
   },
 
   async 'every character of the basic plane comes back as it was'(open) {

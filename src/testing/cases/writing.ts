@@ -1,5 +1,16 @@
-import { expectSame } from '../show.js'
-import { type Cases, expectRefusal, expectValue, inPortions, later, newKey, read, write } from '../steps.js'
+import { expectSame, StoreRejection, show } from '../show.js'
+import {
+  answerOrRejection,
+  type Cases,
+  expectRefusal,
+  expectValue,
+  inPortions,
+  later,
+  newKey,
+  write,
+} from '../steps.js'
+
+const HUNDREDS = 300
 
 /** What `compareAndSet` compares and writes. */
 export const writing: Cases = {
@@ -9,6 +20,16 @@ export const writing: Cases = {
     await write(store, key, 'first')
     await expectRefusal(store, key, undefined, 'first')
     await expectValue(store, key, 'first', 'get after a write that was refused')
+  },
+
+  async 'a write is refused even if it would write what is held'(open) {
+    const store = await open()
+    const key = newKey()
+    await write(store, key, 'held')
+    for (const expected of [undefined, 'another']) {
+      await expectRefusal(store, key, expected, 'held', { value: 'held' })
+    }
+    await expectValue(store, key, 'held', 'get after a write that was refused')
   },
 
   async 'a key that holds nothing is not written when something is expected'(open) {
@@ -52,6 +73,14 @@ export const writing: Cases = {
     await write(store, key, 'next', held)
   },
 
+  async 'a value is replaced hundreds of times'(open) {
+    const store = await open()
+    const key = newKey()
+    await write(store, key, 'value 0')
+    for (let turn = 1; turn <= HUNDREDS; turn++) await write(store, key, `value ${turn}`, `value ${turn - 1}`)
+    await expectValue(store, key, `value ${HUNDREDS}`)
+  },
+
   async 'a value replaced by itself counts as written'(open) {
     const store = await open()
     const key = newKey()
@@ -65,20 +94,24 @@ export const writing: Cases = {
 
   async 'a value whose date is past is never read'(open) {
     const store = await open()
-    const past = [Date.now() - 1000, Date.now() - 86_400_000, 1000, 0, -1, Number.NaN]
+    const past = [Date.now() - 2000, Date.now() - 86_400_000, 1000, 0, -1, Number.NaN]
     for (const date of past.map(milliseconds => new Date(milliseconds))) {
-      const key = newKey()
-      await write(store, key, 'held')
-      // It may be refused, reject or count as written: what matters is that nobody reads it.
-      for (const each of [key, newKey()]) {
-        const expected = each === key ? 'held' : undefined
-        await store.compareAndSet(each, expected, 'past', date).catch(() => {})
-        const seen = await read(store, each)
-        if (seen !== expected)
-          expectSame('get of what was written with a date that is not in the future', seen, undefined)
+      for (const held of ['held', undefined]) {
+        const key = newKey()
+        if (held !== undefined) await write(store, key, held)
+        // It may be refused, reject or count as written.
+        const answer = await answerOrRejection(store.compareAndSet(key, held, 'past', date))
+        const left = answer === true ? undefined : held
+        await expectValue(store, key, left, `get after a write with the date ${show(date)}, which ${became(answer)}`)
+        await write(store, key, 'new', left)
       }
     }
   },
+}
+
+function became(answer: boolean | StoreRejection): string {
+  if (answer instanceof StoreRejection) return 'was rejected'
+  return answer ? 'counts as written' : 'was refused'
 }
 
 /** The first and the last place, and those on both sides of where a store may cease to look. */

@@ -1,196 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Backend, type CompareAndSet, PlainStore, type WrongStore, wrong } from './plain-store.js'
+import { type CompareAndSet, type Entry, PlainStore, type WrongStore, wrong } from './plain-store.js'
 
-const AT_ITS_DATE = 'a value is there until its date and gone after it'
-const FOR_YEARS = 'a value is kept, be its date in an hour or in ten years'
 const NOTHING = 'an expired value is nothing to compareAndSet'
 const OWN_EXPIRY = 'a replaced value has its own expiry, later or earlier'
 const ALONE = 'a comparison that fails leaves the expiry alone'
 const WRITTEN_OVER = 'what is written over an expired value stays, whoever reads it meanwhile'
-const LIVES = 'the backend keeps each value until its date'
 
-const SECOND = 1000
-const DAY = 86_400_000
-
-const expiring = (expiryFor: (date: number, now: number) => number) =>
-  class extends PlainStore {
-    override expiryFor(expiresAt: Date) {
-      return expiryFor(expiresAt.getTime(), Date.now())
-    }
-  }
-
-/** Deletes each value by a timer, as `milliseconds` of the life that it should have. */
-const timing = (lifeFor: (milliseconds: number) => number) =>
-  class extends PlainStore {
-    override read(key: string) {
-      return this.entry(key)?.value
-    }
-    override put(key: string, value: string, expiresAt: Date) {
-      super.put(key, value, expiresAt)
-      const entry = this.entry(key)
-      const expire = () => this.entry(key) === entry && this.backend.entries.delete(this.nameOf(key))
-      setTimeout(expire, lifeFor(expiresAt.getTime() - Date.now())).unref()
-    }
-  }
-
-class CapsLives extends PlainStore {
-  override expiryFor(expiresAt: Date) {
-    return Math.min(expiresAt.getTime(), Date.now() + DAY)
-  }
-}
-
-/** Mistakes about what is past its date. */
+/** Mistakes about what is past its date, and about the dates of what is replaced or kept. */
 export const expiringMistakes: readonly WrongStore[] = [
-  wrong(
-    'ignores expiry',
-    expiring(() => Number.POSITIVE_INFINITY),
-    AT_ITS_DATE,
-    /saw "brief" \d+ ms after its date/,
-  ),
-  wrong(
-    'expires three seconds late',
-    expiring(date => date + 3 * SECOND),
-    AT_ITS_DATE,
-    /saw "brief" \d+ ms after its date/,
-  ),
-  wrong(
-    'expires half a second late',
-    expiring(date => date + 500),
-    AT_ITS_DATE,
-    /saw "brief" \d+ ms after its date/,
-  ),
-  wrong(
-    'expires half a second early',
-    expiring(date => date - 500),
-    AT_ITS_DATE,
-    /saw undefined \d+ ms before its date/,
-  ),
-  wrong(
-    'rounds dates down to seconds',
-    expiring(date => Math.floor(date / SECOND) * SECOND),
-    AT_ITS_DATE,
-    /saw undefined \d+ ms before its date/,
-  ),
-  wrong(
-    'rounds dates up to seconds',
-    expiring(date => Math.ceil(date / SECOND) * SECOND),
-    AT_ITS_DATE,
-    /saw "brief" \d+ ms after its date/,
-  ),
-  wrong(
-    'rounds dates to the nearest second',
-    expiring(date => Math.round(date / SECOND) * SECOND),
-    AT_ITS_DATE,
-    /saw (undefined \d+ ms before|"brief" \d+ ms after) its date/,
-  ),
-  wrong(
-    'rounds lives down to seconds, of which 0 is for ever',
-    expiring((date, now) => now + (Math.floor((date - now) / SECOND) * SECOND || Number.POSITIVE_INFINITY)),
-    AT_ITS_DATE,
-    /saw (undefined \d+ ms before|"brief" \d+ ms after) its date/,
-  ),
-  wrong(
-    'rounds lives up to seconds',
-    expiring((date, now) => now + Math.ceil((date - now) / SECOND) * SECOND),
-    AT_ITS_DATE,
-    /saw "brief" \d+ ms after its date/,
-  ),
-  wrong(
-    'keeps values for a minute at least',
-    expiring((date, now) => Math.max(date, now + 60_000)),
-    AT_ITS_DATE,
-    /after its date/,
-  ),
-  wrong(
-    'takes milliseconds for seconds',
-    expiring((date, now) => now + (date - now) * 1000),
-    AT_ITS_DATE,
-    /after its date/,
-  ),
-  wrong(
-    'takes seconds for milliseconds',
-    expiring((date, now) => now + (date - now) / 1000),
-    AT_ITS_DATE,
-    /before its date/,
-  ),
-  wrong(
-    'prolongs a value whenever it is read',
-    class extends PlainStore {
-      override read(key: string) {
-        const value = super.read(key)
-        const entry = this.entry(key)
-        if (value !== undefined && entry) entry.expires += 100
-        return value
-      }
-    },
-    AT_ITS_DATE,
-    /saw "brief" \d+ ms after its date/,
-  ),
-  wrong(
-    'deletes every value when one expires',
-    class extends PlainStore {
-      override read(key: string) {
-        const entry = this.entry(key)
-        if (entry && entry.expires <= Date.now()) this.backend.entries.clear()
-        return super.read(key)
-      }
-    },
-    AT_ITS_DATE,
-    /saw undefined \d+ ms before its date|kept for longer: saw undefined, expected "kept"/,
-  ),
-  wrong(
-    'expires by a timer that overflows',
-    timing(milliseconds => milliseconds),
-    FOR_YEARS,
-    /date is .* saw undefined, expected "kept"/,
-  ),
-  wrong(
-    'counts milliseconds in 32 bits',
-    timing(milliseconds => milliseconds % 2 ** 32),
-    FOR_YEARS,
-    /date is .* saw undefined, expected "kept"/,
-  ),
-  wrong(
-    'takes lives of more than 30 days, in seconds, for dates',
-    expiring((date, now) => (date - now > 30 * DAY ? date - now : date)),
-    FOR_YEARS,
-    /date is .* saw undefined, expected "kept"/,
-  ),
-  wrong(
-    'counts dates in seconds of 32 bits',
-    expiring(date => ((date / SECOND) | 0) * SECOND + (date % SECOND)),
-    FOR_YEARS,
-    /date is 2038.* saw undefined, expected "kept"/,
-  ),
-  wrong(
-    'refuses dates that are too far away',
-    class extends PlainStore {
-      override async compareAndSet(...args: CompareAndSet) {
-        return args[3].getTime() - Date.now() < 366 * DAY && super.compareAndSet(...args)
-      }
-    },
-    FOR_YEARS,
-    /saw false, expected true/,
-  ),
-  wrong(
-    'caps lives at a day',
-    CapsLives,
-    LIVES,
-    /in the backend of a value .* with a later date: saw 20\S+Z, expected 20\S+Z/,
-  ),
-  wrong(
-    'keeps everything for ten years in the backend',
-    class extends PlainStore {
-      override read(key: string) {
-        return super.read(key)?.replace(/^.*?:/, '')
-      }
-      override put(key: string, value: string) {
-        super.put(key, `:${value}`, new Date(Date.now() + 3650 * DAY))
-      }
-    },
-    LIVES,
-    /in the backend of a new value: saw 20\S+Z, expected 20\S+Z/,
-  ),
   wrong(
     'hides expired values from get only',
     class extends PlainStore {
@@ -271,6 +88,33 @@ export const expiringMistakes: readonly WrongStore[] = [
     /saw "brief" \d+ ms after its date/,
   ),
   wrong(
+    'keeps the old date when a value is replaced by itself',
+    class extends PlainStore {
+      override put(key: string, value: string, expiresAt: Date) {
+        if (this.read(key) !== value) super.put(key, value, expiresAt)
+      }
+    },
+    OWN_EXPIRY,
+    /saw "brief" \d+ ms after its date/,
+  ),
+  wrong(
+    'shows the old value again when the new one has expired',
+    class extends PlainStore {
+      override entry(key: string) {
+        let entry = super.entry(key) as { value: string; expires: number; before?: Entry } | undefined
+        while (entry?.before && entry.expires <= Date.now()) entry = entry.before
+        return entry
+      }
+      override put(key: string, value: string, expiresAt: Date) {
+        const before = this.entry(key)
+        super.put(key, value, expiresAt)
+        Object.assign(super.entry(key) ?? {}, { before })
+      }
+    },
+    OWN_EXPIRY,
+    /saw "(prolonged|brief)" \d+ ms after its date/,
+  ),
+  wrong(
     'leaves the timer of the old value running when it is replaced',
     class extends PlainStore {
       override put(key: string, value: string, expiresAt: Date) {
@@ -336,9 +180,3 @@ export const expiringMistakes: readonly WrongStore[] = [
     /saw undefined, expected "new"/,
   ),
 ]
-
-/** When the backend of `PlainStore` drops what is under `key`. */
-export const expiryIn = (backend: Backend) => (key: string) => {
-  const entry = backend.entries.get(key)
-  return entry && new Date(entry.expires)
-}

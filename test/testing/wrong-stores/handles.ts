@@ -22,7 +22,7 @@ const caching = (remembers: (value: string | undefined, reads: number) => boolea
     }
   }
 
-/** Shows another handle's write so many milliseconds late. */
+/** Shows another handle's write so many milliseconds late; the next write shows it at once. */
 const lagging = (milliseconds: number) => {
   const written = new WeakMap<object, { by: object; at: number; before: string | undefined }>()
   return class extends PlainStore {
@@ -45,7 +45,26 @@ const lagging = (milliseconds: number) => {
 
 const READ_VALUE = 'a handle that has read a value reads the one that another handle has written since'
 const READ_NOTHING = 'a handle that has read nothing reads what another handle has written since'
+const BUSY = 'every write is read by all handles as soon as it is acknowledged, while they are busy with reads'
 const AT_ONCE = 'every write is read by all handles as soon as it is acknowledged'
+
+/** Shows another handle's write late while so many reads are under way through one handle. */
+const laggingUnderLoad = (reads: number) =>
+  class extends lagging(Number.POSITIVE_INFINITY) {
+    underWay = 0
+    override async get(keys: readonly string[]) {
+      this.underWay++
+      try {
+        if (this.underWay > reads) return await super.get(keys)
+        this.checkOpen()
+        const values = keys.map(key => this.read(key))
+        await sleep(1)
+        return values
+      } finally {
+        this.underWay--
+      }
+    }
+  }
 
 /** Mistakes between handles: what processes would not know of each other. */
 export const handleMistakes: readonly WrongStore[] = [
@@ -128,7 +147,7 @@ export const handleMistakes: readonly WrongStore[] = [
     'shows writes to other handles half a second late',
     lagging(500),
     AT_ONCE,
-    /after write 0: saw undefined, expected "write 0"/,
+    /get right after write \d+: saw (undefined|"write \d+"), expected "write \d+"/,
   ),
   wrong(
     'shows a write to other handles when they ask for the second time',
@@ -174,5 +193,79 @@ export const handleMistakes: readonly WrongStore[] = [
     },
     AT_ONCE,
     /saw "write \d+", expected "write \d+"/,
+  ),
+  wrong(
+    'is behind while many reads are under way',
+    laggingUnderLoad(20),
+    BUSY,
+    /while others read(, asked for with another key)?: saw (undefined|"write \d+"), expected "write \d+"/,
+  ),
+  wrong(
+    'answers a read with one that was under way before',
+    class extends PlainStore {
+      readonly underWay = new Map<string, Promise<string | undefined>>()
+      override async get(keys: readonly string[]) {
+        this.checkOpen()
+        return Promise.all(keys.map(key => this.underWay.get(key) ?? this.begin(key)))
+      }
+      begin(key: string) {
+        const reading = Promise.resolve(this.read(key))
+          .finally(() => sleep(1))
+          .finally(() => this.underWay.delete(key))
+        this.underWay.set(key, reading)
+        return reading
+      }
+    },
+    BUSY,
+    /while others read(, asked for with another key)?: saw (undefined|"write \d+"), expected "write \d+"/,
+  ),
+  wrong(
+    'reads what there was when it read for the first time',
+    class extends PlainStore {
+      copy: Map<string, Entry> | undefined
+      override async get(keys: readonly string[]) {
+        this.copy ??= new Map(this.backend.entries)
+        const { copy } = this
+        return keys.map(key => copy.get(this.nameOf(key))?.value)
+      }
+      override compareAndSet(...args: CompareAndSet) {
+        this.copy = undefined
+        return super.compareAndSet(...args)
+      }
+    },
+    READ_NOTHING,
+    /saw undefined, expected "a"/,
+  ),
+  wrong(
+    'caches the answer to a list of keys',
+    class extends PlainStore {
+      readonly answers = new Map<string, readonly (string | undefined)[]>()
+      override async get(keys: readonly string[]) {
+        const values = this.answers.get(keys.join(' ')) ?? (await super.get(keys))
+        if (keys.length > 1) this.answers.set(keys.join(' '), values)
+        return values
+      }
+    },
+    READ_NOTHING,
+    /asked for with another key: saw undefined, expected "a"/,
+  ),
+  wrong(
+    'refuses what others have changed and changed back',
+    class extends PlainStore {
+      readonly seen = new Map<string, Entry | undefined>()
+      override async get(keys: readonly string[]) {
+        for (const key of keys) this.seen.set(key, this.entry(key))
+        return super.get(keys)
+      }
+      override async compareAndSet(...args: CompareAndSet) {
+        const [key, expected] = args
+        const seen = this.seen.get(key)
+        this.seen.delete(key)
+        if (seen?.value === expected && seen !== this.entry(key)) return false
+        return super.compareAndSet(...args)
+      }
+    },
+    'a value that another handle has changed and changed back is the expected one',
+    /saw false, expected true/,
   ),
 ]

@@ -69,6 +69,32 @@ export const racingMistakes: readonly WrongStore[] = [
     /saw 4 winners, expected 1/,
   ),
   wrong(
+    'rejects what has not won',
+    class extends PlainStore {
+      override async compareAndSet(...args: CompareAndSet) {
+        if (await super.compareAndSet(...args)) return true
+        throw new Error('duplicate key')
+      }
+    },
+    NEW_KEY,
+    /compareAndSet: saw a rejection \(Error: duplicate key\), expected an answer/,
+  ),
+  wrong(
+    'goes on holding its lock when it refuses a write, until its next one',
+    class extends PlainStore {
+      override async compareAndSet(...[key, expected, value, expiresAt]: CompareAndSet) {
+        const lock = this.backend as { holder?: PlainStore | undefined }
+        if (lock.holder && lock.holder !== this) return new Promise<never>(() => {})
+        const wins = this.read(key) === expected
+        if (wins) this.put(key, value, expiresAt)
+        lock.holder = wins ? undefined : this
+        return wins
+      }
+    },
+    NEW_KEY,
+    /compareAndSet: saw no answer within 10 seconds/,
+  ),
+  wrong(
     'tells nobody that it has won',
     class extends PlainStore {
       writing = 0

@@ -3,7 +3,7 @@ import { type CompareAndSet, PlainStore, type WrongStore, wrong } from './plain-
 
 const NEVER_WRITTEN = 'a key that was never written is undefined'
 const IN_ORDER = 'values come in the order of the keys, undefined where there is none, repeated where a key is'
-const HUNDREDS = 'hundreds of keys are written at once and read in one call'
+const HUNDREDS = 'hundreds of keys are read in one call'
 const THOUSANDS = 'thousands of keys are all kept'
 const OWN_ANSWER = 'calls at once get each their own answer'
 

@@ -169,6 +169,17 @@ export const stringMistakes: readonly WrongStore[] = [
     ),
   ),
   wrong(
+    'cuts values at 4 kB when several keys are asked for',
+    class extends PlainStore {
+      override async get(keys: readonly string[]) {
+        const values = await super.get(keys)
+        return keys.length > 1 ? values.map(value => value?.slice(0, 4096)) : values
+      }
+    },
+    LONG,
+    /asked for with another key: saw "x+"\.\.\. \(4096 characters\)/,
+  ),
+  wrong(
     'refuses values of more than 32 kB',
     class extends PlainStore {
       override async compareAndSet(...args: CompareAndSet) {

@@ -183,6 +183,29 @@ export const writingMistakes: readonly WrongStore[] = [
     /differs in character 1 .*saw true, expected false/,
   ),
   wrong(
+    'counts a write of what is held already as done',
+    class extends PlainStore {
+      override async compareAndSet(...args: CompareAndSet) {
+        return this.read(args[0]) === args[2] || super.compareAndSet(...args)
+      }
+    },
+    'a write is refused even if it would write what is held',
+    /expects nothing where "held" is held: saw true, expected false/,
+  ),
+  wrong(
+    'counts the writes of a key in one byte',
+    class extends PlainStore {
+      override async compareAndSet(...args: CompareAndSet) {
+        const before = (this.entry(args[0]) as { version?: number } | undefined)?.version ?? 0
+        if (before === 255 || !(await super.compareAndSet(...args))) return false
+        Object.assign(this.entry(args[0]) ?? {}, { version: before + 1 })
+        return true
+      }
+    },
+    'a value is replaced hundreds of times',
+    /writes "value 255" where "value 254" is held and expected: saw false, expected true/,
+  ),
+  wrong(
     'refuses to replace a value by itself',
     class extends PlainStore {
       override async compareAndSet(...args: CompareAndSet) {
@@ -223,6 +246,45 @@ export const writingMistakes: readonly WrongStore[] = [
     },
     PAST,
     /saw "past", expected undefined/,
+  ),
+  wrong(
+    'reports a write with a past date as done and does not do it',
+    class extends PlainStore {
+      override put(key: string, value: string, expiresAt: Date) {
+        if (expiresAt.getTime() > Date.now()) super.put(key, value, expiresAt)
+      }
+    },
+    PAST,
+    /which counts as written: saw "held", expected undefined/,
+  ),
+  wrong(
+    'keeps the lock of a key when it rejects a date',
+    class extends PlainStore {
+      readonly locked = new Set<string>()
+      override async compareAndSet(...args: CompareAndSet) {
+        const [key, , , expiresAt] = args
+        if (this.locked.has(key)) return new Promise<never>(() => {})
+        this.locked.add(key)
+        if (!(expiresAt.getTime() > Date.now())) throw new RangeError('a past date')
+        const written = await super.compareAndSet(...args)
+        this.locked.delete(key)
+        return written
+      }
+    },
+    PAST,
+    /compareAndSet: saw no answer within 10 seconds/,
+  ),
+  wrong(
+    'rejects all that comes after a call that it has rejected',
+    class extends PlainStore {
+      override async compareAndSet(...args: CompareAndSet) {
+        if (args[3].getTime() > Date.now()) return super.compareAndSet(...args)
+        this.backend.isDown = true
+        throw new RangeError('a past date')
+      }
+    },
+    PAST,
+    /get: saw a rejection \(Error: down\), expected an answer/,
   ),
 ]
 

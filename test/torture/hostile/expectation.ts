@@ -8,7 +8,7 @@ import {
   valuesOf,
 } from '../reference/place-rules.js'
 import { type Json, type Reading, readToken, type TokenRules } from '../reference/token-rules.js'
-import { judge, typeFaults } from '../reference/world.js'
+import { judge, typeFaults, type World } from '../reference/world.js'
 import { PATHS, type Path, type Scene } from './scene.js'
 
 /** What may come of a request. */
@@ -130,14 +130,21 @@ function choose(valid: readonly Valid[], { stage, populated }: Scene, type: Kind
   }
   const live = [first, ...others].filter(token => !isOver(token))
   if (live.length > 1) return { asks: true }
-  return { chosen: live[0] ?? first, asks: true }
+  const isReused = ({ payload }: Valid) => {
+    const reading: Reading = { good: 'yes', signed: true, reasons: [], payload }
+    return judge(reading, populated.world, stage.setup.rules, { type }).reasons.includes(REUSED)
+  }
+  const reused = [first, ...others].filter(isReused)
+  const answering = reused.length > 0 ? reused : [first, ...others]
+  const newest = answering.reduce((one, other) => (isNewer(other, one) ? other : one))
+  return { chosen: live[0] ?? newest, asks: true }
 }
 
 interface AtLogout extends Alone {
   readonly kind: Kind
   readonly place: Place
   readonly csrf: string | undefined
-  /** Whether it would pass a guard now. */
+  /** Whether its login goes on. */
   readonly live: boolean
 }
 
@@ -147,7 +154,8 @@ function afterLogout(scene: Scene, request: SentRequest, parsed: ParsedBody): Ex
   const faults = found.filter(each => typeof each === 'string')
   const tokens = found.filter(each => typeof each !== 'string')
   return assumptionsOf(tokens).map(presented => {
-    const all = [...faults, ...tokens.flatMap(({ reasons, csrf = [] }) => [...reasons, ...[csrf].flat()])]
+    if (faults.length > 0) return refused(...faults)
+    const all = tokens.flatMap(({ reasons, csrf = [] }) => [...reasons, ...[csrf].flat()])
     const reasons = all.length > 0 ? all : ['MissingTokenError']
     const holds = (one: Json, other: Json) => idOf(one) === idOf(other) || (one.csrf && one.csrf === other.csrf)
     const proven = presented.filter(
@@ -165,10 +173,8 @@ function afterLogout(scene: Scene, request: SentRequest, parsed: ParsedBody): Ex
 function atLogout({ stage, populated }: Scene, kind: Kind, request: SentRequest, parsed: ParsedBody) {
   const { rules } = stage.setup
   const places = stage.places[kind]
-  const others = places.filter(place => place !== 'cookies')
-  const lists = others.length < places.length ? [others, ['cookies'] as const] : [others]
-  return lists.flatMap((list): (AtLogout | string)[] => {
-    const located = locateToken(request, parsed, kind, { ...stage.places, [kind]: list })
+  return places.flatMap((each): (AtLogout | string)[] => {
+    const located = locateToken(request, parsed, kind, { ...stage.places, [kind]: [each] })
     if (located === 'nothing') return []
     if (located === 'malformed') return ['MalformedTokenRequestError']
     const { place } = located
@@ -176,8 +182,16 @@ function atLogout({ stage, populated }: Scene, kind: Kind, request: SentRequest,
       const alone = judgeAlone(readToken(token, rules, { ignoreTimes: true }), rules, kind)
       const claim = alone.payload?.csrf
       const csrf = place === 'cookies' ? csrfFault(request, parsed, kind, claim, stage.places, true) : undefined
-      const now = judge(readToken(token, rules), populated.world, rules, { type: kind })
-      return { ...alone, kind, place, csrf, live: now.good !== 'no' }
+      return { ...alone, kind, place, csrf, live: goesOn(token, kind, rules, populated.world) }
     })
   })
+}
+
+/** A token of a session is as live as its session, which knows nothing of the token's end; any other is judged by itself. */
+function goesOn(token: string, kind: Kind, rules: TokenRules, world: World): boolean {
+  const reading = readToken(token, rules, { ignoreTimes: true })
+  if (reading.payload?.sid === undefined)
+    return judge(readToken(token, rules), world, rules, { type: kind }).good !== 'no'
+  const payload = { ...reading.payload, type: 'access' }
+  return judge({ ...reading, payload }, world, rules, { type: 'access' }).good !== 'no'
 }

@@ -1,0 +1,165 @@
+import { isObject } from '../config/values.js'
+import { type GuardInfo, guardInfoOf, writtenGuard } from '../guards/guard-info.js'
+import { type Audit, type AuditedRoute, Findings, type Named, nameOf, type RouteCover } from './findings.js'
+import { coverOf, type Layer, pathsOf } from './route-cover.js'
+
+/** A router of @koa/router, as far as it is looked at. */
+interface Router {
+  readonly stack: readonly Layer[]
+  readonly exclusive?: boolean
+  readonly host?: unknown
+  /** Handlers by the name of the event. */
+  readonly _events?: { readonly _handlers?: unknown }
+}
+
+/** What `audit` takes: a Koa app, or a router of @koa/router. */
+export type Auditable = { readonly middleware: readonly object[] } | { readonly stack: readonly object[] }
+
+/**
+ * Which routes are protected by which guards, for an application's own test. Only guards of this library count, and only
+ * where they are seen: a guard inside of another function is none, and its route is listed as unprotected. A router that
+ * another one mounts is judged with that one, not by itself.
+ * @throws TypeError if `target` is neither a Koa app nor a router of @koa/router.
+ */
+export function audit(target: Auditable): Audit {
+  const found = new Findings()
+  if (isRouter(target)) auditRouter(target, [], found)
+  else if (isApp(target)) auditApp(target.middleware, found)
+  else throw new TypeError('audit takes a Koa app or a router of @koa/router: audit(app)')
+  return found.audit
+}
+
+/** What a request has passed before it comes to a function. */
+type Passed = readonly GuardInfo[]
+
+function auditApp(middleware: readonly object[], found: Findings): void {
+  const passed: GuardInfo[] = []
+  for (const each of middleware) {
+    const record = guardInfoOf(each)
+    const router = routerOf(each)
+    if (record) passed.push(record)
+    else if (router) auditRouter(router, passed, found)
+    else if (!passed.some(({ protects }) => protects)) found.unseen(each)
+  }
+}
+
+function auditRouter(router: Router, passed: Passed, found: Findings): void {
+  for (const [place, layer] of router.stack.entries()) {
+    const paths = pathsOf(layer)
+    const earlier = layersBefore(router, place).filter(({ stack }) => guardInfosOf(stack).length > 0)
+    const covers = earlier.map(each => ({ layer: each, cover: coverIn(router, each, layer, paths) }))
+    const holding = covers.filter(({ cover }) => cover.holds).flatMap(({ layer: { stack } }) => guardInfosOf(stack))
+    const broken = covers.filter(({ cover }) => !cover.holds && cover.meant)
+    auditLayer(layer, { router, passed: [...passed, ...holding], broken }, found)
+  }
+  for (const [event, handlers] of eventsOf(router))
+    auditEvent(`(${String(event)})`, handlers, { router, passed }, found)
+}
+
+/** Each handler may answer, after the guards that are handlers before it. Nothing that the router mounts runs before them. */
+function auditEvent(
+  path: string,
+  handlers: readonly object[],
+  surroundings: Omit<Surroundings, 'broken'>,
+  found: Findings,
+): void {
+  for (const [place, each] of handlers.entries()) {
+    if (guardInfoOf(each)) continue
+    const stack = [...handlers.slice(0, place).filter(guardInfoOf), each]
+    auditLayer({ methods: ALL, path, stack }, { ...surroundings, broken: [] }, found)
+  }
+}
+
+/** Handlers of `router.on`. Those of a router that another one mounts with `.use` never run. */
+function eventsOf({ _events }: Router): [event: unknown, handlers: readonly Named[]][] {
+  return _events?._handlers instanceof Map ? [..._events._handlers] : []
+}
+
+/** Those that could run first. Of an exclusive router any layer could, and in truth none does besides the route's. */
+function layersBefore({ stack, exclusive }: Router, place: number): readonly Layer[] {
+  return exclusive ? stack.filter((_, n) => n !== place) : stack.slice(0, place)
+}
+
+function coverIn({ exclusive }: Router, layer: Layer, route: Layer, paths: readonly string[]): RouteCover {
+  const cover = coverOf(layer, route, paths)
+  return exclusive ? { ...cover, holds: false, exclusive } : cover
+}
+
+interface Surroundings {
+  readonly router: Router
+  readonly passed: Passed
+  /** Layers that are put up for the route and do not hold for it. */
+  readonly broken: readonly { readonly layer: Layer; readonly cover: RouteCover }[]
+}
+
+function auditLayer(layer: Layer, { router, passed, broken }: Surroundings, found: Findings): void {
+  for (const [place, each] of layer.stack.entries()) {
+    const nested = routerOf(each)
+    if (nested) auditRouter(nested, [...passed, ...guardInfosOf(layer.stack.slice(0, place))], found)
+  }
+  // The handler is the last function that is no guard: a guard after it protects nothing of it.
+  const handler = layer.stack.findLastIndex(each => !guardInfoOf(each))
+  const hasHandler = layer.methods.length > 0 && !(handler >= 0 && routerOf(layer.stack[handler]))
+  auditEarly(layer, { passed, hasHandler }, found)
+  if (!hasHandler) return
+  const own = handler < 0 ? layer.stack : layer.stack.slice(0, handler)
+  for (const method of methodsOf(layer)) {
+    const route = found.route({ method, path: String(layer.path), ...hostOf(router), ...judge(passed, own) })
+    for (const { layer: other, cover } of broken) found.uncovered(route, other, cover)
+  }
+}
+
+/** What runs before the first guard: of a route it is in `before`, but for what `router.param` puts there unseen. */
+function auditEarly(layer: Layer, { passed, hasHandler }: { passed: Passed; hasHandler: boolean }, found: Findings) {
+  const { stack } = layer
+  const first = passed.some(({ protects }) => protects) ? 0 : stack.findIndex(each => guardInfoOf(each)?.protects)
+  const guard = guardInfoOf(stack[first] ?? {})
+  const early: readonly Named[] = (first < 0 ? stack : stack.slice(0, first)).filter(each => !guardInfoOf(each))
+  for (const each of early.filter(each => !routerOf(each as { router?: unknown }))) {
+    if (guard && typeof each.param === 'string') {
+      const methods = hasHandler ? methodsOf(layer) : ['ALL']
+      for (const method of methods) found.preceded(`${method} ${String(layer.path)}`, layer, guard, each)
+    } else if (!hasHandler) found.unseen(each)
+  }
+}
+
+function judge(passed: Passed, own: readonly object[]): Pick<AuditedRoute, 'guards' | 'open' | 'before'> {
+  const records = [...passed, ...guardInfosOf(own)]
+  const named = (protects: boolean) => records.filter(each => each.protects === protects).map(writtenGuard)
+  const first = passed.some(({ protects }) => protects) ? 0 : own.findIndex(each => guardInfoOf(each)?.protects)
+  const before = own.slice(0, Math.max(0, first)).filter(each => !guardInfoOf(each))
+  return {
+    guards: [...new Set(named(true))],
+    open: [...new Set(named(false))],
+    before: before.map(each => nameOf(each)),
+  }
+}
+
+const guardInfosOf = (functions: readonly object[]) => functions.flatMap(each => guardInfoOf(each) ?? [])
+
+const hostOf = ({ host }: Router) => (host === undefined ? {} : { host: String(host) })
+
+/** The methods of RFC 9110 §9.1, and PATCH (RFC 5789): who takes them all takes any. */
+const ALL = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']
+
+/** As they were asked for: @koa/router adds HEAD to GET. None for what `.use` has mounted. */
+function methodsOf({ methods }: Layer): string[] {
+  if (ALL.every(method => methods.includes(method))) return ['ALL']
+  return [...new Set(methods)].filter(method => method !== 'HEAD' || !methods.includes('GET'))
+}
+
+const isList = (value: unknown): value is readonly Record<string, unknown>[] => Array.isArray(value)
+
+function isApp(target: unknown): target is { readonly middleware: readonly object[] } {
+  return isObject(target) && isList(target.middleware)
+}
+
+function isRouter(target: unknown): target is Router {
+  if (!isObject(target) || !isList(target.stack)) return false
+  return target.stack.every(layer => isObject(layer) && isList(layer.methods) && isList(layer.stack))
+}
+
+/** The router of what its `routes()` has returned. */
+function routerOf(middleware: { router?: unknown } | undefined): Router | undefined {
+  return isRouter(middleware?.router) ? middleware.router : undefined
+}

@@ -1,0 +1,107 @@
+import type { TokenLocation, TokenType } from '../config/options.js'
+import type { Config } from '../config/table.js'
+import { MissingTokenError } from '../errors.js'
+import { hasUnparsedBody, hasUnparsedJson, warnAboutBody } from '../request/body.js'
+import { checkCsrf } from '../request/csrf.js'
+import { locate } from '../request/locate.js'
+import { checkUpgradeOrigin } from '../request/origin.js'
+import type { TokenPayload } from '../token/payload.js'
+import type { Identified } from './candidates.js'
+import type { AuthContext, Internals } from './internals.js'
+import * as checks from './token-checks.js'
+import { verifyToken } from './verification.js'
+
+/** What is required of the token of a request. */
+export interface Requirement extends checks.TokenRequirement {
+  /** Whether a token from a cookie needs its CSRF value. Default: if the method is one of `csrfMethods`. */
+  readonly verifyCsrf?: boolean | undefined
+  /** Where to look, in this order. Default: `tokenLocation`. */
+  readonly locations?: readonly TokenLocation[] | undefined
+}
+
+/**
+ * Check the token of a request.
+ * @returns the payload, or `undefined` if there is no token at all.
+ * @throws AuthXError
+ */
+export function authenticate(
+  internals: Internals,
+  ctx: AuthContext,
+  requirement: Requirement,
+): Promise<TokenPayload | undefined> {
+  return checks.checkToken(internals, requestSource(internals, ctx, requirement), requirement)
+}
+
+/**
+ * Check the token of a request without asking the store or the blocklist.
+ * @throws AuthXError, or rejects with one.
+ */
+export function identify(
+  internals: Internals,
+  ctx: AuthContext,
+  requirement: Requirement,
+): Identified | Promise<Identified> | undefined {
+  return checks.identify(internals, requestSource(internals, ctx, requirement), requirement)
+}
+
+/** A request: what was found out about its tokens is remembered for its other guards. */
+function requestSource(internals: Internals, ctx: AuthContext, requirement: Requirement): checks.TokenSource {
+  const { config, requestCache, revocation } = internals
+  const { type = 'access', locations = config.tokenLocation[type], verifyCsrf } = requirement
+  return {
+    locate: () => locate(ctx, type, locations, config),
+    verify: candidate => requestCache.verified(ctx.req, candidate, () => verifyToken(internals, candidate.token, ctx)),
+    checkOrigin: ({ payload, located }) => {
+      // A browser sends cookies by itself: something else must show whose page asks.
+      if (located.location !== 'cookies') return
+      checkUpgradeOrigin(ctx, config)
+      checkCsrf(ctx, located, payload, config, verifyCsrf)
+    },
+    checkRevocation: ({ payload, located }) =>
+      requestCache.revocation(ctx.req, located, () => revocation.check(payload)),
+  }
+}
+
+/** What `verifyToken` requires of a token. */
+export interface VerifyTokenOptions {
+  /** The type that the token must be of. Default `'access'`. */
+  type?: TokenType | undefined
+  /** Whether a token of the other type is refused. Default true. */
+  verifyType?: boolean | undefined
+  /** Whether only a fresh token passes. Default false. */
+  verifyFresh?: boolean | undefined
+}
+
+/** Check a token that came with no request. @throws AuthXError */
+export async function authenticateToken(
+  internals: Internals,
+  token: string,
+  options: VerifyTokenOptions,
+): Promise<TokenPayload> {
+  const { type = 'access' } = options
+  const source: checks.TokenSource = {
+    locate: () => [{ token, type }],
+    verify: () => verifyToken(internals, token, undefined),
+    checkOrigin: () => {},
+    checkRevocation: ({ payload }) => internals.revocation.check(payload),
+  }
+  return (await checks.checkToken(internals, source, options)) as TokenPayload
+}
+
+/** The error for a request without a token: says where was looked, and what may have been forgotten. */
+export function missing(
+  ctx: AuthContext,
+  { type = 'access', locations }: Requirement,
+  config: Config,
+): MissingTokenError {
+  const tried = locations ?? config.tokenLocation[type]
+  const hint = tried.includes('json') ? bodyHint(ctx) : ''
+  return new MissingTokenError({ cause: `no ${type} token in ${tried.join(', ')}${hint}` })
+}
+
+function bodyHint(ctx: AuthContext): string {
+  if (!hasUnparsedBody(ctx)) return ''
+  if (!hasUnparsedJson(ctx)) return '; the body has not been parsed: its Content-Type is not application/json'
+  warnAboutBody()
+  return '; the body has not been parsed: mount koa-body before the guard'
+}

@@ -1,0 +1,50 @@
+import type { PolicyName } from '../authorization/policy/patterns.js'
+import type { Described } from './guard-info.js'
+import type { GuardOwner } from './make-guard.js'
+import { type PolicyGuardOptions, type PolicyResource, policyGuard } from './policy-guard.js'
+import { type GuardOptions, scopeGuard, subjectGuard, type TokenGuardOptions, tokenGuard } from './token-guards.js'
+
+/** Makes a guard that `audit` knows. */
+type GuardFactory = (owner: GuardOwner, ...args: never[]) => Described<object>
+
+/** All guards. AuthX and AuthManager have a method for each. */
+export const GUARDS = {
+  tokenRequired: (owner: GuardOwner, options?: TokenGuardOptions) => tokenGuard(owner, 'tokenRequired', options),
+  accessTokenRequired: (owner: GuardOwner, options?: GuardOptions) => tokenGuard(owner, 'accessTokenRequired', options),
+  refreshTokenRequired: (owner: GuardOwner, options?: GuardOptions) =>
+    tokenGuard(owner, 'refreshTokenRequired', options),
+  freshTokenRequired: (owner: GuardOwner, options?: GuardOptions) => tokenGuard(owner, 'freshTokenRequired', options),
+  scopesRequired: (owner: GuardOwner, ...scopes: string[]) => scopeGuard(owner, 'scopesRequired', scopes),
+  anyScopeRequired: (owner: GuardOwner, ...scopes: string[]) => scopeGuard(owner, 'anyScopeRequired', scopes),
+  subjectRequired: (owner: GuardOwner) => subjectGuard(owner),
+  policyRequired: (owner: GuardOwner, action: PolicyName, resource: PolicyResource, options?: PolicyGuardOptions) =>
+    policyGuard(owner, action, resource, options),
+} satisfies Record<string, GuardFactory>
+
+/** The name of a guard: of the method that makes it. */
+export type GuardName = keyof typeof GUARDS
+
+/** Methods for all guards: fails to compile if one of the list is missing. */
+export type ForEachGuard<Methods extends Record<GuardName, unknown>> = Methods
+
+/** Finds for whom a guard is made, and what the guard is made with, from the arguments of the method. */
+type Resolve = (
+  self: object | undefined,
+  name: GuardName,
+  args: readonly unknown[],
+) => { readonly owner: GuardOwner; readonly args: readonly unknown[] }
+
+/** A class that has a method for each guard of the list. */
+export function classWithGuards(resolve: Resolve): new () => object {
+  class WithGuards {}
+  for (const [name, makes] of Object.entries(GUARDS) as [GuardName, GuardFactory][]) {
+    // Koa calls a method that was forgotten to be called without `this`.
+    const method = function (this: object | undefined, ...given: unknown[]) {
+      const { owner, args } = resolve(this, name, given)
+      return makes(owner, ...(args as never[]))
+    }
+    Object.defineProperty(method, 'name', { value: name })
+    Object.defineProperty(WithGuards.prototype, name, { value: method, writable: true, configurable: true })
+  }
+  return WithGuards
+}

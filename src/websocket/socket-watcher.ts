@@ -1,0 +1,96 @@
+import type { Internals } from '../authenticate/internals.js'
+import { checkLoginType } from '../authenticate/token-checks.js'
+import { type Duration, parseDuration } from '../config/duration.js'
+import { checkNames, isObject } from '../config/values.js'
+import { idOf } from '../session/rotation.js'
+import type { TokenPayload } from '../token/payload.js'
+import { leastWithinMs, paceOf } from './watch.js'
+import { type ClosableSocket, GOING_AWAY, WatchedSocket } from './watched-socket.js'
+
+/** Options of `closeWhenOver`. */
+export interface CloseWhenOverOptions {
+  /** How soon after a revocation in another process nothing is delivered any more. Default 10 seconds, at least 2. */
+  within?: Duration | undefined
+}
+
+const CLOSED = 3
+
+const OPTION_NAMES = new Set(['within'])
+
+/** The sockets of an instance that end with their logins. */
+export class SocketWatcher {
+  readonly #internals: Internals
+  /** By subject, which every event names. */
+  readonly #watched = new Map<string, Set<WatchedSocket>>()
+  #isClosed = false
+
+  constructor(internals: Internals) {
+    this.#internals = internals
+    const onRevoked = ({ sid, sub }: { sid: string; sub: string }) =>
+      this.#recheckNow(sub, payload => idOf(payload) === sid)
+    internals.events.on('revoked', onRevoked)
+    internals.events.on('reuse', onRevoked)
+    internals.events.on('allRevoked', ({ sub, except }) =>
+      this.#recheckNow(sub, ({ sid }) => except === undefined || sid !== except),
+    )
+  }
+
+  /**
+   * Close `socket` when the login that `payload` tells of is over, or nobody can say any more whether it is.
+   * @returns what stops watching.
+   * @throws TypeError, LoginTypeMismatchError.
+   */
+  watch(socket: ClosableSocket, payload: TokenPayload, options: CloseWhenOverOptions): () => void {
+    const { config } = this.#internals
+    checkSocket(socket)
+    checkPayload(payload)
+    checkLoginType(payload, config)
+    const pace = paceOf(withinOf(options, config.storeTimeout), config.storeTimeout)
+    if (socket.readyState === CLOSED) return () => {}
+    const watched = new WatchedSocket(this.#internals, socket, payload, pace, () => this.#remove(watched))
+    this.#watched.set(payload.sub, (this.#watched.get(payload.sub) ?? new Set()).add(watched))
+    if (this.#isClosed) watched.close(GOING_AWAY, '')
+    else watched.start()
+    return watched.stop
+  }
+
+  /** Nobody can be asked any more: close them all. */
+  close(): void {
+    this.#isClosed = true
+    for (const watched of [...this.#watched.values()].flatMap(sockets => [...sockets])) watched.close(GOING_AWAY, '')
+  }
+
+  /** Something happened in this process to tokens of `sub`. What became of one, the store says, as in any process. */
+  #recheckNow(sub: string, concerns: (payload: TokenPayload) => boolean): void {
+    for (const watched of this.#watched.get(sub) ?? []) if (concerns(watched.payload)) watched.recheckNow()
+  }
+
+  #remove(watched: WatchedSocket): void {
+    const { sub } = watched.payload
+    const sockets = this.#watched.get(sub)
+    if (sockets?.delete(watched) && sockets.size === 0) this.#watched.delete(sub)
+  }
+}
+
+/** @throws TypeError */
+function withinOf(options: CloseWhenOverOptions, storeTimeout: number): number {
+  checkNames(options, OPTION_NAMES, 'closeWhenOver')
+  const { within = '10s' } = options
+  const least = leastWithinMs(storeTimeout)
+  const milliseconds = (parseDuration(within) ?? 0) * 1000
+  if (milliseconds >= least) return milliseconds
+  throw new TypeError(
+    `within must be a duration of ${least / 1000} seconds or more: time to ask the store twice, and a second to close`,
+  )
+}
+
+function checkSocket(socket: unknown): void {
+  const methods = ['close', 'once', 'off']
+  if (isObject(socket) && methods.every(name => typeof socket[name] === 'function')) return
+  throw new TypeError('closeWhenOver takes a WebSocket as ws has it: with close(code, reason), once and off')
+}
+
+function checkPayload(payload: unknown): void {
+  if (isObject(payload) && typeof payload.exp === 'number' && typeof payload.sub === 'string') return
+  throw new TypeError('closeWhenOver takes the payload that authenticateUpgrade resolved to')
+}

@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto'
+import type { Keyv } from 'keyv'
+import { millisecondsUntil } from './options.js'
+
+/** What is kept under a name. */
+export interface KeyvRecord {
+  /** The value behind its end, as it is given to the Keyv. */
+  readonly sealed: string
+  readonly value: string
+  /** When it ends, in milliseconds since 1970. */
+  readonly endsAt: number
+  /** Until when the Keyv keeps it, in milliseconds since 1970; infinite if it keeps it for ever. */
+  readonly keptUntil: number
+}
+
+/** Milliseconds. What rounds to seconds, or has a clock that differs a little, still keeps a record to its end. */
+const MARGIN_MS = 60_000
+
+/**
+ * No backend is given a longer life, in milliseconds: timers of more than 24.8 days end at once, memcached takes more
+ * than 30 days for a date in the past.
+ */
+const LONGEST_LIFE_MS = 24 * 86_400_000
+
+/** Keyv takes 0 for "for ever", whatever its own default `ttl` is. */
+const FOR_EVER = 0
+
+/** Every backend takes these as they are: memcached takes no spaces, and 250 bytes with namespaces and prefix. */
+const PLAIN_KEY = /^[A-Za-z0-9_:.-][A-Za-z0-9_:.~-]{0,99}$/
+
+/** Reads and writes single records of a Keyv. When a record ends is decided here, from what stands in it. */
+export class KeyvRecords {
+  readonly #keyv: Keyv
+  readonly #prefix: string
+
+  constructor(keyv: Keyv, prefix: string) {
+    this.#keyv = keyv
+    this.#prefix = prefix
+  }
+
+  /**
+   * The name under which the backend keeps a key, with the Keyv's namespace. Keyv leaves that out where a key begins
+   * with it already, and then two keys would be one: so it is the prefix alone that decides, for all keys alike.
+   */
+  nameOf(key: string): string {
+    const { namespace, useKeyPrefix } = this.#keyv
+    const start = useKeyPrefix && namespace ? `${namespace}:` : ''
+    const safe = PLAIN_KEY.test(key) ? key : `~${createHash('sha256').update(key).digest('base64url')}`
+    return (this.#prefix.startsWith(start) ? this.#prefix : start + this.#prefix) + safe
+  }
+
+  /**
+   * The record, ended or not. This is Keyv's `getRaw` without its expiry: that deletes what has expired by its name, and
+   * with it what has been written under that name in the meantime.
+   */
+  async read(name: string): Promise<KeyvRecord | undefined> {
+    const { hooks, store } = this.#keyv
+    this.#checkNamespace()
+    hooks.trigger('preGetRaw', { key: name })
+    const raw: unknown = await store.get(name)
+    this.#checkNamespace()
+    const data = isNothing(raw) ? undefined : await this.#decode(raw)
+    hooks.trigger('postGetRaw', { key: name, value: data })
+    return data && recordOf(data)
+  }
+
+  /** Keep `sealed` at least until its end. A boolean other than true, from the backend, is an error. */
+  async write(name: string, sealed: string): Promise<void> {
+    this.#checkNamespace()
+    const written = await this.#keyv.set(name, sealed, lifeFor(endOf(sealed)))
+    if (written !== true) throw new Error('KeyvTokenStore: the Keyv did not store the value')
+  }
+
+  async remove(name: string): Promise<void> {
+    this.#checkNamespace()
+    await this.#keyv.delete(name)
+  }
+
+  async #decode(raw: unknown): Promise<object> {
+    const data: unknown =
+      typeof raw === 'string' || this.#keyv.compression ? await this.#keyv.deserializeData(raw as string) : raw
+    if (typeof data === 'object' && data !== null) return data
+    throw notOurs()
+  }
+
+  /** Each Keyv that is made over an adapter puts its own namespace there: records of the others are then not found. */
+  #checkNamespace(): void {
+    const { namespace, store } = this.#keyv
+    if (store instanceof Map || (store.namespace ?? undefined) === namespace) return
+    throw new Error(
+      `KeyvTokenStore: the storage adapter has the namespace ${JSON.stringify(store.namespace)} of another Keyv; give each Keyv an adapter of its own`,
+    )
+  }
+}
+
+/** The value behind its end, so that we judge it and not a backend that rounds. */
+export function seal(value: string, expiresAt: Date): string {
+  millisecondsUntil(expiresAt)
+  return `${expiresAt.getTime()}:${value}`
+}
+
+/** Milliseconds since 1970. */
+export function endOf(sealed: string): number {
+  return Number(sealed.slice(0, sealed.indexOf(':')))
+}
+
+export function hasEnded({ endsAt }: KeyvRecord): boolean {
+  return endsAt <= Date.now()
+}
+
+function lifeFor(endsAt: number): number {
+  const life = millisecondsUntil(new Date(endsAt)) + MARGIN_MS
+  return life <= LONGEST_LIFE_MS ? life : FOR_EVER
+}
+
+/** The adapter for memcached answers with an expired nothing. */
+function isNothing(raw: unknown): boolean {
+  if (raw === undefined || raw === null) return true
+  const { value, expires } = raw as { value?: unknown; expires?: unknown }
+  return value === undefined && expires === 0
+}
+
+function recordOf(data: { value?: unknown; expires?: unknown }): KeyvRecord {
+  const { value: sealed, expires } = data
+  const [head, end] = (typeof sealed === 'string' && /^(\d+):/.exec(sealed)) || []
+  if (head === undefined) throw notOurs()
+  return {
+    sealed: sealed as string,
+    value: (sealed as string).slice(head.length),
+    endsAt: Number(end),
+    keptUntil: typeof expires === 'number' ? expires : Number.POSITIVE_INFINITY,
+  }
+}
+
+function notOurs(): Error {
+  return new Error('KeyvTokenStore: a stored value is not ours')
+}
