@@ -127,7 +127,7 @@ export function identify(
     return identified
   }
   if (candidates.length > 1) {
-    return chooseCandidate(candidates, read, each => checkRevocation(parts, ctx, each), config).then(judge)
+    return chooseCandidate(candidates, read, each => checkSession(parts, ctx, each), config).then(judge)
   }
   const payload = read(located)
   return payload instanceof Promise
@@ -154,6 +154,15 @@ function checkRevocation(
   { located, payload }: Identified,
 ): Promise<unknown> | undefined {
   return memory.revocation(req, located, () => revocation.check(payload))
+}
+
+/** Which of several sessions are over. What it learns of the token that is chosen is not asked again. */
+function checkSession(
+  { memory, revocation }: Parts,
+  { req }: AuthContext,
+  { located, payload }: Identified,
+): Promise<unknown> | undefined {
+  return memory.revocation(req, located, () => revocation.checkSession(payload))
 }
 
 /** Nothing was there: say where was looked, and what may have been forgotten. */

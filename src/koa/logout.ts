@@ -1,12 +1,10 @@
-import type { TokenLocation, TokenType } from '../config/options.js'
-import { AuthXError, CSRFError, RevokedTokenError, StoreUnavailableError } from '../errors.js'
+import { AuthXError, CSRFError, StoreUnavailableError } from '../errors.js'
 import { warnAboutLogoutPath } from '../request/cookie-path.js'
 import { allClearedCookies, setCookies } from '../request/cookies.js'
 import { checkCsrf } from '../request/csrf.js'
 import { type LocatedToken, locate } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
 import type { TokenPayload } from '../token/payload.js'
-import { isExpired } from '../token/verify.js'
 import { checkLoginType, checkType, missing } from './authenticate.js'
 import type { Identified } from './candidates.js'
 import type { AuthContext, Parts } from './parts.js'
@@ -45,9 +43,9 @@ function vouchesFor(other: Presented, { payload }: Presented): boolean {
 }
 
 /**
- * A cookie whose login nobody has vouched for, and which is still good, would outlive a logout that says that it is done.
- * Among several of one name it is enough to vouch for one.
- * @throws CSRFError
+ * A cookie whose login nobody has vouched for, and which goes on, would outlive a logout that says that it is done. Among
+ * several of one name it is enough to vouch for one.
+ * @throws CSRFError, StoreUnavailableError
  */
 async function refuseOthers(
   parts: Parts,
@@ -58,64 +56,46 @@ async function refuseOthers(
   const isVouchedFor = ({ located: { type, location } }: Presented) =>
     proven.some(({ located }) => located.location === location && located.type === type)
   for (const other of presented) {
-    if (other.fault && !isVouchedFor(other) && (await isGood(parts, ctx, other.payload))) throw other.fault
-  }
-}
-
-/** @throws StoreUnavailableError */
-async function isGood(parts: Parts, ctx: AuthContext, payload: TokenPayload): Promise<boolean> {
-  if (isExpired(payload, parts.config)) return false
-  try {
-    await parts.memory.asking(ctx.req, () => parts.revocation.endOf(payload))
-    return true
-  } catch (error) {
-    if (error instanceof RevokedTokenError) return false
-    throw error
+    if (!other.fault || isVouchedFor(other)) continue
+    if (await parts.memory.asking(ctx.req, () => parts.revocation.isLive(other.payload))) throw other.fault
   }
 }
 
 /**
- * All tokens of the request that verify, and all that speaks against any token, in the order of the locations.
+ * Those of the tokens that verify, and all that speaks against any of them, in the order of the locations.
  * @throws StoreUnavailableError: a token whose key is not known may be good, and a logout that has not ended it is none.
  */
 async function presentedTokens(
   parts: Parts,
   ctx: AuthContext,
 ): Promise<{ presented: Presented[]; reasons: AuthXError[] }> {
-  const { config } = parts
   const presented: Presented[] = []
   const reasons: AuthXError[] = []
-  const collect = async (work: () => Promise<void>) => {
-    await work().catch((error: unknown) => {
+  for (const located of locateEverywhere(parts, ctx)) {
+    try {
+      const token = await present(parts, ctx, located)
+      presented.push(token)
+      if (token.fault) reasons.push(token.fault)
+    } catch (error) {
       if (!(error instanceof AuthXError) || error instanceof StoreUnavailableError) throw error
       reasons.push(error)
-    })
-  }
-  for (const type of ['access', 'refresh'] as const) {
-    for (const locations of besideCookies(config.tokenLocation[type])) {
-      await collect(async () => {
-        for (const located of locate(ctx, type, locations, config)) {
-          await collect(async () => {
-            const token = await present(parts, ctx, type, located)
-            presented.push(token)
-            if (token.fault) throw token.fault
-          })
-        }
-      })
     }
   }
   return { presented, reasons }
 }
 
-/** Cookies are looked at even if a token has come in another way: they are what a logout clears. */
-function besideCookies(locations: readonly TokenLocation[]): (readonly TokenLocation[])[] {
-  const others = locations.filter(location => location !== 'cookies')
-  return others.length < locations.length ? [others, ['cookies']] : [others]
+/**
+ * The tokens of all locations: after a logout none of them may be good.
+ * @throws MalformedTokenRequestError if a location holds something other than one token: a live one may be in it.
+ */
+function locateEverywhere({ config }: Parts, ctx: AuthContext): LocatedToken[] {
+  const types = ['access', 'refresh'] as const
+  return types.flatMap(type => config.tokenLocation[type].flatMap(location => locate(ctx, type, [location], config)))
 }
 
-async function present(parts: Parts, ctx: AuthContext, type: TokenType, located: LocatedToken): Promise<Presented> {
+async function present(parts: Parts, ctx: AuthContext, located: LocatedToken): Promise<Presented> {
   const payload = await verifyToken(parts, located.token, ctx, { ignoreTimes: true })
-  checkType(payload, type)
+  checkType(payload, located.type)
   checkLoginType(payload, parts.config)
   return { payload, located, fault: csrfFault(parts, ctx, located, payload) }
 }

@@ -69,7 +69,7 @@ async function judge(
     checkLoginType(payload, parts.config)
     return payload
   }
-  const ask = ({ payload }: Identified) => parts.revocation.check(payload)
+  const ask = ({ payload }: Identified) => parts.revocation.checkSession(payload)
   const { payload, located } = await chooseCandidate(candidates, read, ask, parts.config)
   describe(trace, payload, located.location)
   if (located.location === 'cookies') checkOrigin(request, origins)

@@ -3,6 +3,7 @@ import type { TokenLocation, TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { isObject } from '../config/values.js'
 import { MalformedTokenRequestError } from '../errors.js'
+import { THREE_PARTS } from '../token/verify.js'
 import { cookieValues } from './cookie-values.js'
 import { ambiguousCookies } from './cookies.js'
 import { trim } from './trim.js'
@@ -51,14 +52,18 @@ export function locate(
   return NONE
 }
 
-/** More values of one name than changes of domain or path leave behind. */
-const MOST_VALUES = 5
+/** More tokens in cookies of one name than changes of domain or path leave behind. */
+const MOST_TOKENS = 5
 
 function fromCookies(ctx: RequestContext, type: TokenType, config: Config): readonly string[] | undefined {
   const name = type === 'access' ? config.accessCookieName : config.refreshCookieName
   const values = cookieValues(ctx, name)
-  if (values.length > MOST_VALUES) throw ambiguousCookies(`more than ${MOST_VALUES} different cookies ${name}`, config)
-  return values.length > 0 ? values : undefined
+  // What has not the form of a token is another application's, and counts only where there is nothing else to judge.
+  const formed = values.filter(value => THREE_PARTS.test(value))
+  if (formed.length > MOST_TOKENS)
+    throw ambiguousCookies(`more than ${MOST_TOKENS} different tokens in cookies ${name}`, config)
+  const candidates = formed.length > 0 ? formed : values.slice(0, MOST_TOKENS)
+  return candidates.length > 0 ? candidates : undefined
 }
 
 export function malformed(cause: string): never {

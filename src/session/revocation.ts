@@ -2,6 +2,7 @@ import type { Config } from '../config/table.js'
 import { RevokedTokenError, StoreUnavailableError } from '../errors.js'
 import { Deadline, within } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
+import { isExpired } from '../token/verify.js'
 import { orUnavailable } from './operation.js'
 import { revokedBecause } from './revoked.js'
 import type { Sessions } from './sessions.js'
@@ -32,6 +33,15 @@ export class Revocation {
   }
 
   /**
+   * Whether the session of a token has ended, from the store whatever `accessTokenRevocation` says: to tell the tokens of
+   * several sessions apart.
+   * @returns `undefined` if there is nobody to be asked. Rejects like `check`.
+   */
+  checkSession(token: TokenPayload): Promise<unknown> | undefined {
+    return this.#sessions ? this.endOf(token) : this.check(token)
+  }
+
+  /**
    * The same, always from the store.
    * @returns the end (milliseconds) of what the token belongs to.
    * @throws RevokedTokenError, also for a token of a session that no store can judge; ReusedTokenError, StoreUnavailableError.
@@ -49,6 +59,21 @@ export class Revocation {
       return false
     } catch (error) {
       if (error instanceof RevokedTokenError) return true
+      throw error
+    }
+  }
+
+  /**
+   * Whether the login that a token belongs to goes on. A session does though the token has expired or been used up.
+   * @throws StoreUnavailableError
+   */
+  async isLive(token: TokenPayload): Promise<boolean> {
+    try {
+      const alone = token.sid === undefined && !isExpired(token, this.#config)
+      const [live] = await Promise.all([this.#sessions?.isLive(token) ?? alone, this.checkBlocklist(token)])
+      return live
+    } catch (error) {
+      if (error instanceof RevokedTokenError) return false
       throw error
     }
   }

@@ -7,6 +7,7 @@ import type { TokenStore } from '../store.js'
 import { Deadline, within } from '../time/deadline.js'
 import { timeOf, usesCookies } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
+import { isExpired } from '../token/verify.js'
 import { isTraced, traced } from '../tracing.js'
 import type { Events } from './events.js'
 import { type Session, type SessionList, toSession } from './listing.js'
@@ -86,6 +87,21 @@ export class Sessions {
       if (assessment.outcome === 'revoked') throw revokedBecause(assessment.reason)
       if (name === 'check') this.#touch(operation, token, known)
       return rotation.endOf(token, known, this.#config)
+    })
+  }
+
+  /**
+   * Whether what a token belongs to goes on: its session, though the token has expired or been used up, or the token
+   * alone if there is none. @throws StoreUnavailableError
+   */
+  isLive(token: TokenPayload): Promise<boolean> {
+    return this.#operation('check', this.#deadline(), async operation => {
+      const known = await operation.known(token)
+      const now = this.#config.now()
+      if (known.record !== undefined || token.sid !== undefined) {
+        return toSession(rotation.ownerOf(token), known, now) !== undefined
+      }
+      return !isExpired(token, this.#config) && rotation.assess(token, known, now, this.#config).outcome === 'good'
     })
   }
 

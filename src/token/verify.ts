@@ -15,7 +15,8 @@ import { isSignedBy } from './signature.js'
 /** 8 KiB: more does not fit into a header, and checking it would cost the server more than it costs the client. */
 export const LONGEST_TOKEN = 8192
 
-const THREE_PARTS = /^[\w-]+\.[\w-]+\.[\w-]+$/
+/** The form of every signed token (RFC 7515 §7.1). */
+export const THREE_PARTS = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 /** Clocks of issuer and verifier may differ by this many seconds before `iat` looks like the future. */
 const CLOCK_SKEW = 60

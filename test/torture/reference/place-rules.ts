@@ -67,6 +67,7 @@ const FINDERS: Readonly<Record<Place, Finder>> = {
 
 const tokenOr = (text: string): Found => (text === '' ? 'nothing' : { tokens: [text] })
 
+/** Of those that have the form of a token; others do not count beside them. */
 const MOST_COOKIES = 5
 
 /** What is around a value on its line is no part of it (RFC 9110 §5.5). */
@@ -96,8 +97,10 @@ function inCookies(request: SentRequest, _: ParsedBody, kind: Kind, rules: Place
     .map(pair => bare(pair.slice(pair.indexOf('=') + 1)))
     .map(value => (/^".*"$/.test(value) && value.length > 1 ? value.slice(1, -1) : value))
     .filter(value => value !== '')
-  const tokens = [...new Set(values)]
-  if (tokens.length > MOST_COOKIES) return 'malformed'
+  const distinct = [...new Set(values)]
+  const formed = distinct.filter(value => /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2}$/.test(value))
+  if (formed.length > MOST_COOKIES) return 'malformed'
+  const tokens = formed.length > 0 ? formed : distinct.slice(0, MOST_COOKIES)
   return tokens.length > 0 ? { tokens } : 'nothing'
 }
 
