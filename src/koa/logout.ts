@@ -4,6 +4,7 @@ import { allClearedCookies, setCookies } from '../request/cookies.js'
 import { checkCsrf } from '../request/csrf.js'
 import { type LocatedToken, locate } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
+import { checkOwn, isOwn } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 import { checkLoginType, checkType, missing } from './authenticate.js'
 import type { Identified } from './candidates.js'
@@ -37,7 +38,7 @@ export async function logout(parts: Parts, ctx: AuthContext): Promise<void> {
 
 /** Whether `other`, which came by itself, shows that who sent `token` has the login: no other site has one of its tokens. */
 function vouchesFor(other: Presented, { payload }: Presented): boolean {
-  if (other.fault) return false
+  if (other.fault || !isOwn(other.payload)) return false
   const sameCsrf = Boolean(payload.csrf) && other.payload.csrf === payload.csrf
   return sameCsrf || idOf(other.payload) === idOf(payload)
 }
@@ -97,6 +98,7 @@ async function present(parts: Parts, ctx: AuthContext, located: LocatedToken): P
   const payload = await verifyToken(parts, located.token, ctx, { ignoreTimes: true })
   checkType(payload, located.type)
   checkLoginType(payload, parts.config)
+  if (payload.sid !== undefined) checkOwn(payload)
   return { payload, located, fault: csrfFault(parts, ctx, located, payload) }
 }
 

@@ -6,6 +6,7 @@ import { warnOnce } from '../request/warn.js'
 import type { TokenStore } from '../store.js'
 import { Deadline, within } from '../time/deadline.js'
 import { timeOf, usesCookies } from '../token/claims.js'
+import { checkOwn, isOwn } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 import { isExpired } from '../token/verify.js'
 import { isTraced, traced } from '../tracing.js'
@@ -163,15 +164,20 @@ export class Sessions {
     throw new ReusedTokenError()
   }
 
-  /** End what the token belongs to: its session, or the token alone if it names none. Done already is done. */
+  /**
+   * End what the token belongs to: its session, or the token alone if it names none. Done already is done.
+   * @throws TokenInvalidSignatureError if the token would end a session and no configured key has signed it.
+   */
   async revoke(token: TokenPayload): Promise<void> {
     const sid = rotation.idOf(token)
+    if (token.sid !== undefined) checkOwn(token)
     await this.#operation('revoke', this.#deadline(), async operation => {
       for (;;) {
         const { record, raw } = await operation.session(sid)
         if (rotation.isTombstone(record)) return
         if (record === undefined && token.sid !== undefined) return
         if (record !== undefined && !rotation.isOf(record, token)) return
+        if (record !== undefined) checkOwn(token)
         const keptUntil = Math.max(record?.keptUntil ?? 0, this.#ownEnd(token))
         // What the store has forgotten may have ended by itself. What it still holds has not, whatever our clock says.
         if (record === undefined && keptUntil <= this.#config.now()) return
@@ -280,7 +286,7 @@ export class Sessions {
   #touch(operation: Operation, token: TokenPayload, { record, raw }: Read): void {
     const { sessionTracking, sessionUpdateLastActive, now } = this.#config
     if (!sessionTracking || !sessionUpdateLastActive || record === undefined || rotation.isTombstone(record)) return
-    if (now() - record.lastActiveAt < 60_000) return
+    if (now() - record.lastActiveAt < 60_000 || !isOwn(token)) return
     void operation.write(rotation.idOf(token), raw, { ...record, lastActiveAt: now() }).catch(() => {})
   }
 }

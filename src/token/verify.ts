@@ -9,6 +9,7 @@ import {
   TokenInvalidSignatureError,
 } from '../errors.js'
 import type { KeyRing, VerificationKey } from './keys.js'
+import { noteFoundKey } from './own.js'
 import { deepFreeze, isTextList, malformedClaim, type TokenPayload, toPayload } from './payload.js'
 import { isSignedBy } from './signature.js'
 
@@ -63,7 +64,9 @@ export async function verifyWithFoundKey(
   const read = readToken(token, ring)
   const payload = deepFreeze(readPart(read.payload))
   const key = await findKey(deepFreeze(read.header), payload)
-  return judge(toPayload(signedClaims(read, key ? [key] : []), config), config, options)
+  const verified = toPayload(signedClaims(read, key ? [key] : []), config)
+  noteFoundKey(verified, () => isSignedByRing(read.token, ring))
+  return judge(verified, config, options)
 }
 
 interface ReadToken {
@@ -128,13 +131,17 @@ const isSignedByOneOf = (keys: readonly VerificationKey[], token: string, alg: A
   keys.some(({ key, algorithms }) => algorithms.has(alg) && isSignedBy(key, token, alg))
 
 /**
- * Refuse a token that has been verified with a key from `findKey` but that no key of the ring has signed. The ring's
- * keys are tried whatever `kid` the token names: which key is meant has been decided, and the question is whose it is.
- * @throws TokenInvalidSignatureError
+ * Whether a key of the ring has signed a token that has been verified with a key from `findKey`. The ring's keys are tried
+ * whatever `kid` the token names: which key is meant has been decided, and the question is whose it is.
  */
-export function checkSignedByRing(token: string, ring: KeyRing): void {
+function isSignedByRing(token: string, ring: KeyRing): boolean {
   const { header } = readToken(token, ring)
-  if (!isSignedByOneOf(ring.verification, token, header.alg)) throw new TokenInvalidSignatureError({ cause: NOT_OURS })
+  return isSignedByOneOf(ring.verification, token, header.alg)
+}
+
+/** Refuse a verified token that no key of the ring has signed. @throws TokenInvalidSignatureError */
+export function checkSignedByRing(token: string, ring: KeyRing): void {
+  if (!isSignedByRing(token, ring)) throw new TokenInvalidSignatureError({ cause: NOT_OURS })
 }
 
 const NOT_OURS =
