@@ -13,7 +13,7 @@ import {
 } from './authenticate/internals.js'
 import { RequestCache } from './authenticate/request-cache.js'
 import { checkLoginType, checkType } from './authenticate/token-checks.js'
-import { checkMayEnd, verifyToken } from './authenticate/verification.js'
+import { verifyToken } from './authenticate/verification.js'
 import type { PolicyName } from './authorization/policy/patterns.js'
 import type { PolicyDecider } from './authorization/policy/rule.js'
 import { readEnvironment } from './config/environment.js'
@@ -180,11 +180,12 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Revoke what the request's tokens belong to, expired or not, and clear their cookies. A token from a cookie counts with
-   * its CSRF value, or beside another token of the same login. A token in the query alone clears no cookies.
+   * Revoke what the request's tokens belong to, in all locations, expired or not, and clear their cookies. A token from a
+   * cookie counts with its CSRF value, or beside another token of the same login. A token in the query alone clears no
+   * cookies.
    * @throws why no token of the request is good, as a guard would: MissingTokenError if there is none, JWTDecodeError,
-   * CSRFError (also for a cookie of a live login that does not count); or StoreUnavailableError. Nothing was ended then,
-   * and no cookie cleared.
+   * CSRFError (also for a cookie of a live login that does not count); MalformedTokenRequestError if any location holds
+   * something other than one token; or StoreUnavailableError. Nothing was ended then, and no cookie cleared.
    */
   logout(ctx: AuthContext): Promise<void> {
     return logout(this.#internals, ctx)
@@ -279,7 +280,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * End what a token, or a verified payload, belongs to: its session with all its tokens, or the token alone if it names
-   * none (RFC 7009 §2.1). An encoded token needs a good signature and nothing more: it may have expired.
+   * none (RFC 7009 §2.1). An encoded token needs a good signature and nothing more: it may have expired. A session is
+   * ended only by what a configured key has signed.
    * @throws JWTDecodeError, LoginTypeMismatchError, StoreUnavailableError; BadConfigurationError without a store.
    */
   async revoke(tokenOrPayload: string | TokenPayload): Promise<void> {
@@ -288,7 +290,6 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     const payload = isPayload
       ? tokenOrPayload
       : await verifyToken(this.#internals, tokenOrPayload, undefined, { signatureOnly: true })
-    if (!isPayload) checkMayEnd(this.#internals, tokenOrPayload, payload)
     checkLoginType(payload, this.#internals.config)
     await sessions.revoke(payload)
   }

@@ -6,7 +6,9 @@ import { warnOnce } from '../request/warn.js'
 import type { TokenStore } from '../store.js'
 import { Deadline, within } from '../time/deadline.js'
 import { timeOf, usesCookies } from '../token/claims.js'
+import { checkOwn, isOwn } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
+import { isExpired } from '../token/verify.js'
 import { isTraced, traced } from '../tracing.js'
 import { activityAt } from './activity.js'
 import type { Events } from './events.js'
@@ -93,6 +95,21 @@ export class Sessions {
   }
 
   /**
+   * Whether what a token belongs to goes on: its session, though the token has expired or been used up, or the token
+   * alone if there is none. @throws StoreUnavailableError
+   */
+  isLive(token: TokenPayload): Promise<boolean> {
+    return this.#operation('check', this.#deadline(), async operation => {
+      const known = await operation.known(token)
+      const now = this.#config.now()
+      if (known.record !== undefined || token.sid !== undefined) {
+        return rotation.acceptedRecord(rotation.ownerOf(token), known, now, this.#config) !== undefined
+      }
+      return !isExpired(token, this.#config) && rotation.assess(token, known, now, this.#config).outcome === 'good'
+    })
+  }
+
+  /**
    * Use a refresh token up. `mint` makes the tokens of the record that it is given; it is called before anything is
    * written, and its failure leaves everything as it was.
    * @throws RevokedTokenError, ReusedTokenError (the session has been revoked then), StoreUnavailableError.
@@ -156,9 +173,13 @@ export class Sessions {
     throw new ReusedTokenError()
   }
 
-  /** End what the token belongs to: its session, or the token alone if it names none. Done already is done. */
+  /**
+   * End what the token belongs to: its session, or the token alone if it names none. Done already is done.
+   * @throws TokenInvalidSignatureError if the token would end a session and no configured key has signed it.
+   */
   async revoke(token: TokenPayload): Promise<void> {
     const sid = rotation.idOf(token)
+    if (token.sid !== undefined) checkOwn(token)
     await this.#operation('revoke', this.#deadline(), async operation => {
       for (;;) {
         const read = await operation.session(sid)
@@ -166,6 +187,7 @@ export class Sessions {
         if (rotation.isTombstone(record)) return
         if (record === undefined && token.sid !== undefined) return
         if (record !== undefined && !rotation.isOf(record, token)) return
+        if (record !== undefined) checkOwn(token)
         const { now } = this.#config
         // Judged is not whether the token has expired: it may be good for others, if this server's clock is ahead.
         const keptUntil = token.sid === undefined ? tokenKeptUntil(token, now(), this.#config) : 0
@@ -295,7 +317,7 @@ export class Sessions {
   #touch(operation: Operation, token: TokenPayload, { record, raw }: Read): void {
     const { sessionTracking, sessionUpdateLastActive, now } = this.#config
     if (!sessionTracking || !sessionUpdateLastActive || record === undefined || rotation.isTombstone(record)) return
-    if (now() - record.lastActiveAt < 60_000) return
+    if (now() - record.lastActiveAt < 60_000 || !isOwn(token)) return
     void operation.write(rotation.idOf(token), raw, { ...record, ...activityAt(record, now()) }).catch(() => {})
   }
 }
