@@ -35,14 +35,15 @@ export class Revocation {
   /**
    * Whether the session of a token has ended, from the store whatever `accessTokenRevocation` says: to tell the tokens of
    * several sessions apart.
-   * @returns `undefined` if there is nobody to be asked. Rejects like `check`.
+   * @returns `undefined` if there is nobody to be asked. Rejects with RevokedTokenError, ReusedTokenError,
+   * StoreUnavailableError.
    */
   checkSession(token: TokenPayload): Promise<unknown> | undefined {
     return this.#sessions ? this.endOf(token) : this.check(token)
   }
 
   /**
-   * The same, always from the store.
+   * When what the token belongs to ends, from the store whatever `accessTokenRevocation` says.
    * @returns the end (milliseconds) of what the token belongs to.
    * @throws RevokedTokenError, also for a token of a session that no store can judge; ReusedTokenError, StoreUnavailableError.
    */
