@@ -54,7 +54,10 @@ async function chooseSession(
   throw refusals.get(tokens[0] as Identified)
 }
 
-/** The same by what `verify` alone can tell at once, for who asks about no more. @throws MalformedTokenRequestError */
+/**
+ * Of several cookies of one name the token that `verify` alone finds valid, the newest of its session. No store is asked.
+ * @throws MalformedTokenRequestError if none is valid, or tokens of two sessions are.
+ */
 export function chooseAtOnce(
   candidates: readonly LocatedToken[],
   verify: (located: LocatedToken) => TokenPayload,

@@ -33,7 +33,7 @@ export class Revocation {
   }
 
   /**
-   * The same, always from the store.
+   * When what the token belongs to ends. Always asks the store, whatever `accessTokenRevocation` says.
    * @returns the end (milliseconds) of what the token belongs to.
    * @throws RevokedTokenError, also for a token of a session that no store can judge; ReusedTokenError, UnavailableError.
    */
