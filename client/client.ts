@@ -1,6 +1,6 @@
 import { AuthXClientError, explanation, isFinal, isRefusal } from './error.js'
 import { type ClientEventType, type ClientListener, Listeners } from './events.js'
-import { Login, type Moment } from './login.js'
+import { Login, type Snapshot } from './login.js'
 import { type AuthXClientOptions, type Settings, settingsOf } from './options.js'
 import { post, TIMEOUT_MS } from './post.js'
 import { type OutgoingRequest, outgoing } from './request.js'
@@ -51,7 +51,7 @@ export class AuthXClient {
    */
   async login(credentials: object): Promise<Record<string, unknown>> {
     const body = JSON.stringify(credentials)
-    return this.#tabs.alone(async () => {
+    return this.#tabs.runExclusive(async () => {
       const headers = [['Content-Type', 'application/json']] as const
       const answer = await post(this.#settings, { route: 'login', headers, body })
       this.#login.begin(answer)
@@ -80,13 +80,13 @@ export class AuthXClient {
    * named `TimeoutError` if it does not answer. The login goes on then.
    */
   logout(): Promise<void> {
-    return this.#tabs.alone(async () => {
-      const { exists, moment } = this.#login
+    return this.#tabs.runExclusive(async () => {
+      const { exists, snapshot } = this.#login
       await this.#postLogout().catch(error => {
         if (!isRefusal(error)) throw error
-        return this.#retryLogout(error, exists, moment)
+        return this.#retryLogout(error, exists, snapshot)
       })
-      this.#end(moment)
+      this.#end(snapshot)
     })
   }
 
@@ -101,9 +101,9 @@ export class AuthXClient {
     const given = init ?? {}
     const request = outgoing(input, given, this.#settings)
     if (request.url.origin !== this.#settings.origin) return this.#settings.fetch(request.target, given)
-    const { response, moment } = await this.#send(request)
+    const { response, snapshot } = await this.#send(request)
     if (!request.repeatable || !(await this.#isOutOfTime(response))) return response
-    return (await this.#renew(moment)) ? request.send(this.#login.headersFor(request.method)) : response
+    return (await this.#renew(snapshot)) ? request.send(this.#login.headersFor(request.method)) : response
   }
 
   /**
@@ -120,10 +120,10 @@ export class AuthXClient {
     this.#tabs.close()
   }
 
-  async #send(request: OutgoingRequest): Promise<{ response: Response; moment: Moment }> {
-    if (this.#login.lacksAccessToken) await this.#renew(this.#login.moment)
-    const { moment } = this.#login
-    return { moment, response: await request.send(this.#login.headersFor(request.method)) }
+  async #send(request: OutgoingRequest): Promise<{ response: Response; snapshot: Snapshot }> {
+    if (this.#login.lacksAccessToken) await this.#renew(this.#login.snapshot)
+    const { snapshot } = this.#login
+    return { snapshot, response: await request.send(this.#login.headersFor(request.method)) }
   }
 
   /** Whether the token has expired, or the browser has dropped its cookie because it has. */
@@ -135,33 +135,33 @@ export class AuthXClient {
     return errorType === 'TokenExpiredError' || (errorType === 'MissingTokenError' && this.#login.exists)
   }
 
-  /** Whether the login of `moment` still is there, renewed. A request is never sent again as that of somebody else. */
-  async #renew(moment: Moment): Promise<boolean> {
-    if (!this.#login.isThatOf(moment)) return false
+  /** Whether the login of `snapshot` still is there, renewed. A request is never sent again as that of somebody else. */
+  async #renew(snapshot: Snapshot): Promise<boolean> {
+    if (!this.#login.isSameLogin(snapshot)) return false
     try {
-      if (this.#login.moment.renewals === moment.renewals) await this.refresh()
-      return this.#login.isThatOf(moment)
+      if (this.#login.snapshot.renewals === snapshot.renewals) await this.refresh()
+      return this.#login.isSameLogin(snapshot)
     } catch (error) {
-      if (isRefusal(error) && !(this.#login.exists && this.#login.isThatOf(moment))) return false
+      if (isRefusal(error) && !(this.#login.exists && this.#login.isSameLogin(snapshot))) return false
       throw error
     }
   }
 
   async #refreshInTurn(): Promise<void> {
-    const { renewals } = this.#login.moment
-    return this.#tabs.alone(async () => {
+    const { renewals } = this.#login.snapshot
+    return this.#tabs.runExclusive(async () => {
       // What another tab has obtained meanwhile is as good.
-      if (this.#login.moment.renewals !== renewals && !this.#login.lacksAccessToken) return
+      if (this.#login.snapshot.renewals !== renewals && !this.#login.lacksAccessToken) return
       await this.#refreshAlone()
     })
   }
 
   async #refreshAlone(): Promise<void> {
-    const { exists, moment } = this.#login
+    const { exists, snapshot } = this.#login
     try {
       this.#login.renew(await this.#postRefresh())
     } catch (error) {
-      if (exists && this.#isOver(error)) this.#end(moment, error.errorType)
+      if (exists && this.#isOver(error)) this.#end(snapshot, error.errorType)
       throw error
     }
     this.#announce('refresh')
@@ -185,7 +185,7 @@ export class AuthXClient {
    * The token may have expired, or not have reached the route, which lies outside of its cookie's path. A refresh tells, and
    * brings an access token, which may.
    */
-  async #retryLogout(refusal: AuthXClientError, exists: boolean, moment: Moment): Promise<void> {
+  async #retryLogout(refusal: AuthXClientError, exists: boolean, snapshot: Snapshot): Promise<void> {
     if (!exists && this.#settings.tokens === 'headers') throw refusal
     try {
       this.#login.renew(await this.#postRefresh())
@@ -194,7 +194,7 @@ export class AuthXClient {
       throw refusal
     }
     this.#announce('refresh')
-    if (!this.#login.isThatOf(moment)) throw refusal
+    if (!this.#login.isSameLogin(snapshot)) throw refusal
     await this.#postLogout()
   }
 
@@ -204,9 +204,9 @@ export class AuthXClient {
     return isRefusal(error) && error.errorType === 'MissingTokenError' && this.#login.hasVanished
   }
 
-  /** The login of `moment` is over. One that has begun since is not. */
-  #end(moment: Moment, reason?: string): void {
-    if (!this.#login.isThatOf(moment)) return
+  /** The login of `snapshot` is over. One that has begun since is not. */
+  #end(snapshot: Snapshot, reason?: string): void {
+    if (!this.#login.isSameLogin(snapshot)) return
     this.#login.end()
     this.#announce('logout', reason)
   }

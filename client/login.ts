@@ -2,7 +2,7 @@ import { claimsOf } from './claims.js'
 import type { Settings } from './options.js'
 import type { Secrets } from './request.js'
 
-export interface Moment {
+export interface Snapshot {
   readonly renewals: number
   readonly changes: number
   /** The CSRF value of the refresh token: one for as long as a login lasts, and the next has another. */
@@ -52,12 +52,12 @@ export class Login {
   }
 
   /** What a request is sent with, to be compared later. */
-  get moment(): Moment {
+  get snapshot(): Snapshot {
     return { renewals: this.#renewals, changes: this.#changes, csrf: this.#csrfOfLogin }
   }
 
-  /** Whether it still is the login of that moment, or none any more: not each that begins elsewhere is told. */
-  isThatOf({ changes, csrf }: Moment): boolean {
+  /** Whether it still is the login of that snapshot, or none any more: not each that begins elsewhere is told. */
+  isSameLogin({ changes, csrf }: Snapshot): boolean {
     return this.#changes === changes && !this.#isReplaced(csrf)
   }
 

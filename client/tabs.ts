@@ -33,7 +33,7 @@ export class Tabs {
   }
 
   /** Do `work` while no tab does any: one after another, each with what came of the one before. */
-  alone<T>(work: () => Promise<T>): Promise<T> {
+  runExclusive<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(() => this.#locked(work))
     this.#last = turn.catch(() => {})
     return turn
@@ -62,12 +62,12 @@ export class Tabs {
     if (done) return done.value
     return locks.request(this.#name, {}, async () => {
       // The lock may be here before the word of what was done under it.
-      if (this.#channel && this.#turnsElsewhere === turns) await this.#word()
+      if (this.#channel && this.#turnsElsewhere === turns) await this.#waitForDone()
       return inTurn()
     })
   }
 
-  #word(): Promise<void> {
+  #waitForDone(): Promise<void> {
     return new Promise(resolve => {
       const timer = setTimeout(resolve, WORD_COMES_WITHIN_MS)
       this.#heard = () => {

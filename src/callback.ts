@@ -1,5 +1,5 @@
 import { type CallbackName, CallbackUnavailableError, StoreUnavailableError } from './errors.js'
-import { type Deadline, within } from './time/deadline.js'
+import { type Deadline, withDeadline } from './time/deadline.js'
 
 /**
  * Ask a function of the application.
@@ -11,7 +11,7 @@ export async function askCallback<T>(
   ask: () => T | Promise<T>,
 ): Promise<T> {
   try {
-    return await within(deadline, async () => ask())
+    return await withDeadline(deadline, async () => ask())
   } catch (error) {
     // A deadline that is shared with the store says that the store is late.
     throw new CallbackUnavailableError(callback, {

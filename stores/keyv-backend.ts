@@ -1,4 +1,4 @@
-import { type Deadline, within } from '../src/time/deadline.js'
+import { type Deadline, withDeadline } from '../src/time/deadline.js'
 import { UnsureWrites } from './keyv-unsure.js'
 
 /** What adapters of Keyv have besides their verbs, as far as it matters here. */
@@ -36,7 +36,7 @@ export class KeyvBackend {
       if (this.#turns.get(name) === mine) this.#turns.delete(name)
     }
     mine.then(leave, leave)
-    return within(deadline, () => mine)
+    return withDeadline(deadline, () => mine)
   }
 }
 

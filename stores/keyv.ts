@@ -4,7 +4,7 @@
  */
 import type { Keyv } from 'keyv'
 import type { TokenStore } from '../src/store.js'
-import { Deadline, within } from '../src/time/deadline.js'
+import { Deadline, withDeadline } from '../src/time/deadline.js'
 import { backendOf, type KeyvBackend, refuseUnfit } from './keyv-backend.js'
 import { endOf, hasEnded, type KeyvRecord, KeyvRecords, seal } from './keyv-records.js'
 import {
@@ -99,7 +99,7 @@ export class KeyvTokenStore implements TokenStore {
   }
 
   #read(name: string, deadline: Deadline): Promise<KeyvRecord | undefined> {
-    return within(deadline, () => this.#records.read(name))
+    return withDeadline(deadline, () => this.#records.read(name))
   }
 
   /** In turn: read, and put back what was acknowledged if a late write has come over it. */
@@ -140,7 +140,7 @@ export class KeyvTokenStore implements TokenStore {
     if (deadline.over()) throw deadline.error()
     const running = act()
     try {
-      await within(deadline, () => running)
+      await withDeadline(deadline, () => running)
     } catch (error) {
       this.#backend.unsure.add(name, sealed, running, () => this.#inBackground(name, d => this.#readChecked(name, d)))
       throw error

@@ -1,6 +1,6 @@
 import type { KeyvStoreAdapter, StoredData } from 'keyv'
 import { closedError } from './options.js'
-import { Turn } from './turn.js'
+import { TickBatch } from './tick-batch.js'
 
 /** What is kept under a key. */
 export interface MemoryRecord {
@@ -29,7 +29,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
   readonly #map: Map<string, MemoryRecord>
   #cursor: IterableIterator<[string, MemoryRecord]>
   #sweeper: NodeJS.Timeout | undefined
-  readonly #turn = new Turn()
+  readonly #turn = new TickBatch()
   #closed = false
 
   constructor(map: Map<string, MemoryRecord> = new Map()) {

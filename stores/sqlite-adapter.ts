@@ -6,7 +6,7 @@ import { closedError } from './options.js'
 import { type Connection, SqliteFile } from './sqlite-connection.js'
 import { isDamage, isLocked, type Statement, textOf, wholeText } from './sqlite-driver.js'
 import { sqlOfMarks } from './sqlite-log.js'
-import { Turn } from './turn.js'
+import { TickBatch } from './tick-batch.js'
 
 const stored = `SELECT ${wholeText('value')} FROM koa_authx WHERE key = ? AND expires > ?`
 
@@ -45,7 +45,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   #closed = false
   /** Closed, and the reads that were under way have been answered. */
   #done = false
-  readonly #turn = new Turn()
+  readonly #turn = new TickBatch()
 
   /** `timeout`: milliseconds to wait for a lock. */
   constructor(path: string, timeout: number) {

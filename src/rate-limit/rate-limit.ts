@@ -2,7 +2,7 @@ import type { Context, Next } from 'koa'
 import { checkNames, integer, isObject } from '../config/values.js'
 import { type AuthXError, CallbackUnavailableError, RateLimitExceeded } from '../errors.js'
 import { subjectHash } from '../session/record.js'
-import { Deadline, within } from '../time/deadline.js'
+import { Deadline, withDeadline } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
 import { sha256 } from '../token/sha256.js'
 import { networkOf } from './network.js'
@@ -53,7 +53,7 @@ export function rateLimited(limiter: RateLimiter, options: RateLimitOptions = {}
   const { key, timeout } = settingsOf(options)
   return async function rateLimited(ctx, next) {
     const counted = await keyFor(ctx as Context, key)
-    await within(new Deadline(timeout, late), () => consume(limiter, counted))
+    await withDeadline(new Deadline(timeout, late), () => consume(limiter, counted))
     await next()
   }
 }

@@ -1,6 +1,6 @@
 import { minuteOf, shownActivity } from './activity.js'
 import type { Device } from './record.js'
-import { acceptedRecord, type Known, type Owner, type RotationConfig } from './rotation.js'
+import { acceptedRecord, type Owner, type RotationConfig, type StoredState } from './rotation.js'
 
 /**
  * What is shown of sessions to people. No decision about a token is taken from a list: a session that is missing from it
@@ -33,7 +33,7 @@ export interface SessionList extends Array<Session> {
 }
 
 /** A session as it is shown; `undefined` if guards accept no token of it: it has ended, by itself too. */
-export function toSession(owner: Owner, known: Known, now: number, config: RotationConfig): Session | undefined {
+export function toSession(owner: Owner, known: StoredState, now: number, config: RotationConfig): Session | undefined {
   const record = acceptedRecord(owner, known, now, config)
   if (!record) return undefined
   const { sub, createdAt, expiresAt, device } = record

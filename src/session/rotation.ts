@@ -14,7 +14,7 @@ export type Presented = Pick<TokenPayload, 'sub' | 'jti' | 'iat' | 'exp' | 'type
 export type RotationConfig = Pick<Config, 'refreshGracePeriod' | 'sessionExpires' | 'decodeLeeway'>
 
 /** What the store says about a token: the record of its id, and its subject's cut-off. */
-export interface Known {
+export interface StoredState {
   readonly record: SessionRecord | Tombstone | undefined
   readonly subject: SubjectRecord
 }
@@ -55,7 +55,8 @@ const revoked = (reason: RevokedReason) => ({ outcome: 'revoked', reason }) as c
 /** A token that names no session is judged by itself. */
 export const idOf = ({ sid, jti }: Pick<Presented, 'sid' | 'jti'>) => sid ?? jti
 
-export const isTombstone = (record: Known['record']): record is Tombstone => record !== undefined && 'revoked' in record
+export const isTombstone = (record: StoredState['record']): record is Tombstone =>
+  record !== undefined && 'revoked' in record
 
 /** What has to be right about a session: its id, and whose it is. */
 export interface Owner {
@@ -76,7 +77,7 @@ function whoseInstead(record: SessionRecord, about: Pick<Presented, 'sub' | 'log
 }
 
 /** The record of a session that nobody has ended; otherwise why there is none. */
-function heldOrReason(owner: Owner, { record, subject }: Known): SessionRecord | RevokedReason {
+function heldOrReason(owner: Owner, { record, subject }: StoredState): SessionRecord | RevokedReason {
   if (record === undefined) return 'unknownSession'
   if (isTombstone(record)) return 'ended'
   const stranger = whoseInstead(record, { sub: owner.sub, login_type: owner.loginType })
@@ -88,13 +89,13 @@ function heldOrReason(owner: Owner, { record, subject }: Known): SessionRecord |
  * The record of a session that nobody has ended, as the store has it; `undefined` if there is none. It asks no clock: a
  * session that is over by the clock of this server may live for others, and has to be ended for them.
  */
-export function heldRecord(owner: Owner, known: Known): SessionRecord | undefined {
+export function heldRecord(owner: Owner, known: StoredState): SessionRecord | undefined {
   const held = heldOrReason(owner, known)
   return typeof held === 'string' ? undefined : held
 }
 
 /** The record of a session that nobody has ended and that is before its absolute end; otherwise why there is none. */
-function liveOrReason(owner: Owner, known: Known, now: number): SessionRecord | RevokedReason {
+function liveOrReason(owner: Owner, known: StoredState, now: number): SessionRecord | RevokedReason {
   const held = heldOrReason(owner, known)
   return typeof held !== 'string' && now >= held.expiresAt ? 'pastEnd' : held
 }
@@ -103,7 +104,7 @@ function liveOrReason(owner: Owner, known: Known, now: number): SessionRecord | 
 const isSpent = ({ endsAt }: SessionRecord, now: number, { decodeLeeway }: RotationConfig) =>
   now >= endsAt + decodeLeeway * 1000
 
-function acceptedOrReason(owner: Owner, known: Known, now: number, config: RotationConfig) {
+function acceptedOrReason(owner: Owner, known: StoredState, now: number, config: RotationConfig) {
   const live = liveOrReason(owner, known, now)
   return typeof live !== 'string' && isSpent(live, now, config) ? 'lastTokenExpired' : live
 }
@@ -111,7 +112,7 @@ function acceptedOrReason(owner: Owner, known: Known, now: number, config: Rotat
 /** The record of a session of which guards accept access tokens; `undefined` if there is none. Just so long it is shown. */
 export function acceptedRecord(
   owner: Owner,
-  known: Known,
+  known: StoredState,
   now: number,
   config: RotationConfig,
 ): SessionRecord | undefined {
@@ -123,7 +124,7 @@ export function acceptedRecord(
 const ownEnd = ({ iat }: Presented, { sessionExpires }: RotationConfig) => (iat + sessionExpires) * 1000
 
 /** What a refresh with this token comes to. */
-export function decide(token: Presented, known: Known, now: number, config: RotationConfig): Decision {
+export function decide(token: Presented, known: StoredState, now: number, config: RotationConfig): Decision {
   if (known.record === undefined && token.sid === undefined) {
     if (isCutOff(token, known.subject)) return revoked('cutOff')
     return now >= ownEnd(token, config) ? revoked('pastEnd') : { outcome: 'rotate', gen: 1, rollback: false }
@@ -153,7 +154,7 @@ export type Assessment = { readonly outcome: 'good' } | Extract<Decision, { outc
 const GOOD: Assessment = { outcome: 'good' }
 
 /** Whether a guard lets an access or a refresh token pass, as far as the store is concerned. It changes nothing. */
-export function assess(token: Presented, known: Known, now: number, config: RotationConfig): Assessment {
+export function assess(token: Presented, known: StoredState, now: number, config: RotationConfig): Assessment {
   if (token.type === 'refresh') {
     const decision = decide(token, known, now, config)
     return decision.outcome === 'rotate' || decision.outcome === 'replay' ? GOOD : decision
@@ -190,12 +191,16 @@ export function successor(token: Presented, before: SessionRecord, rotation: Rot
 }
 
 /** The record that a rotation changes; what a token without a session opens, if there is none yet. */
-export function recordBefore(token: Presented, { record, subject }: Known, config: RotationConfig): SessionRecord {
+export function recordBefore(
+  token: Presented,
+  { record, subject }: StoredState,
+  config: RotationConfig,
+): SessionRecord {
   return record === undefined || isTombstone(record) ? opened(token, subject, config) : record
 }
 
 /** When (milliseconds) what a good token belongs to ends, unless it is refreshed. */
-export function endOf(token: Presented, { record }: Known, config: RotationConfig): number {
+export function endOf(token: Presented, { record }: StoredState, config: RotationConfig): number {
   if (record === undefined || isTombstone(record)) return ownEnd(token, config)
   return Math.min(record.expiresAt, record.exp * 1000)
 }

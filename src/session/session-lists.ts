@@ -1,9 +1,8 @@
 import type { Config } from '../config/table.js'
 import type { TokenStore } from '../store.js'
-import { Deadline, within } from '../time/deadline.js'
+import { Deadline, withDeadline } from '../time/deadline.js'
 import { Gathered } from './gathered.js'
 import { type SessionList, toSession } from './listing.js'
-import { endOfTurn, Operation } from './operation.js'
 import {
   KEPT_AFTER_EXP,
   type Listing,
@@ -16,7 +15,8 @@ import {
   sessionKey,
   subjectKey,
 } from './record.js'
-import { heldRecord, type Known, type Owner, type RotationConfig } from './rotation.js'
+import { heldRecord, type Owner, type RotationConfig, type StoredState } from './rotation.js'
+import { endOfTurn, SessionRecords } from './session-records.js'
 import {
   type Change,
   changed,
@@ -39,7 +39,7 @@ interface DueChange extends Change, Subject {
 
 interface Found {
   readonly id: string
-  readonly record: Known['record']
+  readonly record: StoredState['record']
 }
 
 /** What the store knows about the sessions of a list. */
@@ -98,7 +98,7 @@ export class SessionLists {
   async #read(key: string, owner: Subject): Promise<Reading> {
     const deadline = this.#deadline()
     const keys = [key, subjectKey(owner.sub, owner.loginType)]
-    const [raw, rawSubject] = await within(deadline, () => this.#operation(deadline).get(keys))
+    const [raw, rawSubject] = await withDeadline(deadline, () => this.#recordsFor(deadline).get(keys))
     const [list, subject] = [parseListing(raw), parseSubject(rawSubject)]
     const found = await this.#records(entriesOf(list), deadline)
     this.forget(owner, endedAmong(found, owner, subject))
@@ -107,11 +107,11 @@ export class SessionLists {
 
   /** The first piece is a read like any other; those that follow come one at a time. */
   async #records(entries: Listing, deadline: Deadline): Promise<Found[]> {
-    const operation = this.#operation(deadline)
+    const records = this.#recordsFor(deadline)
     const found: Found[] = []
     for (let n = 0; n < entries.length; n += RECORDS_AT_ONCE) {
       const ids = entries.slice(n, n + RECORDS_AT_ONCE).map(([sid]) => sid)
-      const get = () => within(deadline, () => operation.get(ids.map(sessionKey)))
+      const get = () => withDeadline(deadline, () => records.get(ids.map(sessionKey)))
       const values = await (n === 0 ? get() : this.#inTurn(get))
       found.push(...ids.map((id, place) => ({ id, record: parseSession(values[place]) })))
     }
@@ -136,14 +136,14 @@ export class SessionLists {
   /** Make all the changes that are still wanted. Conflicts with other processes are tried again until the deadline. */
   async #write(key: string, changes: readonly DueChange[]): Promise<void> {
     const deadline = this.#deadline()
-    await within(deadline, async () => {
+    await withDeadline(deadline, async () => {
       while (!(await this.#tryToWrite(key, changes, deadline)));
     })
   }
 
   async #tryToWrite(key: string, changes: readonly DueChange[], deadline: Deadline): Promise<boolean> {
-    const operation = this.#operation(deadline)
-    const [raw] = await operation.get([key])
+    const records = this.#recordsFor(deadline)
+    const [raw] = await records.get([key])
     const list = parsed(raw)
     if (!list) return true
     const { ended, cutoff } = await this.#room(changed(list, changes), changes[0] as DueChange, deadline)
@@ -152,7 +152,7 @@ export class SessionLists {
     const next = fitted(changed(list, [...due, { ended }]), cutoff)
     const value = JSON.stringify(next)
     const isAlike = value === raw || (raw === undefined && next.length === 0)
-    return isAlike || operation.compareAndSet(key, raw, value, this.#keptUntil(next))
+    return isAlike || records.compareAndSet(key, raw, value, this.#keptUntil(next))
   }
 
   /**
@@ -173,13 +173,13 @@ export class SessionLists {
     const isOver = ([, end]: Listing[number]) => end + KEPT_AFTER_EXP <= this.#config.now()
     const doubtful = isTooLong(list) ? entriesOf(list) : entriesOf(list).filter(isOver).slice(0, RECORDS_AT_ONCE)
     if (doubtful.length === 0) return { ended: new Set(), cutoff: 0 }
-    const subject = await this.#operation(deadline).subject(owner.sub, owner.loginType)
+    const subject = await this.#recordsFor(deadline).subject(owner.sub, owner.loginType)
     const found = await this.#records(doubtful, new Deadline(deadline.left() / 2)).catch(() => [])
     return { ended: endedAmong(found, owner, subject), cutoff: subject.cutoff }
   }
 
-  #operation(deadline: Deadline): Operation {
-    return new Operation(this.#store, this.#config.now, deadline)
+  #recordsFor(deadline: Deadline): SessionRecords {
+    return new SessionRecords(this.#store, this.#config.now, deadline)
   }
 
   #deadline(): Deadline {

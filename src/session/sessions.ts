@@ -4,7 +4,7 @@ import type { Config } from '../config/table.js'
 import { ReusedTokenError, StoreUnavailableError } from '../errors.js'
 import { warnOnce } from '../request/warn.js'
 import type { TokenStore } from '../store.js'
-import { Deadline, within } from '../time/deadline.js'
+import { Deadline, withDeadline } from '../time/deadline.js'
 import { timeOf, usesCookies } from '../token/claims.js'
 import { checkOwn, isOwn } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
@@ -14,7 +14,6 @@ import { activityAt } from './activity.js'
 import type { Events } from './events.js'
 import { tokenKeptUntil, tombstoneKeptUntil } from './kept.js'
 import { type Session, type SessionList, toSession } from './listing.js'
-import { Operation, type Read } from './operation.js'
 import {
   CUTOFF_KEPT,
   parseSession,
@@ -27,6 +26,7 @@ import {
 import { revokedBecause } from './revoked.js'
 import * as rotation from './rotation.js'
 import { SessionLists } from './session-lists.js'
+import { type LoadedRecord, SessionRecords } from './session-records.js'
 
 /** The access token's times, seconds. */
 export interface AccessTimes {
@@ -69,9 +69,9 @@ export class Sessions {
   /** Write the record of a new session, then list it. */
   async open(sid: string, draft: Omit<SessionRecord, 'cutoff'>): Promise<void> {
     const deadline = this.#deadline()
-    await this.#operation('open', deadline, async operation => {
-      const { cutoff } = await operation.subject(draft.sub, draft.loginType)
-      if (!(await operation.write(sid, undefined, { ...draft, cutoff })))
+    await this.#operation('open', deadline, async records => {
+      const { cutoff } = await records.subject(draft.sub, draft.loginType)
+      if (!(await records.write(sid, undefined, { ...draft, cutoff })))
         throw new StoreUnavailableError({ cause: new Error('the new session is in the store already') })
       await this.#lists.add(sid, draft, deadline)
     })
@@ -84,12 +84,12 @@ export class Sessions {
    * @throws RevokedTokenError, ReusedTokenError (for a refresh token that has been used up), StoreUnavailableError.
    */
   check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<number> {
-    return this.#operation(name, this.#deadline(), async operation => {
-      const known = await operation.known(token)
+    return this.#operation(name, this.#deadline(), async records => {
+      const known = await records.known(token)
       const assessment = rotation.assess(token, known, this.#config.now(), this.#config)
       if (assessment.outcome === 'reuse') throw new ReusedTokenError()
       if (assessment.outcome === 'revoked') throw revokedBecause(assessment.reason)
-      if (name === 'check') this.#touch(operation, token, known)
+      if (name === 'check') this.#touch(records, token, known)
       return rotation.endOf(token, known, this.#config)
     })
   }
@@ -99,8 +99,8 @@ export class Sessions {
    * alone if there is none. @throws StoreUnavailableError
    */
   isLive(token: TokenPayload): Promise<boolean> {
-    return this.#operation('check', this.#deadline(), async operation => {
-      const known = await operation.known(token)
+    return this.#operation('check', this.#deadline(), async records => {
+      const known = await records.known(token)
       const now = this.#config.now()
       if (known.record !== undefined || token.sid !== undefined) {
         return rotation.acceptedRecord(rotation.ownerOf(token), known, now, this.#config) !== undefined
@@ -121,9 +121,9 @@ export class Sessions {
     deadline: Deadline = this.#deadline(),
   ): Promise<T> {
     const sid = rotation.idOf(token)
-    const { minted, replays, opened } = await this.#operation('rotate', deadline, async operation => {
+    const { minted, replays, opened } = await this.#operation('rotate', deadline, async records => {
       for (;;) {
-        const rotated = await this.#tryToRotate(operation, sid, token, accessExpiry, mint)
+        const rotated = await this.#tryToRotate(records, sid, token, accessExpiry, mint)
         if (rotated) return rotated
       }
     })
@@ -135,23 +135,23 @@ export class Sessions {
 
   /** One read, one decision, one write; `undefined` if somebody else wrote in between. */
   async #tryToRotate<T>(
-    operation: Operation,
+    records: SessionRecords,
     sid: string,
     token: TokenPayload,
     accessExpiry: Duration | Date | undefined,
     mint: Mint<T>,
   ): Promise<Rotated<T> | undefined> {
-    const known = await operation.known(token)
+    const known = await records.known(token)
     const now = this.#config.now()
     const decision = rotation.decide(token, known, now, this.#config)
     if (decision.outcome === 'revoked') throw revokedBecause(decision.reason)
-    if (decision.outcome === 'reuse') return this.#endReused(operation, sid, known, decision.record)
+    if (decision.outcome === 'reuse') return this.#endReused(records, sid, known, decision.record)
     if (decision.outcome === 'replay') {
       const { record, replays, isCounted } = decision
       // A replay adds nothing to the session's life.
       const end = Math.min(record.endsAt, record.expiresAt)
       const minted = mint(sid, record, this.#times(end, accessExpiry, now))
-      if (!isCounted && !(await operation.write(sid, known.raw, record))) return undefined
+      if (!isCounted && !(await records.write(sid, known.raw, record))) return undefined
       // The refresh that came first may have failed to list the session.
       return { minted, replays, opened: token.sid === undefined ? record : undefined }
     }
@@ -162,14 +162,19 @@ export class Sessions {
     const record = this.#withCsrf(token, rotation.successor(token, before, change))
     const minted = mint(sid, record, times)
     const tell = () => decision.rollback && this.#events.emit('storeRollback', { sid, sub: token.sub })
-    const write = () => operation.write(sid, known.raw, record)
-    if (!(await (decision.rollback ? operation.telling(tell, write) : write()))) return undefined
+    const write = () => records.write(sid, known.raw, record)
+    if (!(await (decision.rollback ? records.telling(tell, write) : write()))) return undefined
     return { minted, opened: known.raw === undefined ? record : undefined }
   }
 
-  async #endReused(operation: Operation, sid: string, read: Read, { sub }: SessionRecord): Promise<undefined> {
+  async #endReused(
+    records: SessionRecords,
+    sid: string,
+    read: LoadedRecord,
+    { sub }: SessionRecord,
+  ): Promise<undefined> {
     const tell = () => this.#events.emit('reuse', { sid, sub })
-    if (!(await this.#bury(operation, sid, read, tell))) return undefined
+    if (!(await this.#bury(records, sid, read, tell))) return undefined
     throw new ReusedTokenError()
   }
 
@@ -180,9 +185,9 @@ export class Sessions {
   async revoke(token: TokenPayload): Promise<void> {
     const sid = rotation.idOf(token)
     if (token.sid !== undefined) checkOwn(token)
-    await this.#operation('revoke', this.#deadline(), async operation => {
+    await this.#operation('revoke', this.#deadline(), async records => {
       for (;;) {
-        const read = await operation.session(sid)
+        const read = await records.session(sid)
         const { record } = read
         if (rotation.isTombstone(record)) return
         if (record === undefined && token.sid !== undefined) return
@@ -191,7 +196,7 @@ export class Sessions {
         const { now } = this.#config
         // Judged is not whether the token has expired: it may be good for others, if this server's clock is ahead.
         const keptUntil = token.sid === undefined ? tokenKeptUntil(token, now(), this.#config) : 0
-        if (await this.#bury(operation, sid, read, this.#telling(sid, token.sub), keptUntil)) return
+        if (await this.#bury(records, sid, read, this.#telling(sid, token.sub), keptUntil)) return
       }
     })
   }
@@ -202,16 +207,16 @@ export class Sessions {
 
   /** Put a tombstone in the place of what was read, and tell of it; take a session out of the list. */
   async #bury(
-    operation: Operation,
+    records: SessionRecords,
     sid: string,
-    { record, raw }: Read,
+    { record, raw }: LoadedRecord,
     tell: (isSure: boolean) => void,
     keptUntil = 0,
   ): Promise<boolean> {
     const session = rotation.isTombstone(record) ? undefined : record
     const ofSession = session ? tombstoneKeptUntil(session, this.#config.now()) : 0
-    const bury = () => operation.bury(sid, raw, Math.max(keptUntil, ofSession))
-    const isBuried = await operation.telling(tell, bury)
+    const bury = () => records.bury(sid, raw, Math.max(keptUntil, ofSession))
+    const isBuried = await records.telling(tell, bury)
     if (isBuried && session) this.#lists.forget(session, new Set([sid]))
     return isBuried
   }
@@ -222,15 +227,15 @@ export class Sessions {
    */
   async revokeSession(sid: string, sub?: string): Promise<boolean> {
     const { loginType } = this.#config
-    return this.#operation('revokeSession', this.#deadline(), async operation => {
+    return this.#operation('revokeSession', this.#deadline(), async records => {
       for (;;) {
-        const read = await operation.session(sid)
+        const read = await records.session(sid)
         const { record } = read
         if (record === undefined || rotation.isTombstone(record)) return false
-        const subject = await operation.subject(record.sub, loginType)
+        const subject = await records.subject(record.sub, loginType)
         const owner = { id: sid, sub: sub ?? record.sub, loginType }
         if (!rotation.heldRecord(owner, { record, subject })) return false
-        if (await this.#bury(operation, sid, read, this.#telling(sid, record.sub))) return true
+        if (await this.#bury(records, sid, read, this.#telling(sid, record.sub))) return true
       }
     })
   }
@@ -242,9 +247,9 @@ export class Sessions {
   async revokeAll(sub: string, except?: string): Promise<void> {
     const { loginType } = this.#config
     const key = subjectKey(sub, loginType)
-    await this.#operation('revokeAll', this.#deadline(), async operation => {
+    await this.#operation('revokeAll', this.#deadline(), async records => {
       for (;;) {
-        const [raw, spared] = await operation.get(except === undefined ? [key] : [key, sessionKey(except)])
+        const [raw, spared] = await records.get(except === undefined ? [key] : [key, sessionKey(except)])
         const known = { subject: parseSubject(raw), record: parseSession(spared) }
         const now = this.#config.now()
         // A session that an earlier cut-off ended must not come back by being named now.
@@ -252,8 +257,8 @@ export class Sessions {
         const next: SubjectRecord = { cutoff: Math.max(now, known.subject.cutoff + 1), ...(held && { except }) }
         const tell = (isSure: boolean) =>
           this.#events.emit('allRevoked', { sub, ...(held && { except }), ...confirmed(isSure) })
-        const write = () => operation.compareAndSet(key, raw, JSON.stringify(next), now + CUTOFF_KEPT)
-        if (await operation.telling(tell, write)) return
+        const write = () => records.compareAndSet(key, raw, JSON.stringify(next), now + CUTOFF_KEPT)
+        if (await records.telling(tell, write)) return
       }
     })
   }
@@ -266,22 +271,22 @@ export class Sessions {
   /** A live session; `undefined` if it has ended or never was. */
   async find(sid: string): Promise<Session | undefined> {
     const { loginType, now } = this.#config
-    return this.#operation('find', this.#deadline(), async operation => {
-      const { record } = await operation.session(sid)
+    return this.#operation('find', this.#deadline(), async records => {
+      const { record } = await records.session(sid)
       if (record === undefined || rotation.isTombstone(record)) return undefined
-      const subject = await operation.subject(record.sub, loginType)
+      const subject = await records.subject(record.sub, loginType)
       return toSession({ id: sid, sub: record.sub, loginType }, { record, subject }, now(), this.#config)
     })
   }
 
-  #operation<T>(name: string, deadline: Deadline, run: (operation: Operation) => Promise<T>): Promise<T> {
+  #operation<T>(name: string, deadline: Deadline, run: (records: SessionRecords) => Promise<T>): Promise<T> {
     const operate = () => this.#withinDeadline(name, deadline, run)
     return isTraced('store') ? traced('store', { operation: name }, operate) : operate()
   }
 
-  #withinDeadline<T>(name: string, deadline: Deadline, run: (operation: Operation) => Promise<T>): Promise<T> {
-    const operate = () => run(new Operation(this.#store, this.#config.now, deadline))
-    return within(deadline, operate).catch((error: unknown) => {
+  #withinDeadline<T>(name: string, deadline: Deadline, run: (records: SessionRecords) => Promise<T>): Promise<T> {
+    const operate = () => run(new SessionRecords(this.#store, this.#config.now, deadline))
+    return withDeadline(deadline, operate).catch((error: unknown) => {
       if (error instanceof StoreUnavailableError) {
         if (deadline.over()) late.add(error)
         if (name !== 'watch' || this.#isNews()) this.#events.emit('storeError', { operation: name, error })
@@ -314,11 +319,11 @@ export class Sessions {
   }
 
   /** Write `lastActiveAt`, at most once a minute. Nobody waits for it and nobody misses it. */
-  #touch(operation: Operation, token: TokenPayload, { record, raw }: Read): void {
+  #touch(records: SessionRecords, token: TokenPayload, { record, raw }: LoadedRecord): void {
     const { sessionTracking, sessionUpdateLastActive, now } = this.#config
     if (!sessionTracking || !sessionUpdateLastActive || record === undefined || rotation.isTombstone(record)) return
     if (now() - record.lastActiveAt < 60_000 || !isOwn(token)) return
-    void operation.write(rotation.idOf(token), raw, { ...record, ...activityAt(record, now()) }).catch(() => {})
+    void records.write(rotation.idOf(token), raw, { ...record, ...activityAt(record, now()) }).catch(() => {})
   }
 }
 

@@ -1,5 +1,5 @@
 import type { TokenStore } from '../store.js'
-import { Deadline, within } from '../time/deadline.js'
+import { Deadline, withDeadline } from '../time/deadline.js'
 import { failure, StoreRejection, SuiteFailure, show } from './show.js'
 
 /** A store that says nothing for so long will never answer. It rejects before, by a time of its own. */
@@ -37,7 +37,7 @@ function checkValues(values: unknown, count: number): readonly (string | undefin
 
 function answered<T>(call: string, run: () => Promise<T>): Promise<T> {
   const late = () => failure(call, `no answer within ${ANSWERS_WITHIN_MS / 1000} seconds`, 'an answer or a rejection')
-  return within(new Deadline(ANSWERS_WITHIN_MS, late), run).catch((error: unknown) => {
+  return withDeadline(new Deadline(ANSWERS_WITHIN_MS, late), run).catch((error: unknown) => {
     throw error instanceof SuiteFailure ? error : new StoreRejection(call, error)
   })
 }

@@ -9,7 +9,7 @@ const ticker = new Ticker(time)
  * The time that an operation has: all its calls and retries together. It runs from its making. Only time counts in which
  * this process could hear an answer: that a handler blocks the event loop ends no operation.
  *
- * It goes on while somebody waits, through `wait` or `within`.
+ * It goes on while somebody waits, through `wait` or `withDeadline`.
  */
 export class Deadline {
   readonly milliseconds: number
@@ -86,7 +86,7 @@ class Wait implements Waiting {
  * What `run` comes to, if it does before the deadline.
  * @throws the deadline's error when the time is over, StoreUnavailableError by default; what `run` still does, nobody learns.
  */
-export function within<T>(deadline: Deadline, run: () => Promise<T>): Promise<T> {
+export function withDeadline<T>(deadline: Deadline, run: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const running = run()
     const wait = deadline.wait(reject)

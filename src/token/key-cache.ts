@@ -4,7 +4,7 @@ import { isObject } from '../config/values.js'
 import { BadConfigurationError } from '../errors.js'
 import { usableWith } from './algorithms.js'
 import type { KeyRing, VerificationKey } from './keys.js'
-import { type Read, readVerificationKey } from './read-key.js'
+import { type KeyOrProblem, readVerificationKey } from './read-key.js'
 import { sha256 } from './sha256.js'
 
 /** A KeyObject is one or two kilobytes. Past this many, importing the one used least recently again is the lesser evil. */
@@ -16,8 +16,8 @@ const MOST_KEYS = 1000
  * by a digest: no copy of them is kept, and a JWK that is changed in place is another key.
  */
 export class KeyCache {
-  readonly #byDigest = new Map<string, Read>()
-  readonly #byObject = new WeakMap<object, Read>()
+  readonly #byDigest = new Map<string, KeyOrProblem>()
+  readonly #byObject = new WeakMap<object, KeyOrProblem>()
 
   /**
    * The key under the rules that configured keys are under.
@@ -32,7 +32,7 @@ export class KeyCache {
     return { key: found.key, algorithms }
   }
 
-  #find(input: unknown): Read {
+  #find(input: unknown): KeyOrProblem {
     if (typeof input === 'string' || input instanceof Uint8Array) {
       return this.#findByDigest(sha256(input), () => readVerificationKey(input))
     }
@@ -43,7 +43,7 @@ export class KeyCache {
     return this.#findByDigest(`jwk ${sha256(json)}`, () => readVerificationKey(JSON.parse(json)))
   }
 
-  #findByObject(input: object): Read {
+  #findByObject(input: object): KeyOrProblem {
     const known = this.#byObject.get(input)
     if (known) return known
     const found = readVerificationKey(input)
@@ -51,7 +51,7 @@ export class KeyCache {
     return found
   }
 
-  #findByDigest(digest: string, read: () => Read): Read {
+  #findByDigest(digest: string, read: () => KeyOrProblem): KeyOrProblem {
     const found = this.#byDigest.get(digest) ?? read()
     // Map keeps the order of insertion: the first is the one used least recently.
     this.#byDigest.delete(digest)

@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { Algorithm, KeyInput, NamedKey } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { familyOf, leastBytes, misfit, usableWith } from './algorithms.js'
-import { type Read, type ReadKey, readPrivateKey, readPublicKey, readSecret } from './read-key.js'
+import { type KeyOrProblem, type ReadKey, readPrivateKey, readPublicKey, readSecret } from './read-key.js'
 import { strayIn } from './stray.js'
 import { VerifyCache } from './verify-cache.js'
 
@@ -38,7 +38,7 @@ export interface MadeKeyRing {
   readonly warnings: readonly string[]
 }
 
-/** Read all configured keys. */
+/** KeyOrProblem all configured keys. */
 export function makeKeyRing(config: Config): MadeKeyRing {
   const reader = new KeyReader(config)
   const ring = config.keys ? reader.named(config.keys) : reader.unnamed()
@@ -210,7 +210,7 @@ class KeyReader {
   #private = (name: string, input: KeyInput | undefined) => this.#read(name, input, readPrivateKey)
   #public = (name: string, input: KeyInput | undefined) => this.#read(name, input, readPublicKey)
 
-  #read(name: string, input: KeyInput | undefined, read: (input: unknown) => Read): ReadKey | undefined {
+  #read(name: string, input: KeyInput | undefined, read: (input: unknown) => KeyOrProblem): ReadKey | undefined {
     if (input === undefined) return undefined
     const key = read(input)
     return typeof key === 'string' ? this.#problem(`${name} ${key}`) : key

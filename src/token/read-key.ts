@@ -13,15 +13,15 @@ export interface ReadKey {
 }
 
 /** A key, or why what was given cannot be one: text that completes "<option> ..." and holds no key material. */
-export type Read = ReadKey | string
+export type KeyOrProblem = ReadKey | string
 
 /** What a key is to be used for. */
-export type Operation = 'sign' | 'verify'
+export type KeyOperation = 'sign' | 'verify'
 
 const NO_KEY = 'must be a string, a Buffer, a KeyObject, a CryptoKey or a JWK'
 
 /** A secret for HS algorithms, for all of `operations`. */
-export function readSecret(input: unknown, operations: readonly Operation[] = ['verify']): Read {
+export function readSecret(input: unknown, operations: readonly KeyOperation[] = ['verify']): KeyOrProblem {
   const found = findKey(input)
   if (typeof found === 'string') return found
   const wrong = found && misuse(found, 'secret', operations)
@@ -38,10 +38,10 @@ const PAIR_KEY =
   'is a key of a key pair, not a secret; give it as privateKey or publicKey and set algorithm, or give a random secret'
 const JWK_TEXT = 'is the text of a JWK; give the object, JSON.parse(text), or the secret alone'
 
-export const readPrivateKey = (input: unknown): Read => readPairKey(input, 'private')
-export const readPublicKey = (input: unknown): Read => readPairKey(input, 'public')
+export const readPrivateKey = (input: unknown): KeyOrProblem => readPairKey(input, 'private')
+export const readPublicKey = (input: unknown): KeyOrProblem => readPairKey(input, 'public')
 
-function readPairKey(input: unknown, kind: 'private' | 'public'): Read {
+function readPairKey(input: unknown, kind: 'private' | 'public'): KeyOrProblem {
   const bytes = bytesOf(input)
   const found = bytes ? findJwk(bytes) : findKey(input)
   if (typeof found === 'string') return found
@@ -81,7 +81,7 @@ function firstKey(document: string | Buffer, kind: 'private' | 'public'): KeyObj
  * A key to verify with, of which nobody has said what it is: a PEM document is a public key, other text and bytes are a
  * secret. The key alone decides this, never the token that it is for (RFC 8725 §2.1).
  */
-export function readVerificationKey(input: unknown): Read {
+export function readVerificationKey(input: unknown): KeyOrProblem {
   const bytes = bytesOf(input)
   const found = bytes ? undefined : findKey(input)
   const isSecret =
@@ -106,7 +106,7 @@ function bytesOf(input: unknown): Buffer | undefined {
 function misuse(
   { key, operations }: FoundKey,
   wanted: KeyObject['type'],
-  needed: readonly Operation[],
+  needed: readonly KeyOperation[],
 ): string | undefined {
   if (key.type !== wanted) return `is a ${key.type} key, not a ${wanted} one`
   const missing = operations && needed.filter(operation => !operations.includes(operation))

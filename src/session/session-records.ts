@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers'
 import { StoreUnavailableError } from '../errors.js'
 import type { TokenStore } from '../store.js'
-import { type Deadline, within } from '../time/deadline.js'
+import { type Deadline, withDeadline } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
 import { recordKeptUntil } from './kept.js'
 import {
@@ -19,27 +19,27 @@ import {
 import { idOf } from './rotation.js'
 
 /** What was read under a session's key, parsed and as it stands in the store. */
-export interface Read {
+export interface LoadedRecord {
   readonly record: SessionRecord | Tombstone | undefined
   readonly raw: string | undefined
 }
 
 /** What judges a token: the record of its session, or of itself if it names none, and its subject's cut-off. */
-export interface Known extends Read {
+export interface LoadedState extends LoadedRecord {
   readonly keys: readonly string[]
   readonly rawSubject: string | undefined
   readonly subject: SubjectRecord
 }
 
 /** What was last read about a token: the same strings need not be parsed again. */
-const lastKnown = new WeakMap<TokenPayload, Known>()
+const lastKnown = new WeakMap<TokenPayload, LoadedState>()
 
 /**
  * One operation on the store: records in, records out, nothing begun after its deadline. Whatever is not an answer is a
  * StoreUnavailableError: a rejected promise, an answer of the wrong shape and a value that is not ours all mean that
  * nothing is known.
  */
-export class Operation {
+export class SessionRecords {
   readonly #store: TokenStore
   readonly #now: () => number
   readonly #deadline: Deadline
@@ -51,7 +51,7 @@ export class Operation {
     this.#deadline = deadline
   }
 
-  async known(token: TokenPayload): Promise<Known> {
+  async known(token: TokenPayload): Promise<LoadedState> {
     const before = lastKnown.get(token)
     const keys = before?.keys ?? [sessionKey(idOf(token)), subjectKey(token.sub, token.login_type)]
     const [raw, rawSubject] = await this.get(keys)
@@ -63,7 +63,7 @@ export class Operation {
     return known
   }
 
-  async session(sid: string): Promise<Read> {
+  async session(sid: string): Promise<LoadedRecord> {
     const [raw] = await this.get([sessionKey(sid)])
     return { raw, record: parseSession(raw) }
   }
@@ -90,7 +90,7 @@ export class Operation {
   async telling(tell: (isSure: boolean) => void, write: () => Promise<boolean>): Promise<boolean> {
     let written: boolean | undefined
     try {
-      written = await within(this.#deadline, write)
+      written = await withDeadline(this.#deadline, write)
       return written
     } finally {
       if (written !== false) tell(written === true)

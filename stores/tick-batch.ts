@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers'
  * A turn of the event loop. What is asked for in one turn is answered together at its end: the answers to requests that
  * came in together then go out together, which costs the system less than to turn from one to the other.
  */
-export class Turn {
+export class TickBatch {
   #over: Promise<void> | undefined
 
   /** Resolves when the turn is over. */
