@@ -4,8 +4,11 @@ import type { Duration } from './duration.js'
 
 /** What a token is for: calls, or the refresh. The claim `type` says it. */
 export type TokenType = 'access' | 'refresh'
+/** All places where a request can carry a token. */
+export const TOKEN_LOCATIONS = ['headers', 'cookies', 'json', 'query'] as const
+
 /** Where a request carries a token. */
-export type TokenLocation = 'headers' | 'cookies' | 'json' | 'query'
+export type TokenLocation = (typeof TOKEN_LOCATIONS)[number]
 
 export const ALGORITHMS = [
   'HS256',

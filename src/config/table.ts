@@ -7,6 +7,7 @@ import {
   type GetKey,
   type KeyInput,
   type NamedKey,
+  TOKEN_LOCATIONS,
   type TokenLocation,
 } from './options.js'
 import * as values from './values.js'
@@ -36,7 +37,7 @@ const isKey = (value: unknown) =>
 
 const key = values.opaque<KeyInput>('a string, a Buffer, a KeyObject, a CryptoKey or a JWK', isKey)
 
-const LOCATIONS = values.listOf(values.oneOf('headers', 'cookies', 'json', 'query'))
+const LOCATIONS = values.listOf(values.oneOf(...TOKEN_LOCATIONS))
 
 export interface LocationsByType {
   readonly access: readonly TokenLocation[]

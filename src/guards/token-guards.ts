@@ -1,5 +1,5 @@
 import type { Context, Middleware } from 'koa'
-import type { TokenLocation, TokenType } from '../config/options.js'
+import { TOKEN_LOCATIONS, type TokenLocation, type TokenType } from '../config/options.js'
 import { isObject } from '../config/values.js'
 import { BadConfigurationError, InsufficientScopeError, SubjectNotFoundError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
@@ -29,7 +29,6 @@ export interface TokenGuardOptions extends GuardOptions {
 
 type TokenGuard = Described<Middleware<{ token: TokenPayload }>>
 
-const LOCATIONS = ['headers', 'cookies', 'json', 'query']
 const COMMON = ['verifyCsrf', 'locations', 'optional']
 
 /** The guards that are `tokenRequired` with some of its options fixed. */
@@ -107,8 +106,9 @@ function checkGuardOptions(options: TokenGuardOptions, names: readonly string[])
     if (name === 'type') {
       if (value !== 'access' && value !== 'refresh') throw new TypeError("type must be 'access' or 'refresh'")
     } else if (name === 'locations') {
-      const sound = Array.isArray(value) && value.length > 0 && value.every(location => LOCATIONS.includes(location))
-      if (!sound) throw new TypeError(`locations must be a list of ${LOCATIONS.join(', ')}`)
+      const sound =
+        Array.isArray(value) && value.length > 0 && value.every(location => TOKEN_LOCATIONS.includes(location))
+      if (!sound) throw new TypeError(`locations must be a list of ${TOKEN_LOCATIONS.join(', ')}`)
     } else if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`)
   }
 }

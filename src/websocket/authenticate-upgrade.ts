@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Internals } from '../authenticate/internals.js'
 import { checkToken, type TokenSource } from '../authenticate/token-checks.js'
 import { verifyToken } from '../authenticate/verification.js'
+import { TOKEN_LOCATIONS } from '../config/options.js'
 import { checkNames, isObject } from '../config/values.js'
 import { BadConfigurationError, MissingTokenError } from '../errors.js'
 import { checkOrigin, checkOrigins } from '../request/origin.js'
@@ -23,7 +24,7 @@ export interface UpgradeOptions {
 }
 
 const OPTION_NAMES = new Set(['origins', 'locations'])
-const LOCATIONS = ['headers', 'cookies', 'query']
+const LOCATIONS: readonly string[] = TOKEN_LOCATIONS.filter(location => location !== 'json')
 
 /**
  * Judge the access token of a request that asks for an upgrade, in the order of guards; the origin stands in the place
