@@ -13,14 +13,15 @@ import { idOf } from '../session/rotation.js'
 import type { TokenPayload } from '../token/payload.js'
 import { isExpired } from '../token/verify.js'
 
-/** A token that came with a logout; `fault` is why it may not be ended: another site may have sent it. */
+/** A token of a logout request. `fault` is the reason why it must not be revoked: another site may have sent it. */
 interface Presented extends Identified {
   readonly fault: CSRFError | undefined
 }
 
 /**
- * End what the tokens of the request belong to, expired or not, then clear their cookies. Another site can make a browser
- * send cookies, and can add a token of its own; so a cookie needs its CSRF value, or beside it a token that holds it.
+ * Revoke the sessions of the request's tokens, expired or not, then clear their cookies. Another site can make a
+ * browser send cookies, and can add its own token. So a cookie requires its CSRF value, or another token of the same
+ * login.
  */
 export async function logout(internals: Internals, ctx: AuthContext): Promise<void> {
   warnAboutLogoutPath(ctx, internals.config)
@@ -32,13 +33,14 @@ export async function logout(internals: Internals, ctx: AuthContext): Promise<vo
   const revokeAll = () => Promise.all([...distinct.values()].map(payload => internals.sessions?.revoke(payload)))
   await internals.requestCache.askStore(ctx.req, revokeAll)
   internals.requestCache.forget(ctx.req)
-  // A link can hold a token; what is in a header or in JSON, only a script sends that may speak to this server.
+  // A link of another site can contain a token in its query. Headers and JSON bodies require a script that may call
+  // this server.
   if (proven.some(({ located }) => located.location !== 'query')) {
     setCookies(ctx, allClearedCookies(internals.config), internals.config)
   }
 }
 
-/** Whether `other`, which came by itself, shows that who sent `token` has the login: no other site has one of its tokens. */
+/** Whether `other` proves that the caller owns the login of `token`: another site has no token of this login. */
 function vouchesFor(other: Presented, { payload }: Presented): boolean {
   if (other.fault) return false
   const sameCsrf = Boolean(payload.csrf) && other.payload.csrf === payload.csrf
@@ -46,8 +48,8 @@ function vouchesFor(other: Presented, { payload }: Presented): boolean {
 }
 
 /**
- * A cookie whose login nobody has vouched for, and which is still good, would outlive a logout that says that it is done.
- * Among several of one name it is enough to vouch for one.
+ * Reject the logout if it contains a cookie of a live login that is not proven: this login would survive a successful
+ * logout. If there are several cookies of one name, one proven cookie is enough.
  * @throws CSRFError
  */
 async function refuseOthers(
@@ -59,18 +61,18 @@ async function refuseOthers(
   const isVouchedFor = ({ located: { type, location } }: Presented) =>
     proven.some(({ located }) => located.location === location && located.type === type)
   for (const other of presented) {
-    if (other.fault && !isVouchedFor(other) && (await isGood(internals, ctx, other.payload))) throw other.fault
+    if (other.fault && !isVouchedFor(other) && (await isLive(internals, ctx, other.payload))) throw other.fault
   }
 }
 
 /**
- * Whether the login of a token goes on. An expired token says nothing about its session, which the store knows.
+ * Whether the login of a token is live. If the token has expired, its session may still be live; the store knows.
  * @throws UnavailableError
  */
-async function isGood(internals: Internals, ctx: AuthContext, payload: TokenPayload): Promise<boolean> {
+async function isLive(internals: Internals, ctx: AuthContext, payload: TokenPayload): Promise<boolean> {
   if (payload.sid === undefined && isExpired(payload, internals.config)) return false
   try {
-    // As an access token: a refresh token that has been used up belongs to a session that goes on.
+    // Check it as an access token, because a used refresh token may belong to a live session.
     const asAccess: TokenPayload = { ...payload, type: 'access' }
     await internals.requestCache.askStore(ctx.req, () => internals.revocation.endOf(asAccess))
     return true
@@ -81,8 +83,9 @@ async function isGood(internals: Internals, ctx: AuthContext, payload: TokenPayl
 }
 
 /**
- * All tokens of the request that verify, and all that speaks against any token, in the order of the locations.
- * @throws UnavailableError: a token whose key is not known may be good, and a logout that has not ended it is none.
+ * Returns all valid tokens of the request, and the errors of the others, in the order of the locations.
+ * @throws UnavailableError if `getKey` fails: the token may be valid, and a logout must not succeed without revoking
+ * it.
  */
 async function presentedTokens(
   internals: Internals,
@@ -94,7 +97,7 @@ async function presentedTokens(
   const collect = async (work: () => Promise<void>) => {
     await work().catch((error: unknown) => {
       if (!(error instanceof AuthXError) || error instanceof UnavailableError) throw error
-      // A location with more than one token: what is not looked at would outlive a logout that says that it is done.
+      // A location with several tokens: one that is not read would survive a successful logout.
       if (error instanceof MalformedTokenRequestError) throw error
       reasons.push(error)
     })
