@@ -104,7 +104,7 @@ function auditLayer(layer: Layer, { router, passed, broken }: Surroundings, foun
   if (!hasHandler) return
   const own = handler < 0 ? layer.stack : layer.stack.slice(0, handler)
   for (const method of methodsOf(layer)) {
-    const route = found.route({ method, path: String(layer.path), ...hostOf(router), ...judge(passed, own) })
+    const route = found.route({ method, path: String(layer.path), ...hostOf(router), ...protectionOf(passed, own) })
     for (const { layer: other, cover } of broken) found.uncovered(route, other, cover)
   }
 }
@@ -125,7 +125,7 @@ function auditEarly(layer: Layer, { passed, hasHandler }: { passed: Passed; hasH
   }
 }
 
-function judge(passed: Passed, own: readonly object[]): Pick<AuditedRoute, 'guards' | 'open' | 'before'> {
+function protectionOf(passed: Passed, own: readonly object[]): Pick<AuditedRoute, 'guards' | 'open' | 'before'> {
   const records = [...passed, ...guardInfosOf(own)]
   const named = (protects: boolean) => records.filter(each => each.protects === protects).map(writtenGuard)
   const first = passed.some(({ protects }) => protects) ? 0 : own.findIndex(each => guardInfoOf(each)?.protects)
