@@ -259,12 +259,12 @@ export class PolicyEvaluationError extends PolicyDeniedError {
 /** 429: the caller has sent more requests than the limiter of `rateLimited` allows. */
 export class RateLimitExceeded extends AuthXError {
   /**
-   * @param wait milliseconds until the next request is allowed, for `Retry-After` (RFC 9110 §10.2.3): whole seconds,
+   * @param waitMs milliseconds until the next request is allowed, for `Retry-After` (RFC 9110 §10.2.3): whole seconds,
    * rounded up, at least 1. Default: infinite, which means no `Retry-After`.
    */
-  constructor(wait = Number.POSITIVE_INFINITY, options?: ErrorOptions) {
-    const ends = wait <= Number.MAX_SAFE_INTEGER
-    const headers = ends ? { 'Retry-After': `${Math.max(1, Math.ceil(wait / 1000))}` } : undefined
+  constructor(waitMs = Number.POSITIVE_INFINITY, options?: ErrorOptions) {
+    const ends = waitMs <= Number.MAX_SAFE_INTEGER
+    const headers = ends ? { 'Retry-After': `${Math.max(1, Math.ceil(waitMs / 1000))}` } : undefined
     super('Too many requests', { status: 429, code: 'ERR_RATE_LIMIT', headers }, options)
   }
 }

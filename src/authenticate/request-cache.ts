@@ -35,11 +35,11 @@ class RequestState {
 export class RequestCache {
   // The state is on the request, under a symbol: a WeakMap would cost more than the rest of a guard.
   readonly #key = Symbol('koa-authx')
-  readonly #storeTimeout: number
+  readonly #storeTimeoutMs: number
 
-  /** @param storeTimeout in milliseconds. */
-  constructor(storeTimeout: number) {
-    this.#storeTimeout = storeTimeout
+  /** @param storeTimeoutMs the option `storeTimeout`. */
+  constructor(storeTimeoutMs: number) {
+    this.#storeTimeoutMs = storeTimeoutMs
   }
 
   /** Returns the payload of a token. Throws the cached error if the token was rejected before. */
@@ -68,7 +68,7 @@ export class RequestCache {
   askStore<Answer extends Promise<unknown> | undefined>(request: object, ask: () => Answer): Answer {
     const state = this.#stateOf(request)
     const { waited } = state
-    if (waited && performance.now() - waited.at < this.#storeTimeout) return Promise.reject(waited.error) as Answer
+    if (waited && performance.now() - waited.at < this.#storeTimeoutMs) return Promise.reject(waited.error) as Answer
     const answer = ask()
     answer?.catch(error => {
       if (isLate(error)) state.waited = { error, at: performance.now() }

@@ -31,12 +31,12 @@ export interface CookieToken {
  * @throws CookieTooLargeError
  */
 export function tokenCookies(type: TokenType, { token, csrf, exp }: CookieToken, config: Config): CookieLine[] {
-  const life = config.sessionCookie ? undefined : Math.max(0, Math.floor(exp - config.now() / 1000))
+  const lifeSeconds = config.sessionCookie ? undefined : Math.max(0, Math.floor(exp - config.now() / 1000))
   // RFC 6265 §5.2.2: browsers ignore a Max-Age that is not a whole number.
-  const maxAge = config.cookieMaxAge === undefined ? life : Math.floor(config.cookieMaxAge)
+  const maxAgeSeconds = config.cookieMaxAge === undefined ? lifeSeconds : Math.floor(config.cookieMaxAge)
   const { tokenCookie, csrfCookie } = cookiesOf(type, config)
-  const lines = [line({ ...tokenCookie, value: token, maxAge }, config)]
-  if (csrfCookie && csrf) lines.push(line({ ...csrfCookie, value: encodeURIComponent(csrf), maxAge }, config))
+  const lines = [line({ ...tokenCookie, value: token, maxAgeSeconds }, config)]
+  if (csrfCookie && csrf) lines.push(line({ ...csrfCookie, value: encodeURIComponent(csrf), maxAgeSeconds }, config))
   if (lines.some(({ text }) => Buffer.byteLength(text) > MAX_COOKIE_BYTES)) {
     throw new CookieTooLargeError({
       cause: `the cookie of the ${type} token is larger than ${MAX_COOKIE_BYTES} bytes; put less into data`,
@@ -164,17 +164,17 @@ function formerScopesOf(cookie: Cookie, { cookieDomain, formerCookies: former }:
 }
 
 /** The line that clears a cookie: its attributes with an expiry in the past. */
-const cleared = (cookie: Cookie, config: Config) => line({ ...cookie, value: '', maxAge: 0 }, config)
+const cleared = (cookie: Cookie, config: Config) => line({ ...cookie, value: '', maxAgeSeconds: 0 }, config)
 
 /**
  * Writes a Set-Cookie line. No quoting: values are base64url or percent-encoded, the rest is checked at construction.
  */
-function line(cookie: Cookie & { value: string; maxAge: number | undefined }, config: Config): CookieLine {
-  const { name, value, domain, path, maxAge, httpOnly } = cookie
+function line(cookie: Cookie & { value: string; maxAgeSeconds: number | undefined }, config: Config): CookieLine {
+  const { name, value, domain, path, maxAgeSeconds, httpOnly } = cookie
   const parts = [`${name}=${value}`, `Path=${path}`]
   if (domain !== undefined) parts.push(`Domain=${domain}`)
-  if (maxAge !== undefined) parts.push(`Max-Age=${maxAge}`)
-  if (maxAge === 0) parts.push('Expires=Thu, 01 Jan 1970 00:00:00 GMT')
+  if (maxAgeSeconds !== undefined) parts.push(`Max-Age=${maxAgeSeconds}`)
+  if (maxAgeSeconds === 0) parts.push('Expires=Thu, 01 Jan 1970 00:00:00 GMT')
   if (config.cookieSecure) parts.push('Secure')
   if (httpOnly) parts.push('HttpOnly')
   parts.push(`SameSite=${config.cookieSamesite[0]?.toUpperCase()}${config.cookieSamesite.slice(1)}`)

@@ -87,11 +87,11 @@ export class WatchedSocket {
   readonly #tick = (): void => {
     if (this.#isStopped) return
     clearTimeout(this.#timer)
-    const life = this.#lifeMs()
+    const lifeMs = this.#lifeMs()
     const now = performance.now()
-    if (!(life > 0)) this.close(POLICY_VIOLATION, 'TokenExpiredError')
+    if (!(lifeMs > 0)) this.close(POLICY_VIOLATION, 'TokenExpiredError')
     else if (watching.isOver(this.#watch, now, this.#pace)) this.close(TRY_AGAIN_LATER, 'StoreUnavailableError')
-    else this.#goOn(now, life)
+    else this.#goOn(now, lifeMs)
   }
 
   /** Time until the token expires. 0 if the clock of the instance fails: an error in a timer would end the process. */
@@ -103,10 +103,10 @@ export class WatchedSocket {
     }
   }
 
-  #goOn(now: number, life: number): void {
+  #goOn(now: number, lifeMs: number): void {
     if (watching.isDue(this.#watch, now)) this.#ask(now)
-    const wait = Math.min(life, watching.wakeAt(this.#watch, now, this.#pace) - now, MAX_TIMER_MS)
-    this.#timer = setTimeout(this.#tick, wait).unref()
+    const waitMs = Math.min(lifeMs, watching.wakeAt(this.#watch, now, this.#pace) - now, MAX_TIMER_MS)
+    this.#timer = setTimeout(this.#tick, waitMs).unref()
   }
 
   #ask(now: number): void {
