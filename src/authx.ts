@@ -50,9 +50,9 @@ import type { ClosableSocket } from './websocket/watched-socket.js'
 const VERIFY_OPTIONS = new Set(['type', 'verifyType', 'verifyFresh'])
 
 /**
- * Logins for Koa. One instance holds keys, options and the store; it is made once and used by all requests.
+ * Logins for Koa. One instance holds keys, options and the store. Create it once and use it for all requests.
  *
- * `Claims` types what the application puts into `data`, `Subject` what its subject getter returns.
+ * `Claims` is the type of the application's own claims (`data`). `Subject` is what the subject getter returns.
  */
 export class AuthX<Claims extends object = Record<string, unknown>, Subject = unknown> extends InstanceGuards<
   Claims,
@@ -62,7 +62,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   readonly #events = new Events()
   readonly #sockets: SocketWatcher
 
-  /** @throws BadConfigurationError naming every wrong option. */
+  /** Create an instance. @throws BadConfigurationError naming every invalid option. */
   constructor(options: AuthXOptions) {
     super()
     const { config, ring, problems, warnings } = configure(options)
@@ -80,22 +80,26 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Configure from AuthX's own `JWT_*` variables; `options` win over them. Unknown `JWT_*` variables are a process warning.
-   * @throws BadConfigurationError naming every wrong variable and option.
+   * Create an instance from AuthX's `JWT_*` environment variables. `options` override variables. Unknown `JWT_*`
+   * variables cause a process warning.
+   * @throws BadConfigurationError naming every invalid variable and option.
    */
   static fromEnv<Claims extends object = Record<string, unknown>, Subject = unknown>(
     options: AuthXOptions = {},
     env: Readonly<Record<string, string | undefined>> = process.env,
   ): AuthX<Claims, Subject> {
     const { options: fromEnvironment, problems, wrong, unknown } = readEnvironment(env, options)
-    if (unknown.length > 0) process.emitWarning(`no option of koa-authx: ${unknown.join('; ')}`, 'AuthXWarning')
+    if (unknown.length > 0) {
+      const message = `AuthX.fromEnv: unknown variables ${unknown.join(', ')}; docs/options.md lists all variables`
+      process.emitWarning(message, 'AuthXWarning')
+    }
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
     const merged: AuthXOptions = { ...fromEnvironment, ...given }
     if (problems.length === 0) return new AuthX(merged)
     throw new BadConfigurationError([...problems, ...configure(merged, wrong).problems])
   }
 
-  /** The options as they are in force: normalised and frozen, durations in seconds; without keys and store. */
+  /** The current options, with defaults: normalised and frozen, without keys and store. Durations are in seconds. */
   get config(): Readonly<Omit<Config, SecretOption>> {
     const { config, ring } = this.#internals
     const { secretKey, privateKey, publicKey, previousSecretKey, previousPublicKey, keys, getKey, store, ...open } =
@@ -104,26 +108,29 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     return Object.freeze({ ...open, algorithm, decodeAlgorithms })
   }
 
-  /** Puts the payload of a valid access token on `ctx.state.token`, refuses nobody, and renders the library's errors as JSON. */
+  /**
+   * Makes the middleware that sets `ctx.state.token` to the payload of a valid access token and renders the library's
+   * errors as JSON. It rejects no request.
+   */
   middleware(): Guard<{ token?: TokenPayload<Claims> }> {
     return middleware(internalsOfMaker(this, 'middleware')) as unknown as Guard<{ token?: TokenPayload<Claims> }>
   }
 
   /**
-   * Renews access tokens in cookies that are about to expire, after the handlers: those of `login` and `refresh` with the
-   * configured life, and those made with `renewable: true`. For browsers that keep no refresh token; mount it on the app,
-   * after `middleware()`.
-   * @throws BadConfigurationError if access tokens do not travel in cookies.
+   * Makes middleware that renews access tokens in cookies that expire soon, after the handlers. It renews tokens that
+   * `login` and `refresh` issued with the configured lifetime, and tokens created with `renewable: true`. It is for
+   * browsers without a refresh token. Mount it on the app, after `middleware()`.
+   * @throws BadConfigurationError if `cookies` is not a location of access tokens.
    */
   implicitRefresh(): Middleware {
     return implicitRefresh(internalsOfMaker(this, 'implicitRefresh'))
   }
 
   /**
-   * Ask the policy engine from within a handler: about the access token of `ctx`, or about a payload that has been
-   * verified before. Resolves to the payload. What a client chooses belongs into a list of parts: `['documents', id]`. A
-   * part that is empty, is not a string, or contains `:` or `*` is PolicyDeniedError.
-   * @throws PolicyDeniedError, PolicyEvaluationError, and with `ctx` what `accessTokenRequired` throws.
+   * Check in a handler whether the policy engine allows `action` on `resource`: for the access token of `ctx`, or for a
+   * verified payload. Resolves to the payload. Pass values that the client chooses in a list: `['documents', id]`. If a
+   * part of the list is empty, not a string, or contains `:` or `*`, access is denied.
+   * @throws PolicyDeniedError, PolicyEvaluationError, and with `ctx` the errors of `accessTokenRequired`.
    */
   async authorize(
     ctxOrPayload: AuthContext | TokenPayload,
@@ -136,65 +143,68 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * A signed access token, by itself: without `sid` it belongs to no session and is good until it ends or is revoked.
-   * It ends at its `expiry` in any case, unless `renewable: true` lets `implicitRefresh` renew it. With `sid` it also ends
-   * with that session, when the last token that login or refresh gave to it expires.
-   * @throws TypeError naming the option that is wrong.
+   * Create a signed access token. Without `sid` it belongs to no session and is valid until it expires or is revoked.
+   * `implicitRefresh` does not renew it, unless `renewable` is true. With `sid` it also ends with that session, when the
+   * last token that login or refresh issued for the session expires.
+   * @throws TypeError naming the invalid option.
    */
   createAccessToken(sub: string, options: AccessTokenOptions = {}): string {
     return this.#issue('access', sub, options)
   }
 
   /**
-   * A signed refresh token, by itself: its first refresh opens a session.
-   * @throws TypeError naming the option that is wrong.
+   * Create a signed refresh token. Its first refresh opens a session.
+   * @throws TypeError naming the invalid option.
    */
   createRefreshToken(sub: string, options: TokenOptions = {}): string {
     return this.#issue('refresh', sub, options)
   }
 
   /**
-   * Open a session and return its tokens. Without a store the tokens name no session.
-   * @throws TypeError naming the option that is wrong; rejects with StoreUnavailableError.
+   * Open a session and return its tokens. Without a store the tokens belong to no session.
+   * @throws TypeError naming the invalid option, StoreUnavailableError.
    */
   createTokenPair(sub: string, options: TokenPairOptions = {}): Promise<flows.TokenPair> {
     return flows.awaited('createTokenPair', flows.createTokenPair(this.#internals, sub, options))
   }
 
   /**
-   * Open a session, set the cookies that are configured and return the body of the response. Check the credentials before.
-   * @throws TypeError naming the option that is wrong, CookieTooLargeError, StoreUnavailableError.
+   * Open a session, set the configured cookies and return the response body. It does not check credentials: do that
+   * first.
+   * @throws TypeError naming the invalid option, CookieTooLargeError, StoreUnavailableError.
    */
   login(ctx: AuthContext, sub: string, options: TokenPairOptions = {}): Promise<flows.TokenResponse> {
     return flows.awaited('login', flows.login(this.#internals, ctx, sub, options))
   }
 
   /**
-   * Exchange the request's refresh token for its successor and a new access token; `options` concern the latter.
-   * @throws what `refreshTokenRequired` answers with, ReusedTokenError (the session has been revoked then),
-   * InsufficientScopeError for scopes that the refresh token does not cover, CookieTooLargeError; TypeError naming the
-   * option that is wrong.
+   * Exchange the request's refresh token for its successor and a new access token. `options` apply to the access token.
+   * @throws the errors of `refreshTokenRequired`; ReusedTokenError (the session is revoked then);
+   * InsufficientScopeError for scopes that the refresh token does not cover; CookieTooLargeError; TypeError naming the
+   * invalid option.
    */
   refresh(ctx: AuthContext, options: flows.RefreshOptions = {}): Promise<flows.TokenResponse> {
     return flows.awaited('refresh', flows.refresh(this.#internals, ctx, options))
   }
 
   /**
-   * Revoke what the request's tokens belong to, in all locations, expired or not, and clear their cookies. A token from a
-   * cookie counts with its CSRF value, or beside another token of the same login. A token in the query alone clears no
-   * cookies.
-   * @throws why no token of the request is good, as a guard would: MissingTokenError if there is none, JWTDecodeError,
-   * CSRFError (also for a cookie of a live login that does not count); MalformedTokenRequestError if any location holds
-   * something other than one token; or StoreUnavailableError. Nothing was ended then, and no cookie cleared.
+   * Revoke the sessions of the request's tokens, from all locations, expired or not, and clear their cookies. A token without a session is
+   * revoked itself. A token from a cookie is accepted with its CSRF value, or together with another token of the same
+   * login. If the only token is in the query, no cookies are cleared.
+   * @throws the error of a guard if no token is accepted: MissingTokenError, JWTDecodeError, CSRFError (also for a
+   * cookie of a live login that is not accepted); MalformedTokenRequestError if a
+   * location contains something other than one token; StoreUnavailableError. If it throws, nothing is revoked and no cookie
+   * is cleared.
    */
   logout(ctx: AuthContext): Promise<void> {
     return logout(this.#internals, ctx)
   }
 
   /**
-   * The token of a request, not verified; `undefined` if there is none. Of several cookies of its name the one that a
-   * guard takes, as far as the configured keys tell.
-   * @throws MalformedTokenRequestError
+   * Returns the request's token, not verified, or `undefined` if there is no token. If several cookies have the same
+   * name, it returns the one that a guard would take; it verifies them with the configured keys only, without `getKey`
+   * and the store.
+   * @throws MalformedTokenRequestError if a location contains several tokens or is malformed.
    */
   getTokenFromRequest(
     ctx: AuthContext,
@@ -208,9 +218,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Verify a token outside of a request: signature, claims, type and revocation. CSRF is a matter of requests.
+   * Verify a token outside of a request: signature, claims, type and revocation. It does not check CSRF.
    * @throws JWTDecodeError, TokenTypeError, LoginTypeMismatchError, RevokedTokenError, FreshTokenRequiredError,
-   * StoreUnavailableError; TypeError naming the option that is wrong.
+   * StoreUnavailableError; TypeError naming the invalid option.
    */
   async verifyToken(token: string, options: VerifyTokenOptions = {}): Promise<TokenPayload<Claims>> {
     checkNames(options, VERIFY_OPTIONS, 'verifyToken')
@@ -218,22 +228,22 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Verify the access token of a request that asks for an upgrade to WebSocket, as a guard does, outside of Koa: Node
-   * hands such a request to the server's event `upgrade`. Besides its header, a token may come in `Sec-WebSocket-Protocol`: `new WebSocket(url, ['authx', token])`.
-   * One from a cookie needs an `Origin` that is one of `origins`. Give what it rejects with to `refuseUpgrade`.
-   * @throws what guards throw, CSRFError for an origin that is not allowed, and BadConfigurationError if cookies are one
-   * of the locations and there are no `origins`; TypeError naming the option that is wrong.
+   * Verify the access token of a WebSocket upgrade request, as a guard does, but outside of Koa: in the server's event
+   * `upgrade`. The token may also be in `Sec-WebSocket-Protocol`: `new WebSocket(url, ['authx', token])`. A token from
+   * a cookie requires an `Origin` that is one of `origins`. Pass the error that it rejects with to `refuseUpgrade`.
+   * @throws the errors of guards; CSRFError if the origin is not allowed; BadConfigurationError if `cookies` is one of
+   * the locations and there are no `origins`; TypeError naming the invalid option.
    */
   authenticateUpgrade(request: IncomingMessage, options: UpgradeOptions = {}): Promise<TokenPayload<Claims>> {
     return authenticateUpgrade(this.#internals, request, options) as Promise<TokenPayload<Claims>>
   }
 
   /**
-   * Close a WebSocket when its token expires (1008, `TokenExpiredError`) or is revoked (1008, `RevokedTokenError`): at
-   * once if that happens through this instance, and `within` (10 seconds) wherever it happens. If the store does not say in
-   * that time that the login goes on, the socket is closed too (1013, `StoreUnavailableError`). A second after the close
-   * the connection is cut.
-   * @returns what stops watching; a socket that has closed is not watched any more.
+   * Close a WebSocket when its token expires (1008, `TokenExpiredError`) or is revoked (1008, `RevokedTokenError`). If
+   * this instance revokes it, the socket is closed at once. If another process revokes it, the socket is closed after
+   * at most `within` (default 10 seconds). If the store cannot confirm the login in that time, the socket is closed too
+   * (1013, `StoreUnavailableError`). One second after the close the connection is destroyed.
+   * @returns a function that stops watching the socket. Watching also stops when the socket closes.
    * @throws TypeError, LoginTypeMismatchError.
    */
   closeWhenOver(socket: ClosableSocket, payload: TokenPayload, options: CloseWhenOverOptions = {}): () => void {
@@ -241,37 +251,42 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Set the access token's cookie, and its CSRF cookie. The token must be good under the configured keys, as those that
-   * this instance makes are; `getKey` is not asked.
+   * Set the access token's cookie and its CSRF cookie. The configured keys must verify the token; `getKey` is not
+   * called.
    * @throws JWTDecodeError, CookieTooLargeError.
    */
   setAccessCookies(ctx: AuthContext, token: string): void {
     this.#setCookies(ctx, 'access', token)
   }
 
-  /** The same for the refresh token. @throws JWTDecodeError, CookieTooLargeError. */
+  /**
+   * Set the refresh token's cookie and its CSRF cookie. The configured keys must verify the token; `getKey` is not
+   * called.
+   * @throws JWTDecodeError, CookieTooLargeError.
+   */
   setRefreshCookies(ctx: AuthContext, token: string): void {
     this.#setCookies(ctx, 'refresh', token)
   }
 
-  /** Clear the access token's cookie and its CSRF cookie. It revokes nothing. */
+  /** Clear the access token's cookie and its CSRF cookie, without revoking the token. */
   unsetAccessCookies(ctx: AuthContext): void {
     setCookies(ctx, clearedCookies('access', this.#internals.config), this.#internals.config)
   }
 
-  /** The same for the refresh token. */
+  /** Clear the refresh token's cookie and its CSRF cookie, without revoking the token. */
   unsetRefreshCookies(ctx: AuthContext): void {
     setCookies(ctx, clearedCookies('refresh', this.#internals.config), this.#internals.config)
   }
 
-  /** Clear the cookies of both tokens. It revokes nothing; `logout` does both. */
+  /** Clear the cookies of both tokens, without revoking them. `logout` does both. */
   unsetCookies(ctx: AuthContext): void {
     this.unsetAccessCookies(ctx)
     this.unsetRefreshCookies(ctx)
   }
 
   /**
-   * The CSRF value of a token that this instance made; `undefined` if it has none. `getKey` is not asked.
+   * Returns the CSRF value of a token, or `undefined` if it has none. The configured keys must verify the token;
+   * `getKey` is not called.
    * @throws JWTDecodeError
    */
   getCsrfToken(token: string): string | undefined {
@@ -279,9 +294,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * End what a token, or a verified payload, belongs to: its session with all its tokens, or the token alone if it names
-   * none (RFC 7009 §2.1). An encoded token needs a good signature and nothing more: it may have expired. A session is
-   * ended only by what a configured key has signed.
+   * Revoke a token, given encoded or as a verified payload (RFC 7009 §2.1). If it belongs to a session, the session is
+   * revoked with all its tokens. An encoded token requires a valid signature, but may have expired. Only
+   * tokens that a configured key has signed revoke a session.
    * @throws JWTDecodeError, LoginTypeMismatchError, StoreUnavailableError; BadConfigurationError without a store.
    */
   async revoke(tokenOrPayload: string | TokenPayload): Promise<void> {
@@ -295,8 +310,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Whether a token has been revoked, or a refresh token used up.
-   * @throws StoreUnavailableError if that is unknown, LoginTypeMismatchError; BadConfigurationError without a store.
+   * Returns whether a token is revoked. A used refresh token counts as revoked.
+   * @throws StoreUnavailableError if the store does not answer, LoginTypeMismatchError; BadConfigurationError without a
+   * store.
    */
   async isRevoked(payload: TokenPayload): Promise<boolean> {
     this.#sessions()
@@ -305,8 +321,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * The live sessions of a subject, the most recently active first. Of more than 500 it has the 500 youngest, and its
-   * member `incomplete` is true.
+   * Returns the live sessions of a subject, the most recently active first. If there are more than 500, it returns the
+   * 500 newest, and `incomplete` is true.
    * @throws StoreUnavailableError; BadConfigurationError without a store.
    */
   async listSessions(sub: string): Promise<SessionList> {
@@ -315,7 +331,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * A live session; `undefined` if it has ended or never was. It is shown as long as guards accept tokens of it.
+   * Returns a live session, or `undefined` if it has ended or does not exist. A session is live as long as guards accept
+   * its tokens.
    * @throws StoreUnavailableError; BadConfigurationError without a store.
    */
   async getSession(sid: string): Promise<Session | undefined> {
@@ -323,18 +340,18 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * End a session; with `sub`, only if it is that subject's. Resolves to whether one was ended: one that the store holds,
-   * whatever the clock of this server says.
+   * Revoke a session. With `sub`, it is revoked only if it belongs to this subject. Resolves to true if it was revoked.
+   * What the store holds decides, not the clock of this server.
    * @throws StoreUnavailableError; BadConfigurationError without a store.
    */
   async revokeSession(sid: string, options: { sub?: string } = {}): Promise<boolean> {
-    // An owner that got lost on the way must not turn into anybody.
+    // `sub: undefined` is a mistake of the caller. It must not revoke a session of any subject.
     if (Object.hasOwn(options, 'sub')) checkSubject(options.sub)
     return this.#sessions().revokeSession(sid, options.sub)
   }
 
   /**
-   * Revoke everything of a subject, up to now; with `except`, all sessions but this one.
+   * Revoke all sessions and tokens that a subject has now. With `except`, revoke all its sessions except this one.
    * @throws StoreUnavailableError; BadConfigurationError without a store.
    */
   async revokeAllSessions(sub: string, options: { except?: string | undefined } = {}): Promise<void> {
@@ -344,10 +361,10 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Replace the keys, in one step and without a restart. What is left out is gone: tokens of the former keys stay good
-   * only under `previousSecretKey`, `previousPublicKey` or a later place in `keys`. `algorithm` and `decodeAlgorithms`
-   * stay as they are if both are left out. `getKey` stays.
-   * @throws BadConfigurationError naming every wrong option; nothing has changed then.
+   * Replace all keys in one step, without a restart. Former keys no longer verify, unless they are in
+   * `previousSecretKey`, `previousPublicKey` or `keys`. If both `algorithm` and `decodeAlgorithms` are omitted, they do
+   * not change. `getKey` does not change.
+   * @throws BadConfigurationError naming every invalid option. The keys do not change then.
    */
   setKeys(options: KeyOptions): void {
     const { ring, problems, warnings } = replacementRing(options, this.#internals.ring, this.#internals.config)
@@ -357,74 +374,77 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Serves the public keys that tokens are verified with, current and previous, as a JWK Set (RFC 7517): for
-   * `router.get('/.well-known/jwks.json', authx.jwks())`. Caches may keep it for five minutes. It holds no secret and no
-   * private key, and nothing that `getKey` finds.
+   * Makes a handler that serves the public keys that verify tokens, current and previous, as a JWK Set (RFC 7517):
+   * `router.get('/.well-known/jwks.json', authx.jwks())`. Caches may keep it for five minutes. It contains no secrets,
+   * no private keys and no keys from `getKey`.
    */
   jwks(): Middleware {
     return jwks(internalsOfMaker(this, 'jwks'))
   }
 
   /**
-   * What an OpenAPI 3.1 document says of this instance, to be spread into its `components`: security schemes for the
-   * locations of both types of tokens, and the answers of the library's errors as `middleware()` renders them. OpenAPI
-   * cannot describe a token in a JSON body as a security scheme, nor a CSRF value in a form field: there are none for
-   * them. With a `loginType` the names of the schemes begin with it.
+   * Returns `components` for an OpenAPI 3.1 document: security schemes for the locations of both token types, and the
+   * error responses that `middleware()` renders. Spread them into the document's `components`. OpenAPI has no security
+   * scheme for a token in a JSON body or a CSRF value in a form field, so they are omitted. If there is a `loginType`,
+   * the names of the schemes begin with it.
    */
   openapi(): openapi.OpenApiComponents {
     return openapi.openApi(this.#internals.config)
   }
 
   /**
-   * The `security` of an operation with this method behind a guard, or behind `refresh` and `logout`: one alternative
-   * for each location, a cookie together with its CSRF value where the method asks for it. It names the schemes of
-   * `openapi()`. Empty if tokens travel in JSON bodies only.
-   * @throws TypeError naming the option that is wrong.
+   * Returns the OpenAPI `security` of an operation behind a guard, or of the `refresh` and `logout` routes: one
+   * alternative for each location. A cookie is combined with its CSRF value if the method requires one. The names of
+   * the schemes are those of `openapi()`. Empty if JSON bodies are the only location.
+   * @throws TypeError naming the invalid option.
    */
   openapiSecurity(method: string, options: openapi.OpenApiSecurityOptions = {}): openapi.OpenApiSecurity {
     return openapi.openApiSecurity(method, options, this.#internals.config)
   }
 
-  /** A blocklist of the application's, asked besides the store. If it rejects or is late, the answer is 503. */
+  /**
+   * Set a blocklist of the application. It is checked in addition to the store. If it fails or times out, the response
+   * is 503.
+   */
   setTokenBlocklist(blocklist: BlocklistCallback): void {
     this.#internals.revocation.blocklist = blocklist
   }
 
-  /** Who a token is about, for `subjectRequired`. */
+  /** Set the function that finds the subject of a token, for `subjectRequired`. */
   setSubjectGetter(getter: (sub: string, ctx: Context) => Subject | undefined | Promise<Subject | undefined>): void {
     this.#internals.subjectGetter = getter as SubjectGetter<unknown>
   }
 
-  /** What decides for `policyRequired` and `authorize`. @throws TypeError if it is no engine. */
+  /** Set the policy engine for `policyRequired` and `authorize`. @throws TypeError if it is not an engine. */
   setPolicyEngine(engine: PolicyDecider): void {
     policies.checkDecider(engine)
     this.#internals.policyEngine = engine
   }
 
-  /** Listen to what happens to sessions. Listeners run later and change no answer. */
+  /** Add a listener for session events. Listeners run asynchronously and cannot change a response. */
   on<Name extends EventName>(name: Name, listener: Listener<Name>): this {
     this.#events.on(name, listener)
     return this
   }
 
-  /** Listen no more. */
+  /** Remove a listener. */
   off<Name extends EventName>(name: Name, listener: Listener<Name>): this {
     this.#events.off(name, listener)
     return this
   }
 
-  /** Close the sockets that are watched (1001), and release the store. */
+  /** Close all watched sockets (1001) and the store. */
   async close(): Promise<void> {
     this.#sockets.close()
     await this.#internals.config.store?.close?.()
   }
 
-  /** Neither logs nor JSON show what an instance holds. */
+  /** Returns `{}`, so that JSON contains no secrets. */
   toJSON(): Record<string, unknown> {
     return {}
   }
 
-  /** What `console.log(authx)` shows. */
+  /** Returns the text that `console.log(authx)` prints. It contains no secrets. */
   [inspect.custom](): string {
     return 'AuthX {}'
   }
@@ -450,14 +470,14 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     const { sessions } = this.#internals
     if (sessions) return sessions
     throw new BadConfigurationError([
-      'store is missing, and nothing can be revoked or listed without one; set store: new SqliteTokenStore(...)',
+      'store is missing: sessions cannot be revoked or listed without it; set store: new SqliteTokenStore(...)',
     ])
   }
 }
 
 type SecretOption = Exclude<keyof KeyOptions, 'algorithm' | 'decodeAlgorithms'> | 'getKey' | 'store'
 
-/** Each time: other keys, and other instances, have other mistakes. */
+/** Warns every time, not only once, because each set of keys has its own mistakes. */
 function warnAboutKeys(warnings: readonly string[]): void {
   for (const warning of warnings) process.emitWarning(warning, { type: 'AuthXWarning', code: 'AUTHX_SECRET_TEXT' })
 }
@@ -465,7 +485,7 @@ function warnAboutKeys(warnings: readonly string[]): void {
 function warnAboutStore(): void {
   warnOnce(
     'AUTHX_NO_STORE',
-    'AuthX has no store: nothing can be revoked, and tokens outlive their logout. ' +
-      "Set one: new AuthX({ store: new SqliteTokenStore('tokens.sqlite') }), from 'koa-authx/stores/sqlite'.",
+    'AuthX has no store: nothing can be revoked, and tokens stay valid after logout. ' +
+      "Set a store: new AuthX({ store: new SqliteTokenStore('tokens.sqlite') }), from 'koa-authx/stores/sqlite'.",
   )
 }

@@ -2,8 +2,8 @@ import { type CallbackName, CallbackUnavailableError, StoreUnavailableError } fr
 import { type Deadline, withDeadline } from './time/deadline.js'
 
 /**
- * Ask a function of the application.
- * @throws CallbackUnavailableError if it throws or rejects, or if the deadline passes first.
+ * Call a function of the application.
+ * @throws CallbackUnavailableError if the function throws, rejects or misses the deadline.
  */
 export async function askCallback<T>(
   callback: CallbackName,
@@ -13,7 +13,7 @@ export async function askCallback<T>(
   try {
     return await withDeadline(deadline, async () => ask())
   } catch (error) {
-    // A deadline that is shared with the store says that the store is late.
+    // A deadline that is shared with the store throws StoreUnavailableError.
     throw new CallbackUnavailableError(callback, {
       cause: error instanceof StoreUnavailableError ? error.cause : error,
     })

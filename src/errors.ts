@@ -1,7 +1,7 @@
-/** Response headers that an error carries; an array is sent as several lines. */
+/** Response headers of an error. An array is sent as several header lines. */
 export type ErrorHeaders = Record<string, string | string[]>
 
-/** The `code` of an error: one constant for each class that clients and handlers tell apart. */
+/** The `code` of an error. */
 export type ErrorCode =
   | 'ERR_BAD_CONFIGURATION'
   | 'ERR_CALLBACK_UNAVAILABLE'
@@ -36,27 +36,27 @@ interface ErrorTraits {
 }
 
 interface ErrorOptions {
-  /** What helps the developer and must not reach the client. */
+  /** Details for the developer. They must not reach the client. */
   cause?: unknown | undefined
 }
 
 /**
- * The base of every error that koa-authx gives an HTTP status.
+ * The base class of all errors of koa-authx that have an HTTP status.
  *
- * Koa and http-errors understand it without our middleware: `status`, `statusCode`, `expose` and `headers` are theirs,
- * `code` is a stable string to switch on. Messages are constants: they never hold a token, a claim, a key or a detail
- * of the store. What helps the developer is in `cause`.
+ * Koa and http-errors understand `status`, `statusCode`, `expose` and `headers` without our middleware. `code` is
+ * stable: use it to tell errors apart. Messages are constants: they never contain a token, a claim, a key or a detail
+ * of the store. `cause` has details for the developer.
  */
 export class AuthXError extends Error {
-  /** The HTTP status of the answer. */
+  /** The HTTP status of the response. */
   readonly status: number
-  /** The HTTP status of the answer, under the name that http-errors uses. */
+  /** The HTTP status of the response, under the name that http-errors uses. */
   readonly statusCode: number
-  /** Whether Koa may show the message to the client: true below 500. */
+  /** Whether Koa may send the message to the client. True if the status is below 500. */
   readonly expose: boolean
-  /** A constant to switch on: `ERR_TOKEN_EXPIRED`. */
+  /** A stable constant, such as `ERR_TOKEN_EXPIRED`. */
   readonly code: ErrorCode
-  /** What the answer carries besides, such as `WWW-Authenticate`. Koa drops headers that were set before an error. */
+  /** More headers of the response, such as `WWW-Authenticate`. Koa drops headers that were set before the error. */
   headers: ErrorHeaders
 
   constructor(message: string, traits: ErrorTraits, options: ErrorOptions = {}) {
@@ -69,10 +69,10 @@ export class AuthXError extends Error {
   }
 }
 
-/** The one realm of this library's challenges. */
+/** The start of every challenge. */
 const BEARER = 'Bearer realm="authx"'
 
-/** A challenge as RFC 6750 §3 writes it; `error` is left out where the request carried no token at all. */
+/** A challenge (RFC 6750 §3). It has no `error` if the request contained no token. */
 function challenge(error?: string, scope?: string): ErrorHeaders {
   const parts = [BEARER]
   if (error) parts.push(`error="${error}"`)
@@ -82,7 +82,7 @@ function challenge(error?: string, scope?: string): ErrorHeaders {
 
 const invalidToken = (code: ErrorCode): ErrorTraits => ({ status: 401, code, headers: challenge('invalid_token') })
 
-/** 401: no token of the wanted type in any of the locations tried. RFC 6750 §3.1 wants no error code here. */
+/** 401: the request contains no token of the required type. The challenge has no error code (RFC 6750 §3.1). */
 export class MissingTokenError extends AuthXError {
   constructor(options?: ErrorOptions) {
     super(
@@ -93,14 +93,14 @@ export class MissingTokenError extends AuthXError {
   }
 }
 
-/** 401: the name or the password is wrong. RFC 9110 §15.5.2 wants a challenge with every 401. */
+/** 401: the name or the password is wrong. The response has a challenge, as RFC 9110 §15.5.2 requires for every 401. */
 export class InvalidCredentialsError extends AuthXError {
   constructor(options?: ErrorOptions) {
     super('The credentials are wrong', { status: 401, code: 'ERR_CREDENTIALS', headers: challenge() }, options)
   }
 }
 
-/** 400: a location holds something, but not one token: two of them, a repeated parameter, `Bearer a b`. */
+/** 400: a token location is malformed: two tokens, a repeated parameter, `Bearer a b`. */
 export class MalformedTokenRequestError extends AuthXError {
   constructor(options?: ErrorOptions) {
     const traits: ErrorTraits = {
@@ -108,95 +108,95 @@ export class MalformedTokenRequestError extends AuthXError {
       code: 'ERR_TOKEN_REQUEST_MALFORMED',
       headers: challenge('invalid_request'),
     }
-    super('The request does not carry its token in a well-formed way', traits, options)
+    super('The token in the request is malformed or ambiguous', traits, options)
   }
 }
 
-/** 401: the string is not a token that this server accepts. */
+/** 401: the token is invalid. */
 export class JWTDecodeError extends AuthXError {
   constructor(message = 'The token is invalid', code: ErrorCode = 'ERR_TOKEN_INVALID', options?: ErrorOptions) {
     super(message, invalidToken(code), options)
   }
 }
 
-/** 401: the token is past its `exp`. */
+/** 401: the token has expired. */
 export class TokenExpiredError extends JWTDecodeError {
   constructor(options?: ErrorOptions) {
     super('The token has expired', 'ERR_TOKEN_EXPIRED', options)
   }
 }
 
-/** 401: no configured key made this signature. */
+/** 401: no configured key verifies the signature. */
 export class TokenInvalidSignatureError extends JWTDecodeError {
   constructor(options?: ErrorOptions) {
     super('The signature of the token is invalid', 'ERR_TOKEN_SIGNATURE', options)
   }
 }
 
-/** 401: the token is for another audience, or for one where none is expected. */
+/** 401: the token has another audience, or has an audience although none is configured. */
 export class TokenInvalidAudienceError extends JWTDecodeError {
   constructor(options?: ErrorOptions) {
     super('The token is not for this audience', 'ERR_TOKEN_AUDIENCE', options)
   }
 }
 
-/** 401: the token is from another issuer. */
+/** 401: the token has another issuer. */
 export class TokenInvalidIssuerError extends JWTDecodeError {
   constructor(options?: ErrorOptions) {
     super('The token is not from the expected issuer', 'ERR_TOKEN_ISSUER', options)
   }
 }
 
-/** 401: a token of the other type. */
+/** 401: the token has the wrong type. */
 export class TokenTypeError extends AuthXError {
   constructor(message: string, options?: ErrorOptions) {
     super(message, invalidToken('ERR_TOKEN_TYPE'), options)
   }
 }
 
-/** 401: a refresh token where an access token is due. */
+/** 401: an access token is required, but the token is a refresh token. */
 export class AccessTokenRequiredError extends TokenTypeError {
   constructor(options?: ErrorOptions) {
     super('An access token is required', options)
   }
 }
 
-/** 401: an access token where a refresh token is due. */
+/** 401: a refresh token is required, but the token is an access token. */
 export class RefreshTokenRequiredError extends TokenTypeError {
   constructor(options?: ErrorOptions) {
     super('A refresh token is required', options)
   }
 }
 
-/** 401: the token was issued for another login type. */
+/** 401: the token has another login type. */
 export class LoginTypeMismatchError extends AuthXError {
   constructor(options?: ErrorOptions) {
-    super('The token is for another type of login', invalidToken('ERR_LOGIN_TYPE'), options)
+    super('The token is for another login type', invalidToken('ERR_LOGIN_TYPE'), options)
   }
 }
 
-/** 401: the token, its session or everything of its subject has been revoked. */
+/** 401: the token, its session, or all tokens of its subject are revoked. */
 export class RevokedTokenError extends AuthXError {
   constructor(message = 'The token has been revoked', code: ErrorCode = 'ERR_TOKEN_REVOKED', options?: ErrorOptions) {
     super(message, invalidToken(code), options)
   }
 }
 
-/** 401: the refresh token had been used up already. */
+/** 401: the refresh token has already been used. */
 export class ReusedTokenError extends RevokedTokenError {
   constructor(options?: ErrorOptions) {
-    super('The refresh token has been used already', 'ERR_TOKEN_REUSED', options)
+    super('The refresh token has already been used', 'ERR_TOKEN_REUSED', options)
   }
 }
 
-/** 401: the subject getter knows no such subject (any more). */
+/** 401: the subject getter did not find the subject. */
 export class SubjectNotFoundError extends AuthXError {
   constructor(options?: ErrorOptions) {
     super('The subject of the token does not exist', invalidToken('ERR_SUBJECT_NOT_FOUND'), options)
   }
 }
 
-/** 401: the token comes from a refresh where credentials are due (RFC 9470 §3). */
+/** 401: a fresh token is required, but the token was issued by a refresh (RFC 9470 §3). */
 export class FreshTokenRequiredError extends AuthXError {
   constructor(options?: ErrorOptions) {
     const headers = challenge('insufficient_user_authentication')
@@ -204,16 +204,18 @@ export class FreshTokenRequiredError extends AuthXError {
   }
 }
 
-/** 403: the token lacks a scope. */
+/** 403: the token does not have the required scopes. */
 export class InsufficientScopeError extends AuthXError {
-  /** @param scopes what would have sufficed, for the challenge. */
+  /** @param scopes the required scopes, for the challenge. */
   constructor(scopes: readonly string[], options?: ErrorOptions) {
     const headers = challenge('insufficient_scope', scopes.join(' '))
     super('The token does not have the required scope', { status: 403, code: 'ERR_SCOPE', headers }, options)
   }
 }
 
-/** 403: the CSRF value sent is not the token's; or an upgrade with a cookie comes from an origin that is not allowed. */
+/**
+ * 403: the CSRF value does not match the token, or a WebSocket upgrade with a cookie has an origin that is not allowed.
+ */
 export class CSRFError extends AuthXError {
   constructor(
     message = 'The CSRF value does not match the token',
@@ -224,16 +226,16 @@ export class CSRFError extends AuthXError {
   }
 }
 
-/** 403: no CSRF value was sent, or the token has none. */
+/** 403: the request or the token has no CSRF value. */
 export class MissingCSRFTokenError extends CSRFError {
   constructor(options?: ErrorOptions) {
     super('The CSRF value is missing', 'ERR_CSRF_MISSING', options)
   }
 }
 
-/** 403: no policy rule allows it, or one denies it. */
+/** 403: no policy rule allows the action, or a rule denies it. */
 export class PolicyDeniedError extends AuthXError {
-  /** For the developer; the client is told no more than that it was denied. `cause` is the whole decision. */
+  /** The reason, for the developer. It is not sent to the client. `cause` is the full decision. */
   readonly reason: string
 
   constructor(
@@ -247,27 +249,27 @@ export class PolicyDeniedError extends AuthXError {
   }
 }
 
-/** 403: the policy could not be evaluated, which denies. `cause` is what a condition or an evaluator has thrown. */
+/** 403: the policy could not be evaluated, so access is denied. `cause` is the error of a condition or an evaluator. */
 export class PolicyEvaluationError extends PolicyDeniedError {
   constructor(reason = 'not evaluated', options?: ErrorOptions) {
-    super(reason, options, 'Access could not be decided', 'ERR_POLICY_EVALUATION')
+    super(reason, options, 'The access policy could not be evaluated', 'ERR_POLICY_EVALUATION')
   }
 }
 
-/** 429: there were more requests than the limiter of `rateLimited` allows. */
+/** 429: the caller has sent more requests than the limiter of `rateLimited` allows. */
 export class RateLimitExceeded extends AuthXError {
   /**
-   * @param wait milliseconds until a request passes again, for `Retry-After` (RFC 9110 §10.2.3): whole seconds, rounded up,
-   * at least 1. There is no such header without it, or if the wait has no end.
+   * @param waitMs milliseconds until the next request is allowed, for `Retry-After` (RFC 9110 §10.2.3): whole seconds,
+   * rounded up, at least 1. Default: infinite, which means no `Retry-After`.
    */
-  constructor(wait = Number.POSITIVE_INFINITY, options?: ErrorOptions) {
-    const ends = wait <= Number.MAX_SAFE_INTEGER
-    const headers = ends ? { 'Retry-After': `${Math.max(1, Math.ceil(wait / 1000))}` } : undefined
+  constructor(waitMs = Number.POSITIVE_INFINITY, options?: ErrorOptions) {
+    const ends = waitMs <= Number.MAX_SAFE_INTEGER
+    const headers = ends ? { 'Retry-After': `${Math.max(1, Math.ceil(waitMs / 1000))}` } : undefined
     super('Too many requests', { status: 429, code: 'ERR_RATE_LIMIT', headers }, options)
   }
 }
 
-/** 503: something that has to be asked about the request did not answer, or not in time. The subclass says what. */
+/** 503: the store or a callback failed or timed out. The subclass says which. */
 export class UnavailableError extends AuthXError {
   constructor(code: ErrorCode = 'ERR_UNAVAILABLE', options?: ErrorOptions) {
     const traits = { status: 503, code, headers: { 'Retry-After': '1' } }
@@ -275,14 +277,14 @@ export class UnavailableError extends AuthXError {
   }
 }
 
-/** 503: the store did not answer, or not in time. `cause` says why. */
+/** 503: the store failed or timed out. `cause` says why. */
 export class StoreUnavailableError extends UnavailableError {
   constructor(options?: ErrorOptions) {
     super('ERR_STORE_UNAVAILABLE', options)
   }
 }
 
-/** A function or an object of the application that the library asks. */
+/** The name of a callback: a function or object of the application that the library calls. */
 export type CallbackName =
   | 'getKey'
   | 'tokenBlocklist'
@@ -292,9 +294,9 @@ export type CallbackName =
   | 'evaluator'
   | 'issuer'
 
-/** 503: a callback of the application failed, or did not answer in time. `cause` says why. */
+/** 503: a callback of the application failed or timed out. `callback` says which, `cause` says why. */
 export class CallbackUnavailableError extends UnavailableError {
-  /** Which callback it was. */
+  /** The name of the callback. */
   readonly callback: CallbackName
 
   constructor(callback: CallbackName, options?: ErrorOptions) {
@@ -303,7 +305,7 @@ export class CallbackUnavailableError extends UnavailableError {
   }
 }
 
-/** 500: a cookie would be larger than browsers keep; none was set. */
+/** 500: a cookie is larger than browsers accept. No cookie was set. */
 export class CookieTooLargeError extends AuthXError {
   constructor(options?: ErrorOptions) {
     super('A token is too large for a cookie', { status: 500, code: 'ERR_COOKIE_TOO_LARGE' }, options)
@@ -311,11 +313,11 @@ export class CookieTooLargeError extends AuthXError {
 }
 
 /**
- * Thrown at construction, or rejected by a call that needs what was not configured. The message lists every problem,
- * naming options and what to do; it never holds a value.
+ * 500: an option is invalid or missing. It is thrown by constructors, and by calls that need a missing option. The
+ * message lists every problem: the option and what to do. It never contains values.
  */
 export class BadConfigurationError extends AuthXError {
-  /** One sentence a problem. */
+  /** One sentence for each problem. */
   readonly problems: readonly string[]
 
   constructor(problems: readonly string[]) {
@@ -325,7 +327,8 @@ export class BadConfigurationError extends AuthXError {
   }
 }
 
-// Property names survive a minifier, class names do not, and `name` is the `error_type` that clients switch on.
+// `name` is sent to clients as `error_type`, so it must not change. Minifiers change class names, but not property
+// names.
 const NAMED = {
   AuthXError,
   MissingTokenError,

@@ -6,6 +6,7 @@ import { PolicyEngine } from './authorization/policy/engine.js'
 import type { PolicyName } from './authorization/policy/patterns.js'
 import type { PolicyRule } from './authorization/policy/rule.js'
 import type { AuthX } from './authx.js'
+import { unknownOptions } from './config/values.js'
 import { BadConfigurationError, JWTDecodeError, LoginTypeMismatchError, MalformedTokenRequestError } from './errors.js'
 import { describeGuard } from './guards/guard-info.js'
 import { classWithGuards, type ForEachGuard } from './guards/guard-list.js'
@@ -18,8 +19,8 @@ import type { LocatedToken } from './request/locate.js'
 import type { TokenPayload } from './token/payload.js'
 
 /**
- * What the manager asks of an instance: methods of AuthX, whatever its claims. To the compiler a guard of other claims is
- * another type, so that no one AuthX stands for all.
+ * An AuthX with any claims. The manager needs only these methods. The type AuthX itself does not fit: for the compiler,
+ * guards with other claims have another type.
  */
 export interface ManagedAuthX
   extends Pick<
@@ -31,14 +32,17 @@ export interface ManagedAuthX
   verifyToken(...asked: Parameters<AuthX['verifyToken']>): Promise<unknown>
 }
 
-/** The instances by the `loginType` of each. */
+/** The instances, by their `loginType`. */
 export type LoginTypes = Readonly<Record<string, ManagedAuthX>>
 
 /** Options of `AuthManager`. */
 export interface AuthManagerOptions {
-  /** What decides for the manager's `policyRequired` and `authorize`, whatever engines the instances have. */
+  /**
+   * The policy engine for the manager's `policyRequired` and `authorize`. The engines of the instances are not used.
+   * Default: an engine with `policyRules`.
+   */
   policyEngine?: PolicyEngine | undefined
-  /** Rules in place of an engine. */
+  /** The rules of the manager's own engine. Cannot be combined with `policyEngine`. Default: none. */
   policyRules?: readonly PolicyRule[] | undefined
 }
 
@@ -46,44 +50,68 @@ type ClaimsOf<Instance> = Instance extends AuthX<infer Claims, infer _Subject> ?
 type SubjectOf<Instance> = Instance extends AuthX<infer _Claims extends object, infer Subject> ? Subject : unknown
 type Token<Instance> = TokenPayload<ClaimsOf<Instance>>
 
-/** The guards of a manager: those of the instance of a login type. A token of another login type is LoginTypeMismatchError. */
+/**
+ * The guards of a manager. Each belongs to the instance of a login type and rejects other login types
+ * (LoginTypeMismatchError).
+ */
 interface ManagerGuardMethods<Types extends LoginTypes> {
-  /** Makes `tokenRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
+  /**
+   * Makes the guard `tokenRequired` of the instance of `loginType`.
+   * @throws BadConfigurationError for an unknown login type, TypeError.
+   */
   tokenRequired<Type extends keyof Types & string, const Options extends TokenGuardOptions = object>(
     loginType: Type,
     options?: Options,
   ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
-  /** Makes `accessTokenRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
+  /**
+   * Makes the guard `accessTokenRequired` of the instance of `loginType`.
+   * @throws BadConfigurationError for an unknown login type, TypeError.
+   */
   accessTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
     loginType: Type,
     options?: Options,
   ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
-  /** Makes `refreshTokenRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
+  /**
+   * Makes the guard `refreshTokenRequired` of the instance of `loginType`.
+   * @throws BadConfigurationError for an unknown login type, TypeError.
+   */
   refreshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
     loginType: Type,
     options?: Options,
   ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
-  /** Makes `freshTokenRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
+  /**
+   * Makes the guard `freshTokenRequired` of the instance of `loginType`.
+   * @throws BadConfigurationError for an unknown login type, TypeError.
+   */
   freshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
     loginType: Type,
     options?: Options,
   ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
-  /** Makes `scopesRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
+  /**
+   * Makes the guard `scopesRequired` of the instance of `loginType`.
+   * @throws BadConfigurationError for an unknown login type, TypeError.
+   */
   scopesRequired<Type extends keyof Types & string>(
     loginType: Type,
     ...scopes: string[]
   ): Guard<{ token: Token<Types[Type]> }>
-  /** Makes `anyScopeRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
+  /**
+   * Makes the guard `anyScopeRequired` of the instance of `loginType`.
+   * @throws BadConfigurationError for an unknown login type, TypeError.
+   */
   anyScopeRequired<Type extends keyof Types & string>(
     loginType: Type,
     ...scopes: string[]
   ): Guard<{ token: Token<Types[Type]> }>
-  /** Makes `subjectRequired` of the instance. @throws BadConfigurationError for an unknown login type. */
+  /**
+   * Makes the guard `subjectRequired` of the instance of `loginType`.
+   * @throws BadConfigurationError for an unknown login type.
+   */
   subjectRequired<Type extends keyof Types & string>(
     loginType: Type,
   ): Guard<{ token: Token<Types[Type]>; subject: SubjectOf<Types[Type]> }>
   /**
-   * Makes `policyRequired` of the instance, decided by the manager's engine.
+   * Makes the guard `policyRequired` of the instance of `loginType`. The manager's policy engine decides.
    * @throws BadConfigurationError for an unknown login type, TypeError.
    */
   policyRequired<Type extends keyof Types & string>(
@@ -94,12 +122,10 @@ interface ManagerGuardMethods<Types extends LoginTypes> {
   ): Guard<{ token: Token<Types[Type]> }>
 }
 
-/** The class that AuthManager extends: a method for each guard of the list. */
+/** The base class of AuthManager. It has a method for each guard of the list. */
 const ManagerGuards = classWithGuards((manager, name, [loginType, ...args]) => {
   if (!(manager instanceof AuthManager))
-    throw new TypeError(
-      `${name} makes middleware, and has to be called for it: write manager.${name}('user'), not ${name}`,
-    )
+    throw new TypeError(`${name} makes middleware and must be called: write manager.${name}('user'), not ${name}`)
   return { owner: ownerIn(manager, String(loginType)), args }
 }) as new <Types extends LoginTypes>() => ForEachGuard<ManagerGuardMethods<Types>>
 
@@ -112,28 +138,29 @@ function ownerIn(manager: AuthManager, loginType: string): GuardOwner {
 }
 
 /**
- * Several kinds of logins in one application (users and administrators, say), each with an `AuthX` of its own: keys,
- * lifetimes, cookies. A token of one is refused by the guards of the others. They may share a store.
+ * Several login types in one application, such as users and administrators. Each has its own `AuthX` with its own keys,
+ * lifetimes and cookies. Guards reject tokens of other login types. The instances may share a store.
  */
 export class AuthManager<Types extends LoginTypes = Readonly<Record<string, AuthX>>> extends ManagerGuards<Types> {
   readonly #instances = new Map<string, { readonly authx: ManagedAuthX; readonly middleware: Middleware }>()
-  /** What decides for `policyRequired` and `authorize`. */
+  /** The policy engine for `policyRequired` and `authorize`. */
   readonly policyEngine: PolicyEngine
 
   /**
-   * @param types the instances by their `loginType`.
-   * @throws BadConfigurationError naming everything that keeps them from being apart.
+   * Create a manager.
+   * @param types the instances, by their `loginType`.
+   * @throws BadConfigurationError naming every problem, such as cookies that two instances share.
    */
   constructor(types: Types = {} as Types, options: AuthManagerOptions = {}) {
     super()
     const { policyEngine, policyRules, ...others } = options
-    const problems = Object.keys(others).map(name => `${JSON.stringify(name)} is not an option of an AuthManager`)
-    if (policyEngine && policyRules) problems.push('policyRules make an engine of their own; give policyEngine or them')
+    const unknown = Object.keys(others)
+    const problems =
+      unknown.length > 0 ? [`AuthManager: ${unknownOptions(unknown)}; it takes policyEngine, policyRules`] : []
+    if (policyEngine && policyRules) problems.push('policyEngine and policyRules cannot be combined; set one of them')
     for (const [name, { config }] of Object.entries(types)) {
       if (config.loginType === name) continue
-      problems.push(
-        `the instance under ${JSON.stringify(name)} has another loginType, or none; set loginType: '${name}'`,
-      )
+      problems.push(`the instance ${JSON.stringify(name)} has another loginType or none; set loginType: '${name}'`)
     }
     const instances = Object.values(types)
     problems.push(...this.#problems(instances))
@@ -143,66 +170,84 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   }
 
   /**
-   * Add an instance later. Its login type is not known to the compiler then.
-   * @throws BadConfigurationError if it has no `loginType`, or it is not apart from the others.
+   * Add an instance later. The compiler does not know its login type.
+   * @throws BadConfigurationError if it has no `loginType`, or conflicts with another instance.
    */
   register(authx: ManagedAuthX): this {
     const { loginType } = authx.config
     const problems = this.#problems([authx])
-    if (loginType === undefined) problems.push('an instance of an AuthManager needs a loginType')
-    else if (this.#instances.has(loginType)) problems.push(`the login type ${loginType} is registered already`)
+    if (loginType === undefined)
+      problems.push("the instance has no loginType; set one: new AuthX({ loginType: 'user' })")
+    else if (this.#instances.has(loginType))
+      problems.push(`the login type ${loginType} is already registered; give each instance its own loginType`)
     if (problems.length > 0) throw new BadConfigurationError(problems)
     this.#add(authx)
     return this
   }
 
-  /** The login types, in the order of their registration. */
+  /** The login types, in the order of registration. */
   get loginTypes(): readonly (keyof Types & string)[] {
     return [...this.#instances.keys()]
   }
 
-  /** The instance of a login type, for everything that is not here: `login`, `refresh`, sessions. @throws BadConfigurationError */
+  /**
+   * Returns the instance of a login type. Use it for what the manager does not have: `login`, `refresh`, sessions.
+   * @throws BadConfigurationError for an unknown login type.
+   */
   get<Type extends keyof Types & string>(loginType: Type): Types[Type] {
     const instance = this.#instances.get(loginType)?.authx
     if (instance) return instance as Types[Type]
-    throw new BadConfigurationError([`no such login type; there are: ${this.loginTypes.join(', ') || 'none'}`])
+    throw new BadConfigurationError([`unknown login type; the manager has: ${this.loginTypes.join(', ') || 'none'}`])
   }
 
-  /** Add a rule to the engine. @throws BadConfigurationError naming what is wrong with it. */
+  /** Add a rule to the policy engine. @throws BadConfigurationError naming every problem of the rule. */
   addPolicyRule(rule: PolicyRule): void {
     this.policyEngine.addRule(rule)
   }
 
-  /** Add a check to the engine that every allow rule needs. @throws BadConfigurationError if it is no function. */
+  /**
+   * Add a check that every allow rule requires to the policy engine.
+   * @throws BadConfigurationError if it is not a function.
+   */
   addPolicyEvaluator(evaluator: Parameters<PolicyEngine['addEvaluator']>[0]): void {
     this.policyEngine.addEvaluator(evaluator)
   }
 
   /**
-   * Renders the library's errors as JSON and refuses nobody. A good access token of any login type is put on
-   * `ctx.state.token`; where a browser holds several, that of the type that was registered first.
+   * Makes the middleware that sets `ctx.state.token` to the payload of a valid access token of any login type, and
+   * renders the library's errors as JSON. It rejects no request. If a request has tokens of several login types, the
+   * login type that was registered first wins.
    */
   middleware(): Guard<{ token?: TokenPayload }> {
     const instances = this.#instances
-    const recognises: Guard<{ token?: TokenPayload }> = async function authManager(ctx, next) {
+    const middleware: Guard<{ token?: TokenPayload }> = async function authManager(ctx, next) {
       // The first registered runs last, so that its token stays.
       const layers = [...instances.values()].map(({ middleware }) => middleware)
       await layers.reduce<Next>((inner, layer) => () => layer(ctx as never, inner), next)()
     }
-    return describeGuard(recognises, { name: 'middleware', loginType: undefined, asked: [], protects: false })
+    return describeGuard(middleware, { name: 'middleware', loginType: undefined, asked: [], protects: false })
   }
 
-  /** `createAccessToken` of the instance. @throws BadConfigurationError, TypeError. */
+  /**
+   * Calls `createAccessToken` of the instance of `loginType`.
+   * @throws BadConfigurationError for an unknown login type, TypeError.
+   */
   createAccessToken(loginType: keyof Types & string, ...args: Parameters<ManagedAuthX['createAccessToken']>): string {
     return this.get(loginType).createAccessToken(...args)
   }
 
-  /** `createRefreshToken` of the instance. @throws BadConfigurationError, TypeError. */
+  /**
+   * Calls `createRefreshToken` of the instance of `loginType`.
+   * @throws BadConfigurationError for an unknown login type, TypeError.
+   */
   createRefreshToken(loginType: keyof Types & string, ...args: Parameters<ManagedAuthX['createRefreshToken']>): string {
     return this.get(loginType).createRefreshToken(...args)
   }
 
-  /** `createTokenPair` of the instance. @throws BadConfigurationError, TypeError; rejects with StoreUnavailableError. */
+  /**
+   * Calls `createTokenPair` of the instance of `loginType`.
+   * @throws BadConfigurationError for an unknown login type, TypeError, StoreUnavailableError.
+   */
   createTokenPair(
     loginType: keyof Types & string,
     ...args: Parameters<ManagedAuthX['createTokenPair']>
@@ -210,7 +255,10 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     return this.get(loginType).createTokenPair(...args)
   }
 
-  /** `authorize` of the instance, by the manager's engine. @throws BadConfigurationError, and what `authorize` throws. */
+  /**
+   * Calls `authorize` of the instance of `loginType`, with the manager's policy engine.
+   * @throws BadConfigurationError for an unknown login type, and the errors of `authorize`.
+   */
   async authorize<Type extends keyof Types & string>(
     loginType: Type,
     ctxOrPayload: AuthContext | TokenPayload,
@@ -227,7 +275,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     return payload as Token<Types[Type]>
   }
 
-  /** Release the stores. */
+  /** Close all instances: their watched sockets and their stores. */
   async close(): Promise<void> {
     await Promise.all([...this.#instances.values()].map(({ authx }) => authx.close()))
   }
@@ -236,20 +284,20 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     this.#instances.set(String(authx.config.loginType), { authx, middleware: authx.middleware() as Middleware })
   }
 
-  /** What keeps the instances here and these new ones from being apart. */
+  /** The conflicts between the registered instances and the new ones. */
   #problems(added: readonly ManagedAuthX[]): string[] {
     const all = [...[...this.#instances.values()].map(({ authx }) => authx), ...added]
     const problems = cookieCollisions(new Map(all.map(({ config }) => [String(config.loginType), config])))
     if (new Set(all.map(({ config }) => config.errorMessageKey)).size > 1) {
-      problems.push('errorMessageKey must be the same in all instances: one middleware renders the errors of all')
+      problems.push('errorMessageKey must be the same in all instances, because one middleware renders all errors')
     }
     return problems
   }
 }
 
 /**
- * Types with keys of their own refuse each other's tokens by the signature already. The client is told that the login type
- * is wrong all the same, if one of the other types verifies the token.
+ * Throws LoginTypeMismatchError instead of `error` if another login type verifies the token. With a different key for
+ * each login type, `error` would be "invalid signature", which does not tell the client what is wrong.
  */
 async function explain(
   manager: AuthManager,
@@ -261,7 +309,7 @@ async function explain(
   if (!(error instanceof JWTDecodeError)) throw error
   const located = locateIn(manager.get(loginType), ctx, { type, ...(locations && { locations }) })
   const named = located && unverifiedLoginType(located.token)
-  // Nobody has verified yet whose token it is; the login type that it names is asked whether that is true.
+  // The token is not verified yet, so its claim login_type may be forged. The instance of that type verifies it.
   if (located && typeof named === 'string' && named !== loginType && manager.loginTypes.includes(named)) {
     const verified = await manager
       .get(named)
@@ -272,7 +320,7 @@ async function explain(
   throw error
 }
 
-/** The token that was refused; `undefined` if there are several and none is valid. */
+/** Returns the rejected token, or `undefined` if there are several and none is valid. */
 function locateIn(
   authx: ManagedAuthX,
   ctx: AuthContext,

@@ -1,35 +1,36 @@
 /**
- * Where sessions live: the two verbs that koa-authx asks of a backend. Every rule about tokens and sessions is kept in
- * the library; a store only keeps strings and decides races.
+ * The store for sessions. koa-authx needs two methods of a backend: `get` and `compareAndSet`. The library implements
+ * all rules about tokens and sessions. A store only keeps strings and decides races.
  *
- * What an implementation owes its caller:
- * - A promise that resolves tells the truth. Whatever stands in the way of knowing it (no connection, a lock that is
- *   not released, an answer that cannot be read) rejects. The library answers 503 then; it never guesses.
- * - Keys are 1 to 200 characters of printable ASCII. Values are strings of any characters (but no halves of surrogate
- *   pairs) and up to 64 kB in UTF-8.
- * - A record stays until its `expiresAt`, which may be more than ten years away. Past it, it counts as nothing to both
- *   verbs, and goes away in time without being read. A backend that counts in whole seconds rounds up: a record may stay
- *   up to one second too long, and never ends too early. A date that is not in the future, or invalid, makes the call reject
- *   or the record count as nothing at once; it never means "for ever".
- * - `compareAndSet` is atomic among all processes that share the backend, and what it has written is what all of them
- *   read and compare with from the moment it has resolved: no cache, no replica that is behind.
- * - Nothing is written after a call has rejected because it took too long, where the backend can be told so.
+ * Requirements for an implementation:
+ * - If a promise resolves, its value is correct. If the store cannot know the value (no connection, a lock that is not
+ *   released, an unreadable response), the promise rejects. The library then responds with 503; it never guesses.
+ * - Keys are 1 to 200 characters of printable ASCII. Values are strings of any characters (but without lone
+ *   surrogates), up to 64 kB in UTF-8.
+ * - A record exists until its `expiresAt`, which may be more than ten years in the future. After that, both methods
+ *   treat it as missing, and it is deleted at some time even if it is never read. A backend that counts whole seconds
+ *   rounds up: a record may exist up to one second too long, but never expires too early. If the date is invalid or not
+ *   in the future, the call rejects or the record counts as expired at once. Such a date never means "no expiry".
+ * - `compareAndSet` is atomic across all processes that share the backend. As soon as it resolves, all processes read
+ *   the new value and compare with it: no caches, no replicas that are behind.
+ * - After a call has rejected because of a timeout, nothing is written, if the backend can be told so.
  *
  * The conformance suite in `koa-authx/testing` checks an implementation against this contract.
  */
 export interface TokenStore {
   /**
-   * The values under `keys`, in the order of `keys`; `undefined` where there is none or it has expired. One round trip
-   * where the backend can.
+   * Returns the values of `keys`, in the order of `keys`. A missing or expired value is `undefined`. If the backend
+   * can, one call is one round trip.
    */
   get(keys: readonly string[]): Promise<readonly (string | undefined)[]>
 
   /**
-   * Write `value` until `expiresAt`, only if the key still holds `expected` (`undefined`: nothing, or something
-   * expired). Resolves to whether it was written: of any number of racers exactly one is told `true`.
+   * Write `value` until `expiresAt`, but only if the current value is `expected`. `undefined` means no value, or an
+   * expired one. Resolves to true if it was written. If several calls race with the same `expected`, exactly one gets
+   * true.
    */
   compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean>
 
-  /** Release connections, files and timers. Calls after it reject. */
+  /** Close connections, files and timers. Calls after it reject. */
   close?(): Promise<void>
 }

@@ -3,19 +3,22 @@ import { debuglog } from 'node:util'
 import type { TokenLocation, TokenType } from './config/options.js'
 import type { TokenPayload } from './token/payload.js'
 
-/** A judgement of a token: by a guard, `middleware()`, `verifyToken` or `authenticateUpgrade`. The ids are there once they are verified. */
+/**
+ * The check of a token by a guard, `middleware()`, `verifyToken` or `authenticateUpgrade`. The ids are set after they
+ * are verified.
+ */
 export interface VerifyTrace {
-  /** The type that was looked for. */
+  /** The expected type of the token. */
   readonly type: TokenType
-  /** Where it was found; `undefined` outside of requests, or if there was none. */
+  /** The location of the token. `undefined` if there is no token, or no request. */
   location?: TokenLocation
-  /** The token's id. */
+  /** The id of the token. */
   jti?: string
-  /** The session that the token belongs to. */
+  /** The session of the token. */
   sid?: string
-  /** Who the token is about. */
+  /** The subject of the token. */
   sub?: string
-  /** Why it was refused. */
+  /** The error if the token was rejected. */
   error?: unknown
 }
 
@@ -23,27 +26,27 @@ export interface VerifyTrace {
 export interface StoreTrace {
   /** `open`, `check`, `watch`, `rotate`, `revoke`, `revokeSession`, `revokeAll`, `list` or `find`. */
   readonly operation: string
-  /** Why it failed. */
+  /** The error if the operation failed. */
   error?: unknown
 }
 
-/** A refresh. The ids are there once the refresh token has been verified. */
+/** A refresh. The ids are set after the refresh token is verified. */
 export interface RefreshTrace {
-  /** The session. */
+  /** The session of the refresh token. */
   sid?: string
-  /** Whose session it is. */
+  /** The subject of the session. */
   sub?: string
-  /** Why it was refused. */
+  /** The error if the refresh was rejected. */
   error?: unknown
 }
 
-/** What passes through the channels: ids, and errors whose messages are constants. Never a token, a CSRF value or a key. */
+/** The data in the channels: ids, and errors with constant messages. Never tokens, CSRF values or keys. */
 export interface AuthXTraces {
-  /** Of `tracing:koa-authx:verify`. */
+  /** The data of the channel `tracing:koa-authx:verify`. */
   verify: VerifyTrace
-  /** Of `tracing:koa-authx:store`. */
+  /** The data of the channel `tracing:koa-authx:store`. */
   store: StoreTrace
-  /** Of `tracing:koa-authx:refresh`. */
+  /** The data of the channel `tracing:koa-authx:refresh`. */
   refresh: RefreshTrace
 }
 
@@ -56,15 +59,15 @@ const channels: Record<keyof AuthXTraces, Channel> = {
   refresh: tracingChannel('koa-authx:refresh'),
 }
 
-/** What `NODE_DEBUG=koa-authx` prints. */
+/** Prints a line if `NODE_DEBUG=koa-authx` is set. */
 export const debug = debuglog('koa-authx')
 
-/** Whether anybody would notice. Asked first, so that nobody makes a context that nobody reads. */
+/** Whether there is a subscriber. Check it first, so that no trace is made without a reader. */
 export const isTraced = (name: keyof AuthXTraces): boolean => debug.enabled || channels[name].hasSubscribers
 
 /**
- * Run `run` and tell the channel, as Node's `tracePromise` does but for one thing: subscribers are never given the
- * result, which holds tokens and claims.
+ * Run `run` and publish it to the channel, as Node's `tracePromise` does. But subscribers never get the result, because
+ * it contains tokens and claims.
  */
 export async function traced<Name extends keyof AuthXTraces, T>(
   name: Name,
@@ -78,7 +81,7 @@ export async function traced<Name extends keyof AuthXTraces, T>(
     }, trace)
     return result as T
   } catch (error) {
-    // Node says so itself only if somebody has subscribed.
+    // Node sets `error` only if there is a subscriber.
     trace.error = error
     throw error
   } finally {
@@ -86,12 +89,12 @@ export async function traced<Name extends keyof AuthXTraces, T>(
   }
 }
 
-/** Say whom a judgement is about, once that is verified. */
+/** Write the verified ids of a token to a trace. */
 export function describe(trace: VerifyTrace, { jti, sid, sub }: TokenPayload, location?: TokenLocation): void {
   Object.assign(trace, { ...(location && { location }), jti, ...(sid !== undefined && { sid }), sub })
 }
 
-/** Ids on a line, and what went wrong. */
+/** The ids and the error of a trace, as one line. */
 export function described(trace: object): string {
   const { error, ...ids } = trace as { error?: unknown }
   const known = Object.entries(ids).filter(([, value]) => value !== undefined)
@@ -99,7 +102,7 @@ export function described(trace: object): string {
   return [...words, ...(error === undefined ? [] : [reasonOf(error)])].join(' ')
 }
 
-/** Messages of ours are constants; what helps is in the cause. */
+/** The name and the cause of an error. The messages of AuthXErrors are constants; the cause has the details. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'failed'
   const { cause } = error

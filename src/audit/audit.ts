@@ -3,33 +3,33 @@ import { type GuardInfo, guardInfoOf, writtenGuard } from '../guards/guard-info.
 import { type Audit, type AuditedRoute, Findings, type Named, nameOf, type RouteCover } from './findings.js'
 import { coverOf, type Layer, pathsOf } from './route-cover.js'
 
-/** A router of @koa/router, as far as it is looked at. */
+/** The parts of a router of @koa/router that `audit` reads. */
 interface Router {
   readonly stack: readonly Layer[]
   readonly exclusive?: boolean
   readonly host?: unknown
-  /** Handlers by the name of the event. */
+  /** The event handlers, by the name of the event. */
   readonly _events?: { readonly _handlers?: unknown }
 }
 
-/** What `audit` takes: a Koa app, or a router of @koa/router. */
+/** A Koa app, or a router of @koa/router. */
 export type Auditable = { readonly middleware: readonly object[] } | { readonly stack: readonly object[] }
 
 /**
- * Which routes are protected by which guards, for an application's own test. Only guards of this library count, and only
- * where they are seen: a guard inside of another function is none, and its route is listed as unprotected. A router that
- * another one mounts is judged with that one, not by itself.
+ * Lists which guards protect which routes, for tests of an application. Only visible guards of this library count: if a
+ * guard is called inside another function, its route is listed as unprotected. If a router is mounted on another
+ * router, audit the outer one.
  * @throws TypeError if `target` is neither a Koa app nor a router of @koa/router.
  */
 export function audit(target: Auditable): Audit {
   const found = new Findings()
   if (isRouter(target)) auditRouter(target, [], found)
   else if (isApp(target)) auditApp(target.middleware, found)
-  else throw new TypeError('audit takes a Koa app or a router of @koa/router: audit(app)')
+  else throw new TypeError('audit: the argument must be a Koa app or a router of @koa/router; write audit(app)')
   return found.audit
 }
 
-/** What a request has passed before it comes to a function. */
+/** The guards that a request has passed before a function. */
 type Passed = readonly GuardInfo[]
 
 function auditApp(middleware: readonly object[], found: Findings): void {
@@ -56,7 +56,7 @@ function auditRouter(router: Router, passed: Passed, found: Findings): void {
     auditEvent(`(${String(event)})`, handlers, { router, passed }, found)
 }
 
-/** Each handler may answer, after the guards that are handlers before it. Nothing that the router mounts runs before them. */
+/** Audits the handlers of an event. Only guards among the earlier handlers run before a handler; layers do not. */
 function auditEvent(
   path: string,
   handlers: readonly object[],
@@ -70,12 +70,12 @@ function auditEvent(
   }
 }
 
-/** Handlers of `router.on`. Those of a router that another one mounts with `.use` never run. */
+/** The handlers of `router.on`. They never run in a router that is mounted with `.use` on another router. */
 function eventsOf({ _events }: Router): [event: unknown, handlers: readonly Named[]][] {
   return _events?._handlers instanceof Map ? [..._events._handlers] : []
 }
 
-/** Those that could run first. Of an exclusive router any layer could, and in truth none does besides the route's. */
+/** The layers that seem to run before the route. In an exclusive router these are all others, but none of them runs. */
 function layersBefore({ stack, exclusive }: Router, place: number): readonly Layer[] {
   return exclusive ? stack.filter((_, n) => n !== place) : stack.slice(0, place)
 }
@@ -88,7 +88,7 @@ function coverIn({ exclusive }: Router, layer: Layer, route: Layer, paths: reado
 interface Surroundings {
   readonly router: Router
   readonly passed: Passed
-  /** Layers that are put up for the route and do not hold for it. */
+  /** Layers that are mounted for the route but do not cover it. */
   readonly broken: readonly { readonly layer: Layer; readonly cover: RouteCover }[]
 }
 
@@ -97,19 +97,21 @@ function auditLayer(layer: Layer, { router, passed, broken }: Surroundings, foun
     const nested = routerOf(each)
     if (nested) auditRouter(nested, [...passed, ...guardInfosOf(layer.stack.slice(0, place))], found)
   }
-  // The handler is the last function that is no guard: a guard after it protects nothing of it.
+  // The handler is the last function that is not a guard. A guard after it does not protect it.
   const handler = layer.stack.findLastIndex(each => !guardInfoOf(each))
   const hasHandler = layer.methods.length > 0 && !(handler >= 0 && routerOf(layer.stack[handler]))
   auditEarly(layer, { passed, hasHandler }, found)
   if (!hasHandler) return
   const own = handler < 0 ? layer.stack : layer.stack.slice(0, handler)
   for (const method of methodsOf(layer)) {
-    const route = found.route({ method, path: String(layer.path), ...hostOf(router), ...judge(passed, own) })
+    const route = found.route({ method, path: String(layer.path), ...hostOf(router), ...protectionOf(passed, own) })
     for (const { layer: other, cover } of broken) found.uncovered(route, other, cover)
   }
 }
 
-/** What runs before the first guard: of a route it is in `before`, but for what `router.param` puts there unseen. */
+/**
+ * Finds functions before the first guard that are not in `before` of a route: handlers of `router.param`, and `.use`.
+ */
 function auditEarly(layer: Layer, { passed, hasHandler }: { passed: Passed; hasHandler: boolean }, found: Findings) {
   const { stack } = layer
   const first = passed.some(({ protects }) => protects) ? 0 : stack.findIndex(each => guardInfoOf(each)?.protects)
@@ -123,7 +125,7 @@ function auditEarly(layer: Layer, { passed, hasHandler }: { passed: Passed; hasH
   }
 }
 
-function judge(passed: Passed, own: readonly object[]): Pick<AuditedRoute, 'guards' | 'open' | 'before'> {
+function protectionOf(passed: Passed, own: readonly object[]): Pick<AuditedRoute, 'guards' | 'open' | 'before'> {
   const records = [...passed, ...guardInfosOf(own)]
   const named = (protects: boolean) => records.filter(each => each.protects === protects).map(writtenGuard)
   const first = passed.some(({ protects }) => protects) ? 0 : own.findIndex(each => guardInfoOf(each)?.protects)
@@ -139,10 +141,10 @@ const guardInfosOf = (functions: readonly object[]) => functions.flatMap(each =>
 
 const hostOf = ({ host }: Router) => (host === undefined ? {} : { host: String(host) })
 
-/** The methods of RFC 9110 §9.1, and PATCH (RFC 5789): who takes them all takes any. */
+/** The methods of RFC 9110 §9.1, and PATCH (RFC 5789). A layer with all of them counts as `ALL`. */
 const ALL = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']
 
-/** As they were asked for: @koa/router adds HEAD to GET. None for what `.use` has mounted. */
+/** The methods of a route, without the HEAD that @koa/router adds to GET. Empty for layers of `.use`. */
 function methodsOf({ methods }: Layer): string[] {
   if (ALL.every(method => methods.includes(method))) return ['ALL']
   return [...new Set(methods)].filter(method => method !== 'HEAD' || !methods.includes('GET'))
@@ -159,7 +161,7 @@ function isRouter(target: unknown): target is Router {
   return target.stack.every(layer => isObject(layer) && isList(layer.methods) && isList(layer.stack))
 }
 
-/** The router of what its `routes()` has returned. */
+/** The router of a middleware that `router.routes()` returned. */
 function routerOf(middleware: { router?: unknown } | undefined): Router | undefined {
   return isRouter(middleware?.router) ? middleware.router : undefined
 }

@@ -3,86 +3,95 @@ import { type Cover, type Layer, writtenPath } from './route-cover.js'
 
 /** One method of one route. */
 export interface AuditedRoute {
-  /** `ALL` for `router.all`. A GET that answers HEAD too is GET. */
+  /** The HTTP method. `ALL` for `router.all`. HEAD is not listed if the route has GET. */
   method: string
-  /** As it was written, with all prefixes; a regular expression as it prints; `(not-found)` for `router.on('not-found')`. */
+  /** The path with all prefixes. A regular expression as text. `(not-found)` for `router.on('not-found')`. */
   path: string
-  /** The `host` of the router that answers, if it has one. */
+  /** The `host` of the router, if it has one. */
   host?: string
-  /** The guards that each request to the handler passes, in their order: `accessTokenRequired`, `scopesRequired(a)`. */
+  /** The guards that each request passes before the handler, in order: `accessTokenRequired`, `scopesRequired(a)`. */
   guards: string[]
-  /** What recognises a token and refuses nobody: `middleware`, and guards with `optional: true`. */
+  /**
+   * Middleware that reads a token but rejects no request without one: `middleware`, and guards with `optional: true`.
+   */
   open: string[]
-  /** Functions of the route itself that run before its first guard: parsers, loaders, and perhaps a handler. */
+  /** Functions of the route that run before its first guard: parsers, loaders, perhaps a handler. */
   before: string[]
 }
 
-/** A guard that is put up for routes, and does not stand before each request to them. */
+/** A guard that does not run before every request to the routes that it is mounted for. */
 export interface UnsafeGuard {
-  /** Where the guard is mounted. */
+  /** The path where the guard is mounted. */
   path: string
-  /** The guard, as it is written in the lists of AuditedRoute. */
+  /** The guard as text, as in `AuditedRoute.guards`. */
   guard: string
-  /** What is wrong with the place, in a sentence. */
+  /** Why the guard is unsafe. */
   why: string
-  /** What it does not protect: `GET /admin/users`. */
+  /** The routes that the guard does not protect: `GET /admin/users`. */
   routes: string[]
 }
 
-/** What `audit` finds. */
+/** The result of `audit`. */
 export interface Audit {
   /** All routes, in the order of their registration. */
   routes: AuditedRoute[]
-  /** Those that no guard protects: `POST /login`. */
+  /** The routes that no guard protects: `POST /login`. */
   unprotected: string[]
-  /** Guards that do not stand before every request that they are put up for. */
+  /** The guards that do not run before every request to the routes that they are mounted for. */
   unsafe: UnsafeGuard[]
   /**
-   * Functions on the app, or mounted with `.use` on a router, that no guard stands before and that nothing is known of. What
-   * they answer is in no list.
+   * Functions on the app, or mounted with `.use` on a router, that run without a guard before them. `audit` cannot see
+   * which requests they handle.
    */
   unseen: string[]
 }
 
-/** A function, and what @koa/router writes on those that `router.param` mounts. */
+/** A function. @koa/router adds `param` and `_originalFn` to functions of `router.param`. */
 export interface Named {
   readonly name?: unknown
   readonly param?: unknown
   readonly _originalFn?: unknown
 }
 
-/** How a layer stands to a route, in a router that may be exclusive. */
+/** Whether a layer covers a route, in a router that may be exclusive. */
 export type RouteCover = Cover & { readonly exclusive?: boolean }
 
-/** Gathers what is found, and each thing once: a router may be mounted twice. */
+/** Collects the findings, without duplicates: a router may be mounted twice. */
 export class Findings {
   readonly #routes = new Map<string, AuditedRoute>()
   readonly #unsafe = new Map<string, UnsafeGuard>()
   readonly #unseen = new Map<unknown, string>()
 
-  /** Its name in the other lists. */
+  /** Add a route. Returns its name in the other lists. */
   route(route: AuditedRoute): string {
     this.#routes.set(JSON.stringify(route), route)
     return `${route.method} ${route.path}`
   }
 
-  /** What does not hold for all requests to `route`. */
+  /** Add a guard that does not run before every request to `route`. */
   uncovered(route: string, layer: Layer, { exclusive, slip }: RouteCover): void {
-    const slips =
-      slip === undefined ? 'nothing proves that it sees every spelling of the path' : `it does not see ${slip}`
-    const why = exclusive ? 'of all that match, an exclusive router runs one: it does not run before the route' : slips
+    const slips = slip === undefined ? 'it may not match every spelling of the path' : `it does not match ${slip}`
+    const why = exclusive
+      ? 'an exclusive router runs only one matching layer, so it does not run before the route'
+      : slips
     for (const guard of layer.stack.flatMap(each => guardInfoOf(each) ?? [])) {
       if (guard.protects) this.#addUnsafe('uncovered', writtenPath(layer), guard, why, route)
     }
   }
 
-  /** What `router.param` has put before a guard. */
+  /** Add a handler of `router.param` that runs before a guard. */
   preceded(route: string, layer: Layer, guard: GuardInfo, handler: Named): void {
     const name = nameOf(handler)
-    this.#addUnsafe(name, writtenPath(layer), guard, `${name} of the router runs before it, and may answer`, route)
+    this.#addUnsafe(
+      name,
+      writtenPath(layer),
+      guard,
+      `${name} of the router runs before it and may send a response`,
+      route,
+    )
   }
 
-  /** One entry for each kind of mistake at a guard, with all routes that it concerns. */
+  /** Makes one entry for each kind of mistake at a guard, with all its routes. */
   #addUnsafe(kind: string, path: string, info: GuardInfo, why: string, route: string): void {
     const guard = writtenGuard(info)
     const key = JSON.stringify([kind, path, guard])
@@ -91,7 +100,7 @@ export class Findings {
   }
 
   unseen(middleware: Named): void {
-    // Each layer has a function of its own around a handler of `router.param`.
+    // @koa/router wraps a handler of `router.param` in a new function for each layer.
     this.#unseen.set(middleware._originalFn ?? middleware, nameOf(middleware))
   }
 
@@ -107,7 +116,7 @@ export class Findings {
   }
 }
 
-/** What `router.param` mounts carries the name of the parameter. */
+/** The name of a function. For a handler of `router.param` it contains the name of the parameter. */
 export function nameOf({ name, param }: Named): string {
   if (typeof param === 'string') return `param(${param})`
   return typeof name === 'string' && name !== '' ? name : '(anonymous)'

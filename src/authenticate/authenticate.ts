@@ -11,11 +11,11 @@ import type { AuthContext, Internals } from './internals.js'
 import * as checks from './token-checks.js'
 import { verifyToken } from './verification.js'
 
-/** What is required of the token of a request. */
+/** The token that a request must have. */
 export interface Requirement extends checks.TokenRequirement {
-  /** Whether a token from a cookie needs its CSRF value. Default: if the method is one of `csrfMethods`. */
+  /** Require the CSRF value with a token from a cookie. Default: only if the method is one of `csrfMethods`. */
   readonly verifyCsrf?: boolean | undefined
-  /** Where to look, in this order. Default: `tokenLocation`. */
+  /** The locations where the token is searched, in this order. Default: the option `tokenLocation`. */
   readonly locations?: readonly TokenLocation[] | undefined
 }
 
@@ -33,7 +33,7 @@ export function authenticate(
 }
 
 /**
- * Check the token of a request without asking the store or the blocklist.
+ * Check the token of a request, but not its revocation and freshness.
  * @throws AuthXError, or rejects with one.
  */
 export function identify(
@@ -44,7 +44,7 @@ export function identify(
   return checks.identify(internals, requestSource(internals, ctx, requirement), requirement)
 }
 
-/** A request: what was found out about its tokens is remembered for its other guards. */
+/** The token source of a request. Results are cached for other guards of this request. */
 function requestSource(internals: Internals, ctx: AuthContext, requirement: Requirement): checks.TokenSource {
   const { config, requestCache, revocation } = internals
   const { type = 'access', locations = config.tokenLocation[type], verifyCsrf } = requirement
@@ -52,7 +52,7 @@ function requestSource(internals: Internals, ctx: AuthContext, requirement: Requ
     locate: () => locate(ctx, type, locations, config),
     verify: candidate => requestCache.verified(ctx.req, candidate, () => verifyToken(internals, candidate.token, ctx)),
     checkOrigin: ({ payload, located }) => {
-      // A browser sends cookies by itself: something else must show whose page asks.
+      // Browsers send cookies for pages of any site, so check where the request comes from.
       if (located.location !== 'cookies') return
       checkUpgradeOrigin(ctx, config)
       checkCsrf(ctx, located, payload, config, verifyCsrf)
@@ -62,17 +62,17 @@ function requestSource(internals: Internals, ctx: AuthContext, requirement: Requ
   }
 }
 
-/** What `verifyToken` requires of a token. */
+/** Options of `verifyToken`. */
 export interface VerifyTokenOptions {
-  /** The type that the token must be of. Default `'access'`. */
+  /** The required type of the token. Default `'access'`. */
   type?: TokenType | undefined
-  /** Whether a token of the other type is refused. Default true. */
+  /** Reject a token of the other type. Default true. */
   verifyType?: boolean | undefined
-  /** Whether only a fresh token passes. Default false. */
+  /** Require a fresh token: issued for credentials, not by a refresh. Default false. */
   verifyFresh?: boolean | undefined
 }
 
-/** Check a token that came with no request. @throws AuthXError */
+/** Check a token outside of a request. @throws AuthXError */
 export async function authenticateToken(
   internals: Internals,
   token: string,
@@ -88,7 +88,7 @@ export async function authenticateToken(
   return (await checks.checkToken(internals, source, options)) as TokenPayload
 }
 
-/** The error for a request without a token: says where was looked, and what may have been forgotten. */
+/** Makes the error for a request without a token. Its cause names the searched locations and a likely mistake. */
 export function missing(
   ctx: AuthContext,
   { type = 'access', locations }: Requirement,

@@ -5,19 +5,18 @@ import type { Candidate, LocatedToken } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
 import type { TokenPayload } from '../token/payload.js'
 
-/** A token of a request with its payload, verified. */
+/** A verified token with its payload. */
 export interface Identified {
   readonly payload: TokenPayload
   readonly located: Candidate
 }
 
 /**
- * Of several cookies of one name the token that the request means: the newest of its session. What is not valid does not
- * count if anything is, and neither does what has been revoked where two sessions are left.
- * @param verify the payload of a candidate; rejects if it is not valid.
- * @param checkRevocation rejects if the store, or the blocklist, refuses a token; `undefined` if neither is asked.
- * @throws MalformedTokenRequestError if tokens of two sessions are left; why no candidate is valid, if none is;
- * RevokedTokenError if tokens of several sessions are valid by themselves and all sessions have ended.
+ * Choose one token if a request has several cookies of one name: the newest of its session. Invalid tokens are ignored
+ * if there is a valid one. If valid tokens of several sessions remain, revoked ones are ignored too.
+ * @param verify returns the payload of a candidate; rejects if it is invalid.
+ * @param checkRevocation rejects if the store or the blocklist rejects a token; `undefined` if neither is asked.
+ * @throws MalformedTokenRequestError if tokens of several sessions remain; the error of a candidate if none is valid.
  */
 export async function chooseCandidate(
   candidates: readonly Candidate[],
@@ -29,7 +28,7 @@ export async function chooseCandidate(
   const results = await Promise.allSettled(candidates.map(read))
   const valid = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const reasons = results.flatMap(result => (result.status === 'rejected' ? [result.reason] : []))
-  // One that is not known may be the newest, and to use an older refresh token in its place would be reuse.
+  // A token that cannot be checked may be the newest. Using an older refresh token instead would count as reuse.
   const unknown = reasons.find(reason => reason instanceof UnavailableError)
   if (unknown && candidates[0]?.type === 'refresh') throw unknown
   if (valid.length === 0) throw reasonOf(reasons)
@@ -54,10 +53,7 @@ async function chooseSession(
   throw refusals.get(tokens[0] as Identified)
 }
 
-/**
- * Of several cookies of one name the token that `verify` alone finds valid, the newest of its session. No store is asked.
- * @throws MalformedTokenRequestError if none is valid, or tokens of two sessions are.
- */
+/** Choose one token if there are several, without `getKey` and the store. @throws MalformedTokenRequestError */
 export function chooseAtOnce(
   candidates: readonly LocatedToken[],
   verify: (located: LocatedToken) => TokenPayload,
@@ -77,11 +73,11 @@ export function chooseAtOnce(
 
 const severalSessions = (config: Config) =>
   ambiguousCookies(
-    'several cookies of one name hold valid tokens of different sessions; if their domain or path was changed, say in formerCookies where they were',
+    'several cookies of one name have valid tokens of different sessions; if cookieDomain or a cookie path was changed, set formerCookies',
     config,
   )
 
-/** Of the tokens of one session only the newest is kept. */
+/** Returns the newest token of each session. */
 export function newestOfEachSession<Token extends { readonly payload: TokenPayload }>(
   tokens: readonly Token[],
 ): Token[] {
@@ -93,7 +89,7 @@ export function newestOfEachSession<Token extends { readonly payload: TokenPaylo
   return [...newest.values()]
 }
 
-/** A later generation, else a later issue, else a later end: a renewal may keep the issue. */
+/** Compares generation, then `iat`, then `exp`: a renewed token may have the same `iat`. */
 function isNewer(one: TokenPayload, other: TokenPayload): boolean {
   const ages = ({ gen = 0, iat, exp }: TokenPayload) => [gen, iat, exp]
   const others = ages(other)
@@ -124,7 +120,7 @@ async function refusalsOf(
   return refusals
 }
 
-/** Of several reasons the one to act on: what is no refusal, what is unknown, what a refresh mends, else the first. */
+/** Chooses the error to report: a bug, an outage, an expired token (a refresh helps), else the first error. */
 function reasonOf(reasons: readonly unknown[]): unknown {
   return (
     reasons.find(reason => !(reason instanceof AuthXError)) ??

@@ -10,29 +10,29 @@ import type { KeyCache } from '../token/key-cache.js'
 import type { KeyRing } from '../token/keys.js'
 import type { RequestCache } from './request-cache.js'
 
-/** Finds who a token is about; `undefined` if there is no such subject (any more). */
+/** Returns the subject of a token, or `undefined` if the subject does not exist. */
 export type SubjectGetter<Subject> = (sub: string, ctx: Context) => Subject | undefined | Promise<Subject | undefined>
 
-/** Everything that can be configured. */
+/** All options of AuthX. */
 export interface AuthXOptions extends Options {
   /**
-   * Finds the key that a token is verified with, in place of the configured ones: for keys per tenant. Asked once for
-   * each token of a request, before anything in the token has been verified; `ctx` is `undefined` outside of requests.
-   * `undefined` refuses the token (401), and so does an error with which jose or jwks-rsa say that no key fits. If it
-   * throws another error, misses `storeTimeout` or returns a key that no algorithm of `decodeAlgorithms` can use, the
-   * answer is 503. A refresh token, and a token that is to be renewed, has to be signed by a configured key besides: else
-   * the answer is 401; so has a token that ends a session or lists sessions. Not in AuthX.
+   * Returns the key that verifies a token, instead of the configured keys: for one key per tenant, for example. It is
+   * called once for each token of a request, before anything in the token is verified. `ctx` is `undefined` outside of
+   * requests. If it returns `undefined`, or throws an error with which jose or jwks-rsa report a missing key, the token
+   * is rejected (401). If it throws another error, misses `storeTimeout` or returns a key that no algorithm of
+   * `decodeAlgorithms` can use, the response is 503. Refresh tokens, tokens to renew, and tokens
+   * that end or list sessions must also be signed by a configured key (401). Default: none. Not in AuthX.
    */
   getKey?: GetKey<Context | undefined> | undefined
 }
 
-/** What an instance is made of, as the functions of the other folders need it. */
+/** The internal parts of an instance. */
 export interface Internals {
   readonly config: Config
-  /** What `setKeys` replaces: read it when it is needed, and once for each decision. */
+  /** The current keys. `setKeys` replaces them, so read this property once for each decision and do not keep it. */
   ring: KeyRing
   readonly keyCache: KeyCache
-  /** None without a store. */
+  /** `undefined` without a store. */
   readonly sessions: Sessions | undefined
   readonly revocation: Revocation
   readonly events: Events
@@ -43,27 +43,27 @@ export interface Internals {
 
 const INTERNALS = new WeakMap<object, Internals>()
 
-/** Every instance does this when it is made: what stands beside the class finds its internals, and users do not. */
+/** Register the internals of an instance. Other modules find them; users cannot. */
 export function keepInternals(authx: object, internals: Internals): void {
   INTERNALS.set(authx, internals)
 }
 
-/** @throws TypeError if `authx` is no AuthX. */
+/** Returns the internals of an instance. @throws TypeError if `authx` is not an AuthX. */
 export function internalsOf(authx: object): Internals {
   const internals = INTERNALS.get(authx)
   if (internals) return internals
-  throw new TypeError('the first argument must be an AuthX: new AuthX({ ... })')
+  throw new TypeError('the first argument must be an AuthX; create it with new AuthX({ ... })')
 }
 
 /**
- * The internals of the instance whose method makes middleware.
- * @throws TypeError if Koa or a router calls the method itself, where the middleware that it makes should stand.
+ * Returns the internals of the instance whose method makes middleware.
+ * @throws TypeError if the method itself was mounted instead of the middleware that it returns.
  */
 export function internalsOfMaker(authx: object | undefined, method: string): Internals {
   const internals = authx && INTERNALS.get(authx)
   if (internals) return internals
-  throw new TypeError(`${method} makes middleware, and has to be called for it: write authx.${method}(), not ${method}`)
+  throw new TypeError(`${method} makes middleware and must be called: write authx.${method}(), not ${method}`)
 }
 
-/** What tokens are read from and cookies are written to: any Koa context. */
+/** A Koa context. The library reads tokens from it and sets cookies on it. */
 export type AuthContext = RequestContext & Pick<Context, 'response' | 'secure' | 'ip'>

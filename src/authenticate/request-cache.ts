@@ -4,7 +4,7 @@ import { isLate } from '../session/sessions.js'
 import type { VerificationKey } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
 
-/** What is known about one token of one request. */
+/** The cached results for one token of one request. */
 interface CacheEntry {
   readonly location: string | undefined
   readonly token: string
@@ -12,15 +12,15 @@ interface CacheEntry {
   revocation?: { answer: Promise<unknown> | undefined }
 }
 
-/** A promise only with `getKey`. */
+/** The payload. It is a promise only with `getKey`. */
 type Verified = TokenPayload | Promise<TokenPayload>
 type FoundKey = Promise<VerificationKey | undefined>
 
-/** What is known about one request. It holds tokens: a request that is printed does not show it. */
+/** The cached results of one request. It contains tokens, so it is hidden if the request is printed. */
 class RequestState {
   entries: CacheEntry[] = []
   keys?: Map<string, FoundKey>
-  /** The error of a store that timed out for this request, and when (milliseconds of `performance.now()`). */
+  /** The timeout error of the store for this request, and its time (`performance.now()`). */
   waited?: { error: unknown; at: number };
 
   [inspect.custom](): string {
@@ -29,20 +29,20 @@ class RequestState {
 }
 
 /**
- * Keeps for one request what verification and store said about (location, token), so that a middleware and several guards
- * ask once. Each guard checks everything else itself.
+ * Caches verification and revocation for each request, by location and token, so that a middleware and several guards
+ * check a token once. Each guard makes the other checks itself.
  */
 export class RequestCache {
-  // On the request itself, under a symbol: a WeakMap would cost more than the rest of a guard.
+  // The state is on the request, under a symbol: a WeakMap would cost more than the rest of a guard.
   readonly #key = Symbol('koa-authx')
-  readonly #storeTimeout: number
+  readonly #storeTimeoutMs: number
 
-  /** `storeTimeout`: milliseconds. */
-  constructor(storeTimeout: number) {
-    this.#storeTimeout = storeTimeout
+  /** @param storeTimeoutMs the option `storeTimeout`. */
+  constructor(storeTimeoutMs: number) {
+    this.#storeTimeoutMs = storeTimeoutMs
   }
 
-  /** The payload; throws the same error again if the token was refused. */
+  /** Returns the payload of a token. Throws the cached error if the token was rejected before. */
   verified(request: object, located: Candidate, verify: () => Verified): Verified {
     const entry = this.#entryFor(request, located)
     entry.verified ??= attempt(verify)
@@ -50,7 +50,7 @@ export class RequestCache {
     return entry.verified.payload
   }
 
-  /** One promise for all who ask in this request; `undefined` if there is neither a store nor a blocklist. */
+  /** Returns one promise for all checks of a token in this request; `undefined` without a store and a blocklist. */
   revocation(
     request: object,
     located: Candidate,
@@ -62,12 +62,13 @@ export class RequestCache {
   }
 
   /**
-   * Ask the store for a request, unless the store has just timed out for it: no request waits for two timeouts in a row.
+   * Call the store for a request. If the store has just timed out for this request, it rejects at once, so that no
+   * request waits for two timeouts in a row.
    */
   askStore<Answer extends Promise<unknown> | undefined>(request: object, ask: () => Answer): Answer {
     const state = this.#stateOf(request)
     const { waited } = state
-    if (waited && performance.now() - waited.at < this.#storeTimeout) return Promise.reject(waited.error) as Answer
+    if (waited && performance.now() - waited.at < this.#storeTimeoutMs) return Promise.reject(waited.error) as Answer
     const answer = ask()
     answer?.catch(error => {
       if (isLate(error)) state.waited = { error, at: performance.now() }
@@ -75,7 +76,7 @@ export class RequestCache {
     return answer
   }
 
-  /** What `getKey` answered for a token, also if it found no key. A refresh and a logout do not change it. */
+  /** Returns the result of `getKey` for a token, also if there is no key. `forget` does not clear it. */
   key(request: object, token: string, ask: () => FoundKey): FoundKey {
     const state = this.#stateOf(request)
     state.keys ??= new Map()
@@ -84,7 +85,7 @@ export class RequestCache {
     return found
   }
 
-  /** Forget the tokens of a request: a refresh or a logout has changed them. */
+  /** Clear the results for the tokens of a request, after a refresh or a logout. */
   forget(request: object): void {
     this.#stateOf(request).entries = []
   }

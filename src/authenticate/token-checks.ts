@@ -13,33 +13,36 @@ import { chooseCandidate, type Identified } from './candidates.js'
 import type { Internals } from './internals.js'
 import { checkOwnKey } from './verification.js'
 
-/** What is required of a token. */
+/** The requirements for a token. */
 export interface TokenRequirement {
-  /** The type of token to look for. Default `'access'`. */
+  /** The required type of the token. Default `'access'`. */
   readonly type?: TokenType | undefined
-  /** Whether a token of the other type is refused. Default true. */
+  /** Reject a token of the other type. Default true. */
   readonly verifyType?: boolean | undefined
-  /** Whether only a fresh token passes. Default false. */
+  /** Require a fresh token. Default false. */
   readonly verifyFresh?: boolean | undefined
-  /** Whether a token is refused that only a key from `getKey` has signed. Default: if it is a refresh token. */
+  /**
+   * Reject a token that none of the configured keys has signed, only a key of `getKey`. Default: true for refresh
+   * tokens.
+   */
   readonly ownKey?: boolean | undefined
 }
 
-/** Where a token comes from, and how it is checked there: an HTTP request, an upgrade, or a string by itself. */
+/** The source of a token, and how to check it there: an HTTP request, an upgrade, or a string. */
 export interface TokenSource {
-  /** The tokens that may be meant: several if a browser sent several cookies of one name. */
+  /** Returns the candidates: several if a browser sent several cookies of one name. */
   locate(): readonly Candidate[]
   /** Check signature and claims. @throws JWTDecodeError, or rejects with one. */
   verify(candidate: Candidate): TokenPayload | Promise<TokenPayload>
-  /** Refuse a token that a page of another site may have made the browser send. @throws CSRFError */
+  /** Reject a token that a page of another site may have made the browser send. @throws CSRFError */
   checkOrigin(identified: Identified): void
   /** Ask the store and the blocklist; `undefined` if there is neither. Rejects with RevokedTokenError. */
   checkRevocation(identified: Identified): Promise<unknown> | undefined
 }
 
 /**
- * Check a token in the one order that the library has: signature and claims, type, login type, own key, origin and CSRF
- * value, revocation, freshness. The first check that fails gives the error.
+ * Check a token. The order is the same everywhere: signature and claims, type, login type, own key, origin and CSRF
+ * value, revocation, freshness. The first failed check throws.
  * @returns the payload; `undefined` if there is no token.
  * @throws AuthXError
  */
@@ -66,8 +69,8 @@ async function runChecks(
 }
 
 /**
- * The checks that ask neither the store nor the blocklist, from signature to CSRF value. A promise only if `getKey` is
- * asked, or if there are several candidates.
+ * Run the checks from signature to CSRF value, which need neither the store nor the blocklist. Returns a promise only
+ * with `getKey` or with several candidates.
  * @throws AuthXError, or rejects with one.
  */
 export function identify(
@@ -85,13 +88,13 @@ export function identify(
     return identified
   }
   if (candidates.length === 1) return after(read(first), payload => accept({ payload, located: first }))
-  // A session is over for the store also where it is not asked about access tokens (`accessTokenRevocation: false`).
+  // To choose between sessions, ask the store even with `accessTokenRevocation: false`.
   const askStore = ({ payload }: Identified) => internals.sessions && internals.revocation.endOf(payload)
   const ask = (identified: Identified) => source.checkRevocation(identified) ?? askStore(identified)
   return chooseCandidate(candidates, read, ask, internals.config).then(accept)
 }
 
-/** Apply `next` at once where the value is there: a promise costs each request more than the check. */
+/** Apply `next`, without a promise if possible: a promise costs more than the check. */
 function after<T, U>(value: T | Promise<T>, next: (value: T) => U): U | Promise<U> {
   return value instanceof Promise ? value.then(next) : next(value)
 }
@@ -108,7 +111,7 @@ function checkKind(
   return payload
 }
 
-/** The source, which also notes in the trace whose token was verified. */
+/** Wraps a source so that it writes the verified ids to the trace. */
 function describedIn(trace: VerifyTrace, source: TokenSource): TokenSource {
   const note = (payload: TokenPayload, location: TokenLocation | undefined) => {
     describe(trace, payload, location)
@@ -125,18 +128,18 @@ function describedIn(trace: VerifyTrace, source: TokenSource): TokenSource {
   }
 }
 
-/** @throws AccessTokenRequiredError, RefreshTokenRequiredError */
+/** Check the type of a token. @throws AccessTokenRequiredError, RefreshTokenRequiredError */
 export function checkType(payload: TokenPayload, type: TokenType): void {
   if (payload.type === type) return
   throw type === 'access' ? new AccessTokenRequiredError() : new RefreshTokenRequiredError()
 }
 
-/** @throws LoginTypeMismatchError */
+/** Check the login type of a token. @throws LoginTypeMismatchError */
 export function checkLoginType(payload: TokenPayload, { loginType }: Config): void {
   if (loginType !== undefined && payload.login_type !== loginType) throw new LoginTypeMismatchError()
 }
 
-/** @throws FreshTokenRequiredError */
+/** Check that a token is fresh. @throws FreshTokenRequiredError */
 export function checkFresh(payload: TokenPayload): void {
   if (payload.fresh !== true) throw new FreshTokenRequiredError()
 }

@@ -8,9 +8,9 @@ import { checkSignedByRing, type FindKey, type VerifyOptions, verify, verifyWith
 import type { AuthContext, Internals } from './internals.js'
 
 /**
- * Verify a token with the configured keys or, if there is a `getKey`, with the key that it finds. Only then is the answer
- * a promise: without the hook no request waits for anything here.
- * @param ctx the request that the token came with, if it came with one.
+ * Verify a token with the configured keys or, if there is a `getKey`, with the key that it returns. It returns a
+ * promise only with `getKey`.
+ * @param ctx the request of the token; `undefined` outside of requests.
  * @throws JWTDecodeError or a subclass, CallbackUnavailableError.
  */
 export function verifyToken(
@@ -29,15 +29,18 @@ export function verifyToken(
 }
 
 /**
- * Refuse a verified token that somebody else's key has signed, where it would be exchanged for tokens under our own key.
- * Without `getKey` only our own keys verify, and there is nothing to check.
+ * Reject a verified token that none of the configured keys has signed, only a key of `getKey`. Use it before a token is
+ * exchanged for tokens that our own key signs. Without `getKey` there is nothing to check.
  * @throws TokenInvalidSignatureError
  */
 export function checkOwnKey({ config, ring }: Internals, token: string): void {
   if (config.getKey) checkSignedByRing(token, ring)
 }
 
-/** Whatever is not a key that fits, or a clear "there is none", means that nothing is known of the token. */
+/**
+ * Calls `getKey`.
+ * @throws CallbackUnavailableError if it fails or returns an unusable key: the token is neither valid nor invalid.
+ */
 function askForKey(
   { config, ring, keyCache }: Internals,
   header: Parameters<FindKey>[0],
@@ -51,7 +54,7 @@ function askForKey(
   return askCallback('getKey', new Deadline(config.storeTimeout), find)
 }
 
-/** `undefined` where the hook returns it, and where it says in the words of jose or jwks-rsa that there is no key. */
+/** The result of `getKey`. `undefined` also if it throws an error with which jose or jwks-rsa report a missing key. */
 async function inputFrom(ask: () => unknown, alg: Algorithm, payload: UnverifiedPayload): Promise<unknown> {
   try {
     return await ask()

@@ -1,4 +1,4 @@
-/** A length of time: a number of seconds, or a string with a unit: `'15m'`, `'1h30m'`, `'30d'`, `'PT15M'`. */
+/** A duration: a number of seconds, or a string with units such as `'15m'`, `'1h30m'`, `'30d'`, `'PT15M'`. */
 export type Duration = number | string
 
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
@@ -6,12 +6,12 @@ const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
 const WITH_UNITS = /^(?:\d+(?:\.\d+)?[smhdw])+$/
 const ISO_8601 = /^p(?:(\d+)w)?(?:(\d+)d)?(?:t(?=\d)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?)?$/
 
-/** A hundred years; what is longer is a mistake in the unit. */
+/** A hundred years, in seconds. A longer duration is probably a mistake in the unit. */
 const LONGEST = 36_500 * SECONDS.d
 
 /**
- * The number of seconds that `value` stands for, or `undefined` if it is no duration. A bare number is seconds, as a
- * string too: jsonwebtoken takes `'900'` for milliseconds, which nobody means.
+ * Convert a duration to seconds. Returns `undefined` if `value` is not a valid duration. A number without a unit means
+ * seconds, in a string too. (jsonwebtoken reads `'900'` as milliseconds, which nobody means.)
  */
 export function parseDuration(value: unknown): number | undefined {
   const seconds = typeof value === 'string' ? parseText(value.trim().toLowerCase()) : value

@@ -3,22 +3,21 @@ import type { AuthXOptions } from './options.js'
 import { OPTIONS } from './table.js'
 
 export interface EnvironmentOptions {
-  /** Text is never a function. */
+  /** The options that are set. No `getKey`: a variable cannot contain a function. */
   readonly options: Omit<AuthXOptions, 'getKey'>
   readonly problems: readonly string[]
-  /** The options whose variables are wrong. */
+  /** The options whose variables are invalid. */
   readonly wrong: readonly string[]
-  /** `JWT_*` variables that are no option of AuthX's, each with what may have been meant. */
+  /** Unknown `JWT_*` variables, each with a suggestion: `JWT_SECRET (did you mean JWT_SECRET_KEY?)`. */
   readonly unknown: readonly string[]
 }
 
-/** `accessTokenExpires` -> `JWT_ACCESS_TOKEN_EXPIRES`. */
+/** The environment variable of an option: `JWT_ACCESS_TOKEN_EXPIRES` for `accessTokenExpires`. */
 export const variableOf = (option: string) => `JWT_${option.replace(/[A-Z]/g, letter => `_${letter}`).toUpperCase()}`
 
 /**
- * The options that the environment sets, in AuthX's own variables. Lists are JSON or separated by commas, an empty
- * variable counts as not set. `overridden` names options that are given otherwise: their variables are not read.
- * Problems name variables, never values.
+ * Read options from AuthX's `JWT_*` variables. Lists are JSON or separated by commas. An empty variable counts as not
+ * set. Variables of options that `overridden` sets are ignored. Problems contain names of variables, never values.
  */
 export function readEnvironment(
   env: Readonly<Record<string, string | undefined>>,
@@ -44,6 +43,9 @@ export function readEnvironment(
   const notSet = [...known].filter(name => !env[name])
   const unknown = Object.keys(env)
     .filter(name => name.startsWith('JWT_') && !known.has(name))
-    .map(name => [name, didYouMean(name, notSet, '')].filter(Boolean).join(', '))
+    .map(name => {
+      const suggestion = didYouMean(name, notSet, '')
+      return suggestion ? `${name} (${suggestion})` : name
+    })
   return { options, problems, wrong, unknown }
 }

@@ -1,4 +1,7 @@
-/** Completes "<given> is no option": the one of `names` that was meant, or `otherwise` if none is near. */
+/**
+ * The end of an error message about an unknown name: suggests the nearest of `names`, or is `otherwise` if none is
+ * near.
+ */
 export function didYouMean(given: string, names: readonly string[], otherwise: string): string {
   const [nearest] = names
     .map(name => ({ name, distance: distanceBetween(bare(given), bare(name)) }))
@@ -7,10 +10,12 @@ export function didYouMean(given: string, names: readonly string[], otherwise: s
   return nearest ? `did you mean ${nearest.name}?` : otherwise
 }
 
-/** AuthX and its variables spell an option `jwt_secret_key` and `JWT_SECRET_KEY`. */
+/** Ignores the spellings of AuthX and of its environment variables: `jwt_secret_key`, `JWT_SECRET_KEY`. */
 const bare = (name: string) => name.toLowerCase().replace(/^jwt_/, '').replaceAll('_', '').slice(0, 64)
 
-/** How many characters have to be added, removed or replaced, or swapped with the next one (optimal string alignment). */
+/**
+ * The number of edits: characters added, removed, replaced, or swapped with the next one (optimal string alignment).
+ */
 function distanceBetween(a: string, b: string): number {
   let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, n) => n)

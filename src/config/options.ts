@@ -2,12 +2,15 @@ import type { KeyObject } from 'node:crypto'
 import type { TokenStore } from '../store.js'
 import type { Duration } from './duration.js'
 
-/** What a token is for: calls, or the refresh. The claim `type` says it. */
+/**
+ * The type of a token, in its claim `type`. An access token authenticates requests, a refresh token is exchanged for
+ * new tokens.
+ */
 export type TokenType = 'access' | 'refresh'
-/** All places where a request can carry a token. */
+/** All parts of a request that can carry a token. */
 export const TOKEN_LOCATIONS = ['headers', 'cookies', 'json', 'query'] as const
 
-/** Where a request carries a token. */
+/** The part of a request that carries the token. */
 export type TokenLocation = (typeof TOKEN_LOCATIONS)[number]
 
 export const ALGORITHMS = [
@@ -27,32 +30,35 @@ export const ALGORITHMS = [
 /** Signature algorithms of RFC 7518 §3.1. */
 export type Algorithm = (typeof ALGORITHMS)[number]
 
-/** A CryptoKey of WebCrypto, as `crypto.subtle` and jose make it. It is used for its own algorithm only. */
+/** A CryptoKey of WebCrypto, as `crypto.subtle` and jose create it. It is used for its own algorithm only. */
 export interface CryptoKeyLike {
   /** `secret`, `private` or `public`. */
   readonly type: string
-  /** The algorithm that the key is made for, with its hash or its curve. */
+  /** The algorithm of the key, with its hash or its curve. */
   readonly algorithm: { readonly name: string }
-  /** Whether WebCrypto exports the key. Make it true: newer versions of Node warn of others (DEP0204). */
+  /**
+   * Whether WebCrypto can export the key. Should be true: newer Node versions warn about keys that are not extractable
+   * (DEP0204).
+   */
   readonly extractable: boolean
-  /** What the key may be used for: it has to hold `sign`, `verify` or both. */
+  /** What the key may be used for. Must include `sign`, `verify` or both. */
   readonly usages: readonly string[]
 }
 
 /**
- * A JWK (RFC 7517), as an object. A key of type `oct` is a secret, one with private members a private key. `alg` limits it
- * to one algorithm, `key_ops` to signing or verifying; a `use` other than `sig` is refused.
+ * A JWK (RFC 7517), as an object. A key of type `oct` is a secret. A key with private members is a private key. `alg`
+ * limits the key to one algorithm, `key_ops` to signing or verifying. A `use` other than `sig` is rejected.
  */
 export interface Jwk {
   /** `RSA`, `EC` or `oct`. */
   readonly kty?: string | undefined
-  /** The only algorithm that the key is used for. */
+  /** The only algorithm that the key may be used with. */
   readonly alg?: string | undefined
-  /** `sig`, if it is there. */
+  /** `sig` or missing. */
   readonly use?: string | undefined
-  /** The only operations that the key is used for: `sign`, `verify`. */
+  /** The only operations that the key may be used for: `sign`, `verify`. */
   readonly key_ops?: readonly string[] | undefined
-  /** Not read: the name of a key is the `kid` beside it, in `keys`. */
+  /** Ignored. The key's id is the `kid` of its entry in `keys`. */
   readonly kid?: string | undefined
   /** The secret of a key of type `oct`. */
   readonly k?: string | undefined
@@ -62,44 +68,50 @@ export interface Jwk {
   readonly e?: string | undefined
   /** The curve of an EC key. */
   readonly crv?: string | undefined
-  /** A coordinate of an EC key. */
+  /** The x coordinate of an EC key. */
   readonly x?: string | undefined
-  /** A coordinate of an EC key. */
+  /** The y coordinate of an EC key. */
   readonly y?: string | undefined
-  /** The private part of a key. */
+  /** The private part of an RSA or EC key. */
   readonly d?: string | undefined
 }
 
-/** A secret (text is taken as UTF-8), a PEM document, a KeyObject of node:crypto, a CryptoKey or a JWK. */
+/** A key: a secret (a string is encoded as UTF-8), a PEM document, a KeyObject of node:crypto, a CryptoKey or a JWK. */
 export type KeyInput = string | Uint8Array | KeyObject | CryptoKeyLike | Jwk
 
-/** One key of a set. The first of the set signs and needs `secretKey` or `privateKey`; all verify. */
+/** A key of the option `keys`. The first key signs and requires `secretKey` or `privateKey`. All keys verify. */
 export interface NamedKey {
-  /** Goes into the header of the tokens that this key signs, and finds the key again (RFC 7517 §4.5). */
+  /**
+   * The id of the key. It is written to the header of the tokens that the key signs, and selects the key that verifies
+   * them (RFC 7517 §4.5).
+   */
   kid: string
-  /** For HS algorithms. */
+  /** The secret, for HS algorithms. */
   secretKey?: KeyInput | undefined
-  /** For RS, PS and ES algorithms: signs, and verifies too if `publicKey` is not given. */
+  /** The private key, for RS, PS and ES algorithms. It signs. Without `publicKey` it also verifies. */
   privateKey?: KeyInput | undefined
-  /** For RS, PS and ES algorithms: verifies. */
+  /** The public key, for RS, PS and ES algorithms. It verifies. Default: the public half of `privateKey`. */
   publicKey?: KeyInput | undefined
 }
 
-/** The header of a token that nobody has verified yet. Only `alg` has been checked: it is one of `decodeAlgorithms`. */
+/**
+ * The header of a token whose signature is not verified yet. Only `alg` has been checked: it is one of
+ * `decodeAlgorithms`.
+ */
 export interface UnverifiedHeader {
-  /** What the token says that it is signed with (RFC 7515 §4.1.1). */
+  /** The algorithm that the token claims to be signed with (RFC 7515 §4.1.1). */
   readonly alg: Algorithm
   readonly [member: string]: unknown
 }
 
-/** The payload of a token that nobody has verified yet: whoever sent it may have made it up. */
+/** The payload of a token whose signature is not verified yet. The caller may have forged it. */
 export interface UnverifiedPayload {
   readonly [claim: string]: unknown
 }
 
 /**
- * Finds the key that a token is to be verified with; `undefined` if there is none. Errors with which jose and jwks-rsa say
- * that no key fits mean the same.
+ * Returns the key that verifies a token, or `undefined` if there is no such key. The errors that jose and jwks-rsa
+ * throw when no key matches also mean "no such key".
  */
 export type GetKey<Ctx = never> = (
   header: UnverifiedHeader,
@@ -108,185 +120,218 @@ export type GetKey<Ctx = never> = (
 ) => KeyInput | undefined | Promise<KeyInput | undefined>
 
 /**
- * Everything that can be configured. Names and defaults are those of AuthX's `JWT_*` settings in camelCase, unless a
- * line says otherwise.
+ * All options. Names and defaults are those of AuthX's `JWT_*` settings, in camelCase. Exceptions are noted at the
+ * option.
  */
 export interface AuthXOptions {
-  /** What tokens are signed with. Default `'HS256'`. */
+  /** The algorithm that signs tokens. Default `'HS256'`. */
   algorithm?: Algorithm | undefined
-  /** The secret of HS algorithms: at least 32, 48 or 64 bytes for HS256, HS384 or HS512. */
+  /**
+   * The secret for HS algorithms. At least 32, 48 or 64 bytes for HS256, HS384 or HS512. Required for them, unless
+   * `keys` or `getKey` is set.
+   */
   secretKey?: KeyInput | undefined
-  /** Signs with RS, PS and ES algorithms. Without it, an instance with a `publicKey` only verifies. */
+  /**
+   * The key that signs with RS, PS and ES algorithms. With only a `publicKey`, the instance verifies tokens but cannot
+   * issue them. Default: none.
+   */
   privateKey?: KeyInput | undefined
-  /** Verifies with RS, PS and ES algorithms. Default: the public half of `privateKey`. */
+  /** The key that verifies RS, PS and ES algorithms. Default: the public half of `privateKey`. */
   publicKey?: KeyInput | undefined
-  /** Secrets that still verify, not sign: for changing `secretKey` without logging anyone out. */
+  /**
+   * Former secrets. They verify but do not sign, so that you can change `secretKey` without logging users out. Default:
+   * none.
+   */
   previousSecretKey?: KeyInput | readonly KeyInput[] | undefined
-  /** Public keys that still verify. */
+  /** Former public keys. They verify, so that you can change `privateKey` without logging users out. Default: none. */
   previousPublicKey?: KeyInput | readonly KeyInput[] | undefined
-  /** Named keys in place of the five options above: the first signs, all verify, found by the token's `kid`. */
+  /**
+   * Keys with ids, instead of `secretKey`, `privateKey`, `publicKey`, `previousSecretKey` and `previousPublicKey`. The
+   * first key signs. All keys verify; the token's `kid` selects the key. Default: none.
+   */
   keys?: readonly NamedKey[] | undefined
-  /** The algorithms that tokens may be signed with. Default `[algorithm]`. */
+  /** The algorithms that are accepted in tokens. Default `[algorithm]`. */
   decodeAlgorithms?: readonly Algorithm[] | undefined
   /**
-   * A token's `aud` must hold one of these. Default: `encodeAudience`. A token with `aud` where none is expected is refused.
-   * Where there was no audience before, every token in circulation is refused (401), at `refresh` too: everybody logs in
-   * again. Removing it does the same.
+   * The accepted audiences: a token's `aud` must contain one of them. Default: `encodeAudience`. Without an audience,
+   * tokens with `aud` are rejected. Setting the first audience, or removing the last, rejects every existing token
+   * (401), at `refresh` too: all users must log in again.
    */
   decodeAudience?: string | readonly string[] | undefined
   /**
-   * A token's `iss` must be this. Default: `encodeIssuer`. Setting or changing it refuses every token in circulation (401),
-   * at `refresh` too: everybody logs in again. Removing it refuses none.
+   * The accepted issuer: a token's `iss` must be equal to it. Default: `encodeIssuer`. Setting or changing it rejects
+   * every existing token (401), at `refresh` too: all users must log in again. Removing it rejects no token.
    */
   decodeIssuer?: string | undefined
-  /** Seconds by which clocks may differ when `exp` and `nbf` are judged, 0 to 300. Default 0. */
+  /** Allowed clock difference for `exp` and `nbf`, in seconds, 0 to 300. Default 0. */
   decodeLeeway?: number | undefined
   /**
-   * The `aud` of new tokens. It sets the default of `decodeAudience`: where there was no audience before, every token in
-   * circulation is refused (401), at `refresh` too, and everybody logs in again. Removing it does the same. To change it,
-   * list the former one in `decodeAudience`.
+   * The `aud` of new tokens, and the default of `decodeAudience`. Default: none. Setting the first audience, or
+   * removing it, rejects every existing token (401), at `refresh` too: all users must log in again. To change it
+   * without that, list both the old and the new audience in `decodeAudience`.
    */
   encodeAudience?: string | readonly string[] | undefined
   /**
-   * The `iss` of new tokens. It sets the default of `decodeIssuer`: setting or changing it refuses every token in
-   * circulation (401), at `refresh` too, and everybody logs in again.
+   * The `iss` of new tokens, and the default of `decodeIssuer`. Default: none. Setting or changing it rejects every
+   * existing token (401), at `refresh` too: all users must log in again.
    */
   encodeIssuer?: string | undefined
   /** Whether new tokens carry `nbf`. Default true. */
   encodeNbf?: boolean | undefined
-  /** The claim that holds the subject. `payload.sub` is the subject whatever it is called. Default `'sub'`. */
+  /** The claim that holds the subject in a token. `payload.sub` is always the subject. Default `'sub'`. */
   identityClaim?: string | undefined
   /** The member of an error's JSON body that holds the message. Default `'message'` (AuthX: `msg`). */
   errorMessageKey?: string | undefined
-  /** Life of an access token. Default 15 minutes. */
+  /** Lifetime of an access token. Default 15 minutes. */
   accessTokenExpires?: Duration | undefined
-  /** Life of a refresh token. Default 20 days. */
+  /** Lifetime of a refresh token. Default 20 days. */
   refreshTokenExpires?: Duration | undefined
   /**
-   * Where tokens are looked for, in this order; one list, or one for each type. Default `['headers']`. Adding a location
-   * refuses no token. A token in a location that is taken out is not found any more (401): keep it in the list until
-   * clients have refreshed.
+   * The locations where tokens are searched, in this order. One list for both token types, or one list for each.
+   * Default `['headers']`. Adding a location rejects no token. Tokens in a removed location are not found (401): keep
+   * the location in the list until all clients have refreshed.
    */
   tokenLocation?:
     | readonly TokenLocation[]
     | { access: readonly TokenLocation[]; refresh: readonly TokenLocation[] }
     | undefined
-  /** The header of the location `headers`. Default `'Authorization'`. */
+  /** The request header for the location `headers`. Default `'Authorization'`. */
   headerName?: string | undefined
-  /** The scheme before the token; `''`: the header holds nothing but the token. Default `'Bearer'`. */
+  /**
+   * The scheme before the token in the header. `''` means that the header contains only the token. Default `'Bearer'`.
+   */
   headerType?: string | undefined
   /** The cookie that holds the access token. Default `'access_token_cookie'`. */
   accessCookieName?: string | undefined
-  /** `Path` of that cookie. Default `'/'`. */
+  /** `Path` of the access token's cookie. Default `'/'`. */
   accessCookiePath?: string | undefined
   /** The cookie that holds the refresh token. Default `'refresh_token_cookie'`. */
   refreshCookieName?: string | undefined
-  /** `Path` of the refresh token's cookie. The routes of refresh and logout have to lie inside it. Default `'/'`. */
+  /** `Path` of the refresh token's cookie. It must include the routes of refresh and logout. Default `'/'`. */
   refreshCookiePath?: string | undefined
   /**
-   * Whether tokens from cookies need a CSRF value. Default true. Turning it on refuses `refresh`, `logout` and every method
-   * but reads (403) until the next login: browsers were given no CSRF cookie.
+   * Require a CSRF value with tokens from cookies. Default true. Turning it on rejects (403) `refresh`, `logout` and
+   * all requests that are not reads, until the user's next login: the browser has no CSRF cookie before.
    */
   cookieCsrfProtect?: boolean | undefined
-  /** `Domain` of all cookies. Default: the host that set them. */
+  /** `Domain` of all cookies. Default: the host that set the cookies. */
   cookieDomain?: string | undefined
   /**
-   * Where an earlier deployment has set the cookies, if `cookieDomain` or a path was another one then: they are cleared
-   * whenever cookies are set or cleared. A scope without `domain` is the host's own, one without `path` has the present
-   * path. Default: none; with `cookieDomain` the host's own cookies are cleared in any case. Not in AuthX.
+   * Domains and paths that earlier deployments used for the cookies. Old cookies there are cleared whenever cookies are
+   * set or cleared. An entry without `domain` means host-only cookies. An entry without `path` means the current path.
+   * If `cookieDomain` is set, host-only cookies are always cleared. Default: none. Not in AuthX.
    */
   formerCookies?: readonly { domain?: string | undefined; path?: string | undefined }[] | undefined
-  /** `Max-Age` of all cookies, whatever `sessionCookie` says. */
+  /** `Max-Age` of all cookies. It overrides `sessionCookie`. Default: none. */
   cookieMaxAge?: Duration | undefined
   /** `SameSite` of all cookies. Default `'lax'`. */
   cookieSamesite?: 'lax' | 'strict' | 'none' | undefined
   /** `Secure` on all cookies. Default true. */
   cookieSecure?: boolean | undefined
-  /** `HttpOnly` on the token cookies (the CSRF cookies are there to be read). Default true. */
+  /** `HttpOnly` on the token cookies. CSRF cookies never have it, because scripts must read them. Default true. */
   cookieHttpOnly?: boolean | undefined
-  /** Whether cookies end with the browser's session. If false they live as long as their token. Default true. */
+  /** Cookies end with the browser's session. If false, each cookie lives as long as its token. Default true. */
   sessionCookie?: boolean | undefined
-  /** The cookie that holds the access token's CSRF value, for scripts. Default `'csrf_access_token'`. */
+  /** The cookie that holds the access token's CSRF value, readable by scripts. Default `'csrf_access_token'`. */
   accessCsrfCookieName?: string | undefined
-  /** `Path` of that cookie. Default `'/'`. */
+  /** `Path` of the access token's CSRF cookie. Default `'/'`. */
   accessCsrfCookiePath?: string | undefined
-  /** The header in which requests repeat the access token's CSRF value. Default `'X-CSRF-TOKEN'`. */
+  /** The request header for the access token's CSRF value. Default `'X-CSRF-TOKEN'`. */
   accessCsrfHeaderName?: string | undefined
-  /** The form field in which they may, with `csrfCheckForm`. Default `'csrf_token'`. */
+  /** The form field for the access token's CSRF value. Requires `csrfCheckForm`. Default `'csrf_token'`. */
   accessCsrfFieldName?: string | undefined
-  /** The cookie that holds the refresh token's CSRF value, for scripts. Default `'csrf_refresh_token'`. */
+  /** The cookie that holds the refresh token's CSRF value, readable by scripts. Default `'csrf_refresh_token'`. */
   refreshCsrfCookieName?: string | undefined
-  /** `Path` of that cookie. Default `'/'`. */
+  /** `Path` of the refresh token's CSRF cookie. Default `'/'`. */
   refreshCsrfCookiePath?: string | undefined
-  /** The header in which requests repeat the refresh token's CSRF value. Default `'X-CSRF-TOKEN'`. */
+  /** The request header for the refresh token's CSRF value. Default `'X-CSRF-TOKEN'`. */
   refreshCsrfHeaderName?: string | undefined
-  /** The form field in which they may, with `csrfCheckForm`. Default `'csrf_token'`. */
+  /** The form field for the refresh token's CSRF value. Requires `csrfCheckForm`. Default `'csrf_token'`. */
   refreshCsrfFieldName?: string | undefined
-  /** Whether the CSRF value may come in a form field too. Default false. */
+  /** Accept the CSRF value in a form field too. Default false. */
   csrfCheckForm?: boolean | undefined
-  /** Whether the CSRF value is handed to scripts in cookies; if not, it is in the body of `login` and `refresh`. Default true. */
+  /** Set CSRF values in cookies. If false, `login` and `refresh` return them in the response body. Default true. */
   csrfInCookies?: boolean | undefined
-  /** Methods that guards ask a CSRF value of. Default POST, PUT, PATCH, DELETE. */
+  /** Methods for which guards require the CSRF value. Default POST, PUT, PATCH, DELETE. */
   csrfMethods?: readonly string[] | undefined
   /**
-   * Origins of other sites of yours whose pages may open a WebSocket with a token from a cookie, as browsers write them:
-   * `https://app.example`. A guard takes this server's own origin too; `authenticateUpgrade` takes these unless it is
-   * given others. Default: none. Not in AuthX.
+   * Origins whose pages may open a WebSocket with a token from a cookie, as browsers send them: `https://app.example`.
+   * Guards also accept this server's own origin. For `authenticateUpgrade` this is the default of its option `origins`.
+   * Default: none. Not in AuthX.
    */
   trustedOrigins?: readonly string[] | undefined
-  /** The query parameter of the location `query`. Default `'token'`. */
+  /** The query parameter for the location `query`. Default `'token'`. */
   queryStringName?: string | undefined
   /** The member of a JSON body that holds the access token. Default `'access_token'`. */
   jsonKey?: string | undefined
   /** The member of a JSON body that holds the refresh token. Default `'refresh_token'`. */
   refreshJsonKey?: string | undefined
-  /** Whether `login` keeps the user agent and IP address, and guards keep `lastActiveAt`. Default false. */
+  /** Record the user agent and IP address at `login`, and `lastActiveAt` in guards. Default false. */
   sessionTracking?: boolean | undefined
-  /** With `sessionTracking`: whether guards that ask the store write `lastActiveAt`, at most once a minute. Default true. */
+  /** With `sessionTracking`: guards that read the store write `lastActiveAt`, at most once a minute. Default true. */
   sessionUpdateLastActive?: boolean | undefined
 
-  /** Paths whose requests `implicitRefresh()` leaves alone, as the client sends them: with the path of a mounted app. Default none. */
+  /**
+   * Paths that `implicitRefresh()` ignores. Paths are full paths, as the client sends them, including the mount path of
+   * an app. Default: none.
+   */
   implicitRefreshRouteExclude?: readonly string[] | undefined
-  /** The only paths whose requests `implicitRefresh()` renews tokens on, as the client sends them. Default: all. */
+  /**
+   * The only paths on which `implicitRefresh()` renews tokens. Paths are full paths, as the client sends them. Default:
+   * all.
+   */
   implicitRefreshRouteInclude?: readonly string[] | undefined
-  /** Methods that `implicitRefresh()` leaves alone. Default none. */
+  /** Methods that `implicitRefresh()` ignores. Default: none. */
   implicitRefreshMethodExclude?: readonly string[] | undefined
-  /** The only methods that `implicitRefresh()` renews tokens on. Default: all. */
+  /** The only methods on which `implicitRefresh()` renews tokens. Default: all. */
   implicitRefreshMethodInclude?: readonly string[] | undefined
-  /** How long before its end an access token in a cookie is renewed. Default 10 minutes. */
+  /** How long before its expiry `implicitRefresh()` renews an access token in a cookie. Default 10 minutes. */
   implicitRefreshDeltatime?: Duration | undefined
 
-  /** Where sessions live. Without one, nothing can be revoked. Not in AuthX. */
+  /** The store for sessions. Without a store, nothing can be revoked. Default: none. Not in AuthX. */
   store?: TokenStore | undefined
-  /** Milliseconds that one whole operation on the store, the blocklist or `getKey` may take before the answer is 503. Only time counts in which this process can hear an answer: code that blocks the event loop makes no 503. Default 250. Not in AuthX. */
+  /**
+   * Timeout of one whole operation on the store, the blocklist or `getKey`, in milliseconds. After it the response is
+   * 503. Time in which the event loop is blocked does not count. Default 250. Not in AuthX.
+   */
   storeTimeout?: number | undefined
-  /** How long the predecessor of a refresh token still gets the same successor, 0 to 60 seconds. Default 10. Not in AuthX. */
+  /** How long a used refresh token still gets the same successor, 0 to 60 seconds. Default 10. Not in AuthX. */
   refreshGracePeriod?: Duration | undefined
-  /** How long a session can be refreshed at all, counted from its login. Default 90 days. Not in AuthX. */
+  /**
+   * Maximum lifetime of a session, counted from its login. After it the session cannot be refreshed. Default 90 days.
+   * Not in AuthX.
+   */
   sessionExpires?: Duration | undefined
-  /** Whether the store is asked about access tokens. If false, they are good until they expire. Default true. Not in AuthX. */
+  /**
+   * Check access tokens for revocation in the store. If false, they are valid until they expire. Default true. Not in
+   * AuthX.
+   */
   accessTokenRevocation?: boolean | undefined
   /**
-   * How many access tokens are remembered whose signature was good, so that it need not be checked again, 0 to
-   * 1,000,000; 0 for none. One is remembered when it comes for the second time. Everything else is judged on every
-   * request. Default 1000. Not in AuthX.
+   * How many access tokens with a valid signature are cached, so that their signature is not verified again. 0 to
+   * 1,000,000; 0 turns the cache off. A token is cached when it is sent for the second time. Everything else is checked
+   * on every request. Default 1000. Not in AuthX.
    */
   verifyCacheSize?: number | undefined
   /**
-   * Written to new tokens as `login_type` and asked of all. Setting or changing it refuses every token in circulation
-   * (401), at `refresh` too: everybody logs in again. Removing it refuses none. Not in AuthX's options.
+   * The claim `login_type` of new tokens. Tokens with another login type are rejected. Default: none. Setting or
+   * changing it rejects every existing token (401), at `refresh` too: all users must log in again. Removing it rejects
+   * no token. Not in AuthX's options.
    */
   loginType?: string | undefined
-  /** Finds the key that a token is verified with, in place of the configured ones: for keys per tenant. Not in AuthX. */
+  /**
+   * Returns the key that verifies a token, instead of the configured keys: for one key per tenant, for example.
+   * Default: none. Not in AuthX.
+   */
   getKey?: GetKey | undefined
   /**
-   * The present, in milliseconds since 1970. Default `Date.now`. For tests. A call that returns anything but a number, from
-   * 1970 to 9999, is a BadConfigurationError (500).
+   * Returns the current time in milliseconds since 1970. Default `Date.now`. For tests. If it does not return a number
+   * between the years 1970 and 9999, the call fails with BadConfigurationError (500).
    */
   now?: (() => number) | undefined
 }
 
-/** What `setKeys` takes. */
+/** Options of `setKeys`. */
 export type KeyOptions = Pick<
   AuthXOptions,
   | 'algorithm'

@@ -2,27 +2,27 @@ import { BadConfigurationError } from '../errors.js'
 import { didYouMean } from './nearest.js'
 import type { AuthXOptions } from './options.js'
 import { type Config, OPTIONS } from './table.js'
-import { isObject } from './values.js'
+import { isObject, unknownOptions } from './values.js'
 
-/** The claims that only the library writes; `data` cannot set them and `identityClaim` cannot take their name. */
+/** The claims that only the library writes. `data` cannot contain them, and `identityClaim` cannot be one of them. */
 export const RESERVED_CLAIMS: ReadonlySet<string> = new Set(
   'iss sub aud exp nbf iat jti type fresh csrf scopes login_type sid gen renewable'.split(' '),
 )
 
 export interface Resolved {
   readonly config: Config
-  /** One sentence for each thing that is wrong. It names options, never values. */
+  /** One sentence for each problem. It contains names of options, never values. */
   readonly problems: readonly string[]
-  /** The options whose value is of a wrong type: the config holds their default in its place. */
+  /** The options with an invalid value. `config` contains their defaults. */
   readonly wrong: readonly string[]
 }
 
-/** Normalise `options` and find everything that is wrong with them. Never throws. */
+/** Normalise `options` and find all problems. Never throws. */
 export function resolveOptions(options: AuthXOptions): Resolved {
   if (!isObject(options)) {
     return {
       config: resolveOptions({}).config,
-      problems: ['the options must be an object: new AuthX({ secretKey: ... })'],
+      problems: ['the options must be an object; write new AuthX({ secretKey: ... })'],
       wrong: ['secretKey'],
     }
   }
@@ -46,24 +46,24 @@ export function resolveOptions(options: AuthXOptions): Resolved {
   return { config, problems: [...problems, ...unknownNames(options), ...conflicts(config)], wrong }
 }
 
-/** The last millisecond that a Date can hold with a year of four digits. */
+/** The last millisecond of the year 9999. */
 const LAST_MILLISECOND = 253_402_300_799_999
 
 /**
- * A comparison with NaN is false, and a string compares with anything: a clock that tells no time would let expired tokens
- * live. Judged at each call, not at construction: a clock of a test may be set later.
+ * Returns a clock that checks each result of `now`. A comparison with NaN is always false, so that an invalid time
+ * would accept expired tokens. `now` is not called at construction: tests may set their clock later.
  */
 function checkedClock(now: () => unknown): () => number {
   return function checkedNow() {
     const time = askClock(now)
     if (typeof time === 'number' && time >= 0 && time <= LAST_MILLISECOND) return time
     throw new BadConfigurationError([
-      'now did not return the time; return milliseconds since 1970 as a number, as Date.now() does',
+      'now did not return a valid time; return milliseconds since 1970 as a number, as Date.now() does',
     ])
   }
 }
 
-/** What it throws or rejects with is no time either, and a rejection that nobody hears would end the process. */
+/** Returns `undefined` if `now` throws. A rejection is caught: an unhandled one would end the process. */
 function askClock(now: () => unknown): unknown {
   try {
     const time = now()
@@ -74,23 +74,23 @@ function askClock(now: () => unknown): unknown {
   }
 }
 
-const LIST = 'docs/options.md lists all'
+const LIST = 'docs/options.md lists all options'
 
 function unknownNames(options: AuthXOptions): string[] {
   return Object.keys(options)
     .filter(name => !Object.hasOwn(OPTIONS, name))
-    .map(name => `${JSON.stringify(name)} is not an option; ${didYouMean(name, Object.keys(OPTIONS), LIST)}`)
+    .map(name => `${unknownOptions([name])}; ${didYouMean(name, Object.keys(OPTIONS), LIST)}`)
 }
 
-/** What is wrong with options that are right each by itself. */
+/** Problems between options that are valid on their own. */
 function conflicts(config: Config): string[] {
   const problems: string[] = []
   const { identityClaim, errorMessageKey } = config
   if (identityClaim !== 'sub' && RESERVED_CLAIMS.has(identityClaim)) {
-    problems.push('identityClaim is the name of a claim that has another meaning; choose another name')
+    problems.push('identityClaim is a reserved claim; choose another name')
   }
   if (errorMessageKey === 'error_type') {
-    problems.push("errorMessageKey cannot be 'error_type', which names the error; choose another name")
+    problems.push("errorMessageKey must not be 'error_type', which holds the name of the error; choose another name")
   }
   return [...problems, ...cookieConflicts(config)]
 }
@@ -102,22 +102,22 @@ function cookieConflicts(config: Config): string[] {
     problems.push(`${names.join(', ')} must be four different names`)
   }
   if (config.cookieSamesite === 'none' && !config.cookieSecure) {
-    problems.push("cookieSamesite 'none' needs cookieSecure: true; browsers drop the cookie otherwise")
+    problems.push("cookieSamesite 'none' requires cookieSecure: true; otherwise browsers reject the cookies")
   }
   for (const name of names) problems.push(...prefixProblems(config, name))
   return problems
 }
 
-/** The two name prefixes bind a cookie's attributes (RFC 6265bis §4.1.3). */
+/** The name prefixes `__Host-` and `__Secure-` require certain attributes (RFC 6265bis §4.1.3). */
 function prefixProblems(config: Config, name: `${string}CookieName` & keyof Config): string[] {
   const path = name.replace('Name', 'Path') as 'accessCookiePath'
   const cookie = String(config[name]).toLowerCase()
   const problems: string[] = []
   if (/^__(?:host|secure)-/.test(cookie) && !config.cookieSecure) {
-    problems.push(`${name} begins with __Host- or __Secure-, which needs cookieSecure: true`)
+    problems.push(`${name} begins with __Host- or __Secure-, which requires cookieSecure: true`)
   }
   if (cookie.startsWith('__host-') && (config.cookieDomain !== undefined || config[path] !== '/')) {
-    problems.push(`${name} begins with __Host-, which needs ${path} '/' and no cookieDomain`)
+    problems.push(`${name} begins with __Host-, which requires ${path} '/' and no cookieDomain`)
   }
   return problems
 }

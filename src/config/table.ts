@@ -12,7 +12,7 @@ import {
 } from './options.js'
 import * as values from './values.js'
 
-/** How one option is read. */
+/** The type, the default and the source of one option. */
 export interface OptionSpec<T> {
   readonly type: values.ValueType<T>
   readonly fallback: T
@@ -20,7 +20,7 @@ export interface OptionSpec<T> {
   readonly environment: boolean
 }
 
-/** What is read of an option, if there is no default: `undefined` stays `undefined`. */
+/** The value of an option without a default. */
 type Maybe<T> = T | undefined
 
 const authx = <T>(type: values.ValueType<T>, fallback: T): OptionSpec<T> => ({ type, fallback, environment: true })
@@ -49,7 +49,7 @@ const locations: values.ValueType<LocationsByType> = {
   read(value) {
     if (!values.isObject(value)) {
       const list = LOCATIONS.read(value)
-      // A refresh token in a URL ends up in logs and histories; who wants that has to say it of refresh tokens.
+      // A refresh token in a URL ends up in logs and browser histories. Only { refresh: ['query'] } allows it.
       return list && Object.freeze({ access: list, refresh: Object.freeze(list.filter(place => place !== 'query')) })
     }
     if (Object.keys(value).some(name => name !== 'access' && name !== 'refresh')) return undefined
@@ -66,7 +66,7 @@ const namedKeys = values.opaque<readonly NamedKey[]>(
 
 const store = values.opaque<TokenStore>(
   "a TokenStore: new MemoryTokenStore() from 'koa-authx/stores/memory', new SqliteTokenStore(path) from '.../sqlite', " +
-    "new RedisTokenStore(url) from '.../redis', new KeyvTokenStore(keyv) from '.../keyv', or an object with get and compareAndSet",
+    "new RedisTokenStore(url) from '.../redis', new KeyvTokenStore(keyv) from '.../keyv', or an object with the methods get and compareAndSet",
   value => values.isObject(value) && typeof value.get === 'function' && typeof value.compareAndSet === 'function',
 )
 
@@ -74,14 +74,14 @@ const isFunction = (value: unknown) => typeof value === 'function'
 const clock = values.opaque<() => number>('a function', isFunction)
 const keyGetter = values.opaque<GetKey>('a function', isFunction)
 
-/** Where cookies of an earlier deployment may be. */
+/** A domain and a path that an earlier deployment used for cookies. */
 export interface FormerScope {
   readonly domain?: string
   readonly path?: string
 }
 
 const formerScope: values.ValueType<FormerScope> = {
-  accepts: "{ domain, path }, either of them left out: { domain: 'example.com' }, { path: '/api' }",
+  accepts: "an object with domain, path or both, such as { domain: 'example.com' } or { path: '/api' }",
   read(value) {
     if (!values.isObject(value)) return undefined
     const { domain, path, ...others } = value
@@ -105,7 +105,7 @@ const HEADERS_ONLY: LocationsByType = Object.freeze({
   refresh: Object.freeze(['headers' as const]),
 })
 
-/** Every option: how its value is read and what it is when nobody says. */
+/** All options: their types and defaults. */
 export const OPTIONS = {
   algorithm: authx(values.oneOf(...ALGORITHMS), 'HS256'),
   secretKey: maybe(key),
@@ -173,11 +173,11 @@ export const OPTIONS = {
   verifyCacheSize: ours(values.integer(0, 1_000_000, 'tokens'), 1000),
   loginType: ours<Maybe<string>>(values.text, undefined),
   getKey: ours<Maybe<GetKey>>(keyGetter, undefined),
-  // Looked up at each call: tests put a clock of their own in its place.
+  // Date.now is read at each call, because fake timers replace it.
   now: ours(clock, () => Date.now()),
 } satisfies { [Name in keyof AuthXOptions]-?: OptionSpec<unknown> }
 
-/** The options as the library uses them: normalised, complete, frozen. Durations are seconds. */
+/** The options with all defaults: normalised and frozen. Durations are in seconds. */
 export type Config = {
   readonly [Name in keyof typeof OPTIONS]: (typeof OPTIONS)[Name] extends OptionSpec<infer T> ? T : never
 } & {

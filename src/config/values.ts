@@ -1,18 +1,18 @@
 import { type Duration, parseDuration } from './duration.js'
 
-/** A kind of option value: what it accepts, how it is normalised, and how the environment spells it. */
+/** A type of option value: what it accepts, how it is normalised, and how an environment variable is parsed. */
 export interface ValueType<T> {
-  /** Completes "<option> must be ...". */
+  /** The end of the error message "<option> must be ...". */
   readonly accepts: string
-  /** The normalised value; `undefined` if `value` is not of this type. */
+  /** Returns the normalised value, or `undefined` if `value` is not of this type. */
   read(value: unknown): T | undefined
-  /** What an environment variable's text stands for; `read` judges it. */
+  /** Parses the text of an environment variable. `read` checks the result. */
   fromText(text: string): unknown
 }
 
 const asIs = (text: string) => text
 
-/** Text in the environment that is JSON (for what a plain word cannot say) or the word itself. */
+/** Parses text that looks like JSON. Other text, and invalid JSON, goes to `otherwise`. */
 function jsonOr(text: string, otherwise: (text: string) => unknown): unknown {
   if (!/^\s*[[{"]/.test(text)) return otherwise(text)
   try {
@@ -39,8 +39,8 @@ const textMatching = (accepts: string, pattern: RegExp): ValueType<string> => ({
   fromText: asIs,
 })
 
-export const text = textMatching('a string that is not empty', /./s)
-/** RFC 9110 §5.6.2; cookie names are the same tokens (RFC 6265 §4.1.1). */
+export const text = textMatching('a non-empty string', /./s)
+/** A token of RFC 9110 §5.6.2. Cookie names have the same syntax (RFC 6265 §4.1.1). */
 export const httpToken = textMatching("a name of letters, digits and !#$%&'*+-.^_`|~", /^[!#$%&'*+\-.^_`|~\w]+$/)
 export const optionalHttpToken = textMatching(
   "a name of letters, digits and !#$%&'*+-.^_`|~, or ''",
@@ -54,13 +54,13 @@ export const domain = textMatching(
 )
 
 /**
- * RFC 6454 §6.2, in the one spelling that browsers send. What is no web page (`chrome-extension://...`) has an origin
- * that URL does not know of.
+ * An origin (RFC 6454 §6.2), spelled exactly as browsers send it. For schemes such as `chrome-extension://` the class
+ * URL gives the origin `null`, so that the origin is built from scheme and host.
  */
 export const origin: ValueType<string> = {
   accepts:
-    "an origin as browsers send it: scheme, host, and port if it is not the scheme's own, " +
-    "such as 'https://app.example' or 'http://localhost:3000'; no path, no slash at the end, no wildcard",
+    "an origin as browsers send it, such as 'https://app.example' or 'http://localhost:3000': " +
+    "scheme, host, and port unless it is the scheme's default; no path, no trailing slash, no wildcard",
   read(value) {
     if (typeof value !== 'string' || value.includes('*') || !URL.canParse(value)) return undefined
     const { origin, protocol, host } = new URL(value)
@@ -97,7 +97,7 @@ export const samesite: ValueType<'lax' | 'strict' | 'none'> = {
 
 export function listOf<T>(item: ValueType<T>, { empty = false } = {}): ValueType<readonly T[]> {
   return {
-    accepts: `a list${empty ? '' : ' that is not empty'}, each item ${item.accepts}`,
+    accepts: `a ${empty ? '' : 'non-empty '}list; each item must be ${item.accepts}`,
     read(value) {
       if (!Array.isArray(value) || (value.length === 0 && !empty)) return undefined
       const items = value.map(each => item.read(each))
@@ -108,19 +108,20 @@ export function listOf<T>(item: ValueType<T>, { empty = false } = {}): ValueType
 }
 
 /**
- * `commas`: whether a comma separates items in the environment. A secret may hold one, and quotes too: it is taken as it
- * stands, and only a JSON list is several.
+ * A value of the type `item`, or a non-empty list of them.
+ * @param commas whether a comma separates items in an environment variable. If not, only a JSON list has several items:
+ * a secret may contain commas and quotes.
  */
 export function oneOrMore<T>(item: ValueType<T>, { commas = true } = {}): ValueType<readonly T[]> {
   const list = listOf(item)
   return {
-    accepts: `${item.accepts}, or a list of such`,
+    accepts: `${item.accepts}, or a non-empty list of them`,
     read: value => list.read(Array.isArray(value) ? value : [value]),
     fromText: word => (commas ? jsonOr(word, splitList) : jsonListOr(word, item.fromText)),
   }
 }
 
-/** A duration in seconds, normalised to a number of seconds. */
+/** A duration, normalised to a number of seconds. `least` and `most` are in seconds. */
 export function duration({ least = 1, most = Number.POSITIVE_INFINITY } = {}): ValueType<number> {
   const bounds =
     most < Number.POSITIVE_INFINITY ? ` between ${least} and ${most} seconds` : ` of ${least} second or more`
@@ -146,7 +147,7 @@ export function integer(least: number, most: number, unit: string): ValueType<nu
 const METHOD = textMatching('an HTTP method', /^[A-Za-z]+$/)
 export const method: ValueType<string> = { ...METHOD, read: value => METHOD.read(value)?.toUpperCase() }
 
-/** Anything; what is wrong with it is said elsewhere (keys: in token/keys, where they are read). */
+/** A value that is only checked roughly here. For example, token/keys checks keys when it reads them. */
 export function opaque<T>(accepts: string, holds: (value: unknown) => boolean): ValueType<T> {
   return { accepts, read: value => (holds(value) ? (value as T) : undefined), fromText: asIs }
 }
@@ -154,12 +155,20 @@ export function opaque<T>(accepts: string, holds: (value: unknown) => boolean): 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** The start of every error message about unknown options: `unknown option "foo"`. */
+export function unknownOptions(names: readonly string[]): string {
+  return `unknown option${names.length > 1 ? 's' : ''} ${names.map(name => JSON.stringify(name)).join(', ')}`
+}
+
 /**
- * @throws TypeError naming every option that there is none of. A misspelt one would be a default that nobody chose.
+ * Check that `options` is an object without unknown options. Otherwise a misspelt option would silently get its
+ * default.
+ * @param what the function that takes the options, for the message.
+ * @throws TypeError naming every unknown option.
  */
 export function checkNames(options: object, names: ReadonlySet<string>, what: string): void {
-  if (!isObject(options)) throw new TypeError(`the options of ${what} are an object with ${[...names].join(', ')}`)
+  const takes = [...names].join(', ')
+  if (!isObject(options)) throw new TypeError(`${what}: the options must be an object with ${takes}`)
   const unknown = Object.keys(options).filter(name => !names.has(name))
-  if (unknown.length > 0)
-    throw new TypeError(`${unknown.join(', ')}: no such option of ${what}; there are ${[...names].join(', ')}`)
+  if (unknown.length > 0) throw new TypeError(`${what}: ${unknownOptions(unknown)}; it takes ${takes}`)
 }

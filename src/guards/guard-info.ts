@@ -1,27 +1,27 @@
-/** What a middleware of this library requires of a request, for `audit`. */
+/** What a middleware of this library requires, for `audit`. */
 export interface GuardInfo {
-  /** The method that made it: `scopesRequired`. */
+  /** The method that made the middleware: `scopesRequired`. */
   readonly name: string
-  /** The login type whose tokens it takes, if the instance has one. */
+  /** The login type of the accepted tokens; `undefined` if the instance has no login type. */
   readonly loginType: string | undefined
-  /** What it was made with: `['admin:read']`. */
+  /** The arguments that the middleware was made with: `['admin:read']`. */
   readonly asked: readonly string[]
-  /** Whether it refuses requests without a token. */
+  /** Whether requests without a token are rejected. */
   readonly protects: boolean
 }
 
-/** A mark for the compiler, which nothing has at run time. */
+/** A marker type. It exists for the compiler only, not at run time. */
 export declare class Mark {
   private readonly isDescribed: true
 }
 
-/** A middleware that `audit` knows: only `describeGuard` makes one. */
+/** A middleware that `audit` knows. Only `describeGuard` returns this type. */
 export type Described<Middleware> = Middleware & Mark
 
-/** By identity: a function of the application with the name of a guard is not a guard. */
+/** Keys are compared by identity: an application's function with the name of a guard is not a guard. */
 const infos = new WeakMap<object, GuardInfo>()
 
-/** Keep what `middleware` requires. */
+/** Register what `middleware` requires, so that `audit` can show it. */
 export function describeGuard<Middleware extends object>(
   middleware: Middleware,
   info: GuardInfo,
@@ -30,10 +30,10 @@ export function describeGuard<Middleware extends object>(
   return middleware as Described<Middleware>
 }
 
-/** `undefined` for every function that this library has not made. */
+/** Returns what a middleware requires, or `undefined` if this library did not make it. */
 export const guardInfoOf = (middleware: object): GuardInfo | undefined => infos.get(middleware)
 
-/** A guard as it is written: `user: scopesRequired(admin:read)`. */
+/** The guard as text: `user: scopesRequired(admin:read)`. */
 export function writtenGuard({ name, loginType, asked }: GuardInfo): string {
   const call = asked.length > 0 ? `${name}(${asked.join(', ')})` : name
   return loginType === undefined ? call : `${loginType}: ${call}`

@@ -4,10 +4,10 @@ import type { GuardOwner } from './make-guard.js'
 import { type PolicyGuardOptions, type PolicyResource, policyGuard } from './policy-guard.js'
 import { type GuardOptions, scopeGuard, subjectGuard, type TokenGuardOptions, tokenGuard } from './token-guards.js'
 
-/** Makes a guard that `audit` knows. */
+/** A function that makes a guard. */
 type GuardFactory = (owner: GuardOwner, ...args: never[]) => Described<object>
 
-/** All guards. AuthX and AuthManager have a method for each. */
+/** All guards. AuthX and AuthManager have a method for each guard. */
 export const GUARDS = {
   tokenRequired: (owner: GuardOwner, options?: TokenGuardOptions) => tokenGuard(owner, 'tokenRequired', options),
   accessTokenRequired: (owner: GuardOwner, options?: GuardOptions) => tokenGuard(owner, 'accessTokenRequired', options),
@@ -21,24 +21,24 @@ export const GUARDS = {
     policyGuard(owner, action, resource, options),
 } satisfies Record<string, GuardFactory>
 
-/** The name of a guard: of the method that makes it. */
+/** The name of a guard, which is also the name of the method that makes it. */
 export type GuardName = keyof typeof GUARDS
 
-/** Methods for all guards: fails to compile if one of the list is missing. */
+/** Methods for all guards. It does not compile if a guard of the list is missing. */
 export type ForEachGuard<Methods extends Record<GuardName, unknown>> = Methods
 
-/** Finds for whom a guard is made, and what the guard is made with, from the arguments of the method. */
+/** Finds the owner of a new guard and the arguments for its factory, from the call of the method. */
 type Resolve = (
   self: object | undefined,
   name: GuardName,
   args: readonly unknown[],
 ) => { readonly owner: GuardOwner; readonly args: readonly unknown[] }
 
-/** A class that has a method for each guard of the list. */
+/** Makes a class that has a method for each guard of the list. */
 export function classWithGuards(resolve: Resolve): new () => object {
   class WithGuards {}
   for (const [name, makes] of Object.entries(GUARDS) as [GuardName, GuardFactory][]) {
-    // Koa calls a method that was forgotten to be called without `this`.
+    // `this` is undefined if the method itself was mounted: app.use(authx.tokenRequired) instead of tokenRequired().
     const method = function (this: object | undefined, ...given: unknown[]) {
       const { owner, args } = resolve(this, name, given)
       return makes(owner, ...(args as never[]))

@@ -8,60 +8,63 @@ import type { PolicyGuardOptions, PolicyResource } from './policy-guard.js'
 import type { GuardOptions, TokenGuardOptions } from './token-guards.js'
 
 /**
- * A guard that promises `State` to the handlers after it. A request that it refuses ends in an AuthXError, thrown before
- * the next handler is called.
+ * A guard: middleware that sets `State` on `ctx.state` for the handlers after it. If it rejects a request, it throws an
+ * AuthXError before the next handler runs.
  */
 export type Guard<State> = Middleware<State>
 
-/** What a guard puts on `ctx.state`: with `optional: true`, or where that is not known, the token may be missing. */
+/**
+ * What a guard sets on `ctx.state`. `token` may be missing with `optional: true`, or if `optional` is unknown to the
+ * compiler.
+ */
 export type TokenState<Claims extends object, Options> = 'optional' extends keyof Options
   ? [Options['optional']] extends [false | undefined]
     ? { token: TokenPayload<Claims> }
     : { token?: TokenPayload<Claims> }
   : { token: TokenPayload<Claims> }
 
-/** The guards of an instance. A method makes the guard; the guard checks each request. */
+/** The guards of an instance. Each method makes a guard. The guard checks each request. */
 export interface GuardMethods<Claims extends object, Subject> {
   /**
-   * Makes a guard that lets requests pass with a token as `options` describe it; by default an access token.
-   * @throws TypeError naming the option that is wrong.
+   * Makes a guard that requires a valid token. `options` describe the token. Default: an access token.
+   * @throws TypeError naming the invalid option.
    */
   tokenRequired<const Options extends TokenGuardOptions = object>(options?: Options): Guard<TokenState<Claims, Options>>
-  /** Makes a guard that lets requests pass with a valid access token. @throws TypeError naming the option that is wrong. */
+  /** Makes a guard that requires a valid access token. @throws TypeError naming the invalid option. */
   accessTokenRequired<const Options extends GuardOptions = object>(
     options?: Options,
   ): Guard<TokenState<Claims, Options>>
   /**
-   * Makes a guard that lets requests pass with a valid refresh token that has not been used up. It does not use it up.
-   * @throws TypeError naming the option that is wrong.
+   * Makes a guard that requires a valid refresh token that is not used yet. The guard does not use it up.
+   * @throws TypeError naming the invalid option.
    */
   refreshTokenRequired<const Options extends GuardOptions = object>(
     options?: Options,
   ): Guard<TokenState<Claims, Options>>
   /**
-   * Makes a guard that lets requests pass whose access token was issued for credentials, not by a refresh.
-   * @throws TypeError naming the option that is wrong.
+   * Makes a guard that requires a fresh access token: issued for credentials, not by a refresh.
+   * @throws TypeError naming the invalid option.
    */
   freshTokenRequired<const Options extends GuardOptions = object>(options?: Options): Guard<TokenState<Claims, Options>>
   /**
-   * Makes a guard that lets requests pass whose access token has all these scopes. `admin:*` covers `admin` and
+   * Makes a guard that requires an access token with all of `scopes`. A token's scope `admin:*` covers `admin` and
    * everything below it.
-   * @throws TypeError if there is no scope, or one is invalid.
+   * @throws TypeError if there is no scope, or a scope is invalid.
    */
   scopesRequired(...scopes: string[]): Guard<{ token: TokenPayload<Claims> }>
   /**
-   * Makes a guard that lets requests pass whose access token has one of these scopes.
-   * @throws TypeError if there is no scope, or one is invalid.
+   * Makes a guard that requires an access token with at least one of `scopes`.
+   * @throws TypeError if there is no scope, or a scope is invalid.
    */
   anyScopeRequired(...scopes: string[]): Guard<{ token: TokenPayload<Claims> }>
-  /** Makes a guard that lets requests pass whose access token's subject exists, and puts it on `ctx.state.subject`. */
+  /** Makes a guard that requires an access token whose subject exists, and sets `ctx.state.subject` to it. */
   subjectRequired(): Guard<{ token: TokenPayload<Claims>; subject: Subject }>
   /**
-   * Makes a guard that lets requests pass whose access token's holder may do `action` to the resource, as the policy
-   * engine decides. The resource, and what else the rules look at, can be functions of `ctx`. Put what a client chooses
-   * into a list of parts: `ctx => ['documents', ctx.params.id]`. A part that is empty, is not a string, or contains `:`
-   * or `*` is PolicyDeniedError (403).
-   * @throws TypeError naming what is wrong.
+   * Makes a guard that requires an access token for which the policy engine allows `action` on `resource`. The resource
+   * and the values of `options` can be functions of `ctx`. Pass values that the client chooses in a list: `ctx =>
+   * ['documents', ctx.params.id]`. If a part of the list is empty, not a string, or contains `:` or `*`, access is
+   * denied (403 PolicyDeniedError).
+   * @throws TypeError naming the invalid argument or option.
    */
   policyRequired(
     action: PolicyName,
@@ -70,10 +73,10 @@ export interface GuardMethods<Claims extends object, Subject> {
   ): Guard<{ token: TokenPayload<Claims> }>
 }
 
-/** For whom an instance makes its guards. */
+/** Returns the owner of the guards of an instance. */
 export const ownerOf = (internals: Internals): GuardOwner => ({ internals, policyEngine: () => internals.policyEngine })
 
-/** The class that AuthX extends: a method for each guard of the list. */
+/** The base class of AuthX. It has a method for each guard of the list. */
 export const InstanceGuards = classWithGuards((authx, name, args) => ({
   owner: ownerOf(internalsOfMaker(authx, name)),
   args,

@@ -5,38 +5,38 @@ import type { PolicyDecider } from '../authorization/policy/rule.js'
 import type { TokenPayload } from '../token/payload.js'
 import { type Described, describeGuard } from './guard-info.js'
 
-/** For whom guards are made: an AuthX, or a login type of an AuthManager. */
+/** The owner of a guard: an AuthX, or a login type of an AuthManager. */
 export interface GuardOwner {
   readonly internals: Internals
-  /** The policy engine that is set when a request comes. */
+  /** Returns the current policy engine. It is called for each request. */
   readonly policyEngine: () => PolicyDecider | undefined
-  /** Throws an error in the place of one of the token checks: a manager knows the other login types. */
+  /** Replaces an error of the token checks. A manager uses it, because it knows the other login types. */
   readonly explain?: (ctx: AuthContext, requirement: Requirement, error: unknown) => Promise<never>
 }
 
-/** What a guard requires of the token. */
+/** The token that a guard requires. */
 export interface GuardRequirement extends Requirement {
   /** Let a request without a token pass, unauthenticated. Default false. */
   readonly optional?: boolean | undefined
 }
 
-/** One kind of guard, as data. */
+/** The description of one kind of guard. */
 export interface GuardPlan<State> {
-  /** The method that makes the guard: its name in stack traces and for `audit`. */
+  /** The name of the guard in stack traces and in `audit`: the method that makes it. */
   readonly name: string
-  /** What the guard was made with, for `audit`. Default: nothing. */
+  /** The arguments of the guard, for `audit`. Default: none. */
   readonly asked?: readonly string[]
-  /** What the token checks require. Default: an access token. */
+  /** The token that the guard requires. Default: an access token. */
   readonly requirement?: GuardRequirement
-  /** Checks before any token is looked at that the application is configured for this guard. */
+  /** Checks the application's configuration before the token is read. @throws BadConfigurationError */
   readonly checkConfigured?: () => void
-  /** Checks what the guard requires beyond the token. It may put more on `ctx.state`. @throws AuthXError */
+  /** Checks what the guard requires in addition to the token. It may set more on `ctx.state`. @throws AuthXError */
   readonly check?: (ctx: Parameters<Middleware<State>>[0], payload: TokenPayload) => void | Promise<void>
 }
 
 /**
- * Make a guard. All guards are made here: it names the guard, describes it for `audit`, runs the token checks, sets
- * `ctx.state.token`, runs the guard's own check and calls `next`.
+ * Make a guard. All guards are made here. The function names the guard and describes it for `audit`. The guard runs the
+ * token checks, sets `ctx.state.token`, runs its own check and calls `next`.
  */
 export function makeGuard<State extends { token?: TokenPayload } = { token: TokenPayload }>(
   owner: GuardOwner,
@@ -66,7 +66,7 @@ async function requireToken(
   throw missing(ctx, requirement, internals.config)
 }
 
-/** Replace what another guard or the middleware found: handlers see the token that this guard has checked. */
+/** Sets or deletes `ctx.state.token`, so that handlers see the token of this guard, not of one before it. */
 function setToken(state: { token?: TokenPayload }, payload: TokenPayload | undefined): void {
   if (payload) state.token = payload
   else delete state.token

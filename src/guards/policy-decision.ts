@@ -8,22 +8,24 @@ import { checkNames, isObject } from '../config/values.js'
 import { BadConfigurationError, PolicyDeniedError, PolicyEvaluationError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
 
-/** What the rules look at besides the token, in a handler. */
+/** Options of `authorize`: values for the policy rules, in addition to the token. */
 export interface AuthorizeOptions {
-  /** Attributes of who asks. Default: the claims of the token. */
+  /** Attributes of the subject. Default: the claims of the token. */
   subject?: object | undefined
-  /** Attributes of what is asked for. Default: none. */
+  /** Attributes of the resource. Default: none. */
   resourceAttrs?: object | undefined
-  /** Circumstances besides `time`, `hour`, `weekday`, `method`, `path` and `clientIp`. */
+  /**
+   * Environment attributes, in addition to `time`, `hour`, `weekday`, `method`, `path` and `clientIp`. Default: none.
+   */
   env?: Readonly<Record<string, unknown>> | undefined
-  /** What decides. Default: the engine of `setPolicyEngine`. */
+  /** The policy engine. Default: the engine of `setPolicyEngine`. */
   engine?: PolicyDecider | undefined
 }
 
 /**
- * Ask the engine from within a handler: about the access token of a request, which is verified, or about a payload that
- * has been verified before (revocation is not asked again then).
- * @throws PolicyDeniedError, PolicyEvaluationError, and what a guard throws.
+ * Check in a handler whether the policy engine allows an action: for the access token of a request, which is verified
+ * here, or for a payload that is already verified. Revocation of a payload is not checked again.
+ * @throws PolicyDeniedError, PolicyEvaluationError, and the errors of guards.
  */
 export async function authorize(
   internals: Internals,
@@ -32,31 +34,35 @@ export async function authorize(
   resource: PolicyName,
   options: AuthorizeOptions = {},
 ): Promise<TokenPayload> {
-  checkPolicyOptions(options)
+  checkPolicyOptions(options, 'authorize')
   const engine = engineOf(options.engine ?? internals.policyEngine)
   const ctx = isPayload(who) ? undefined : who
-  const payload = isPayload(who) ? judged(who, internals.config) : await authenticate(internals, who, {})
+  const payload = isPayload(who) ? checkedPayload(who, internals.config) : await authenticate(internals, who, {})
   if (!payload) throw missing(who as AuthContext, {}, internals.config)
   const question = { action: toName(action, 'action'), resource: toName(resource, 'resource'), ...options }
   await decide(engine, requestOf(payload, question, internals.config, ctx))
   return payload
 }
 
-/** A context has no `jti`. Should one get it, it is refused as a payload that is not of an access token. */
+/**
+ * Whether `who` is a payload: a context has no `jti`. A context with `jti` is rejected as a payload of another type.
+ */
 function isPayload(who: AuthContext | TokenPayload): who is TokenPayload {
   return Object.hasOwn(who, 'jti')
 }
 
-function judged(payload: TokenPayload, config: Config): TokenPayload {
+function checkedPayload(payload: TokenPayload, config: Config): TokenPayload {
   checkType(payload, 'access')
   checkLoginType(payload, config)
   return payload
 }
 
-/** @throws BadConfigurationError if there is no engine. */
+/** Returns the engine. @throws BadConfigurationError if there is no engine. */
 export function engineOf(decider: PolicyDecider | undefined): PolicyDecider {
   if (decider) return decider
-  throw new BadConfigurationError(['a policy needs an engine: authx.setPolicyEngine(new PolicyEngine({ rules }))'])
+  throw new BadConfigurationError([
+    'the policy engine is missing; call authx.setPolicyEngine(new PolicyEngine({ rules }))',
+  ])
 }
 
 export interface Question extends AuthorizeOptions {
@@ -66,20 +72,20 @@ export interface Question extends AuthorizeOptions {
 
 export function requestOf(payload: TokenPayload, question: Question, config: Config, ctx?: AuthContext): PolicyRequest {
   const { action, resource, resourceAttrs, env } = question
-  // A subject that was looked for and not found is nobody: the claims must not stand in for it.
+  // `subject: undefined` means that the application did not find the subject: do not use the claims instead.
   const subject = Object.hasOwn(question, 'subject') ? question.subject : payload
   const environment = { ...circumstances(config, ctx), ...env }
   return { action, resource, payload, loginType: config.loginType, subject, resourceAttrs, environment }
 }
 
-/** What every policy may ask about. As in AuthX, `hour` and `weekday` (0 is Monday) are those of UTC. */
+/** The environment attributes of every policy. As in AuthX, `hour` and `weekday` (0 is Monday) are in UTC. */
 function circumstances({ now }: Config, ctx: AuthContext | undefined): Record<string, unknown> {
   const time = new Date(now())
   const clock = { time, hour: time.getUTCHours(), weekday: (time.getUTCDay() + 6) % 7 }
   return ctx ? { ...clock, method: ctx.method, path: ctx.request.path, clientIp: ctx.ip } : clock
 }
 
-/** @throws PolicyDeniedError unless the answer is a plain yes. */
+/** Asks the engine. @throws PolicyDeniedError unless `allowed` is exactly true. */
 export async function decide(engine: PolicyDecider, request: PolicyRequest): Promise<void> {
   const decision = await ask(engine, request)
   if (decision?.allowed === true) return
@@ -87,7 +93,7 @@ export async function decide(engine: PolicyDecider, request: PolicyRequest): Pro
   throw new PolicyDeniedError(decision?.reason, { cause: decision })
 }
 
-/** Our own engine never rejects; another one may. */
+/** Calls the engine. Our own engine never rejects, but another engine may. */
 async function ask(engine: PolicyDecider, request: PolicyRequest): Promise<PolicyDecision | undefined> {
   try {
     return await engine.evaluate(request)
@@ -98,15 +104,15 @@ async function ask(engine: PolicyDecider, request: PolicyRequest): Promise<Polic
 
 const OPTION_NAMES = new Set(['subject', 'resourceAttrs', 'env', 'engine'])
 
-/** @throws TypeError */
-export function checkPolicyOptions(options: object): void {
-  checkNames(options, OPTION_NAMES, 'a policy')
+/** Checks the options of `caller`. @throws TypeError */
+export function checkPolicyOptions(options: object, caller: 'authorize' | 'policyRequired'): void {
+  checkNames(options, OPTION_NAMES, caller)
   const { engine } = options as AuthorizeOptions
   if (engine !== undefined) checkDecider(engine)
 }
 
-/** @throws TypeError */
+/** Checks that `engine` is a policy engine. @throws TypeError */
 export function checkDecider(engine: unknown): void {
   if (isObject(engine) && typeof engine.evaluate === 'function') return
-  throw new TypeError('the policy engine must be a PolicyEngine, or an object with its method evaluate')
+  throw new TypeError('the policy engine must be a PolicyEngine or an object with the method evaluate')
 }

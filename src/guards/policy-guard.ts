@@ -6,7 +6,7 @@ import type { Described } from './guard-info.js'
 import { type GuardOwner, makeGuard } from './make-guard.js'
 import { type AuthorizeOptions, checkPolicyOptions, decide, engineOf, requestOf } from './policy-decision.js'
 
-/** A value, or how it is found for a request. */
+/** A value, or a function of `ctx` that returns it. */
 type Found<Value, Ctx> = Value | ((ctx: Ctx) => Value | Promise<Value>)
 
 /** Any Koa or router context in which a token has been verified. */
@@ -14,29 +14,33 @@ export type PolicyGuardContext<Claims extends object = Record<string, unknown>> 
   token: TokenPayload<Claims>
 }>
 
-/** What the rules look at besides the token, in a guard: values, or functions of `ctx` that find them. */
+/**
+ * Options of `policyRequired`: values for the policy rules, in addition to the token. Each can be a function of `ctx`.
+ */
 export interface PolicyGuardOptions<Claims extends object = Record<string, unknown>> {
-  /** Attributes of who asks. Default: the claims of the token. */
+  /** Attributes of the subject. Default: the claims of the token. */
   subject?: Found<AuthorizeOptions['subject'], PolicyGuardContext<Claims>> | undefined
-  /** Attributes of what is asked for. Default: none. */
+  /** Attributes of the resource. Default: none. */
   resourceAttrs?: Found<AuthorizeOptions['resourceAttrs'], PolicyGuardContext<Claims>> | undefined
-  /** Circumstances besides `time`, `hour`, `weekday`, `method`, `path` and `clientIp`. */
+  /**
+   * Environment attributes, in addition to `time`, `hour`, `weekday`, `method`, `path` and `clientIp`. Default: none.
+   */
   env?: Found<AuthorizeOptions['env'], PolicyGuardContext<Claims>> | undefined
-  /** What decides. Default: the engine of `setPolicyEngine`. */
+  /** The policy engine. Default: the engine of `setPolicyEngine`. */
   engine?: PolicyDecider | undefined
 }
 
 /**
- * The resource that a route is about, or how it is found; it may throw as a handler may (`ctx.throw(404)`). What a client
- * chooses belongs into a list of parts, `ctx => ['documents', ctx.params.id]`: a part that is empty, is not a string, or
- * contains `:` or `*` is denied.
+ * The resource of a route, or a function of `ctx` that returns it. The function may throw as a handler does:
+ * `ctx.throw(404)`. Pass values that the client chooses in a list: `ctx => ['documents', ctx.params.id]`. If a part of
+ * the list is empty, not a string, or contains `:` or `*`, access is denied.
  */
 export type PolicyResource<Claims extends object = Record<string, unknown>> = Found<
   PolicyName,
   PolicyGuardContext<Claims>
 >
 
-/** Passes access tokens whose holders may do `action` to the resource. */
+/** Makes a guard that requires that the policy engine allows `action` on `resource`. @throws TypeError */
 export function policyGuard(
   owner: GuardOwner,
   action: PolicyName,
@@ -68,15 +72,15 @@ async function find<Value>(found: Found<Value, PolicyGuardContext>, ctx: PolicyG
   return typeof found === 'function' ? (found as (ctx: PolicyGuardContext) => Value | Promise<Value>)(ctx) : found
 }
 
-/** @throws TypeError when the guard is made, not when a request comes. */
+/** Checks the arguments when the guard is made, not when a request comes. @throws TypeError */
 function checkGuard(action: unknown, resource: unknown, options: object): void {
-  if (!isNameOrParts(action)) throw new TypeError(`policyRequired takes an action: ${NAME}`)
+  if (!isNameOrParts(action)) throw new TypeError(`policyRequired: action must be ${NAME}`)
   if (typeof resource !== 'function' && !isNameOrParts(resource)) {
-    throw new TypeError(`policyRequired takes a resource: a function of ctx that finds it, or ${NAME}`)
+    throw new TypeError(`policyRequired: resource must be a function of ctx, or ${NAME}`)
   }
-  checkPolicyOptions(options)
+  checkPolicyOptions(options, 'policyRequired')
 }
 
-const NAME = "a string such as 'documents:42', or the list of its internals, none of which is empty or contains : or *"
+const NAME = "a string such as 'documents:42', or a list of its parts; a part must not be empty or contain : or *"
 
 const isNameOrParts = (value: unknown) => isPartList(value) || (typeof value === 'string' && value !== '')

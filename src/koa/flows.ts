@@ -32,7 +32,7 @@ import type { TokenPayload } from '../token/payload.js'
 import { coversAll } from '../token/scopes.js'
 import { isTraced, type RefreshTrace, traced } from '../tracing.js'
 
-/** What `createTokenPair` resolves to (RFC 6749 §5.1). */
+/** The result of `createTokenPair` (RFC 6749 §5.1). */
 export interface TokenPair {
   /** The encoded access token. */
   access_token: string
@@ -44,27 +44,27 @@ export interface TokenPair {
   expires_in: number
 }
 
-/** The body of a login or refresh response (RFC 6749 §5.1): without the tokens that travel in cookies only. */
+/** The body of a login or refresh response (RFC 6749 §5.1). It does not contain tokens that are only in cookies. */
 export interface TokenResponse {
-  /** The encoded access token; not there if it travels in a cookie only. */
+  /** The encoded access token. Missing if it is only in a cookie. */
   access_token?: string
-  /** The encoded refresh token; not there if it travels in a cookie only, or there is none. */
+  /** The encoded refresh token. Missing if it is only in a cookie, or if there is none. */
   refresh_token?: string
   /** How the token is used (RFC 6750). */
   token_type: 'bearer'
   /** Seconds until the access token ends. */
   expires_in: number
-  /** With `csrfInCookies: false`: what requests have to repeat in the CSRF header. */
+  /** The CSRF value for the CSRF header of later requests. Only with `csrfInCookies: false`. */
   csrf_token?: string
 }
 
-/** Changes to the new access token; the refresh token, and what comes after it, stays as the login made it. */
+/** Options of the new access token. They do not change the refresh token or later access tokens. */
 export interface RefreshOptions {
-  /** Claims to add or replace. */
+  /** Claims to add or replace. Default: the claims of the login. */
   data?: Record<string, unknown> | undefined
-  /** Narrower scopes: each must be covered by the refresh token's. */
+  /** Narrower scopes. The refresh token's scopes must cover each of them. Default: the scopes of the login. */
   scopes?: readonly string[] | undefined
-  /** When the access token ends. Default `accessTokenExpires`. */
+  /** When the access token expires: a duration or a date. Default `accessTokenExpires`. */
   expiry?: Duration | Date | undefined
 }
 
@@ -75,23 +75,26 @@ interface Tokens {
 
 const missingAwait = (call: string): PropertyDescriptor => ({
   value: () => {
-    throw new TypeError(`an await is missing: ctx.body = await authx.${call}`)
+    throw new TypeError(`an await is missing: write ctx.body = await authx.${call}`)
   },
 })
 
-/** What the promise of a flow answers to JSON. */
+/** The `toJSON` of the promise of each flow. It throws. */
 const TO_JSON = {
   createTokenPair: missingAwait('createTokenPair(sub)'),
   login: missingAwait('login(ctx, sub)'),
   refresh: missingAwait('refresh(ctx)'),
 }
 
-/** Koa would send `ctx.body = authx.login(...)`, without `await`, as 200 and `{}`: the session is open, and nobody has it. */
+/**
+ * Makes `ctx.body = authx.login(...)` without `await` an error. Koa would send 200 and `{}`, and the tokens would be
+ * lost.
+ */
 export function awaited<T>(flow: keyof typeof TO_JSON, promise: Promise<T>): Promise<T> {
   return Object.defineProperty(promise, 'toJSON', TO_JSON[flow])
 }
 
-/** Open a session for `sub` and return its tokens. It concerns no request, and sets no cookie. */
+/** Open a session for `sub` and return its tokens, without a request and without cookies. */
 export async function createTokenPair(
   internals: Internals,
   sub: string,
@@ -103,7 +106,7 @@ export async function createTokenPair(
   return { access_token: access.token, refresh_token: refresh.token, token_type: 'bearer', expires_in: lifeOf(access) }
 }
 
-/** Open a session for `sub` and hand out its tokens. Check the credentials before. */
+/** Open a session for `sub`, set its cookies and return the response body. It does not check credentials. */
 export async function login(
   internals: Internals,
   ctx: AuthContext,
@@ -119,7 +122,7 @@ export async function login(
   return handOut(internals, ctx, draft, cookies)
 }
 
-/** Write the session of tokens that are about to be handed out; without a store they name none. */
+/** Write a new session to the store. Without a store the tokens belong to no session. */
 async function open({ sessions, events }: Internals, { sid, record, access, refresh }: Draft): Promise<void> {
   if (sessions) return sessions.open(sid, record)
   for (const { claims } of [access, refresh]) events.emit('issued', { sid: claims.jti, sub: claims.sub })
@@ -175,14 +178,14 @@ async function exchange(
   return sessions.rotate(presented, options.expiry, mint, deadline)
 }
 
-/** What is thrown in the place of an error of `exchange`. */
+/** The error to throw instead of an error of `exchange`. */
 function refusal(error: unknown, { location }: Candidate, { data }: RefreshOptions, config: Config): unknown {
-  // The session has just ended here; a thrown error keeps no other headers than its own. A token that came in another way
-  // may be anybody's, and says nothing of the cookies beside it.
+  // The session has just ended, so clear its cookies: only headers of the error itself are sent. A token from another
+  // location may belong to another login than the cookies.
   if (error instanceof ReusedTokenError && location === 'cookies') {
     error.headers['Set-Cookie'] = allClearedCookies(config).map(({ text }) => text)
   }
-  // A login of this library has seen to the size: without new claims it is the client's token that is too large.
+  // `login` checks the size of its cookies. Without new claims, the client's own token is too large.
   if (error instanceof CookieTooLargeError && !data) {
     return new JWTDecodeError(undefined, undefined, { cause: error.cause })
   }
@@ -195,7 +198,7 @@ function refreshStateless(internals: Internals, presented: TokenPayload, options
   checkCovered(options, presented)
   const now = config.now()
   const { expiry = config.accessTokenExpires } = options
-  // Nothing else knows when the login began: the refresh token is never exchanged.
+  // Without a store the refresh token is never exchanged, so its `iat` is the time of the login.
   const end = presented.iat + config.sessionExpires
   if (now / 1000 >= end) throw new TokenExpiredError()
   const times = { iat: Math.floor(now / 1000), exp: Math.min(timeOf('expiry', expiry, now), Math.floor(end)) }
@@ -204,7 +207,7 @@ function refreshStateless(internals: Internals, presented: TokenPayload, options
 
 const withCookies = (tokens: Tokens, config: Config) => ({ ...tokens, cookies: linesFor(tokens, config) })
 
-/** The lines for those tokens that travel in cookies; made before anything is written, since they may be too large. */
+/** The Set-Cookie lines. They are made before the store is written, because a cookie may be too large. */
 function linesFor({ access, refresh }: Tokens, config: Config): readonly CookieLine[] {
   const issued = [access, refresh].filter(each => each !== undefined)
   return issued
@@ -232,23 +235,23 @@ function handOut(
   return body as TokenResponse
 }
 
-/** What `sessionTracking` keeps of a request. */
+/** The data of a request that `sessionTracking` records. */
 function whereabouts(ctx: AuthContext): Record<string, unknown> {
   const userAgent = ctx.req.headers['user-agent']?.slice(0, 512)
-  // Behind a proxy that is trusted wrongly, Koa takes the address from a header of the client's.
+  // If app.proxy is set wrongly, Koa takes the address from a header that the client sets.
   return { ...(userAgent && { userAgent }), ...(isIP(ctx.ip) > 0 && { ip: ctx.ip }) }
 }
 
 const REFRESH_OPTIONS = new Set(['data', 'scopes', 'expiry'])
 
-/** @throws TypeError */
+/** Checks the options of `refresh`. @throws TypeError */
 function checkOptions(options: RefreshOptions, config: Config): void {
   checkNames(options, REFRESH_OPTIONS, 'refresh')
   checkData(options.data, config)
   checkScopes(options.scopes)
 }
 
-/** @throws InsufficientScopeError if `scopes` are wider than the login's. */
+/** Checks the option `scopes`. @throws InsufficientScopeError if the scopes of the login do not cover it. */
 function checkCovered({ scopes }: RefreshOptions, presented: TokenPayload): void {
   if (scopes && !coversAll(presented.scopes ?? [], scopes)) throw new InsufficientScopeError(scopes)
 }

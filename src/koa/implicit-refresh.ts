@@ -12,18 +12,21 @@ import { renewedAccess } from '../session/tokens.js'
 import type { TokenPayload } from '../token/payload.js'
 
 /**
- * After the handlers, puts a new access token into the cookie of a browser whose own is about to expire. It says nothing
- * about the request: a token that is not good is not renewed, and refused where a guard stands.
- * @throws BadConfigurationError if access tokens do not travel in cookies, or the instance cannot sign any.
+ * Makes middleware that renews, after the handlers, an access token in a cookie that expires soon. It rejects no
+ * request: an invalid token is not renewed, and guards reject it.
+ * @throws BadConfigurationError if `cookies` is not a location of access tokens, or the instance has no key to sign
+ * with.
  */
 export function implicitRefresh(internals: Internals): Middleware {
   if (!internals.ring.signing) {
     throw new BadConfigurationError([
-      'implicitRefresh issues tokens: this instance only verifies; give it a key to sign with',
+      'implicitRefresh issues tokens, but this instance has no key to sign with; set secretKey or privateKey',
     ])
   }
   if (!internals.config.tokenLocation.access.includes('cookies')) {
-    throw new BadConfigurationError(["implicitRefresh renews cookies: add 'cookies' to tokenLocation, or leave it out"])
+    throw new BadConfigurationError([
+      "implicitRefresh renews cookies, but tokenLocation has no 'cookies'; add 'cookies', or do not call implicitRefresh",
+    ])
   }
   return async function implicitRefresh(ctx, next) {
     await next()
@@ -31,7 +34,7 @@ export function implicitRefresh(internals: Internals): Middleware {
       if (!isIncluded(ctx, internals.config) || isSettled(ctx, internals.config)) return
       await renew(internals, ctx)
     } catch (error) {
-      // Revoked, forged or unknown: not renewed. What the handlers have answered stands.
+      // An invalid token, or a store that does not answer: the token is not renewed. The handlers' response stays.
       if (!(error instanceof AuthXError)) throw error
     }
   }
@@ -42,7 +45,7 @@ async function renew(internals: Internals, ctx: Context): Promise<void> {
   const requirement = { type: 'access', locations: ['cookies'], verifyCsrf: false, ownKey: true } as const
   const payload = (await identify(internals, ctx, requirement))?.payload
   if (!payload || !isDue(payload, config)) return
-  // Asked anew: the handlers may have revoked what a guard found good before them.
+  // Ask the store again, because the handlers may have revoked the token.
   const end = await internals.requestCache.askStore(ctx.req, () => internals.revocation.endOf(payload))
   const iat = Math.floor(config.now() / 1000)
   const exp = Math.min(iat + Math.ceil(config.accessTokenExpires), Math.floor(end / 1000))
@@ -50,16 +53,16 @@ async function renew(internals: Internals, ctx: Context): Promise<void> {
   const { token, claims } = renewedAccess(internals, payload, { iat, exp })
   setCookies(ctx, tokenCookies('access', { ...claims, token }, config), config)
   internals.events.emit('refreshed', { sid: idOf(payload), sub: payload.sub })
-  // An answer of which nothing is said may be kept by a cache's own rules.
+  // Without caching headers, a cache may keep the response by its own rules.
   if (cachingOf(ctx, config) === 'unsaid') ctx.set('Cache-Control', 'no-store')
 }
 
 const cachingOf = ({ status, res }: Context, { now }: Config) => sharedCaching(status, res.getHeaders(), now())
 
-/** Lists that are empty include everything and exclude nothing; what any of them forbids is not renewed. */
+/** Checks the include and exclude lists. An empty list includes everything, or excludes nothing. */
 function isIncluded(ctx: Context, config: Config): boolean {
   const path = spelledAlike(pathOfTarget(originalUrlOf(ctx)))
-  // HEAD asks for what GET would answer, and routers take it so.
+  // Routers handle HEAD as GET.
   const method = ctx.method === 'HEAD' ? 'GET' : ctx.method
   const names = (routes: readonly string[]) => routes.some(route => spelledAlike(route) === path)
   const { implicitRefreshRouteExclude: noRoutes, implicitRefreshRouteInclude: routes } = config
@@ -68,13 +71,16 @@ function isIncluded(ctx: Context, config: Config): boolean {
   return (routes.length === 0 || names(routes)) && (methods.length === 0 || methods.includes(method))
 }
 
-/** What the client asked for: koa-mount, and servers that Koa is mounted in, take the front off `ctx.path`. */
+/**
+ * The URL that the client requested. koa-mount, and servers that Koa is mounted in, remove the mount path from
+ * `ctx.path`.
+ */
 function originalUrlOf(ctx: Context): string {
   const { originalUrl = ctx.originalUrl } = ctx.req as { originalUrl?: string }
   return originalUrl
 }
 
-/** Routers take these spellings of a path for the same. */
+/** Normalises a path: routers ignore percent-encoding, case and trailing slashes. */
 function spelledAlike(path: string): string {
   try {
     return trimEnd(decodeURIComponent(path).toLowerCase(), '/')
@@ -84,8 +90,8 @@ function spelledAlike(path: string): string {
 }
 
 /**
- * The handlers have said themselves what becomes of the cookie, or have made a page that caches hand to others. One that
- * answers past Koa may still say so.
+ * Whether the cookie must not be set: the handlers have set or cleared it, the response is sent already or bypasses
+ * Koa, or a shared cache may keep the response and send the cookie to others.
  */
 function isSettled(ctx: Context, config: Config): boolean {
   if (ctx.headerSent || ctx.respond === false || setsAccessCookie(ctx, config)) return true
@@ -93,8 +99,8 @@ function isSettled(ctx: Context, config: Config): boolean {
 }
 
 /**
- * Whether the token says that it may be renewed, and its end is near and not past: the handlers may have taken their
- * time. Every other token ends when it says, and what revokes it is kept no longer.
+ * Whether the token is renewable and expires soon, but has not expired while the handlers ran. Other tokens are never
+ * renewed: their revocation is only kept until their `exp`.
  */
 function isDue({ exp, renewable }: TokenPayload, config: Config): boolean {
   const left = exp - config.now() / 1000

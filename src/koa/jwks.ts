@@ -4,16 +4,16 @@ import { publicKeySet } from '../token/jwks.js'
 import type { KeyRing } from '../token/keys.js'
 import { sha256 } from '../token/sha256.js'
 
-/** Seconds: a new key is known everywhere five minutes after `setKeys`, and a key that was taken away is gone. */
-const MAX_AGE = 300
+/** Five minutes after `setKeys`, all clients know the new keys and have dropped the removed ones. */
+const MAX_AGE_SECONDS = 300
 
-/** Serves the public keys as a JWK Set (RFC 7517 §8.5.2 names the media type). */
+/** Makes a handler that serves the public keys as a JWK Set (media type: RFC 7517 §8.5.2). */
 export function jwks(internals: Internals): Middleware {
   let served = serialise(internals.ring)
   return function jwks(ctx) {
     if (served.ring !== internals.ring) served = serialise(internals.ring)
     ctx.status = 200
-    ctx.set({ 'Cache-Control': `public, max-age=${MAX_AGE}`, ETag: served.etag })
+    ctx.set({ 'Cache-Control': `public, max-age=${MAX_AGE_SECONDS}`, ETag: served.etag })
     if (ctx.fresh) {
       ctx.status = 304
       return

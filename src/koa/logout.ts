@@ -12,14 +12,15 @@ import { idOf } from '../session/rotation.js'
 import { checkOwn, isOwn } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 
-/** A token that came with a logout; `fault` is why it may not be ended: another site may have sent it. */
+/** A token of a logout request. `fault` is the reason why it must not be revoked: another site may have sent it. */
 interface Presented extends Identified {
   readonly fault: CSRFError | undefined
 }
 
 /**
- * End what the tokens of the request belong to, expired or not, then clear their cookies. Another site can make a browser
- * send cookies, and can add a token of its own; so a cookie needs its CSRF value, or beside it a token that holds it.
+ * Revoke the sessions of the request's tokens, expired or not, then clear their cookies. Another site can make a
+ * browser send cookies, and can add its own token. So a cookie requires its CSRF value, or another token of the same
+ * login.
  */
 export async function logout(internals: Internals, ctx: AuthContext): Promise<void> {
   warnAboutLogoutPath(ctx, internals.config)
@@ -31,13 +32,14 @@ export async function logout(internals: Internals, ctx: AuthContext): Promise<vo
   const revokeAll = () => Promise.all([...distinct.values()].map(payload => internals.sessions?.revoke(payload)))
   await internals.requestCache.askStore(ctx.req, revokeAll)
   internals.requestCache.forget(ctx.req)
-  // A link can hold a token; what is in a header or in JSON, only a script sends that may speak to this server.
+  // A link of another site can contain a token in its query. Headers and JSON bodies require a script that may call
+  // this server.
   if (proven.some(({ located }) => located.location !== 'query')) {
     setCookies(ctx, allClearedCookies(internals.config), internals.config)
   }
 }
 
-/** Whether `other`, which came by itself, shows that who sent `token` has the login: no other site has one of its tokens. */
+/** Whether `other` proves that the caller owns the login of `token`: another site has no token of this login. */
 function vouchesFor(other: Presented, { payload }: Presented): boolean {
   if (other.fault || !isOwn(other.payload)) return false
   const sameCsrf = Boolean(payload.csrf) && other.payload.csrf === payload.csrf
@@ -45,8 +47,8 @@ function vouchesFor(other: Presented, { payload }: Presented): boolean {
 }
 
 /**
- * A cookie whose login nobody has vouched for, and which goes on, would outlive a logout that says that it is done. Among
- * several of one name it is enough to vouch for one.
+ * Reject the logout if it contains a cookie of a live login that is not proven: this login would survive a successful
+ * logout. If there are several cookies of one name, one proven cookie is enough.
  * @throws CSRFError, UnavailableError
  */
 async function refuseOthers(
@@ -65,8 +67,9 @@ async function refuseOthers(
 }
 
 /**
- * Those of the tokens that verify, and all that speaks against any of them, in the order of the locations.
- * @throws UnavailableError: a token whose key is not known may be good, and a logout that has not ended it is none.
+ * Returns all valid tokens of the request, and the errors of the others, in the order of the locations.
+ * @throws UnavailableError if `getKey` fails: the token may be valid, and a logout must not succeed without revoking
+ * it.
  */
 async function presentedTokens(
   internals: Internals,

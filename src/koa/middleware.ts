@@ -6,12 +6,12 @@ import { AuthXError, BadConfigurationError } from '../errors.js'
 import { describeGuard } from '../guards/guard-info.js'
 import type { TokenPayload } from '../token/payload.js'
 
-/** Recognises who is there, refuses nobody, and renders the library's errors. */
+/** Makes the middleware that sets `ctx.state.token` for a valid access token and renders the library's errors. */
 export function middleware(internals: Internals): Middleware<{ token?: TokenPayload }> {
-  const recognises: Middleware<{ token?: TokenPayload }> = async function authx(ctx, next) {
-    const payload = await recognise(internals, ctx as unknown as Context)
+  const middleware: Middleware<{ token?: TokenPayload }> = async function authx(ctx, next) {
+    const payload = await authenticateOptionally(internals, ctx as unknown as Context)
     if (payload) ctx.state.token = payload
-    // Packages that show upgrades to middleware may give no response: there is nothing to render into then.
+    // Packages that pass WebSocket upgrades to middleware may have no response, so that no error can be rendered.
     const before = ctx.res && headersOf(ctx.res)
     try {
       await next()
@@ -25,11 +25,11 @@ export function middleware(internals: Internals): Middleware<{ token?: TokenPayl
     }
   }
   const { loginType } = internals.config
-  return describeGuard(recognises, { name: 'middleware', loginType, asked: [], protects: false })
+  return describeGuard(middleware, { name: 'middleware', loginType, asked: [], protects: false })
 }
 
-/** A token that is not good is a guard's business: on a public page it is as if there were none. */
-async function recognise(internals: Internals, ctx: Context): Promise<TokenPayload | undefined> {
+/** Returns `undefined` for an invalid token: public pages ignore it, and guards reject it. */
+async function authenticateOptionally(internals: Internals, ctx: Context): Promise<TokenPayload | undefined> {
   try {
     return await authenticate(internals, ctx, { type: 'access' })
   } catch (error) {
@@ -38,7 +38,7 @@ async function recognise(internals: Internals, ctx: Context): Promise<TokenPaylo
   }
 }
 
-/** A copy: Koa's cookies are added to the very array that `getHeaders` shows. */
+/** Returns a copy of the headers, because Koa adds cookies to the array that `getHeaders` returns. */
 function headersOf(response: Context['res']): [name: string, value: number | string | string[]][] {
   return Object.entries(response.getHeaders()).map(([name, value = '']) => [
     name,
@@ -47,10 +47,11 @@ function headersOf(response: Context['res']): [name: string, value: number | str
 }
 
 /**
- * Answer with an error. A handler that wanted to answer past Koa (`ctx.respond = false`) has sent nothing, and whoever
- * refuses answers in its place: nobody else would, and the client would wait for ever.
+ * Respond with an error. If a handler set `ctx.respond = false` but has sent nothing, the error is sent too. Otherwise
+ * the client would wait without end.
  *
- * Like Koa, drop what the failed handlers set (cookies of a login that did not come about), but keep what stood before.
+ * As in Koa, the headers of the failed handlers are dropped, such as cookies of a failed login. Headers that were set
+ * before this middleware are kept.
  */
 function render(ctx: Context, error: AuthXError, before: ReturnType<typeof headersOf>, config: Config): void {
   for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name)
@@ -66,9 +67,8 @@ function render(ctx: Context, error: AuthXError, before: ReturnType<typeof heade
 }
 
 /**
- * A refusal that comes after the head is thrown on, and who catches it ends the response. If it gets as far as Koa, nobody
- * has: Koa reports it and sends nothing, and the client would wait for ever. A connection that is cut tells it that the
- * answer is not whole.
+ * Close the connection if an error after the response headers reaches Koa. Koa only reports such an error, and the client
+ * would wait without end. The application may still catch the error before, and end the response.
  */
 function cutOffUncaught(ctx: Context, refusal: AuthXError): void {
   const { onerror } = ctx
@@ -81,17 +81,17 @@ function cutOffUncaught(ctx: Context, refusal: AuthXError): void {
   }
 }
 
-/** A listener that throws takes nobody's answer away. */
+/** Emits the app's `error` event. If a listener throws, the response is still sent. */
 function report(ctx: Context, error: AuthXError): void {
   try {
     ctx.app.emit('error', error, ctx)
   } catch (failure) {
-    const reason = failure instanceof Error ? failure.message : 'what it threw is no Error'
-    process.emitWarning(`a listener of the app's 'error' failed: ${reason}`, 'AuthXWarning')
+    const reason = failure instanceof Error ? failure.message : 'it threw something that is not an Error'
+    process.emitWarning(`a listener of the app's event 'error' failed: ${reason}`, 'AuthXWarning')
   }
 }
 
-/** What is configured is the operator's business. */
+/** The message for the client. It hides configuration errors. */
 export function publicMessage(error: AuthXError): string {
   return error instanceof BadConfigurationError ? 'Internal Server Error' : error.message
 }

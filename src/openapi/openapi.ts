@@ -10,73 +10,76 @@ export type OpenApiSecurityScheme =
 
 /** A Header Object of OpenAPI 3.1. */
 export interface OpenApiHeader {
-  /** What it says, in a sentence. */
+  /** The description of the header. */
   description: string
   /** Whether every response with this status has it. */
   required: boolean
-  /** The type of its value. */
+  /** The type of the header's value. */
   schema: { type: 'string' | 'integer' }
 }
 
 /** A Response Object of OpenAPI 3.1. */
 export interface OpenApiResponse {
-  /** When the library answers so. */
+  /** When the library sends this response. */
   description: string
-  /** By the names of the headers. */
+  /** The headers, by name. */
   headers: Record<string, OpenApiHeader>
-  /** The body; `$ref` is one of `schemas`. */
+  /** The body. `$ref` refers to one of `schemas`. */
   content: { 'application/json': { schema: { $ref: string } } }
 }
 
 /** The Schema Object of an error's body. */
 export interface OpenApiSchema {
-  /** Bodies are objects. */
+  /** The body is an object. */
   type: 'object'
-  /** The members that are always there. */
+  /** The members that are always present. */
   required: string[]
-  /** The member with the message, and `error_type` with the names that it may have. */
+  /** The member with the message, and `error_type` with its possible values. */
   properties: Record<string, { type: 'string'; description: string; enum?: string[] }>
 }
 
-/** What `openapi()` returns: members of a Components Object. */
+/** The result of `openapi()`: members of a Components Object. */
 export interface OpenApiComponents {
-  /** By names that `openapiSecurity()` refers to. */
+  /** The security schemes. `openapiSecurity()` refers to their names. */
   securitySchemes: Record<string, OpenApiSecurityScheme>
-  /** By the names that HTTP gives to their statuses: `Unauthorized`. */
+  /** The error responses, by the name of their HTTP status: `Unauthorized`. */
   responses: Record<string, OpenApiResponse>
   /** The bodies of the errors. */
   schemas: Record<string, OpenApiSchema>
 }
 
-/** Security Requirement Objects: a request has to meet one of them, with all of its members. */
+/** Security Requirement Objects. A request must meet one of them, with all of its members. */
 export type OpenApiSecurity = Record<string, string[]>[]
 
-/** Which guard an operation has. */
+/** Options of `openapiSecurity`: the guard of the operation. */
 export interface OpenApiSecurityOptions {
-  /** The type of token that it asks for. Default `'access'`. */
+  /** The type of token that the guard requires. Default `'access'`. */
   type?: TokenType | undefined
-  /** As the guard's option. Default: if the method is one of `csrfMethods`. `refresh` and `logout` always ask for it. */
+  /**
+   * The guard's option `verifyCsrf`. Default: true if the method is one of `csrfMethods`. Set it for `refresh` and
+   * `logout`, which always require a CSRF value.
+   */
   verifyCsrf?: boolean | undefined
 }
 
 interface Answer {
   readonly description: string
   readonly errors: readonly Exclude<keyof typeof errors, 'AuthXError' | 'TokenTypeError'>[]
-  /** Whether all of the errors carry `WWW-Authenticate`, or some. */
+  /** Whether all or some of the errors have `WWW-Authenticate`. */
   readonly challenge?: 'all' | 'some'
-  /** The same of `Retry-After`: not every limit ends. */
+  /** Whether all or some of the errors have `Retry-After`. */
   readonly retryAfter?: 'all' | 'some'
 }
 
-/** The statuses of the library's errors, by the names that the specifications of HTTP give them. */
+/** The responses of the library's errors, by the names of their statuses in the HTTP specifications. */
 const ANSWERS: Readonly<Record<string, Answer>> = {
   BadRequest: {
-    description: 'The token was not sent in a well-formed way.',
+    description: 'The token in the request is malformed or ambiguous.',
     errors: ['MalformedTokenRequestError'],
     challenge: 'all',
   },
   Unauthorized: {
-    description: 'There is no token, or it is not good; at a login, the credentials are wrong.',
+    description: 'The token is missing or invalid; at a login, the credentials are wrong.',
     errors: [
       'MissingTokenError',
       'InvalidCredentialsError',
@@ -96,7 +99,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     challenge: 'all',
   },
   Forbidden: {
-    description: 'The token is good and does not suffice, or the CSRF value is not the one of the token.',
+    description: 'The token is valid but not sufficient, or the CSRF value does not match the token.',
     errors: [
       'InsufficientScopeError',
       'CSRFError',
@@ -106,19 +109,19 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     ],
     challenge: 'some',
   },
-  TooManyRequests: { description: 'There were too many requests.', errors: ['RateLimitExceeded'], retryAfter: 'some' },
+  TooManyRequests: { description: 'Too many requests.', errors: ['RateLimitExceeded'], retryAfter: 'some' },
   InternalServerError: {
-    description: 'The server is not configured for this.',
+    description: 'The server is not configured correctly.',
     errors: ['CookieTooLargeError', 'BadConfigurationError'],
   },
   ServiceUnavailable: {
-    description: 'Whether the request may pass could not be found out.',
+    description: 'The server cannot check the request at the moment.',
     errors: ['UnavailableError', 'StoreUnavailableError', 'CallbackUnavailableError'],
     retryAfter: 'all',
   },
 }
 
-/** The components that describe an instance: how requests carry its tokens, and how its errors are answered. */
+/** Returns the components that describe an instance: its token locations and its error responses. */
 export function openApi(config: Config): OpenApiComponents {
   const answers = Object.entries(ANSWERS)
   return {
@@ -131,12 +134,12 @@ export function openApi(config: Config): OpenApiComponents {
 const SECURITY_OPTIONS = new Set(['type', 'verifyCsrf'])
 
 /**
- * The `security` of an operation: an alternative for each location, and a cookie together with its CSRF value.
+ * Returns the `security` of an operation: one alternative for each location. A cookie is combined with its CSRF value.
  * @throws TypeError
  */
 export function openApiSecurity(method: string, options: OpenApiSecurityOptions, config: Config): OpenApiSecurity {
   checkNames(options, SECURITY_OPTIONS, 'openapiSecurity')
-  if (typeof method !== 'string') throw new TypeError('openapiSecurity takes the method of the operation')
+  if (typeof method !== 'string') throw new TypeError('openapiSecurity: method must be a string')
   const { type = 'access', verifyCsrf = config.csrfMethods.includes(method.toUpperCase()) } = options
   if (type !== 'access' && type !== 'refresh') throw new TypeError("type must be 'access' or 'refresh'")
   if (typeof verifyCsrf !== 'boolean') throw new TypeError('verifyCsrf must be true or false')
@@ -146,11 +149,11 @@ export function openApiSecurity(method: string, options: OpenApiSecurityOptions,
   })
 }
 
-/** OpenAPI has no word for a token in a JSON body. */
+/** The locations without `json`, because OpenAPI cannot describe a token in a JSON body. */
 const describedLocations = (type: TokenType, { tokenLocation }: Config) =>
   tokenLocation[type].filter(location => location !== 'json')
 
-/** What a request may have to carry. */
+/** The parts of a request that have a security scheme. */
 type Carried = Exclude<TokenLocation, 'json'> | 'csrf'
 
 const SCHEMES: Record<Carried, (type: TokenType, config: Config) => OpenApiSecurityScheme> = {
@@ -180,7 +183,7 @@ function csrfScheme(type: TokenType, config: Config): OpenApiSecurityScheme {
     type === 'access'
       ? [config.accessCsrfHeaderName, config.accessCsrfCookieName]
       : [config.refreshCsrfHeaderName, config.refreshCsrfCookieName]
-  const source = config.csrfInCookies ? `the cookie ${cookie}` : 'csrf_token in the answers of login and refresh'
+  const source = config.csrfInCookies ? `the cookie ${cookie}` : 'csrf_token in the responses of login and refresh'
   return apiKey('header', name, `The CSRF value of the ${type} token: ${source}.`)
 }
 
@@ -190,10 +193,10 @@ function apiKey(where: 'header' | 'cookie' | 'query', name: string, description:
 
 const SUFFIXES: Record<Carried, string> = { headers: 'Token', cookies: 'Cookie', query: 'Query', csrf: 'Csrf' }
 
-/** `accessToken`; `adminAccessToken` if the login type is `admin`, for one document may describe several instances. */
+/** The name of a security scheme: `accessToken`, or `adminAccessToken` if the login type is `admin`. */
 function nameOf(type: TokenType, what: Carried, { loginType }: Config): string {
   if (loginType === undefined) return `${type}${SUFFIXES[what]}`
-  // OpenAPI 3.1 §4.8.7.1: the keys of components are made of letters, digits, '.', '-' and '_'.
+  // OpenAPI 3.1 §4.8.7.1: names of components contain only letters, digits, '.', '-' and '_'.
   return `${loginType.replace(/[^\w.-]/g, '_')}${type === 'access' ? 'Access' : 'Refresh'}${SUFFIXES[what]}`
 }
 
@@ -206,21 +209,21 @@ function responseOf(name: string, { description, challenge, retryAfter }: Answer
     headers['WWW-Authenticate'] = { description: text, required: challenge === 'all', schema: { type: 'string' } }
   }
   if (retryAfter) {
-    const text = 'Seconds after which the request may be repeated.'
+    const text = 'Seconds until the request may be repeated.'
     headers['Retry-After'] = { description: text, required: retryAfter === 'all', schema: { type: 'integer' } }
   }
   const schema = { $ref: `#/components/schemas/${schemaName(name)}` }
   return { description, headers, content: { 'application/json': { schema } } }
 }
 
-/** What the middleware renders. */
+/** The schema of the JSON body of an error. */
 function schemaOf({ errors }: Answer, { errorMessageKey }: Config): OpenApiSchema {
   return {
     type: 'object',
     required: [errorMessageKey, 'error_type'],
     properties: {
-      [errorMessageKey]: { type: 'string', description: 'For people. It may change.' },
-      error_type: { type: 'string', description: 'For programs: what is the matter.', enum: [...errors] },
+      [errorMessageKey]: { type: 'string', description: 'The message, for people. It may change.' },
+      error_type: { type: 'string', description: 'The name of the error, for programs.', enum: [...errors] },
     },
   }
 }

@@ -1,12 +1,12 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net'
 
-/** An IPv4 address in the form that IPv6 has for it (RFC 4291 §2.5.5.2). */
+/** An IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2). */
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/
 
 /**
- * What an IP address counts as where it is limited: an IPv4 address as itself, an IPv6 address as its /64 network
- * (`2001:db8:0:1::/64`), since whoever has one address of it has them all (RFC 4291 §2.5.4). However the address is
- * spelt, the answer is one. What is no IP address is `unknown`.
+ * Returns the key by which an IP address is limited. An IPv4 address is its own key. The key of an IPv6 address is its
+ * /64 network (`2001:db8:0:1::/64`), because one host can use all addresses of it (RFC 4291 §2.5.4). All spellings of
+ * an address have the same key. The key of anything else is `unknown`.
  */
 export function networkOf(address: string): string {
   if (isIPv4(address)) return address
@@ -16,7 +16,7 @@ export function networkOf(address: string): string {
   return MAPPED.exec(canonical)?.[1] ?? `${networkPart(canonical)}::/64`
 }
 
-/** The first four of the eight groups. */
+/** The first four of the eight groups of an IPv6 address. */
 function networkPart(canonical: string): string {
   const [head = [], tail = []] = canonical.split('::').map(half => half.split(':').filter(group => group !== ''))
   const zeros = Array<string>(8 - head.length - tail.length).fill('0')

@@ -7,34 +7,37 @@ import type { TokenPayload } from '../token/payload.js'
 import { sha256 } from '../token/sha256.js'
 import { networkOf } from './network.js'
 
-/** What counts: any limiter of rate-limiter-flexible, or an object that answers as they do. */
+/** A limiter of rate-limiter-flexible, or an object with the same method `consume`. */
 export interface RateLimiter {
   /**
-   * Count one request under `key`. Resolves if it may pass. Rejects with an object that has a number `msBeforeNext`
-   * (milliseconds, negative for never) if the limit is exceeded, and with anything else if it cannot tell.
+   * Count one request of `key`. Resolves if the request is allowed. If the limit is exceeded, rejects with an object
+   * that has a number `msBeforeNext` (milliseconds; negative means never). Any other rejection means that the limiter
+   * failed.
    */
   consume(key: string): Promise<unknown>
 }
 
-/** What requests are counted by. */
+/** What identifies the caller: its IP address, the subject of its token, or the result of a function. */
 export type RateLimitKey = 'ip' | 'subject' | ((ctx: Context) => string | Promise<string>)
 
 /** Options of `rateLimited`. */
 export interface RateLimitOptions {
   /**
-   * `'ip'`: by `ctx.ip`, IPv6 addresses by their /64 network. `'subject'`: by the subject of the token that a guard or
-   * the middleware has verified before, and by `ctx.ip` where there is none. A function: by what it returns, a string
-   * that is not empty. Default `'ip'`.
+   * What requests are counted by. `'ip'`: by `ctx.ip`; IPv6 addresses by their /64 network. `'subject'`: by the subject
+   * of the token that a guard or the middleware verified before; without a token by `ctx.ip`. A function: by the
+   * non-empty string that it returns. Default `'ip'`.
    */
   key?: RateLimitKey | undefined
   /**
-   * Milliseconds that the limiter has for its answer, 1 to 60000. Time in which the event loop of this process is blocked
-   * does not count. Default 1000.
+   * Timeout of the limiter in milliseconds, 1 to 60000. Time in which the event loop is blocked does not count. Default
+   * 1000.
    */
   timeout?: number | undefined
 }
 
-/** Middleware that asks nothing of the state, so that it leaves the types of what stands before it as they are. */
+/**
+ * The type of the middleware. It requires no state, so that it does not change the types of the middleware before it.
+ */
 export type RateLimitMiddleware = (ctx: Pick<Context, 'ip'>, next: Next) => Promise<void>
 
 const OPTION_NAMES = new Set(['key', 'timeout'])
@@ -42,11 +45,11 @@ const OPTION_NAMES = new Set(['key', 'timeout'])
 const TIMEOUT = integer(1, 60_000, 'milliseconds')
 
 /**
- * Middleware that lets as many requests pass as `limiter` allows.
+ * Makes middleware that allows as many requests as `limiter` does.
  *
- * A request beyond the limit is RateLimitExceeded (429). If the limiter fails or does not answer within `timeout`, it is
- * CallbackUnavailableError (503): an attacker who can slow the limiter down must not get past it.
- * @throws TypeError for a limiter without `consume`, an option that there is none of, or a wrong value.
+ * If the limit is exceeded, it throws RateLimitExceeded (429). If the limiter fails or times out, it throws
+ * CallbackUnavailableError (503): an attacker who slows the limiter down must not get around it.
+ * @throws TypeError for a limiter without `consume`, an unknown option, or an invalid value.
  */
 export function rateLimited(limiter: RateLimiter, options: RateLimitOptions = {}): RateLimitMiddleware {
   checkLimiter(limiter)
@@ -61,7 +64,7 @@ export function rateLimited(limiter: RateLimiter, options: RateLimitOptions = {}
 const late = (milliseconds: number) =>
   new CallbackUnavailableError('limiter', { cause: new Error(`no answer within ${milliseconds} ms`) })
 
-/** @throws AuthXError whatever the limiter rejects with. */
+/** Calls the limiter. @throws RateLimitExceeded, CallbackUnavailableError */
 async function consume(limiter: RateLimiter, key: string): Promise<void> {
   try {
     await limiter.consume(key)
@@ -76,7 +79,9 @@ function refusal(rejection: unknown): AuthXError {
   return new RateLimitExceeded(Math.max(...waits), { cause: rejection })
 }
 
-/** How long to wait, in milliseconds, as every limiter says that is exceeded. RateLimiterUnion lists several by name. */
+/**
+ * The waiting times of all exceeded limiters, in milliseconds. RateLimiterUnion rejects with several results by name.
+ */
 function waitsOf(rejection: unknown): number[] {
   if (!isObject(rejection)) return []
   const results = rejection instanceof Error || 'msBeforeNext' in rejection ? [rejection] : Object.values(rejection)
@@ -84,7 +89,7 @@ function waitsOf(rejection: unknown): number[] {
   return waits.filter(wait => typeof wait === 'number').map(wait => (wait >= 0 ? wait : Number.POSITIVE_INFINITY))
 }
 
-/** Nothing that a function returns comes out as `~ip:` or `~sub:`: nobody's name is somebody's address. */
+/** The key for the limiter. Keys from a function never begin with `~ip:` or `~sub:`, so that they cannot collide. */
 async function keyFor(ctx: Context, key: RateLimitKey): Promise<string> {
   if (typeof key === 'function') return bounded(await key(ctx))
   const subject = key === 'subject' ? subjectOf(ctx.state.token) : undefined
@@ -98,21 +103,21 @@ function subjectOf(token: Partial<TokenPayload> | undefined): string | undefined
 
 const PLAIN_KEY = /^[!-}][!-~]{0,63}$/
 
-/** What the limiter keeps is small, however long a name is that a client sends. */
+/** Shortens keys from a function, because a client may send very long values. */
 function bounded(key: unknown): string {
   if (typeof key !== 'string' || key === '') {
-    throw new TypeError('the function key of rateLimited must return a string that is not empty')
+    throw new TypeError('the function key of rateLimited must return a non-empty string')
   }
   return PLAIN_KEY.test(key) ? key : `~${sha256(key)}`
 }
 
-/** @throws TypeError when the middleware is made, not when a request comes. */
+/** Checks the limiter when the middleware is made, not when a request comes. @throws TypeError */
 function checkLimiter(limiter: Partial<RateLimiter> | null | undefined): void {
   if (typeof limiter?.consume === 'function') return
-  throw new TypeError('rateLimited takes a limiter: an object with the method consume')
+  throw new TypeError('rateLimited: the limiter must be an object with the method consume')
 }
 
-/** @throws TypeError */
+/** Returns the options with defaults. @throws TypeError */
 function settingsOf(options: RateLimitOptions): Required<RateLimitOptions> {
   checkNames(options, OPTION_NAMES, 'rateLimited')
   const { key = 'ip', timeout = 1000 } = options

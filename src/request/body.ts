@@ -2,7 +2,7 @@ import { isObject } from '../config/values.js'
 import type { RequestContext } from './context.js'
 import { warnOnce } from './warn.js'
 
-/** What a body parser has left; `undefined` if the body is not JSON or has not been parsed. */
+/** The parsed JSON body, or `undefined` if the body is not JSON or not parsed. */
 export function jsonBody(ctx: RequestContext): unknown {
   return mediaTypeOf(ctx) === 'application/json' ? parsedBody(ctx) : undefined
 }
@@ -11,31 +11,31 @@ export function jsonBody(ctx: RequestContext): unknown {
 export const mediaTypeOf = ({ req }: RequestContext) =>
   req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
 
-/** Whether there is a body that nobody has parsed (RFC 9112 §6.3: what says that there is a body at all). */
+/** Whether there is a body that is not parsed. RFC 9112 §6.3 defines how a request shows that it has a body. */
 export function hasUnparsedBody(ctx: RequestContext): boolean {
   const { headers } = ctx.req
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
   return hasBody && isUnparsed(ctx)
 }
 
-/** Parsers leave nothing, the text, the bytes or `{}` where a body is of a type that they do not take. */
+/** Whether the body is not parsed. For an unknown type, parsers leave `undefined`, a string, bytes or `{}`. */
 function isUnparsed(ctx: RequestContext): boolean {
   const body = parsedBody(ctx)
   if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return true
   return isObject(body) && Object.keys(body).length === 0 && ctx.req.readableDidRead === false
 }
 
-/** Whether there is a JSON body that nobody has parsed. */
+/** Whether there is a JSON body that is not parsed. */
 export const hasUnparsedJson = (ctx: RequestContext) => mediaTypeOf(ctx) === 'application/json' && hasUnparsedBody(ctx)
 
-/** Guards read parsed bodies, and parse none. */
+/** Warns that a body parser is missing: guards read parsed bodies but do not parse them. */
 export function warnAboutBody(): void {
   warnOnce(
     'AUTHX_BODY_NOT_PARSED',
-    'A token, a login or a CSRF value is looked for in a body that has not been parsed: ' +
+    'A body that may contain a token, a login or a CSRF value has not been parsed; ' +
       'mount koa-body before the guard or the routes, and send JSON or a form.',
   )
 }
 
-/** Body parsers agree on `ctx.request.body`; Koa's own types do not know it. */
+/** The parsed body. Body parsers set `ctx.request.body`, which Koa's types do not have. */
 export const parsedBody = (ctx: RequestContext) => (ctx.request as { body?: unknown }).body

@@ -1,4 +1,4 @@
 import type { Context } from 'koa'
 
-/** The parts of a Koa context that are read. Any Koa context is one, whatever its state is typed as. */
+/** The parts of a Koa context that the library reads. A context with any state type fits. */
 export type RequestContext = Pick<Context, 'req' | 'request' | 'method' | 'querystring'>

@@ -4,18 +4,18 @@ import { cookieValues } from './cookie-values.js'
 import { pathOfTarget } from './target.js'
 import { warnOnce } from './warn.js'
 
-/** Whether a browser sends a cookie of this path to `path` (RFC 6265 §5.1.4). */
+/** Whether a browser sends a cookie with `cookiePath` to `path` (RFC 6265 §5.1.4). */
 export function liesInside(path: string, cookiePath: string): boolean {
   return path === cookiePath || path.startsWith(cookiePath.endsWith('/') ? cookiePath : `${cookiePath}/`)
 }
 
-/** Applications where a proxy shows browsers other paths than it asks for here: these say nothing about cookies. */
+/** Applications behind a proxy that rewrites paths. Their request paths do not show which cookies browsers send. */
 const rewritten = new WeakSet<Config>()
 
-/** Warns, once, if a logout comes to a path that the browser keeps its cookie from, and comes without that cookie. */
+/** Warns once if a logout request has a path to which the browser does not send the cookie, and has no such cookie. */
 export function warnAboutLogoutPath(ctx: Pick<Context, 'req'> & { originalUrl?: string }, config: Config): void {
   const cookie = cookieOfLogout(config)
-  // A request of a test may have none.
+  // Requests of tests may have no originalUrl.
   if (!cookie || ctx.originalUrl === undefined) return
   if (liesInside(pathOfTarget(ctx.originalUrl), cookie.path)) return
   if (cookieValues(ctx, cookie.name).length > 0) rewritten.add(config)
@@ -23,8 +23,8 @@ export function warnAboutLogoutPath(ctx: Pick<Context, 'req'> & { originalUrl?: 
 }
 
 /**
- * Warns, once, if the logout route of a router cannot lie where the browser sends the cookie: the cookie's path is the
- * refresh route, under whatever path the router is mounted.
+ * Warns once if the browser does not send the cookie to the logout route of a router, because the cookie's path is the
+ * refresh route. It works for any mount path of the router.
  */
 export function warnAboutLogoutRoute(refresh: string, logout: string, config: Config): void {
   const cookie = cookieOfLogout(config)
@@ -39,7 +39,7 @@ interface CookieOfLogout {
   readonly option: 'accessCookiePath' | 'refreshCookiePath'
 }
 
-/** The cookie that a page still has when it has lost everything else. */
+/** The cookie that a logout needs: of the refresh token if it is in a cookie, otherwise of the access token. */
 function cookieOfLogout({ tokenLocation, ...config }: Config): CookieOfLogout | undefined {
   if (tokenLocation.refresh.includes('cookies')) {
     return { name: config.refreshCookieName, path: config.refreshCookiePath, option: 'refreshCookiePath' }
@@ -51,8 +51,8 @@ function cookieOfLogout({ tokenLocation, ...config }: Config): CookieOfLogout | 
 function warn(option: string, path: string): void {
   warnOnce(
     'AUTHX_LOGOUT_PATH',
-    `The logout route lies outside of ${option}, ${path}: browsers do not send the cookie there, and a page that has been ` +
-      `reloaded cannot log out. Put the route below that path, such as ${path.replace(/\/$/, '')}/logout, or set ${option} ` +
-      'to a path that both routes lie in.',
+    `The logout route is outside of ${option} (${path}): browsers do not send the cookie there, so that a page cannot log ` +
+      `out after a reload. Move the route below ${path}, such as ${path.replace(/\/$/, '')}/logout, or set ${option} ` +
+      'to a path that includes both routes.',
   )
 }

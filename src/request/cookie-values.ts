@@ -2,8 +2,8 @@ import type { Context } from 'koa'
 import { trim } from './trim.js'
 
 /**
- * The distinct values that a request carries for a cookie, in their order; empty values are none. There are several if
- * the browser holds cookies of one name for several domains or paths. Node has joined several Cookie headers into one.
+ * Returns the distinct values of a cookie in a request, in order, without empty values. There are several if the
+ * browser has cookies of this name for several domains or paths. Node joins several Cookie headers into one.
  */
 export function cookieValues(ctx: Pick<Context, 'req'>, name: string): string[] {
   const header = ctx.req.headers.cookie
@@ -22,5 +22,5 @@ function valueIn(pair: string, name: string): string | undefined {
   return trimmed(pair.slice(equals + 1)).replace(/^"(.*)"$/, '$1')
 }
 
-/** Only of what RFC 6265 §4.2.1 lets stand around: with other white space a name is another name to a browser. */
+/** Trims only the white space of RFC 6265 §4.2.1. For browsers, other white space is part of the name. */
 const trimmed = (text: string) => trim(text, ' \t')

@@ -4,10 +4,10 @@ import type { Config } from '../config/table.js'
 import { CookieTooLargeError, MalformedTokenRequestError } from '../errors.js'
 import { warnOnce } from './warn.js'
 
-/** What RFC 6265 §6.1 asks browsers to keep: name, value and attributes together. */
-const LARGEST_COOKIE = 4096
+/** The size that browsers must support (RFC 6265 §6.1): name, value and attributes together. */
+const MAX_COOKIE_BYTES = 4096
 
-/** What a browser tells cookies apart by (RFC 6265 §5.3 step 11). Without `domain` the cookie is the host's alone. */
+/** The identity of a cookie in a browser (RFC 6265 §5.3 step 11). Without `domain` the cookie is host-only. */
 interface Scope {
   readonly name: string
   readonly domain: string | undefined
@@ -19,7 +19,7 @@ export interface CookieLine extends Scope {
   readonly text: string
 }
 
-/** A token for a cookie, its CSRF value and when it ends (seconds since 1970). */
+/** A token for a cookie, with its CSRF value and its expiry (`exp`, seconds since 1970). */
 export interface CookieToken {
   readonly token: string
   readonly csrf?: string
@@ -27,38 +27,38 @@ export interface CookieToken {
 }
 
 /**
- * The lines that put a token into its cookie, and its CSRF value into the one beside it.
+ * Returns the lines that set a token's cookie and its CSRF cookie.
  * @throws CookieTooLargeError
  */
 export function tokenCookies(type: TokenType, { token, csrf, exp }: CookieToken, config: Config): CookieLine[] {
-  const life = config.sessionCookie ? undefined : Math.max(0, Math.floor(exp - config.now() / 1000))
-  // RFC 6265 §5.2.2: a Max-Age that is no whole number is ignored.
-  const maxAge = config.cookieMaxAge === undefined ? life : Math.floor(config.cookieMaxAge)
+  const lifeSeconds = config.sessionCookie ? undefined : Math.max(0, Math.floor(exp - config.now() / 1000))
+  // RFC 6265 §5.2.2: browsers ignore a Max-Age that is not a whole number.
+  const maxAgeSeconds = config.cookieMaxAge === undefined ? lifeSeconds : Math.floor(config.cookieMaxAge)
   const { tokenCookie, csrfCookie } = cookiesOf(type, config)
-  const lines = [line({ ...tokenCookie, value: token, maxAge }, config)]
-  if (csrfCookie && csrf) lines.push(line({ ...csrfCookie, value: encodeURIComponent(csrf), maxAge }, config))
-  if (lines.some(({ text }) => Buffer.byteLength(text) > LARGEST_COOKIE)) {
+  const lines = [line({ ...tokenCookie, value: token, maxAgeSeconds }, config)]
+  if (csrfCookie && csrf) lines.push(line({ ...csrfCookie, value: encodeURIComponent(csrf), maxAgeSeconds }, config))
+  if (lines.some(({ text }) => Buffer.byteLength(text) > MAX_COOKIE_BYTES)) {
     throw new CookieTooLargeError({
-      cause: `the cookie of the ${type} token is over ${LARGEST_COOKIE} bytes; put less into data`,
+      cause: `the cookie of the ${type} token is larger than ${MAX_COOKIE_BYTES} bytes; put less into data`,
     })
   }
-  // First what is cleared: there are clients that know a cookie by its name alone.
+  // Clear first, because some clients identify cookies by name only.
   return [...formerCookies(type, config), ...lines]
 }
 
-/** The lines that clear the cookies of a token, and those that an earlier deployment may have left of them. */
+/** The lines that clear the cookies of a token, also those of earlier deployments. */
 export function clearedCookies(type: TokenType, config: Config): CookieLine[] {
   return [...formerCookies(type, config), ...bothCookies(type, config).map(cookie => cleared(cookie, config))]
 }
 
-/** The lines that clear the cookies of all tokens that travel in cookies, and what is left of them. */
+/** The lines that clear the cookies of all token types that use cookies, also those of earlier deployments. */
 export const allClearedCookies = (config: Config) =>
   typesInCookies(config).flatMap(type => clearedCookies(type, config))
 
 const typesInCookies = ({ tokenLocation }: Config) =>
   (['access', 'refresh'] as const).filter(type => tokenLocation[type].includes('cookies'))
 
-/** The lines that clear what an earlier deployment may have left: cookies of the same names in other scopes. */
+/** The lines that clear cookies of earlier deployments: cookies of the same names in other scopes. */
 function formerCookies(type: TokenType, config: Config): CookieLine[] {
   const cookies = bothCookies(type, config).flatMap(cookie =>
     formerScopesOf(cookie, config).map(scope => ({ ...cookie, ...scope })),
@@ -66,7 +66,7 @@ function formerCookies(type: TokenType, config: Config): CookieLine[] {
   return cookies.map(cookie => cleared(cookie, config))
 }
 
-/** Add lines to a response, each in place of an earlier line about the same cookie. */
+/** Add lines to a response. Each replaces an earlier line for the same cookie. */
 export function setCookies(
   ctx: Pick<Context, 'response' | 'secure'>,
   lines: readonly CookieLine[],
@@ -78,15 +78,15 @@ export function setCookies(
   ctx.response.set('Set-Cookie', [...others, ...lines.map(({ text }) => text)])
 }
 
-/** Whether the response sets or clears the cookie of the access token already. */
+/** Whether the response already sets or clears the cookie of the access token. */
 export function setsAccessCookie(ctx: Pick<Context, 'response'>, config: Config): boolean {
   const { tokenCookie } = cookiesOf('access', config)
   return linesOf(ctx).some(text => isAbout(text, tokenCookie))
 }
 
 /**
- * The request carries more cookies of one name than it can mean. Those that an earlier deployment may have left are
- * cleared with the answer, so that the next request is free of them.
+ * Makes the error for a request with ambiguous cookies of one name. Its response clears the cookies of earlier
+ * deployments, so that the next request does not have them.
  */
 export function ambiguousCookies(cause: string, config: Config): MalformedTokenRequestError {
   const error = new MalformedTokenRequestError({ cause })
@@ -95,28 +95,31 @@ export function ambiguousCookies(cause: string, config: Config): MalformedTokenR
   return error
 }
 
-/** Koa 2 says '' where nothing was set, Koa 3 undefined; its type says neither that nor that there may be several. */
+/**
+ * The Set-Cookie lines of a response. If there is none, Koa 2 returns '' and Koa 3 undefined. The types of Koa omit
+ * that.
+ */
 function linesOf(ctx: Pick<Context, 'response'>): string[] {
   const present = ctx.response.get('Set-Cookie') as string | string[] | undefined
   return [present || []].flat()
 }
 
-/** Whether a `Set-Cookie` line, anybody's, is about this cookie. Where it names no path, it may be. */
+/** Whether a `Set-Cookie` line is for this cookie. A line without a path may be, so it counts. */
 function isAbout(text: string, { name, domain, path }: Scope): boolean {
   if (!text.startsWith(`${name}=`)) return false
   const attribute = (of: string) => new RegExp(`;\\s*${of}=([^;]*)`, 'i').exec(text)?.[1]?.trim()
   return sameDomain(attribute('domain'), domain) && (attribute('path') ?? path) === path
 }
 
-/** RFC 6265 §5.2.3: a dot at the beginning is ignored, and so is the case. An empty value is none. */
+/** Compares domains as RFC 6265 §5.2.3: without case and without a leading dot. Empty means no domain. */
 const sameDomain = (one = '', other = '') => bareDomain(one) === bareDomain(other)
 const bareDomain = (domain: string) => domain.toLowerCase().replace(/^\./, '')
 
 function warnAboutProxy(): void {
   warnOnce(
     'AUTHX_INSECURE_COOKIE',
-    'Secure cookies are being set over plain HTTP. If TLS ends at a proxy, set app.proxy = true so that Koa knows; ' +
-      'for development without TLS, browsers accept them on http://localhost only, or set cookieSecure: false.',
+    'Secure cookies are set over plain HTTP. If a proxy terminates TLS, set app.proxy = true. For development without TLS, ' +
+      'use http://localhost, the only host where browsers accept them, or set cookieSecure: false.',
   )
 }
 
@@ -141,15 +144,15 @@ function cookiesOf(type: TokenType, config: Config): { tokenCookie: Cookie; csrf
   }
 }
 
-/** The cookie of a token, and the one for its CSRF value if there is one. */
+/** The token's cookie, and its CSRF cookie if there is one. */
 function bothCookies(type: TokenType, config: Config): Cookie[] {
   const { tokenCookie, csrfCookie } = cookiesOf(type, config)
   return csrfCookie ? [tokenCookie, csrfCookie] : [tokenCookie]
 }
 
 /**
- * Where else a browser may hold a cookie of this name: the host's own, if there is a domain now, and where the
- * application says that it was. With `__Host-` there is only one place (RFC 6265bis §4.1.3.2).
+ * The other scopes in which a browser may have a cookie of this name: host-only, if `cookieDomain` is set, and those of
+ * `formerCookies`. A cookie with `__Host-` has only one possible scope (RFC 6265bis §4.1.3.2).
  */
 function formerScopesOf(cookie: Cookie, { cookieDomain, formerCookies: former }: Config): Scope[] {
   const { name } = cookie
@@ -160,16 +163,18 @@ function formerScopesOf(cookie: Cookie, { cookieDomain, formerCookies: former }:
   return all.filter((scope, n) => !isSame(scope, cookie) && all.findIndex(each => isSame(each, scope)) === n)
 }
 
-/** A line with the cookie's attributes and an end in the past. */
-const cleared = (cookie: Cookie, config: Config) => line({ ...cookie, value: '', maxAge: 0 }, config)
+/** The line that clears a cookie: its attributes with an expiry in the past. */
+const cleared = (cookie: Cookie, config: Config) => line({ ...cookie, value: '', maxAgeSeconds: 0 }, config)
 
-/** The values are base64url or percent-encoded, the rest was checked at construction: nothing needs quoting. */
-function line(cookie: Cookie & { value: string; maxAge: number | undefined }, config: Config): CookieLine {
-  const { name, value, domain, path, maxAge, httpOnly } = cookie
+/**
+ * Writes a Set-Cookie line. No quoting: values are base64url or percent-encoded, the rest is checked at construction.
+ */
+function line(cookie: Cookie & { value: string; maxAgeSeconds: number | undefined }, config: Config): CookieLine {
+  const { name, value, domain, path, maxAgeSeconds, httpOnly } = cookie
   const parts = [`${name}=${value}`, `Path=${path}`]
   if (domain !== undefined) parts.push(`Domain=${domain}`)
-  if (maxAge !== undefined) parts.push(`Max-Age=${maxAge}`)
-  if (maxAge === 0) parts.push('Expires=Thu, 01 Jan 1970 00:00:00 GMT')
+  if (maxAgeSeconds !== undefined) parts.push(`Max-Age=${maxAgeSeconds}`)
+  if (maxAgeSeconds === 0) parts.push('Expires=Thu, 01 Jan 1970 00:00:00 GMT')
   if (config.cookieSecure) parts.push('Secure')
   if (httpOnly) parts.push('HttpOnly')
   parts.push(`SameSite=${config.cookieSamesite[0]?.toUpperCase()}${config.cookieSamesite.slice(1)}`)

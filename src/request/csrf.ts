@@ -9,9 +9,11 @@ import type { RequestContext } from './context.js'
 import type { Candidate } from './locate.js'
 
 /**
- * Signed double submit: a browser sends cookies by itself, but only a script of our own origin can repeat the value that
- * is inside the signed token. `demanded`: `true` and `false` overrule the method; left out, `csrfMethods` decide.
- * @throws MissingCSRFTokenError, CSRFError. Never for a token that did not come from a cookie.
+ * Check the CSRF value of a token from a cookie (signed double submit). Browsers send cookies with every request, but
+ * only a script of our own origin can send the value that is in the signed token. Tokens from other locations always
+ * pass.
+ * @param demanded whether the value is required. Default: if the method is one of `csrfMethods`.
+ * @throws MissingCSRFTokenError, CSRFError
  */
 export function checkCsrf(
   ctx: RequestContext,
@@ -30,7 +32,7 @@ export function checkCsrf(
 function sentValue(ctx: RequestContext, type: TokenType, config: Config): Buffer | undefined {
   const headerName = type === 'access' ? config.accessCsrfHeaderName : config.refreshCsrfHeaderName
   const header = ctx.req.headers[headerName.toLowerCase()]
-  // Header values are bytes that Node shows as latin1; two of them arrive as 'a, b' and match nothing.
+  // Node decodes header values as latin1. A repeated header becomes 'a, b', which never matches.
   if (typeof header === 'string' && header !== '') return Buffer.from(header, 'latin1')
   if (!config.csrfCheckForm) return undefined
   if (isForm(ctx) && hasUnparsedBody(ctx)) warnAboutBody()

@@ -8,17 +8,17 @@ import { cookieValues } from './cookie-values.js'
 import { ambiguousCookies } from './cookies.js'
 import { trim } from './trim.js'
 
-/** A token as a request carries it. */
+/** A token of a request, not verified. */
 export interface LocatedToken {
-  /** The encoded string, not verified yet. */
+  /** The encoded token, not verified. */
   readonly token: string
-  /** Where it was found. */
+  /** The location of the token. */
   readonly location: TokenLocation
-  /** The type that was looked for; what the token says of itself is not known yet. */
+  /** The expected type. The token's own claim `type` is not read yet. */
   readonly type: TokenType
 }
 
-/** A token that is to be checked: of a request, or (without `location`) by itself. */
+/** A token to check. It has no `location` if it is not from a request. */
 export type Candidate = Omit<LocatedToken, 'location'> & Partial<Pick<LocatedToken, 'location'>>
 
 type Locator = (ctx: RequestContext, type: TokenType, config: Config) => string | readonly string[] | undefined
@@ -33,9 +33,10 @@ const LOCATORS: Record<TokenLocation, Locator> = {
 const NONE: readonly LocatedToken[] = []
 
 /**
- * The token of a request, from the first location that holds one: none, one, or several candidates if the browser has
- * sent several cookies of the name. Locating never judges a token.
- * @throws MalformedTokenRequestError if a location holds something other than one token; the next is not tried then.
+ * Returns the token of a request, from the first location that has one: none, one, or several candidates if the browser
+ * has sent several cookies of one name. It does not verify tokens.
+ * @throws MalformedTokenRequestError if a location has several tokens or is malformed. Later locations are not
+ * searched.
  */
 export function locate(
   ctx: RequestContext,
@@ -51,13 +52,13 @@ export function locate(
   return NONE
 }
 
-/** More values of one name than changes of domain or path leave behind. */
-const MOST_VALUES = 5
+/** Maximum number of different cookies of one name. Changes of domain or path leave fewer. */
+const MAX_VALUES = 5
 
 function fromCookies(ctx: RequestContext, type: TokenType, config: Config): readonly string[] | undefined {
   const name = type === 'access' ? config.accessCookieName : config.refreshCookieName
   const values = cookieValues(ctx, name)
-  if (values.length > MOST_VALUES) throw ambiguousCookies(`more than ${MOST_VALUES} different cookies ${name}`, config)
+  if (values.length > MAX_VALUES) throw ambiguousCookies(`more than ${MAX_VALUES} different cookies ${name}`, config)
   return values.length > 0 ? values : undefined
 }
 
@@ -69,14 +70,14 @@ function fromHeader(ctx: RequestContext, _type: TokenType, { headerName, headerT
   const name = headerName.toLowerCase()
   const value = ctx.req.headers[name]
   if (value === undefined) return undefined
-  // Node keeps the first of two Authorization headers and joins others; which of them was meant is not for us to say.
+  // Node keeps the first of two Authorization headers and joins other repeated headers. Both are ambiguous.
   if (Array.isArray(value) || isRepeated(ctx, name)) malformed(`the header ${headerName} was sent more than once`)
   const token = headerType === '' ? value : afterScheme(value, headerType)
-  if (token?.includes(' ')) malformed(`the header ${headerName} holds more than one token`)
+  if (token?.includes(' ')) malformed(`the header ${headerName} contains more than one token`)
   return token
 }
 
-/** `name`: in lower case. Requests that test kits make have no `rawHeaders`, and repeat nothing. */
+/** Whether a header is repeated. `name` is in lower case. Mock requests of test kits have no `rawHeaders`. */
 function isRepeated({ req }: RequestContext, name: string): boolean {
   const { rawHeaders = [] } = req as { rawHeaders?: readonly string[] }
   let count = 0
@@ -87,7 +88,7 @@ function isRepeated({ req }: RequestContext, name: string): boolean {
   return count > 1
 }
 
-/** `scheme SP+ token`, the scheme in any case (RFC 9110 §11.1); `undefined` for another scheme. */
+/** The token after the scheme, in any case (RFC 9110 §11.1). `undefined` if the scheme is another one. */
 function afterScheme(value: string, scheme: string): string | undefined {
   const space = value.indexOf(' ')
   if (space < 0 || value.slice(0, space).toLowerCase() !== scheme.toLowerCase()) return undefined
@@ -103,17 +104,17 @@ function fromJson(ctx: RequestContext, type: TokenType, config: Config): string 
 }
 
 function fromQuery(ctx: RequestContext, _type: TokenType, { queryStringName }: Config): string | undefined {
-  // Not `ctx.query`: Koa 3 looks each parameter up among all of them, and a long URL costs it half a second.
+  // Not `ctx.query`: in Koa 3 it takes quadratic time, half a second for a long URL.
   const values = new URLSearchParams(queryOf(ctx)).getAll(queryStringName)
   if (values.length > 1) malformed(`the query parameter ${queryStringName} was sent more than once`)
   return values[0] || undefined
 }
 
-/** Koa throws for a target such as `http://[/`, which is no URL. */
+/** The query string. Koa throws for an invalid target such as `http://[/`. */
 function queryOf(ctx: RequestContext): string {
   try {
     return ctx.querystring
   } catch {
-    return malformed('the target of the request is no URL')
+    return malformed('the target of the request is not a valid URL')
   }
 }

@@ -6,27 +6,27 @@ import type { RequestContext } from './context.js'
 
 const ORIGINS = values.listOf(values.origin)
 
-/** @throws TypeError unless `origins` is a list of origins as browsers write them. */
+/** Checks that `origins` is a list of origins as browsers send them. @throws TypeError */
 export function checkOrigins(origins: unknown): asserts origins is readonly string[] {
   if (ORIGINS.read(origins) === undefined) throw new TypeError(`origins must be ${ORIGINS.accepts}`)
 }
 
 /**
- * A browser opens WebSockets for pages of any site, with our cookies, and no CORS stands in between. But it says whose
- * page asks (RFC 6455 §10.2), in the one spelling that an origin has: anything else does not come from a browser.
+ * Check the Origin of a WebSocket upgrade. Browsers open WebSockets for pages of any site, send our cookies, and do not
+ * use CORS. But they always send the origin of the page (RFC 6455 §10.2), in exactly one spelling.
  * @throws CSRFError
  */
 export function checkOrigin(request: IncomingMessage, origins: readonly string[]): void {
   const { origin } = request.headers
-  if (origin === undefined) refuse('the token came in a cookie, and the request has no Origin')
-  // Node makes 'a, b' of two of them, which is in no list.
+  if (origin === undefined) refuse('the token is from a cookie, but the request has no Origin')
+  // Node joins a repeated Origin to 'a, b', which is never allowed.
   if (!origins.includes(origin))
     refuse(`the Origin ${JSON.stringify(origin.slice(0, 200))} is not one of the allowed origins`)
 }
 
 /**
- * Packages such as koa-websocket show upgrades to Koa's middleware. Then a guard stands where `authenticateUpgrade` would,
- * and asks for the origin too: this server's own, or a trusted one.
+ * Check the Origin of a WebSocket upgrade that a guard sees. Packages such as koa-websocket pass upgrades to Koa's
+ * middleware. The origin must be this server's own or one of `trustedOrigins`. Other requests pass.
  * @throws CSRFError
  */
 export function checkUpgradeOrigin(ctx: RequestContext, { trustedOrigins }: Config): void {
@@ -34,14 +34,14 @@ export function checkUpgradeOrigin(ctx: RequestContext, { trustedOrigins }: Conf
   checkOrigin(ctx.req, [...trustedOrigins, ...ownOrigin(ctx)])
 }
 
-/** RFC 9110 §7.8: a list of protocols, in any case. */
+/** Whether the request is a WebSocket upgrade. `Upgrade` is a list of protocols, in any case (RFC 9110 §7.8). */
 function asksForWebSocket({ headers }: IncomingMessage): boolean {
-  // Over HTTP/2 it is a pseudo-header (RFC 8441 §4).
+  // HTTP/2 uses a pseudo-header (RFC 8441 §4).
   if (headers[':protocol'] !== undefined) return true
   return headers.upgrade !== undefined && /(?:^|,)\s*websocket\s*(?:[,/]|$)/i.test(headers.upgrade)
 }
 
-/** As Koa sees it, `app.proxy` included. Some proxies say `wss` where they mean `https`. */
+/** This server's origin as Koa sees it, including `app.proxy`. Some proxies send `wss` instead of `https`. */
 function ownOrigin({ request: { protocol, host } }: RequestContext): string[] {
   const own = `${protocol.replace(/^ws/, 'http')}://${host}`
   return /^https?:/.test(own) && URL.canParse(own) ? [new URL(own).origin] : []

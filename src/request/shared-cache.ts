@@ -4,22 +4,22 @@ import { trim } from './trim.js'
 /** A directive of `Cache-Control`, its name in lower case. */
 interface Directive {
   readonly name: string
-  /** Without its quotes; `undefined` where there is no `=`. */
+  /** The value without quotes. `undefined` if there is no `=`. */
   readonly value?: string
 }
 
-/** Fields that some shared caches obey in place of `Cache-Control`: RFC 9213 §2, and those from before it. */
+/** Headers that some shared caches use instead of `Cache-Control`: those of RFC 9213 §2, and older ones. */
 const TARGETED = /(?:-cache|^surrogate|^edge)-control$/
 
-/** Directives that have a meaning only for a response that is kept. */
+/** Directives that only have a meaning for a cached response. */
 const FOR_KEPT: ReadonlySet<string> = new Set(
   'immutable stale-while-revalidate stale-if-error must-understand'.split(' '),
 )
 
 /**
- * What a response says of being kept by shared caches, such as proxies and CDNs (RFC 9111 §3, RFC 9213). `'allowed'`
- * also where caches differ, and for 304: its headers become those of a response that is kept already (RFC 9111 §3.2).
- * `'unsaid'`: a cache may keep it by its own rules, as long as nobody adds `no-store`.
+ * Returns whether shared caches, such as proxies and CDNs, may keep a response (RFC 9111 §3, RFC 9213). `'allowed'` is
+ * also the result if caches differ, and for 304, because its headers update a cached response (RFC 9111 §3.2).
+ * `'unsaid'`: the response does not say; a cache may keep it by its own rules, unless `no-store` is added.
  * @param headers names in lower case, as `response.getHeaders()` gives them.
  * @param now milliseconds since 1970.
  */
@@ -28,11 +28,11 @@ export function sharedCaching(
   headers: OutgoingHttpHeaders,
   now: number,
 ): 'allowed' | 'forbidden' | 'unsaid' {
-  // What targeted fields allow, no Cache-Control of ours takes back.
+  // A Cache-Control cannot forbid what a targeted header allows.
   if (Object.keys(headers).some(name => isTargeted(name) && targetedAllows(name, textOf(headers[name]))))
     return 'allowed'
   const directives = parse(textOf(headers['cache-control']))
-  // Together with private or no-store caches disagree on which counts.
+  // In combination with private or no-store, caches differ.
   if (directives.some(({ name, value }) => name === 'public' || (name === 's-maxage' && isPositive(value)))) {
     return 'allowed'
   }
@@ -50,7 +50,10 @@ function targetedAllows(name: string, text: string): boolean {
   return !forbids(directives) && !directives.some(directive => directive.name === 'bypass-cache')
 }
 
-/** `private="X-User"` forbids the field only (RFC 9111 §5.2.2.7); beside must-understand no-store is not meant (§5.2.2.3). */
+/**
+ * `private="X-User"` only forbids this header (RFC 9111 §5.2.2.7). With must-understand, no-store is ignored
+ * (§5.2.2.3).
+ */
 function forbids(directives: readonly Directive[]): boolean {
   const has = (name: string) => directives.some(each => each.name === name && each.value === undefined)
   return has('private') || (has('no-store') && !has('must-understand'))
@@ -58,17 +61,17 @@ function forbids(directives: readonly Directive[]): boolean {
 
 function allows({ name, value }: Directive): boolean {
   if (name === 'max-age') return isPositive(value)
-  // To say it of some fields is to let the others be kept.
+  // With a list of headers, the rest of the response may be kept.
   if (name === 'private' || name === 'no-cache') return value !== undefined
   return FOR_KEPT.has(name)
 }
 
-/** Caches read what is no number in their own ways: only a clear zero or less is none. */
+/** Whether a number of seconds is positive. Caches differ for invalid numbers, so only a clear zero or less is not. */
 const isPositive = (value = '') => !/^(?:0+|-\d+)$/.test(value)
 
 const textOf = (value: OutgoingHttpHeaders[string]): string => trim([value ?? ''].flat().join(', '), ' \t')
 
-/** Pieces of a quoted string, whole or cut off, and of anything else up to the next comma (RFC 9110 §5.6.4). */
+/** Quoted strings (RFC 9110 §5.6.4), complete or cut off, and other text up to the next comma. */
 const PIECES = /"(?:[^"\\]|\\.)*(?:"|$)|\\|[^",\\]+|,/gs
 
 function parse(text: string): Directive[] {

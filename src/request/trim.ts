@@ -1,6 +1,6 @@
 /**
- * `text` without the `characters` at its ends. By hand, since a regular expression that is anchored to the end tries
- * from every place: a header of nothing but spaces would cost the square of its length.
+ * Remove `characters` from both ends of `text`. It uses no regular expression, because one that is anchored to the end
+ * takes quadratic time for a header of many spaces.
  */
 export function trim(text: string, characters: string): string {
   let start = 0
@@ -8,7 +8,7 @@ export function trim(text: string, characters: string): string {
   return trimEnd(text.slice(start), characters)
 }
 
-/** The same at the end only. */
+/** Remove `characters` from the end of `text`. */
 export function trimEnd(text: string, characters: string): string {
   let end = text.length
   while (end > 0 && characters.includes(text.charAt(end - 1))) end--

@@ -1,6 +1,6 @@
 const given = new Set<string>()
 
-/** A process warning that is given once, however often its reason recurs. */
+/** Emit a process warning, but only once for each `code`. */
 export function warnOnce(code: string, message: string): void {
   if (given.has(code)) return
   given.add(code)

@@ -17,19 +17,19 @@ import { type AuthRouterOptions, type Login, type LoginResult, pathsOf, sessionR
 import { deleteSession, deleteSessions, listSessions } from './sessions.js'
 
 /**
- * Login, refresh, logout, the caller's sessions and revocation (RFC 7009) as routes, to be mounted after
- * `authx.middleware()`: `app.use(authRouter(authx, { login }).routes())`. JSON and forms of at most 64 kB are parsed
- * here, unless they have been before.
+ * Makes a router for login, refresh, logout, the caller's sessions and revocation (RFC 7009). Mount it after
+ * `authx.middleware()`: `app.use(authRouter(authx, { login }).routes())`. It parses JSON and forms of at most 64 kB,
+ * unless they are already parsed.
  *
  * - `POST /login`, if there is a `login`: 200 with the tokens; 401 with InvalidCredentialsError.
  * - `POST /refresh`: 200 with the tokens. `POST /logout`: 204.
- * - `GET /sessions`: 200 with a list of the caller's live sessions, and `Sessions-Incomplete: true` if some may be missing
- *   (a list has room for the 500 youngest). `DELETE /sessions/:sid` ends one: 204, or 404 if it
- *   is none of the caller's. `DELETE /sessions` ends all, this one too: 204. A token with scopes needs `sessions` among
- *   them (403), and to end other sessions than its own it has to be fresh (401); `sessions` in the options says otherwise. A token that only
- *   a key from `getKey` has signed neither lists nor ends sessions (401).
- * - `POST /revoke`: 200 without content, for a bad token too (RFC 7009 §2.2); 400 if there is not one `token`.
- * @throws TypeError naming the option that is wrong; BadConfigurationError if an endpoint needs a store and there is none.
+ * - `GET /sessions`: 200 with a list of the caller's live sessions, and the header `Sessions-Incomplete: true` if
+ *   some may be missing (a list has room for the 500 youngest). `DELETE /sessions/:sid` ends one: 204, or 404 if it
+ *   is not a session of the caller. `DELETE /sessions` ends all, the current one too: 204. A token with scopes requires
+ *   `sessions` among them (403). Ending other sessions requires a fresh token (401). The option `sessions` changes
+ *   these rules. A token that only a key of `getKey` has signed is rejected by these routes (401).
+ * - `POST /revoke`: 200 without content, for an invalid token too (RFC 7009 §2.2); 400 without exactly one `token`.
+ * @throws TypeError naming the invalid option; BadConfigurationError if an endpoint requires a store and there is none.
  */
 export function authRouter<Claims extends object, Subject>(
   authx: AuthX<Claims, Subject>,
@@ -56,8 +56,8 @@ export function authRouter<Claims extends object, Subject>(
 }
 
 const NO_STORE =
-  'store is missing, which the endpoints sessions and revoke of authRouter need; ' +
-  'set store: new SqliteTokenStore(...), or leave them out with paths: { sessions: false, revoke: false }'
+  'store is missing: the endpoints sessions and revoke of authRouter require it; ' +
+  'set store: new SqliteTokenStore(...), or omit the endpoints with paths: { sessions: false, revoke: false }'
 
 type Instance = Pick<AuthX, 'login' | 'refresh' | 'logout' | 'revoke'>
 
@@ -68,11 +68,14 @@ async function logIn(authx: Instance, login: Login, ctx: Context): Promise<void>
   ctx.body = await authx.login(ctx, sub, options)
 }
 
-/** @throws TypeError: `false`, say, must not turn into somebody. What the subject and the options are is judged with them. */
+/**
+ * Returns the result as an object. `authx.login` checks the subject and the options.
+ * @throws TypeError for `false`, for example.
+ */
 function withOptions(result: NonNullable<LoginResult>): TokenPairOptions & { sub: string } {
   const named = typeof result === 'string' ? { sub: result } : result
   if (isObject(named)) return named
-  throw new TypeError('login must return a subject, { sub } with options of its tokens, or undefined')
+  throw new TypeError('login must return a subject, an object with sub and options of the tokens, or undefined')
 }
 
 async function refresh(authx: Instance, ctx: Context): Promise<void> {
@@ -84,15 +87,15 @@ async function logout(authx: Instance, ctx: Context): Promise<void> {
   ctx.status = 204
 }
 
-/** RFC 7009 §2. `token_type_hint` may be ignored: what a token is, it says itself. */
+/** The revocation endpoint (RFC 7009 §2). It ignores `token_type_hint`: a token contains its type. */
 async function revoke(authx: Instance, ctx: Context): Promise<void> {
   const { token } = membersOf(ctx)
-  // RFC 6749 §3.1: without a value it counts as left out, and it must not come twice.
+  // RFC 6749 §3.1: a parameter without a value counts as omitted, and a parameter must not be repeated.
   if (typeof token !== 'string' || token === '') {
-    throw new MalformedTokenRequestError({ cause: 'the body must have one parameter token' })
+    throw new MalformedTokenRequestError({ cause: 'the body must have exactly one parameter token' })
   }
   await authx.revoke(token).catch((error: unknown) => {
-    // RFC 7009 §2.2: a token that is not good any more, or never was, is what the client wanted.
+    // RFC 7009 §2.2: an invalid token is not an error, because the client wants it to be invalid.
     if (!(error instanceof JWTDecodeError || error instanceof LoginTypeMismatchError)) throw error
   })
   ctx.body = ''

@@ -4,14 +4,14 @@ import { isObject } from '../config/values.js'
 import { hasUnparsedBody, parsedBody, warnAboutBody } from '../request/body.js'
 import { unpacked } from './read-body.js'
 
-/** Bytes. A name and a password, or the answer of an authenticator: a login is no longer than this. */
-const LARGEST = 64 * 1024
+/** Maximum size of a body. A name and a password, or the response of an authenticator, is smaller. */
+const MAX_BYTES = 64 * 1024
 
 const parse = koaBody({
-  jsonLimit: LARGEST,
-  formLimit: LARGEST,
+  jsonLimit: MAX_BYTES,
+  formLimit: MAX_BYTES,
   text: false,
-  // An access token may be in the body of any request.
+  // Any request may have an access token in its body.
   parsedMethods: [HttpMethodEnum.POST, HttpMethodEnum.GET, HttpMethodEnum.DELETE],
 })
 
@@ -21,16 +21,16 @@ const REFUSALS: Readonly<Record<number, string>> = {
   415: 'The encoding of the body is not supported',
 }
 
-/** Parses JSON and forms, unless somebody has done so, or has read the body, before. */
+/** Parses JSON and forms, unless the body is already parsed or read. */
 export async function parseBody(ctx: Context, next: Next): Promise<void> {
   if (!ctx.req.readableDidRead && (parsedBody(ctx) === undefined || hasUnparsedBody(ctx))) {
-    const readable = Object.create(ctx, { req: { value: unpacked(ctx.req, LARGEST) } }) as Context
+    const readable = Object.create(ctx, { req: { value: unpacked(ctx.req, MAX_BYTES) } }) as Context
     await parse(readable, async () => {}).catch((error: unknown) => refuse(ctx, error))
   }
   await next()
 }
 
-/** An error of the parser quotes the body, and a password may be in it: what is thrown in its place does not. */
+/** Replaces an error of the parser, because it quotes the body, which may contain a password. */
 function refuse(ctx: Context, error: unknown): never {
   const { status } = error as { status?: number }
   if (status !== undefined && REFUSALS[status]) ctx.throw(status, REFUSALS[status])
@@ -38,8 +38,8 @@ function refuse(ctx: Context, error: unknown): never {
 }
 
 /**
- * The members of the body; none if there is no body, or if it is no object. 415 if it is of a type that nobody has
- * parsed: the client must not be told that the password is wrong.
+ * Returns the members of the body. Without a body, or if it is not an object, there are none. If the body is not
+ * parsed, because of its type, the response is 415: otherwise it would say that the password is wrong.
  */
 export function membersOf(ctx: Context): Record<string, unknown> {
   if (hasUnparsedBody(ctx)) {

@@ -3,53 +3,59 @@ import { checkNames, isObject } from '../config/values.js'
 import type { TokenPairOptions } from '../session/tokens.js'
 import { isScope } from '../token/scopes.js'
 
-/** Who has logged in: the subject, or the subject and options of its tokens. `undefined` or `null`: nobody. */
+/**
+ * The result of a login: the subject, or the subject with options of its tokens. `undefined` or `null`: wrong
+ * credentials.
+ */
 export type LoginResult = string | (TokenPairOptions & { sub: string }) | undefined | null
 
 /**
- * Judges the credentials of a request. The members of `body`, which came as JSON or as a form, may be anything: a password
- * may be missing, a number or a list.
+ * Checks the credentials of a login request. `body` is the parsed JSON or form. Its members are not validated: a
+ * password may be missing, a number or a list.
  */
 export type Login = (body: Readonly<Record<string, unknown>>, ctx: Context) => LoginResult | Promise<LoginResult>
 
-/** Where each endpoint is; `false` leaves it out. */
+/** The path of each endpoint. `false` omits the endpoint. */
 export interface AuthRouterPaths {
-  /** Default `'/login'`. */
+  /** The path of the login. Default `'/login'`. */
   login?: string | false | undefined
-  /** Default `'/refresh'`. */
+  /** The path of the refresh. Default `'/refresh'`. */
   refresh?: string | false | undefined
-  /** Default `'/logout'`. */
+  /** The path of the logout. Default `'/logout'`. */
   logout?: string | false | undefined
-  /** Default `'/sessions'`; below it, each session under its id. Needs a store. */
+  /**
+   * The path of the sessions. Each session is at this path plus its id: `/sessions/:sid`. Requires a store. Default
+   * `'/sessions'`.
+   */
   sessions?: string | false | undefined
-  /** Default `'/revoke'`. Needs a store. */
+  /** The path of the revocation. Requires a store. Default `'/revoke'`. */
   revoke?: string | false | undefined
 }
 
-/** What an access token needs for a session route. */
+/** What a session route requires of the access token. */
 export interface SessionRule {
   /**
-   * Scopes, all of which the token has to cover; `[]` asks for none. Default: a token without scopes passes, and one with
-   * scopes has to cover `sessions`, since a token that was narrowed for something else is not meant for this.
+   * The required scopes: the token must cover all of them. `[]` requires none. Default: a token without scopes is
+   * accepted; a token with scopes must cover `sessions`, because a token with limited scopes is for something else.
    */
   scopes?: readonly string[] | undefined
-  /** Whether the token has to be fresh: issued for credentials, not by a refresh. */
+  /** Require a fresh token: issued for credentials, not by a refresh. Default false; in `end`, true. */
   fresh?: boolean | undefined
 }
 
-/** What an access token needs to list and to end sessions of its subject. To end its own session it needs nothing. */
+/** What listing and ending sessions require of the access token. Ending the token's own session requires nothing. */
 export interface SessionsOptions extends SessionRule {
-  /** What it needs to end other sessions. Default: the same scopes as for the list, and `fresh: true`. */
+  /** What ending other sessions requires. Default: the scopes of the list, and `fresh: true`. */
   end?: SessionRule | undefined
 }
 
 /** Options of `authRouter`. */
 export interface AuthRouterOptions {
-  /** Judges the credentials. Without it there is no login endpoint. */
+  /** Checks the credentials. Default: none; then there is no login endpoint. */
   login?: Login | undefined
-  /** Other paths than the default ones. */
+  /** The paths of the endpoints. Default: see `AuthRouterPaths`. */
   paths?: AuthRouterPaths | undefined
-  /** What an access token needs for the session routes. */
+  /** What the session routes require of the access token. Default: see `SessionRule`. */
   sessions?: SessionsOptions | undefined
 }
 
@@ -68,13 +74,13 @@ const RULE = new Set(['scopes', 'fresh'])
 const SESSIONS = new Set([...RULE, 'end'])
 const ENDPOINTS = new Set(Object.keys(DEFAULT_PATHS))
 
-/** The path of each endpoint that is not left out. @throws TypeError naming the option that is wrong. */
+/** Returns the path of each endpoint that is not omitted. @throws TypeError naming the invalid option. */
 export function pathsOf(options: AuthRouterOptions): Partial<Record<Endpoint, string>> {
   checkNames(options, OPTIONS, 'authRouter')
   const { login, paths = {} } = options
-  if (login !== undefined && typeof login !== 'function') throw new TypeError('login must be a function (body, ctx)')
+  if (login !== undefined && typeof login !== 'function') throw new TypeError('login must be a function of (body, ctx)')
   if (!isObject(paths)) throw new TypeError("paths must be an object such as { login: '/signin', revoke: false }")
-  checkNames(paths, ENDPOINTS, 'paths')
+  checkNames(paths, ENDPOINTS, 'authRouter paths')
   const found: Partial<Record<Endpoint, string>> = {}
   for (const [name, fallback] of Object.entries(DEFAULT_PATHS) as [Endpoint, string][]) {
     const path: unknown = paths[name] === undefined ? fallback : paths[name]
@@ -85,16 +91,16 @@ export function pathsOf(options: AuthRouterOptions): Partial<Record<Endpoint, st
   return found
 }
 
-/** Without a slash at the end: the id of a session comes after it. */
+/** A path without a trailing slash, because a session's id is appended to it. */
 const isPath = (value: unknown): value is string => typeof value === 'string' && /^\/\S*[^\s/]$/.test(value)
 
-/** The rules with their defaults. */
+/** The session rules with their defaults. */
 export interface SessionRules {
   readonly list: SessionRule
   readonly end: SessionRule
 }
 
-/** @throws TypeError naming the option that is wrong. */
+/** Returns the session rules. @throws TypeError naming the invalid option. */
 export function sessionRulesOf({ sessions = {} }: AuthRouterOptions): SessionRules {
   const { end = {}, ...list } = checkRule(sessions, SESSIONS, 'sessions') as SessionsOptions
   const { scopes = list.scopes, fresh = true } = checkRule(end, RULE, 'sessions.end')
@@ -102,10 +108,10 @@ export function sessionRulesOf({ sessions = {} }: AuthRouterOptions): SessionRul
 }
 
 function checkRule(rule: SessionRule, names: ReadonlySet<string>, what: string): SessionRule {
-  checkNames(rule, names, what)
+  checkNames(rule, names, `authRouter ${what}`)
   const { scopes, fresh } = rule
   if (scopes !== undefined && !(Array.isArray(scopes) && Array.from(scopes).every(isScope))) {
-    throw new TypeError(`${what}.scopes must be a list of scopes such as ['account'], or [] to ask for none`)
+    throw new TypeError(`${what}.scopes must be a list of scopes such as ['account'], or [] to require none`)
   }
   if (fresh !== undefined && typeof fresh !== 'boolean') throw new TypeError(`${what}.fresh must be true or false`)
   return rule

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { brotliDecompress, unzip } from 'node:zlib'
 
-/** A body that cannot be read, which is the client's fault: 400, 413 or 415. */
+/** The body cannot be read because of a mistake of the client: 400, 413 or 415. */
 export class BodyError extends Error {
   readonly status: 400 | 413 | 415
 
@@ -15,7 +15,7 @@ export class BodyError extends Error {
 
 type Decode = (packed: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>
 
-/** RFC 9110 §8.4.1. `unzip` tells gzip and deflate apart by itself. */
+/** The content codings (RFC 9110 §8.4.1). `unzip` detects gzip and deflate. */
 const DECODERS: ReadonlyMap<string, Decode> = new Map<string, Decode>([
   ['identity', async packed => packed],
   ['gzip', promisify<Buffer, object, Buffer>(unzip)],
@@ -25,9 +25,9 @@ const DECODERS: ReadonlyMap<string, Decode> = new Map<string, Decode>([
 ])
 
 /**
- * A request for a parser to read in place of `req`: its body is unpacked, and has at most `limit` bytes, packed and
- * unpacked. Nothing is read before the parser reads; what cannot be read is a BodyError then. The body is unpacked whole,
- * so that every error of zlib is caught here.
+ * Returns a request that a parser can read instead of `req`. Its body is unpacked and has at most `limit` bytes, both
+ * packed and unpacked. Reading starts when the parser reads. If the body cannot be read, the stream fails with
+ * BodyError. The body is unpacked in one step, so that every error of zlib is caught here.
  */
 export function unpacked(req: IncomingMessage, limit: number): Readable {
   const { 'content-encoding': _encoding, 'content-length': _length, ...headers } = req.headers
@@ -46,7 +46,7 @@ async function decode(packed: Buffer, encoding: string | undefined, limit: numbe
   })
 }
 
-/** After a refusal the rest is read and dropped, as Node does with bodies that nobody reads: the connection stays usable. */
+/** Reads the body. If it is too large, the rest is read and dropped, so that the connection stays usable. */
 function read(req: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const refuse = (status: BodyError['status']) => reject(new BodyError(status))

@@ -12,16 +12,16 @@ type Instance = Pick<
   'config' | 'listSessions' | 'revokeSession' | 'revokeAllSessions' | 'unsetAccessCookies' | 'unsetRefreshCookies'
 >
 
-/** A header, for the body is an array. */
+/** A header, because the body is an array. */
 const INCOMPLETE = 'Sessions-Incomplete'
 
-/** A request that has passed the guard. */
+/** A context after the guard. */
 type Guarded = Context & { state: { token: TokenPayload } }
 
-/** What a token with scopes has to cover if no rule says which. */
+/** The scopes that a token with scopes must cover, if the rule has none. */
 const DEFAULT_SCOPES = ['sessions']
 
-/** @throws InsufficientScopeError, FreshTokenRequiredError. */
+/** Checks a session rule. @throws InsufficientScopeError, FreshTokenRequiredError. */
 function check({ scopes, fresh }: SessionRule, token: TokenPayload): void {
   const needed = scopes ?? (token.scopes ? DEFAULT_SCOPES : [])
   if (!coversAll(token.scopes ?? [], needed)) throw new InsufficientScopeError(needed)
@@ -29,8 +29,8 @@ function check({ scopes, fresh }: SessionRule, token: TokenPayload): void {
 }
 
 /**
- * The caller's live sessions, the most recently active first; `current` is the one of this request. If live sessions may
- * be missing, the header `Sessions-Incomplete` is `true`.
+ * Responds with the caller's live sessions, the most recently active first. `current` marks the session of the request.
+ * The header `Sessions-Incomplete: true` means that live sessions may be missing.
  */
 export async function listSessions(authx: Instance, { list }: SessionRules, ctx: Guarded): Promise<void> {
   checkOwn(ctx.state.token)
@@ -42,18 +42,18 @@ export async function listSessions(authx: Instance, { list }: SessionRules, ctx:
   ctx.body = sessions.map(session => ({ ...session, current: session.sid === sid }))
 }
 
-/** Ends one session. That it is somebody else's, or none, is answered alike: ids cannot be tried out. */
+/** Ends one session. A foreign session and an unknown one get the same response, so that callers cannot guess ids. */
 export async function deleteSession(authx: Instance, { end }: SessionRules, ctx: Guarded): Promise<void> {
   checkOwn(ctx.state.token)
   const { sub, sid } = ctx.state.token
-  // Whoever has a token can end its session by a logout.
+  // Ending the own session needs no rule: a logout does the same.
   if (ctx.params.sid !== sid) check(end, ctx.state.token)
   const ended = await authx.revokeSession(ctx.params.sid, { sub })
   ctx.status = ended ? 204 : 404
   if (ended && ctx.params.sid === sid) clearCookies(authx, ctx)
 }
 
-/** Ends everything of the caller: log out everywhere, here too. */
+/** Ends all sessions of the caller, the current one too. */
 export async function deleteSessions(authx: Instance, { end }: SessionRules, ctx: Guarded): Promise<void> {
   checkOwn(ctx.state.token)
   check(end, ctx.state.token)
@@ -62,7 +62,7 @@ export async function deleteSessions(authx: Instance, { end }: SessionRules, ctx
   ctx.status = 204
 }
 
-/** The tokens in them have just been revoked; but a link of another site may have brought a token of its own. */
+/** Clears the cookies of revoked tokens. Not if the token came in the query: it may be from a link of another site. */
 function clearCookies(authx: Instance, ctx: Context): void {
   const { tokenLocation, queryStringName } = authx.config
   const { access, refresh } = tokenLocation

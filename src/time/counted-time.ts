@@ -1,22 +1,22 @@
-/** How long a slice is planned at most, in milliseconds. */
+/** Maximum planned length of a slice. */
 export const SLICE_MS = 10
 
-/** What a slice counts for at most: in what it takes beyond that, this process was busy and could hear nobody. */
+/** Maximum counted length of a slice. The rest is time in which this process was busy and could not read answers. */
 const MOST_COUNTED_MS = 15
 
 /**
- * Time in which this process could hear an answer, in milliseconds. It is counted in slices, each of which ends with a
- * timer, so that the event loop has read its sockets at least once in each. A slice that ends late, because a handler has
- * blocked the event loop or the machine gave this process no turn, counts for little more than it was planned for.
+ * Counts the time in which this process could read answers, in milliseconds. It counts in slices. Each slice ends with
+ * a timer, so that the event loop has read its sockets at least once. If a slice ends late, because a handler blocked
+ * the event loop or the machine was busy, only a little more than the planned length counts.
  *
- * Between two moments it never goes on by more than the clock does.
+ * The counted time never runs faster than the clock.
  */
 export class CountedTime {
   readonly #clock: () => number
   #counted = 0
   #sliceBegan: number
 
-  /** `clock` in milliseconds. Slices end also by one that steps, or that an application's test has stopped. */
+  /** @param clock returns milliseconds. It may jump, or be stopped by an application's test: slices still end. */
   constructor(clock: () => number) {
     this.#clock = clock
     this.#sliceBegan = clock()
@@ -26,15 +26,16 @@ export class CountedTime {
     return this.#counted + Math.min(Math.max(0, this.#clock() - this.#sliceBegan), MOST_COUNTED_MS)
   }
 
-  /** Begin a slice after a time in which nobody waited, which does not count. Returns the time. */
+  /** Begin a slice after an idle time, which does not count. Returns the counted time. */
   begin(): number {
     this.#sliceBegan = this.#clock()
     return this.#counted
   }
 
   /**
-   * End a slice, planned for so many milliseconds, and begin the next.
-   * @returns whether it was late: answers may lie unread in the sockets.
+   * End a slice and begin the next.
+   * @param plannedMs the planned length of the slice.
+   * @returns whether the slice ended late, so that sockets may have unread answers.
    */
   endSlice(plannedMs: number): boolean {
     const now = this.#clock()

@@ -6,10 +6,10 @@ const time = new CountedTime(() => performance.now())
 const ticker = new Ticker(time)
 
 /**
- * The time that an operation has: all its calls and retries together. It runs from its making. Only time counts in which
- * this process could hear an answer: that a handler blocks the event loop ends no operation.
+ * The time limit of an operation with all its calls and retries. It starts when the deadline is created. Only time in
+ * which this process can read answers counts, so that a handler that blocks the event loop causes no timeout.
  *
- * It goes on while somebody waits, through `wait` or `withDeadline`.
+ * Time only counts while there is a `wait` or a `withDeadline`.
  */
 export class Deadline {
   readonly milliseconds: number
@@ -17,14 +17,14 @@ export class Deadline {
   readonly #began = ticker.start()
   #end: number
 
-  /** `errorFor` makes the error that says that it is over. */
+  /** @param errorFor makes the timeout error. Default: StoreUnavailableError. */
   constructor(milliseconds: number, errorFor: (milliseconds: number) => Error = unavailable) {
     this.milliseconds = milliseconds
     this.#errorFor = errorFor
     this.#end = this.#began + milliseconds
   }
 
-  /** Milliseconds left, never negative. It is not over sooner than after so many milliseconds of the clock. */
+  /** Milliseconds left, never negative. The deadline never passes earlier than by the real clock. */
   left(): number {
     return this.leftAt(time.now())
   }
@@ -37,7 +37,7 @@ export class Deadline {
     return this.left() === 0
   }
 
-  /** Milliseconds counted since its making. */
+  /** Counted milliseconds since the deadline was created. */
   elapsed(): number {
     return time.now() - this.#began
   }
@@ -46,12 +46,12 @@ export class Deadline {
     return this.#errorFor(this.milliseconds)
   }
 
-  /** Be called with the error when it is over, unless the wait has ended before. */
+  /** Call `giveUp` with the timeout error when the deadline passes, unless the wait has ended before. */
   wait(giveUp: (error: Error) => void): Wait {
     return new Wait(this, giveUp)
   }
 
-  /** It is over: somebody has been told so. */
+  /** Mark the deadline as passed, after a wait was given up. Returns the timeout error. */
   pass(): Error {
     this.#end = Number.NEGATIVE_INFINITY
     return this.error()
@@ -83,8 +83,8 @@ class Wait implements Waiting {
 }
 
 /**
- * What `run` comes to, if it does before the deadline.
- * @throws the deadline's error when the time is over, StoreUnavailableError by default; what `run` still does, nobody learns.
+ * Run `run` with a deadline. Resolves or rejects as `run` does.
+ * @throws the deadline's timeout error (default StoreUnavailableError). The result of `run` is ignored then.
  */
 export function withDeadline<T>(deadline: Deadline, run: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -1,27 +1,27 @@
-// Not the global ones: tests of applications put others in their place, which never come.
+// Not the global timers: tests of applications replace them with fake timers that never fire.
 import { setImmediate, setTimeout } from 'node:timers'
 import { type CountedTime, SLICE_MS } from './counted-time.js'
 
-/** What ends at a moment of the counted time. */
+/** A wait that ends at a point of the counted time. */
 export interface Waiting {
-  /** Nobody waits any more; set by the ticker. */
+  /** Whether the wait has ended. The ticker sets it. */
   hasEnded: boolean
-  /** Milliseconds left at a moment of the counted time, 0 if it is over. */
+  /** Milliseconds left at the counted time `now`; 0 if the time is over. */
   leftAt(now: number): number
-  /** Called once, if it is over before it was removed. */
+  /** Called once when the time is over, unless the wait was removed before. */
   giveUp(): void
 }
 
-/** Turns of the event loop from a wait's end until it is given up. Each reads what has arrived in the sockets. */
+/** Turns of the event loop between the end of a wait and giving up. Each turn reads the sockets once more. */
 const LAST_TURNS = 3
 
 /**
- * Ends waits when their time is over: one timer for all, which runs only while something waits. What is answered in the
- * turn of the event loop in which it began, as by a store in this process, needs none.
+ * Gives waits up when their time is over. There is one timer for all waits, and it runs only while there is a wait. A
+ * wait that ends in the same turn of the event loop, as with a store in this process, needs no timer.
  */
 export class Ticker {
   readonly #time: CountedTime
-  /** Those that have ended too, until the next tick: most end soon, and a set or a timer for each would cost more. */
+  /** All waits. Ended ones are removed at the next tick, which costs less than a set, or a timer for each. */
   #waits: Waiting[] = []
   #alive = 0
   #isTurnPlanned = false
@@ -34,7 +34,7 @@ export class Ticker {
     this.#time = time
   }
 
-  /** The counted time, for what begins now. */
+  /** Returns the counted time at the start of a deadline. */
   start(): number {
     return this.#timer || this.#isTurnPlanned ? this.#time.now() : this.#time.begin()
   }
@@ -53,7 +53,7 @@ export class Ticker {
   remove(wait: Waiting): void {
     if (wait.hasEnded) return
     wait.hasEnded = true
-    // Left to run: the next one to wait is often not far.
+    // Keep the timer, because the next wait often comes soon.
     if (--this.#alive === 0) this.#timer?.unref()
   }
 
@@ -75,7 +75,7 @@ export class Ticker {
   readonly #tick = () => {
     this.#timer = undefined
     const wasLate = this.#time.endSlice(this.#plannedMs)
-    // After a time in which nothing was heard there is one slice more, also for answers that take several turns.
+    // After a late slice, allow one more slice, so that answers that take several turns can be read.
     this.#isLenient = wasLate && !this.#isLenient
     this.#forgetEnded()
     if (this.#alive === 0) return
@@ -105,7 +105,7 @@ export class Ticker {
     return this.#waits.some(wait => wait.leftAt(now) === 0)
   }
 
-  /** Until the first end that is still to come, and no longer than a slice. */
+  /** Milliseconds until the next end of a wait, at most one slice. */
   #shortest(): number {
     const now = this.#time.now()
     let shortest = SLICE_MS

@@ -14,12 +14,15 @@ import { tolerateErrors } from './refuse-upgrade.js'
 /** Options of `authenticateUpgrade`. */
 export interface UpgradeOptions {
   /**
-   * The origins whose pages may open a socket with the cookie that the browser sends along, as browsers write them:
-   * `https://app.example`. Default: `trustedOrigins`. One is needed if cookies are one of the locations; asked of no
-   * token that came in another way.
+   * The origins whose pages may open a socket with a token from a cookie, as browsers send them: `https://app.example`.
+   * Required if `cookies` is one of the locations. Tokens from other locations need no origin. Default: the option
+   * `trustedOrigins` of the instance.
    */
   origins?: readonly string[] | undefined
-  /** Where to look, in this order. Default: `tokenLocation` of access tokens, but for `json`. */
+  /**
+   * The locations where the token is searched, in this order. Default: `tokenLocation` of access tokens, without
+   * `json`.
+   */
   locations?: readonly UpgradeLocation[] | undefined
 }
 
@@ -27,8 +30,8 @@ const OPTION_NAMES = new Set(['origins', 'locations'])
 const LOCATIONS: readonly string[] = TOKEN_LOCATIONS.filter(location => location !== 'json')
 
 /**
- * Judge the access token of a request that asks for an upgrade, in the order of guards; the origin stands in the place
- * of the CSRF value. From here on an error of the request's socket ends no process, if nobody listens to it.
+ * Check the access token of an upgrade request as guards do, but with the origin instead of the CSRF value. After the
+ * call, an error of the request's socket does not end the process, even without a listener.
  * @throws AuthXError, BadConfigurationError, TypeError.
  */
 export async function authenticateUpgrade(
@@ -37,7 +40,7 @@ export async function authenticateUpgrade(
   options: UpgradeOptions,
 ): Promise<TokenPayload> {
   if (!isObject(request) || !Array.isArray(request.rawHeaders) || !isObject(request.socket)) {
-    throw new TypeError("authenticateUpgrade takes the request that the server's event 'upgrade' gives")
+    throw new TypeError("authenticateUpgrade: the first argument must be the request of the server's event 'upgrade'")
   }
   tolerateErrors(request.socket)
   checkOptions(options)
@@ -48,7 +51,7 @@ export async function authenticateUpgrade(
   throw new MissingTokenError({ cause: `no access token in ${locations.join(', ')}` })
 }
 
-/** A request outside of Koa: `getKey` is given no context, and the origin stands in the place of the CSRF value. */
+/** The token source of an upgrade request. `getKey` gets no context, because there is no Koa. */
 function upgradeSource(
   internals: Internals,
   request: IncomingMessage,
@@ -69,25 +72,25 @@ function configuredLocations({ config }: Internals): readonly UpgradeLocation[] 
   const locations = config.tokenLocation.access.filter(location => location !== 'json')
   if (locations.length > 0) return locations
   throw new BadConfigurationError([
-    "tokenLocation has only 'json', and an upgrade has no body; name another: authenticateUpgrade(request, { locations: ['headers'] })",
+    "tokenLocation has only 'json', but an upgrade has no body; set another location: authenticateUpgrade(request, { locations: ['headers'] })",
   ])
 }
 
-/** Whoever opens sockets with cookies has to say for whom: a default would be a guess about proxies and host names. */
+/** With cookies, origins are required. There is no default, because it would depend on proxies and host names. */
 function originsMissing(): BadConfigurationError {
   const problem =
-    'authenticateUpgrade takes tokens from cookies, which browsers send for pages of any site: name the origins that ' +
-    "may open a socket, trustedOrigins or { origins: ['https://app.example'] }, or leave cookies out, { locations: ['headers'] }"
+    'authenticateUpgrade accepts tokens from cookies, which browsers send for pages of any site; set the origins that may ' +
+    "open a socket: trustedOrigins or { origins: ['https://app.example'] }, or exclude cookies: { locations: ['headers'] }"
   warnOnce('AUTHX_UPGRADE_WITHOUT_ORIGINS', problem)
   return new BadConfigurationError([problem])
 }
 
-/** @throws TypeError */
+/** Checks the options. @throws TypeError */
 function checkOptions(options: UpgradeOptions): void {
   checkNames(options, OPTION_NAMES, 'authenticateUpgrade')
   const { origins, locations } = options
   if (origins !== undefined) checkOrigins(origins)
   if (locations === undefined) return
   if (Array.isArray(locations) && locations.length > 0 && locations.every(place => LOCATIONS.includes(place))) return
-  throw new TypeError(`locations must be a list of ${LOCATIONS.join(', ')}: an upgrade has no body`)
+  throw new TypeError(`locations must be a non-empty list of ${LOCATIONS.join(', ')}; an upgrade has no body`)
 }

@@ -5,17 +5,17 @@ import type { RequestContext } from '../request/context.js'
 import { type LocatedToken, locate, malformed } from '../request/locate.js'
 import { trim } from '../request/trim.js'
 
-/** Where the token of an upgrade can be. Such a request has no body. */
+/** A location of the token of an upgrade request. There is no `json`, because an upgrade has no body. */
 export type UpgradeLocation = Exclude<TokenLocation, 'json'>
 
-/** What announces a token in `Sec-WebSocket-Protocol`. */
+/** The entry before the token in `Sec-WebSocket-Protocol`. */
 const MARK = 'authx'
 
 /**
- * The access token of a request for an upgrade, from the first location that holds one; several candidates if there are
- * several cookies of the name. `headers` are the configured header
- * and `Sec-WebSocket-Protocol`, the only one that a script in a browser can set for a WebSocket.
- * @throws MalformedTokenRequestError if a location holds something other than one token; the next is not tried then.
+ * Returns the access token of an upgrade request, from the first location that has one. There are several candidates if
+ * several cookies have the same name. The location `headers` means the configured header and `Sec-WebSocket-Protocol`,
+ * the only header that browser scripts can set for a WebSocket.
+ * @throws MalformedTokenRequestError if a location has several tokens or is malformed.
  */
 export function locateInUpgrade(
   request: IncomingMessage,
@@ -34,8 +34,8 @@ export function locateInUpgrade(
 }
 
 /**
- * The entry after `authx` of a list of WebSocket protocols (RFC 6455 §4.1), as `new WebSocket(url, ['authx', token])`
- * sends it. The header may be there several times (§11.3.4); Node has joined them.
+ * Returns the entry after `authx` in a list of WebSocket protocols (RFC 6455 §4.1): `new WebSocket(url, ['authx',
+ * token])`. If the header is repeated (§11.3.4), Node has joined the values.
  * @throws MalformedTokenRequestError
  */
 export function fromProtocols(header: string | undefined): string | undefined {
@@ -48,7 +48,7 @@ export function fromProtocols(header: string | undefined): string | undefined {
   return /[ \t]/.test(token) ? malformed('Sec-WebSocket-Protocol has a space in its token') : token
 }
 
-/** As much of a Koa context as those locations are read from. */
+/** The parts of a Koa context that locating needs. */
 function contextOf(req: IncomingMessage): RequestContext {
   const [, query = ''] = /^[^?#]*\?([^#]*)/.exec(req.url ?? '') ?? []
   return { req, request: {}, method: req.method ?? 'GET', querystring: query } as RequestContext

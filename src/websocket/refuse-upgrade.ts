@@ -3,33 +3,33 @@ import type { Duplex } from 'node:stream'
 import { AuthXError, type ErrorHeaders } from '../errors.js'
 import { publicMessage } from '../koa/middleware.js'
 
-/** Milliseconds that a peer has to take its answer and hang up. */
-const PATIENCE = 1000
+/** How long the client may take to read the response and close the connection. */
+const CLOSE_TIMEOUT_MS = 1000
 
-/** What an error's own headers cannot say: they would change where the response ends. */
+/** Headers that an error cannot set: they would change where the response ends. */
 const OURS = new Set(['connection', 'content-length', 'content-type', 'date', 'transfer-encoding'])
 
 /**
- * Answer a request for an upgrade that is refused, as `middleware()` answers others: with the status, the headers and
- * the JSON of an AuthXError, or with 500 that shows nothing of anything else. Then the socket is closed, within a second
- * also if the peer does not take the answer.
- * @param socket what the server's event `upgrade` gives; one that has been closed meanwhile will do.
+ * Reject an upgrade request: send the response that `middleware()` sends for an AuthXError, then close the socket. For
+ * any other error the response is 500 without details. After one second the socket is destroyed, even if the client has
+ * not read the response.
+ * @param socket the socket of the server's event `upgrade`. It may be closed already.
  */
 export function refuseUpgrade(socket: Duplex, error: unknown): void {
   tolerateErrors(socket)
-  const timer = setTimeout(() => socket.destroy(), PATIENCE).unref()
+  const timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS).unref()
   socket.once('close', () => clearTimeout(timer))
-  // Only who reads on notices that the peer has hung up, and does not wait for the timer.
+  // Keep reading. Otherwise Node does not notice that the client has closed the connection.
   socket.resume()
   if (socket.writable) socket.end(responseTo(error))
 }
 
-/** Once a request asks for an upgrade, Node leaves its socket alone; a peer that hangs up must not end the process. */
+/** Ignore errors of the socket of an upgrade. Node does not handle them, and an unhandled error ends the process. */
 export function tolerateErrors(socket: Duplex): void {
   if (!socket.listeners('error').includes(ignoreError)) socket.on('error', ignoreError)
 }
 
-/** After an error comes `close`, which is what counts. */
+/** Nothing to do: the event `close` follows. */
 function ignoreError(): void {}
 
 function responseTo(error: unknown): Buffer {
@@ -63,7 +63,7 @@ function headerLines(headers: ErrorHeaders): string[] {
   )
 }
 
-/** What Node itself would let into a response: no line breaks, above all. */
+/** Whether Node accepts the header. This excludes line breaks. */
 function isSound(name: string, value: string): boolean {
   try {
     validateHeaderName(name)

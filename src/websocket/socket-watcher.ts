@@ -9,7 +9,10 @@ import { type ClosableSocket, GOING_AWAY, WatchedSocket } from './watched-socket
 
 /** Options of `closeWhenOver`. */
 export interface CloseWhenOverOptions {
-  /** How soon after a revocation in another process nothing is delivered any more. Default 10 seconds, at least 2. */
+  /**
+   * Maximum time until a socket is closed after a revocation in another process. At least 2 seconds. Default 10
+   * seconds.
+   */
   within?: Duration | undefined
 }
 
@@ -17,10 +20,10 @@ const CLOSED = 3
 
 const OPTION_NAMES = new Set(['within'])
 
-/** The sockets of an instance that end with their logins. */
+/** Watches the sockets of an instance and closes each when its login ends. */
 export class SocketWatcher {
   readonly #internals: Internals
-  /** By subject, which every event names. */
+  /** The watched sockets by subject, because every event has a subject. */
   readonly #watched = new Map<string, Set<WatchedSocket>>()
   #isClosed = false
 
@@ -36,8 +39,8 @@ export class SocketWatcher {
   }
 
   /**
-   * Close `socket` when the login that `payload` tells of is over, or nobody can say any more whether it is.
-   * @returns what stops watching.
+   * Close `socket` when the login of `payload` ends, or when the store cannot confirm it in time.
+   * @returns a function that stops watching.
    * @throws TypeError, LoginTypeMismatchError.
    */
   watch(socket: ClosableSocket, payload: TokenPayload, options: CloseWhenOverOptions): () => void {
@@ -54,13 +57,13 @@ export class SocketWatcher {
     return watched.stop
   }
 
-  /** Nobody can be asked any more: close them all. */
+  /** Close all sockets, because the store is about to be closed. */
   close(): void {
     this.#isClosed = true
     for (const watched of [...this.#watched.values()].flatMap(sockets => [...sockets])) watched.close(GOING_AWAY, '')
   }
 
-  /** Something happened in this process to tokens of `sub`. What became of one, the store says, as in any process. */
+  /** Ask the store again about sockets of `sub`, after an event in this process. */
   #recheckNow(sub: string, concerns: (payload: TokenPayload) => boolean): void {
     for (const watched of this.#watched.get(sub) ?? []) if (concerns(watched.payload)) watched.recheckNow()
   }
@@ -72,7 +75,7 @@ export class SocketWatcher {
   }
 }
 
-/** @throws TypeError */
+/** Returns the option `within` in milliseconds. @throws TypeError */
 function withinOf(options: CloseWhenOverOptions, storeTimeout: number): number {
   checkNames(options, OPTION_NAMES, 'closeWhenOver')
   const { within = '10s' } = options
@@ -80,17 +83,19 @@ function withinOf(options: CloseWhenOverOptions, storeTimeout: number): number {
   const milliseconds = (parseDuration(within) ?? 0) * 1000
   if (milliseconds >= least) return milliseconds
   throw new TypeError(
-    `within must be a duration of ${least / 1000} seconds or more: time to ask the store twice, and a second to close`,
+    `within must be a duration of ${least / 1000} seconds or more, because it includes two store calls and one second to close`,
   )
 }
 
 function checkSocket(socket: unknown): void {
   const methods = ['close', 'once', 'off']
   if (isObject(socket) && methods.every(name => typeof socket[name] === 'function')) return
-  throw new TypeError('closeWhenOver takes a WebSocket as ws has it: with close(code, reason), once and off')
+  throw new TypeError(
+    'closeWhenOver: the socket must be a WebSocket of ws, or an object with the methods close, once and off',
+  )
 }
 
 function checkPayload(payload: unknown): void {
   if (isObject(payload) && typeof payload.exp === 'number' && typeof payload.sub === 'string') return
-  throw new TypeError('closeWhenOver takes the payload that authenticateUpgrade resolved to')
+  throw new TypeError('closeWhenOver: the payload must be the result of authenticateUpgrade')
 }

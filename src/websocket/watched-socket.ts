@@ -3,36 +3,36 @@ import { RevokedTokenError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
 import * as watching from './watch.js'
 
-/** A WebSocket as `ws` has it, or whatever else closes with a code and a reason. */
+/** A WebSocket of `ws`, or any object that closes with a code and a reason. */
 export interface ClosableSocket {
-  /** Begin the closing handshake (RFC 6455 §7.1.2). */
+  /** Start the closing handshake (RFC 6455 §7.1.2). */
   close(code: number, reason: string): void
-  /** Cuts the connection, whether the peer answers or not. Without it nothing can be promised of a peer that does not. */
+  /** Destroy the connection at once. Without this method, a peer that does not answer the close can stay connected. */
   terminate?(): void
-  /** 3 once it is closed. */
+  /** The state of the socket. 3 means closed. */
   readonly readyState?: number
-  /** Be told once when the socket has closed. */
+  /** Add a listener that is called once, when the socket has closed. */
   once(event: 'close', listener: () => void): unknown
-  /** Be told no more. */
+  /** Remove a listener of `close`. */
   off(event: 'close', listener: () => void): unknown
 }
 
-/** Close codes: RFC 6455 §7.4.1, the last one of its registry. */
+/** Close codes of RFC 6455 §7.4.1. TRY_AGAIN_LATER is from the IANA registry. */
 export const GOING_AWAY = 1001
 const POLICY_VIOLATION = 1008
 const TRY_AGAIN_LATER = 1013
 
-/** Past this a timer of Node goes off at once. */
-const LONGEST_TIMER = 2 ** 31 - 1
+/** The longest timer of Node. A longer one fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** One socket, its timer, and the questions about it. */
+/** One watched socket with its timer and its store calls. */
 export class WatchedSocket {
   readonly payload: TokenPayload
   readonly #internals: Internals
   readonly #socket: ClosableSocket
   readonly #pace: watching.Pace
   readonly #onStop: () => void
-  /** Milliseconds on the clock of the instance. */
+  /** When the token expires, in milliseconds since 1970. */
   readonly #expiry: number
   #watch = watching.begin(performance.now())
   #timer: NodeJS.Timeout | undefined
@@ -65,13 +65,13 @@ export class WatchedSocket {
     this.#onStop()
   }
 
-  /** Something happened that may have ended the login: ask now. */
+  /** Ask the store now, because an event may have ended the login. */
   recheckNow(): void {
     this.#watch = watching.recheckNow(this.#watch, performance.now())
     this.#tick()
   }
 
-  /** A peer that does not answer a close can go on sending for as long as the socket waits for it; not here. */
+  /** Close the socket, and destroy the connection if the peer does not answer the close in time. */
   close(code: number, reason: string): void {
     this.stop()
     const socket = this.#socket
@@ -87,14 +87,14 @@ export class WatchedSocket {
   readonly #tick = (): void => {
     if (this.#isStopped) return
     clearTimeout(this.#timer)
-    const life = this.#lifeMs()
+    const lifeMs = this.#lifeMs()
     const now = performance.now()
-    if (!(life > 0)) this.close(POLICY_VIOLATION, 'TokenExpiredError')
+    if (!(lifeMs > 0)) this.close(POLICY_VIOLATION, 'TokenExpiredError')
     else if (watching.isOver(this.#watch, now, this.#pace)) this.close(TRY_AGAIN_LATER, 'StoreUnavailableError')
-    else this.#goOn(now, life)
+    else this.#goOn(now, lifeMs)
   }
 
-  /** None if the clock of the instance tells no time: what a timer throws would end the process. */
+  /** Time until the token expires. 0 if the clock of the instance fails: an error in a timer would end the process. */
   #lifeMs(): number {
     try {
       return this.#expiry - this.#internals.config.now()
@@ -103,10 +103,10 @@ export class WatchedSocket {
     }
   }
 
-  #goOn(now: number, life: number): void {
+  #goOn(now: number, lifeMs: number): void {
     if (watching.isDue(this.#watch, now)) this.#ask(now)
-    const wait = Math.min(life, watching.wakeAt(this.#watch, now, this.#pace) - now, LONGEST_TIMER)
-    this.#timer = setTimeout(this.#tick, wait).unref()
+    const waitMs = Math.min(lifeMs, watching.wakeAt(this.#watch, now, this.#pace) - now, MAX_TIMER_MS)
+    this.#timer = setTimeout(this.#tick, waitMs).unref()
   }
 
   #ask(now: number): void {

@@ -370,8 +370,18 @@ describe('a manager', () => {
     const options = { policyEngine: new PolicyEngine(), policyRules: [], rules: [] }
     const problems = problemsIn(() => new AuthManager(types, options as object))
     assert.deepEqual(
-      problems.map(problem => /^"rules"|^policyRules|"admin"|"partner"|^\w+CookieName/.exec(problem)?.[0]),
-      ['"rules"', 'policyRules', '"admin"', '"partner"', 'accessCookieName', 'refreshCookieName'],
+      problems.map(
+        problem =>
+          /unknown option "rules"|^policyEngine and policyRules|"admin"|"partner"|^\w+CookieName/.exec(problem)?.[0],
+      ),
+      [
+        'unknown option "rules"',
+        'policyEngine and policyRules',
+        '"admin"',
+        '"partner"',
+        'accessCookieName',
+        'refreshCookieName',
+      ],
     )
   })
 

@@ -104,7 +104,7 @@ describe('a name that is not an option', () => {
   for (const [given, meant] of Object.entries(NEAR)) {
     test(`${given} is answered with ${meant}`, () => {
       assert.deepEqual(problemsWith({ [given]: 1 }), [
-        `${JSON.stringify(given)} is not an option; did you mean ${meant}?`,
+        `unknown option ${JSON.stringify(given)}; did you mean ${meant}?`,
       ])
     })
   }
@@ -120,7 +120,8 @@ describe('a name that is not an option', () => {
     const [warning] = await warningsOf(() => AuthX.fromEnv({ store: new MemoryTokenStore() }, env))
     assert.equal(
       warning?.message,
-      'no option of koa-authx: JWT_ACCES_TOKEN_EXPIRES, did you mean JWT_ACCESS_TOKEN_EXPIRES?; JWT_LIFE_OF_A_TOKEN',
+      'AuthX.fromEnv: unknown variables JWT_ACCES_TOKEN_EXPIRES (did you mean JWT_ACCESS_TOKEN_EXPIRES?), ' +
+        'JWT_LIFE_OF_A_TOKEN; docs/options.md lists all variables',
     )
   })
 })

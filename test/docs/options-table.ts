@@ -6,12 +6,12 @@ import { OPTIONS } from '../../src/config/table.js'
 
 export const OPTIONS_PAGE = 'docs/options.md'
 
-/** What src/config/options.ts says of an option. */
+/** The documentation of an option in src/config/options.ts. */
 export interface Documented {
   readonly name: string
-  /** As TypeScript writes it, without `readonly`. */
+  /** The TypeScript type, without `readonly`. */
   readonly type: string
-  /** What the doc comment calls the default, if it does. */
+  /** The default in the doc comment, if there is one. */
   readonly said: string | undefined
   /** The doc comment without its default and without "Not in AuthX". */
   readonly meaning: string
@@ -46,26 +46,26 @@ It prints:
 300 [ 'headers', 'cookies' ]
 koa-authx is not configured correctly: 
   - accessTokenExpires must be a duration of 1 second or more: a number of seconds or a string such as '15m', '30d', 'PT15M'
-  - cookieSamesite 'none' needs cookieSecure: true; browsers drop the cookie otherwise
+  - cookieSamesite 'none' requires cookieSecure: true; otherwise browsers reject the cookies
   - secretKey is shorter than the 32 bytes that HS256 needs; make one with: openssl rand -hex 32
 \`\`\`
 
-These are the options of \`new AuthX(options)\`. Names and defaults are those of AuthX's \`JWT_*\` settings in camelCase. \`AuthX.fromEnv(options?, env = process.env)\` reads these variables. The options without one are given in the code. A \`-\` means none.
+These are the options of \`new AuthX(options)\`. Names and defaults are those of AuthX's \`JWT_*\` settings, in camelCase. \`AuthX.fromEnv(options?, env = process.env)\` reads these variables. Options without a variable are set in the code. A \`-\` means none.
 
-Some options cannot be switched on or off on a running system without refusing the tokens in circulation: [Deploying](deploying.md#options-that-refuse-live-tokens) says which, and what to do.
+Some options cannot be turned on or off on a running system without rejecting existing tokens: [Deploying](deploying.md#options-that-refuse-live-tokens) says which, and what to do.
 
-What an instance works with is in \`authx.config\`: normalised, frozen, durations in seconds, without keys and store.
+\`authx.config\` has the current options of an instance: normalised, frozen, durations in seconds, without keys and store.
 
 | type | in the code | in a variable |
 |---|---|---|
 | \`Duration\` | a number of seconds, or text: \`'900'\` (seconds), \`'15m'\`, \`'1h30m'\`, \`'30d'\`, \`'2w'\`, \`'PT15M'\` | the text |
-| \`KeyInput\` | text, a Buffer, a KeyObject, a CryptoKey or a JWK; key pairs as PEM | the text; [what is read of it](key-rotation.md#what-a-key-can-be) |
+| \`KeyInput\` | text, a Buffer, a KeyObject, a CryptoKey or a JWK; key pairs as PEM | the text; [the formats of keys](key-rotation.md#what-a-key-can-be) |
 | \`Algorithm\` | \`'HS256'\`, \`'RS256'\`, \`'PS256'\` or \`'ES256'\`, or the same with 384 or 512 | the text |
 | \`TokenLocation\` | \`'headers'\`, \`'cookies'\`, \`'json'\` or \`'query'\` | the text |
 | \`boolean\` | \`true\` or \`false\` | \`true\`, \`1\`, \`yes\`, \`on\`; \`false\`, \`0\`, \`no\`, \`off\` |
 | a list | an array | separated by commas, or JSON; previous keys: one, or a JSON list |
 
-An empty variable counts as not set. Options that are given win over variables. All mistakes are reported at once, by name and never with a value; a \`JWT_*\` variable that is in none of these tables is a process warning.
+An empty variable counts as not set. Options in the code override variables. All mistakes are reported at once. The report contains the names of options, never values. An unknown \`JWT_*\` variable causes a process warning.
 `
 
 const HEADER = `
@@ -73,7 +73,7 @@ const HEADER = `
 |---|---|---|---|---|
 `
 
-/** The tables, in their order, and what belongs to each: an option stands in the first that claims it. */
+/** The tables and the options that belong to each. An option is in the first table that claims it. */
 const TABLES: readonly [heading: string, claims: (name: string) => boolean][] = [
   ['Not in AuthX', name => !specOf(name).environment],
   ['Implicit refresh', name => name.startsWith('implicitRefresh')],
@@ -90,7 +90,7 @@ export function optionsPage(): string {
     const [heading = ''] = TABLES.find(([, claims]) => claims(option.name)) ?? []
     tables.set(heading, tables.get(heading) + rowOf(option))
   }
-  // What is special claims its options first, and stands last.
+  // The special tables claim their options first, but come last on the page.
   const sections = [...tables].reverse().map(([heading, rows]) => `\n## ${heading}\n${HEADER}${rows}`)
   return INTRODUCTION + sections.join('')
 }
@@ -107,7 +107,7 @@ function rowOf(option: Documented): string {
   return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
 }
 
-/** `Default 15 minutes.`, `Default: the host that set them.`: the sentence that some doc comments have. */
+/** The sentence with the default in a doc comment: `Default 15 minutes.`, `Default: the host that set the cookies.` */
 const DEFAULT = / ?Default:? (.*?)(?: \(AuthX: .*?\))?\.(?= |$)/
 
 /** The options of the interface AuthXOptions, in its order. */
@@ -125,7 +125,7 @@ export function documentedOptions(): Documented[] {
   )
 }
 
-/** Every option may be given as `undefined`, which says nothing. */
+/** Omits `| undefined`, which every option has. */
 const shownType = (type: string) =>
   type
     .replaceAll(/\s+/g, ' ')
@@ -136,7 +136,7 @@ const shownType = (type: string) =>
 
 const specOf = (name: string) => OPTIONS[name as keyof typeof OPTIONS]
 
-/** The default of the code; where the code has none, what the doc comment says takes its place. */
+/** The default in the code. If the code has none, the default in the doc comment. */
 function defaultOf({ name, type, said }: Documented): string {
   const { fallback } = specOf(name)
   const empty = fallback === undefined || (Array.isArray(fallback) && fallback.length === 0)
@@ -145,7 +145,7 @@ function defaultOf({ name, type, said }: Documented): string {
   return code(type === 'Duration' ? `'${durationText(Number(fallback))}'` : literal(fallback))
 }
 
-/** `{ access, refresh }` that are alike are written as the one list that gives them. */
+/** Writes `{ access, refresh }` with equal lists as one list. */
 function literal(value: unknown): string {
   const alike = isPair(value) && isDeepStrictEqual(value.access, value.refresh) ? value.access : value
   return JSON.stringify(alike).replaceAll('"', "'").replaceAll(',', ', ')

@@ -86,12 +86,12 @@ const OPEN: Readonly<Record<string, readonly [make: () => Router, sent: Sent, to
   'a handler of router.param before the guard of its route': [
     () => router().param('id', answersParam).get('/x/:id', guard, answers),
     { path: '/x/1' },
-    'unsafe accessTokenRequired at /x/:id: param(id) of the router runs before it, and may answer',
+    'unsafe accessTokenRequired at /x/:id: param(id) of the router runs before it and may send a response',
   ],
   'a handler of router.param, given after the route': [
     () => router().get('/x/:id', guard, answers).param('id', answersParam),
     { path: '/x/1' },
-    'unsafe accessTokenRequired at /x/:id: param(id) of the router runs before it, and may answer',
+    'unsafe accessTokenRequired at /x/:id: param(id) of the router runs before it and may send a response',
   ],
   'a handler of router.param of a parent': [
     () =>
@@ -99,12 +99,12 @@ const OPEN: Readonly<Record<string, readonly [make: () => Router, sent: Sent, to
         .param('id', answersParam)
         .use(router().get('/x/:id', guard, answers).routes()),
     { path: '/x/1' },
-    'unsafe accessTokenRequired at /x/:id: param(id) of the router runs before it, and may answer',
+    'unsafe accessTokenRequired at /x/:id: param(id) of the router runs before it and may send a response',
   ],
   'a handler of router.param before a guard that .use mounts': [
     () => router().param('id', answersParam).use('/x/:id', guard).get('/x/:id/y', answers),
     { path: '/x/1/y' },
-    'unsafe accessTokenRequired at /x/:id: param(id) of the router runs before it, and may answer',
+    'unsafe accessTokenRequired at /x/:id: param(id) of the router runs before it and may send a response',
   ],
   'a function that .use mounts before the guard of a route': [
     () => router().use(answers).get('/x', guard, answers),
@@ -217,7 +217,7 @@ describe('the audit', () => {
       {
         path: '/x/:id',
         guard: 'accessTokenRequired',
-        why: 'param(id) of the router runs before it, and may answer',
+        why: 'param(id) of the router runs before it and may send a response',
         routes: ['GET /x/:id', 'PUT /x/:id'],
       },
     ])

@@ -530,7 +530,10 @@ describe('a rate limit that is made wrongly', () => {
   }
 
   test('names the option', () => {
-    assert.throws(() => rateLimited(memory(1), { keys: 'ip' } as never), /keys: no such option of rateLimited/)
+    assert.throws(
+      () => rateLimited(memory(1), { keys: 'ip' } as never),
+      /rateLimited: unknown option "keys"; it takes /,
+    )
     assert.throws(() => rateLimited(memory(1), { key: 'user' as never }), /^TypeError: key must be/)
     assert.throws(() => rateLimited(memory(1), { timeout: 0 }), /^TypeError: timeout must be/)
   })

@@ -372,8 +372,8 @@ describe('what the developer does wrong', () => {
     [{ locations: [] }, /^locations /],
     [{ locations: 'headers' }, /^locations /],
     [{ locations: ['body'] }, /^locations /],
-    [{ origin: ORIGIN }, /^origin: no such option of authenticateUpgrade/],
-    [{ type: 'refresh' }, /no such option/],
+    [{ origin: ORIGIN }, /^authenticateUpgrade: unknown option "origin"; it takes /],
+    [{ type: 'refresh' }, /unknown option "type"/],
   ]
   for (const [options, message] of WRONG) {
     test(`${JSON.stringify(options)} is a TypeError, and 500 that tells the client nothing`, async t => {

@@ -620,7 +620,7 @@ describe('a socket of another make', () => {
       [good, payload, { within: Number.NaN }, /^within /],
       [good, payload, { within: 'soon' }, /^within /],
       [good, payload, { within: null }, /^within /],
-      [good, payload, { Within: 5 }, /^Within: no such option of closeWhenOver/],
+      [good, payload, { Within: 5 }, /^closeWhenOver: unknown option "Within"; it takes within$/],
     ]
     for (const [socket, given, options, message] of wrong) {
       assert.throws(() => authx.closeWhenOver(socket as never, given as never, options as never), {

@@ -58,7 +58,7 @@ describe('a logout', () => {
   test('whose path the cookie does not reach is a warning that names the option, once', async t => {
     const logout = logouts({ tokenLocation: DUAL, refreshCookiePath: '/refresh' })
     const [message, ...more] = await logout(t, '/logout', 'csrf_refresh_token=a; other_refresh_token_cookie=b')
-    assert.match(message ?? '', /refreshCookiePath, \/refresh:.*\/refresh\/logout/)
+    assert.match(message ?? '', /refreshCookiePath \(\/refresh\):.*\/refresh\/logout/)
     assert.deepEqual([more, await logout(t, '/logout')], [[], []])
   })
 })

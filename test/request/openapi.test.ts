@@ -217,7 +217,7 @@ describe('the security schemes', () => {
     const tokenLocation = ['cookies'] as const
     const described = (options: AuthXOptions) => schemes({ tokenLocation, ...options }).accessCsrf?.description
     assert.match(String(described({ accessCsrfCookieName: 'csrf' })), /: the cookie csrf\.$/)
-    assert.match(String(described({ csrfInCookies: false })), /: csrf_token in the answers of login and refresh\.$/)
+    assert.match(String(described({ csrfInCookies: false })), /: csrf_token in the responses of login and refresh\.$/)
     assert.deepEqual(Object.keys(schemes({ tokenLocation, cookieCsrfProtect: false })), [
       'accessCookie',
       'refreshCookie',

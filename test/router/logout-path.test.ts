@@ -25,5 +25,5 @@ test('authRouter warns of a logout route that the refresh cookie cannot reach, a
   ]
   for (const [options, paths] of quiet) assert.deepEqual(await warningsAbout(options, paths), [])
   const [message] = await warningsAbout({ refreshCookiePath: '/auth/refresh' })
-  assert.match(message ?? '', /refreshCookiePath, \/auth\/refresh/)
+  assert.match(message ?? '', /refreshCookiePath \(\/auth\/refresh\)/)
 })

@@ -138,7 +138,7 @@ describe('testTokenStore', () => {
     for (const [wrong, message] of [
       [{ test: undefined }, /^test must be a function/],
       [{ createStore: new PlainStore(new Backend()) }, /^createStore must be a function/],
-      [{ expires: () => undefined }, /^expires: no such option/],
+      [{ expires: () => undefined }, /^testTokenStore: unknown option "expires"/],
       [{ expiryOf: 'PTTL' }, /^expiryOf must be a function/],
       [{ outage: { ...outage, end: undefined } }, /^outage\.end must be a function/],
       [{ outage: null }, /^outage\.start must be a function/],
