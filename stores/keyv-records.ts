@@ -40,13 +40,13 @@ export class KeyvRecords {
 
   /**
    * The name under which the backend keeps a key, with the Keyv's namespace. Keyv leaves that out where a key begins
-   * with it already, and then two keys would be one: so it is the prefix alone that decides, for all keys alike.
+   * with it already, and then two keys would be one: here it is always there.
    */
   nameOf(key: string): string {
     const { namespace, useKeyPrefix } = this.#keyv
     const start = useKeyPrefix && namespace ? `${namespace}:` : ''
     const safe = PLAIN_KEY.test(key) ? key : `~${createHash('sha256').update(key).digest('base64url')}`
-    return (this.#prefix.startsWith(start) ? this.#prefix : start + this.#prefix) + safe
+    return start + this.#prefix + safe
   }
 
   /**

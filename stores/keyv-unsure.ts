@@ -6,6 +6,9 @@ const WAITED_FOR_MS = 10_000
 /** For how long a rejected write is expected to be made nevertheless, in milliseconds. */
 const REMEMBERED_MS = 600_000
 
+/** So many names are remembered at most. A backend that takes no writes is not asked for more. */
+const MOST_NAMES = 10_000
+
 /** How many names are looked through at each addition for what need not be remembered any more. */
 const SWEPT_AT_ONCE = 10
 
@@ -63,8 +66,12 @@ export class UnsureWrites {
     return this.#names.size
   }
 
-  /** @throws Error while a write of this name has no answer, for a bounded time. */
+  /** @throws Error while a write of this name has no answer, for a bounded time, or while too many names are unsure. */
   refuseWhilePending(name: string): void {
+    if (this.#names.size >= MOST_NAMES && !this.#names.has(name)) {
+      this.#sweep()
+      throw new Error(`KeyvTokenStore: ${MOST_NAMES} writes have no answer; try again when the backend takes writes`)
+    }
     const since = performance.now() - WAITED_FOR_MS
     for (const { outcome, givenUpAt } of this.#names.get(name)?.writes ?? []) {
       if (outcome === 'pending' && givenUpAt > since)
@@ -107,15 +114,16 @@ export class UnsureWrites {
     if (entry.writes.size === 0) this.#names.delete(name)
   }
 
-  /** Forget rejected writes whose time is over, a few names at a time. The rest goes to the end of the line. */
+  /** Forget writes whose time is over, a few names at a time. The rest goes to the end of the line. */
   #sweep(): void {
     const before = performance.now() - REMEMBERED_MS
     for (const [name, entry] of [...firstOf(this.#names, SWEPT_AT_ONCE)]) {
       this.#names.delete(name)
       for (const write of entry.writes) {
-        if (write.outcome === 'pending' || write.givenUpAt > before) continue
-        if (write.isSuperseded) settle(write)
-        else entry.writes.delete(write)
+        if (write.givenUpAt > before) continue
+        // A write without an answer can only undo what was acknowledged after it.
+        if (!write.isSuperseded) entry.writes.delete(write)
+        else if (write.outcome !== 'pending') settle(write)
       }
       if (entry.writes.size > 0) this.#names.set(name, entry)
     }

@@ -100,7 +100,10 @@ export class MemoryAdapter implements KeyvStoreAdapter {
 
   #valueAt(key: string, now: number): string | undefined {
     const record = this.#map.get(key)
-    return record !== undefined && record.expires > now ? record.value : undefined
+    if (record === undefined) return undefined
+    // Another kind of store over the same Map has written it. To take it for nothing would let revoked tokens pass.
+    if (typeof record.expires !== 'number') throw new Error('The memory store: the Map holds a value that is not ours')
+    return record.expires > now ? record.value : undefined
   }
 
   #write(key: string, record: MemoryRecord): void {
@@ -119,7 +122,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
         break
       }
       const [name, record] = next.value
-      if (record.expires <= now) this.#map.delete(name)
+      if (record?.expires <= now) this.#map.delete(name)
     }
     if (this.#map.size === 0) this.#rest()
   }

@@ -1,3 +1,5 @@
+// Not the global one: tests of applications put others in its place.
+import { setTimeout } from 'node:timers'
 import type { Config } from '../config/table.js'
 import type { TokenStore } from '../store.js'
 import { Deadline, withDeadline } from '../time/deadline.js'
@@ -53,6 +55,8 @@ interface Reading {
 const RECORDS_AT_ONCE = 50
 /** A list without sessions is kept for a minute: stores refuse a date that is not in the future. */
 const KEPT_EMPTY = 60_000
+/** How long one piece of a list keeps the pieces of other lists waiting. Longer, and one slow key would stop all lists. */
+const LONGEST_TURN_MS = 20
 
 /**
  * The lists of all subjects. In one process the calls about one list are served together, and long lists are read in
@@ -64,6 +68,7 @@ export class SessionLists {
   readonly #writes = new Gathered<DueChange, void>((key, changes) => this.#write(key, changes))
   readonly #reads = new Gathered<Subject, Reading>((key, [subject]) => this.#read(key, subject as Subject))
   #lastPiece: Promise<unknown> = Promise.resolve()
+  #lastShown: Promise<unknown> = Promise.resolve()
 
   constructor(store: TokenStore, config: Config) {
     this.#store = store
@@ -92,6 +97,9 @@ export class SessionLists {
   async of(sub: string): Promise<SessionList> {
     const { loginType, now } = this.#config
     const reading = await this.#reads.call(listingKey(sub, loginType), { sub, loginType })
+    // A long list takes a while to copy: of many callers each takes a turn of the event loop of its own.
+    this.#lastShown = this.#lastShown.then(endOfTurn)
+    await this.#lastShown
     return shown({ sub, loginType }, reading, now(), this.#config)
   }
 
@@ -118,11 +126,10 @@ export class SessionLists {
     return found
   }
 
-  /** `get` has to settle in bounded time. */
   #inTurn<T>(get: () => Promise<T>): Promise<T> {
     const piece = this.#lastPiece.then(get)
-    // A store in this process answers before anybody else has had a turn.
-    this.#lastPiece = piece.then(endOfTurn, endOfTurn)
+    // A store in this process answers before others have had a turn of the event loop.
+    this.#lastPiece = this.#lastPiece.then(() => settledWithin(piece, LONGEST_TURN_MS)).then(endOfTurn)
     return piece
   }
 
@@ -185,6 +192,18 @@ export class SessionLists {
   #deadline(): Deadline {
     return new Deadline(this.#config.storeTimeout)
   }
+}
+
+/** Resolves when `promise` settles, or after `milliseconds`. */
+function settledWithin(promise: Promise<unknown>, milliseconds: number): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, milliseconds)
+    const done = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    promise.then(done, done)
+  })
 }
 
 /** Callers share a reading, and each gets objects of its own. */

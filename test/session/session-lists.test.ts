@@ -194,6 +194,17 @@ describe('a login that was answered is in the list', () => {
     assert.deepEqual(sidsIn(await authx.listSessions('ada')), [kept, later].sort())
   })
 
+  test('and neither does one key that is never answered keep the long lists of others', async () => {
+    const store = new WatchedStore()
+    const authx = makeAuthX({ store, storeTimeout: 400 })
+    const [slow, others] = [await logins(authx, 60, 'eve'), await logins(authx, 300)]
+    const release = store.hold((verb, key) => verb === 'get' && key === `session:${slow[55]}`)
+    const asked = Array.from({ length: 3 }, () => authx.listSessions('eve').catch((error: unknown) => error))
+    assert.deepEqual(sidsIn(await authx.listSessions('ada')), others.sort())
+    assert.ok((await Promise.all(asked)).every(answer => answer instanceof Error))
+    release()
+  })
+
   test('and a list that the library did not write costs nobody a login', async () => {
     const store = new MemoryTokenStore()
     const authx = makeAuthX({ store, storeTimeout: 20_000 })

@@ -207,6 +207,13 @@ describe('keys', () => {
     )
   })
 
+  test('of two prefixes are two, also if one of them is the namespace of the Keyv', async () => {
+    const keyv = new Keyv({ namespace: 'ns' })
+    const [one, other] = [new KeyvTokenStore(keyv, { prefix: '' }), new KeyvTokenStore(keyv, { prefix: 'ns:' })]
+    await one.compareAndSet('key', undefined, 'a', inMs(DAY_MS))
+    assert.deepEqual(await other.get(['key']), [undefined])
+  })
+
   test('that begin with the namespace of the Keyv are not those without it', async () => {
     const store = new KeyvTokenStore(new Keyv({ namespace: 'ns' }), { prefix: '' })
     await store.compareAndSet('ns:x', undefined, 'a', inMs(DAY_MS))

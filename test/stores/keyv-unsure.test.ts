@@ -16,13 +16,29 @@ describe('what is remembered of writes that were given up', () => {
     assert.equal(unsure.size, 1000)
   })
 
-  test('is kept of those that have no answer, for as long as that is so', async t => {
+  test('is forgotten after ten minutes of one that has no answer, if nothing was acknowledged after it', t => {
+    const unsure = new UnsureWrites()
+    unsure.add('stuck', '9:a', new Promise(() => {}), verifiesNothing)
+    laterBy(t, TEN_MINUTES_MS + 1)
+    unsure.add('other', '9:a', new Promise(() => {}), verifiesNothing)
+    assert.equal(unsure.size, 1)
+  })
+
+  test('is bounded: while ten thousand names are unsure, writes of others are refused', () => {
+    const unsure = new UnsureWrites()
+    for (let n = 0; n < 10_000; n++) unsure.add(`name ${n}`, '9:a', new Promise(() => {}), verifiesNothing)
+    assert.throws(() => unsure.refuseWhilePending('another'), /10000 writes have no answer/)
+    assert.equal(unsure.size, 10_000)
+  })
+
+  test('is kept of one that has no answer while another was acknowledged after it, for as long as that is so', async t => {
     const unsure = new UnsureWrites()
     let answer = () => {}
     const running = new Promise<void>(resolve => {
       answer = resolve
     })
     unsure.add('stuck', '9:a', running, () => unsure.forget('stuck', unsure.made('stuck')))
+    unsure.acknowledge('stuck', '9:b')
     laterBy(t, TEN_MINUTES_MS + 1)
     unsure.add('other', '9:a', new Promise(() => {}), verifiesNothing)
     assert.equal(unsure.size, 2)

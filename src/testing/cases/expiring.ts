@@ -19,7 +19,12 @@ export const expiring: Cases = {
   async 'a value is kept, be its date in an hour or in ten years'(open) {
     const stores = await several(open)
     const records = farDates().map(date => ({ key: newKey(), date }))
+    // Once over nothing and once over a value: stores write these in two ways.
     await Promise.all(records.map(({ key, date }) => write(stores[0], key, 'kept', undefined, date)))
+    const replaced = farDates().map(date => ({ key: newKey(), date }))
+    await Promise.all(replaced.map(({ key }) => write(stores[0], key, 'first')))
+    await Promise.all(replaced.map(({ key, date }) => write(stores[0], key, 'kept', 'first', date)))
+    records.push(...replaced)
     // Timers and counters that overflow end some of these lives within a moment.
     await sleep(500)
     for (const store of stores) {

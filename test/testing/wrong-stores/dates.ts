@@ -175,6 +175,21 @@ export const dateMistakes: readonly WrongStore[] = [
     /date is .* saw undefined, expected "kept"/,
   ),
   wrong(
+    'expires what replaces a value by a timer that overflows',
+    class extends timing(milliseconds => milliseconds) {
+      override put(key: string, value: string, expiresAt: Date) {
+        if (this.read(key) !== undefined) return super.put(key, value, expiresAt)
+        this.backend.entries.set(this.nameOf(key), { value, expires: expiresAt.getTime() })
+      }
+      override read(key: string) {
+        const entry = this.entry(key)
+        return entry && entry.expires > Date.now() ? entry.value : undefined
+      }
+    },
+    FOR_YEARS,
+    /date is .* saw undefined, expected "kept"/,
+  ),
+  wrong(
     'counts milliseconds in 32 bits',
     timing(milliseconds => milliseconds % 2 ** 32),
     FOR_YEARS,
