@@ -71,6 +71,11 @@ describe('with a FaultyTokenStore', () => {
     const { api, store, clock, refresh } = await loggedIn(t)
     store.loseReplies()
     assert.deepEqual(verdict(await api.refresh(refresh)), UNAVAILABLE)
+    assert.deepEqual(
+      verdict(await api.refresh(refresh)),
+      UNAVAILABLE,
+      'the replay is counted, and that answer is lost too',
+    )
     assert.deepEqual(verdict(await api.refresh(refresh)), [200, undefined], 'what it needs has been written already')
     store.heal()
     const [retry, again] = [await api.refresh(refresh), await api.refresh(refresh)]
