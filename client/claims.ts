@@ -1,6 +1,6 @@
 import { objectIn } from './json.js'
 
-/** The claims of a token, decoded and not verified; undefined if it is none. */
+/** The claims of a token, decoded but not verified; undefined if the text is not a token. */
 export function claimsOf(token: string): Readonly<Record<string, unknown>> | undefined {
   const payload = token.split('.')[1]
   if (!payload) return undefined
@@ -13,7 +13,7 @@ export function claimsOf(token: string): Readonly<Record<string, unknown>> | und
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-/** Of base64url (RFC 4648 §5) and UTF-8. `atob` and TextDecoder are not everywhere. @throws URIError */
+/** Decodes base64url (RFC 4648 §5) to text, as UTF-8. Some platforms have no `atob` or TextDecoder. @throws URIError */
 function textOf(encoded: string): string {
   let escaped = ''
   let bits = 0

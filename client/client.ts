@@ -7,8 +7,8 @@ import { type OutgoingRequest, outgoing } from './request.js'
 import { type Message, Tabs } from './tabs.js'
 
 /**
- * A login at a server that uses koa-authx: `fetch` with the token or the CSRF header added, a refresh where one is due,
- * and word of it in the other tabs. Its methods are bound: `const { fetch } = client` works.
+ * Client for a server that uses koa-authx. It adds the token or the CSRF header to `fetch`, refreshes expired access
+ * tokens, and informs other tabs. Its methods are bound: `const { fetch } = client` works.
  */
 export class AuthXClient {
   readonly #settings: Settings
@@ -17,7 +17,7 @@ export class AuthXClient {
   readonly #tabs: Tabs
   #refreshing: Promise<void> | undefined
 
-  /** @throws TypeError naming the option that is wrong or unknown, and the one that was meant. */
+  /** @throws TypeError that names the wrong or unknown option, and suggests the right name. */
   constructor(options: AuthXClientOptions) {
     const settings = settingsOf(options)
     this.#settings = settings
@@ -29,25 +29,26 @@ export class AuthXClient {
     }
   }
 
-  /** Whether somebody is logged in, as far as this side knows: by what it was told, or by the readable CSRF cookie. */
+  /** Whether a user is logged in, as far as the client knows: from its own calls, other tabs, or the CSRF cookie. */
   get loggedIn(): boolean {
     return this.#login.exists
   }
 
-  /** The access token, where it is kept in memory (`dual`, `headers`). */
+  /** The access token in memory (`dual`, `headers`); undefined with `cookies`, or if there is none. */
   get accessToken(): string | undefined {
     return this.#login.accessToken
   }
 
-  /** Its claims, decoded and not verified. */
+  /** Claims of the access token in memory, decoded but not verified; undefined if there is none. */
   get claims(): Readonly<Record<string, unknown>> | undefined {
     return this.#login.claims
   }
 
   /**
-   * Post credentials as JSON. Resolves to the body of the answer.
-   * @throws AuthXClientError if the server refuses; what `fetch` throws if it cannot be reached; TypeError for credentials
-   * that are no JSON.
+   * Posts the credentials as JSON. Resolves to the response body.
+   * @throws AuthXClientError if the server refuses; the error of `fetch` if the server cannot be reached; an error
+   * named `TimeoutError` if it does not answer within 60 seconds; TypeError if the credentials cannot be converted to
+   * JSON.
    */
   async login(credentials: object): Promise<Record<string, unknown>> {
     const body = JSON.stringify(credentials)
@@ -61,10 +62,10 @@ export class AuthXClient {
   }
 
   /**
-   * Refresh now, or join the refresh that is under way, here or in another tab.
-   * @throws AuthXClientError if the server refuses. The login is over if the status is 401 and `errorType` says that the
-   * refresh token is revoked, reused, expired, of an unknown subject or signed with no known key; otherwise nothing has
-   * changed. What `fetch` throws if the server cannot be reached; an error named `TimeoutError` if it does not answer.
+   * Refreshes now, or joins a refresh that is already running in this tab or in another one.
+   * @throws AuthXClientError if the server refuses. The login ends only if the status is 401 and `errorType` says that
+   * the refresh token is revoked, reused, expired, of an unknown subject or signed with an unknown key. Also the error
+   * of `fetch` if the server cannot be reached; an error named `TimeoutError` if it does not answer in time.
    */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#refreshInTurn().finally(() => {
@@ -74,10 +75,11 @@ export class AuthXClient {
   }
 
   /**
-   * End the login. Once this has resolved, its tokens are refused everywhere. If the route takes no token of this request,
-   * the tokens are refreshed and sent again; if that refresh says that the login is over already, this resolves too.
-   * @throws AuthXClientError if the server refuses otherwise; what `fetch` throws if the server cannot be reached; an error
-   * named `TimeoutError` if it does not answer. The login goes on then.
+   * Ends the login. When it resolves, the server refuses all tokens of the login. If the server refuses the tokens of
+   * the logout request, the client refreshes and tries again; if the refresh shows that the login has already ended,
+   * `logout` resolves.
+   * @throws AuthXClientError if the server refuses; the error of `fetch` if the server cannot be reached; an error
+   * named `TimeoutError` if it does not answer in time. If it throws, the user stays logged in.
    */
   logout(): Promise<void> {
     return this.#tabs.runExclusive(async () => {
@@ -91,13 +93,13 @@ export class AuthXClient {
   }
 
   /**
-   * Like `fetch`, with the token or, for methods that change something, the CSRF header added, if the request goes to the
-   * origin of `baseUrl`. Paths begin at `baseUrl`. If the access token has expired, it is refreshed and the request sent
-   * again, once, unless its body is a stream.
-   * @throws AuthXClientError if a refresh was due and refused for now: by a server without its store (503), by a gateway.
+   * Like the global `fetch`. If the request goes to the origin of `baseUrl`, the client adds the token or, for methods
+   * that change data, the CSRF header. A path is relative to `baseUrl`. If the access token has expired, the client
+   * refreshes and sends the request again, once, unless its body is a stream.
+   * @throws AuthXClientError if a refresh was needed and failed for now, for example because the store is down (503).
    */
   async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-    // The platform's takes null, too.
+    // The global `fetch` accepts null too.
     const given = init ?? {}
     const request = outgoing(input, given, this.#settings)
     if (request.url.origin !== this.#settings.origin) return this.#settings.fetch(request.target, given)
@@ -107,14 +109,15 @@ export class AuthXClient {
   }
 
   /**
-   * Call `listener` when it happens, here or in another tab. Returns what ends that.
-   * @throws TypeError if there is no such event, or `listener` is no function.
+   * Calls `listener` at each event of the type, in this tab or in another one. Returns a function that removes the
+   * listener.
+   * @throws TypeError if the type is unknown, or `listener` is not a function.
    */
   on(type: ClientEventType, listener: ClientListener): () => void {
     return this.#listeners.add(type, listener)
   }
 
-  /** Stop listening to other tabs. */
+  /** Removes all listeners, and stops listening to other tabs. */
   close(): void {
     this.#listeners.clear()
     this.#tabs.close()
@@ -126,16 +129,19 @@ export class AuthXClient {
     return { snapshot, response: await request.send(this.#login.headersFor(request.method)) }
   }
 
-  /** Whether the token has expired, or the browser has dropped its cookie because it has. */
+  /** Whether the access token has expired, or the browser has deleted its expired cookie. */
   async #isOutOfTime(response: Response): Promise<boolean> {
-    // A redirect may have led to another server, whose word about the login is none.
+    // After a redirect to another server, the response says nothing about this login.
     const isOurs = !response.redirected || new URL(response.url).origin === this.#settings.origin
     if (response.status !== 401 || !isOurs) return false
     const { errorType } = await explanation(response)
     return errorType === 'TokenExpiredError' || (errorType === 'MissingTokenError' && this.#login.exists)
   }
 
-  /** Whether the login of `snapshot` still is there, renewed. A request is never sent again as that of somebody else. */
+  /**
+   * Refreshes, unless that has happened since `snapshot`. False if another login has begun: it must not repeat the
+   * request.
+   */
   async #renew(snapshot: Snapshot): Promise<boolean> {
     if (!this.#login.isSameLogin(snapshot)) return false
     try {
@@ -150,7 +156,7 @@ export class AuthXClient {
   async #refreshInTurn(): Promise<void> {
     const { renewals } = this.#login.snapshot
     return this.#tabs.runExclusive(async () => {
-      // What another tab has obtained meanwhile is as good.
+      // Another tab has refreshed in the meantime: use its tokens.
       if (this.#login.snapshot.renewals !== renewals && !this.#login.lacksAccessToken) return
       await this.#refreshAlone()
     })
@@ -170,7 +176,7 @@ export class AuthXClient {
   async #postRefresh(): Promise<Record<string, unknown>> {
     const send = (timeoutMs: number) =>
       post(this.#settings, { route: 'refresh', headers: this.#login.headersForRefresh(), timeoutMs })
-    // The answer may be what was lost: within the grace period the server gives it again.
+    // Only the response may be lost: within the grace period the server sends it again.
     return send(TIMEOUT_MS.refresh).catch(error => {
       if (error instanceof AuthXClientError) throw error
       return send(TIMEOUT_MS.repeatedRefresh)
@@ -182,8 +188,8 @@ export class AuthXClient {
   }
 
   /**
-   * The token may have expired, or not have reached the route, which lies outside of its cookie's path. A refresh tells, and
-   * brings an access token, which may.
+   * Refreshes and sends the logout again. The token may have expired, or its cookie may not have reached the route
+   * because of its path. A refresh gives an access token that may reach the route.
    */
   async #retryLogout(refusal: AuthXClientError, exists: boolean, snapshot: Snapshot): Promise<void> {
     if (!exists && this.#settings.tokens === 'headers') throw refusal
@@ -198,13 +204,13 @@ export class AuthXClient {
     await this.#postLogout()
   }
 
-  /** Whether a refusal says that there is no login any more; or its cookies are gone, of which one could be read. */
+  /** Whether the refusal means that the login has ended, or the readable CSRF cookie is gone. */
   #isOver(error: unknown): error is AuthXClientError {
     if (isFinal(error)) return true
     return isRefusal(error) && error.errorType === 'MissingTokenError' && this.#login.hasVanished
   }
 
-  /** The login of `snapshot` is over. One that has begun since is not. */
+  /** Ends the login of `snapshot`, but not a login that has begun since. */
   #end(snapshot: Snapshot, reason?: string): void {
     if (!this.#login.isSameLogin(snapshot)) return
     this.#login.end()

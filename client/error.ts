@@ -1,12 +1,12 @@
 import { objectIn } from './json.js'
 
-/** The server has answered a login, a refresh or a logout with something else than success. */
+/** The server refused a login, a refresh or a logout, or its response is not one of koa-authx. */
 export class AuthXClientError extends Error {
-  /** `AuthXClientError`. */
+  /** Always `AuthXClientError`. */
   override readonly name = 'AuthXClientError'
-  /** The status of the answer. */
+  /** HTTP status of the response. */
   readonly status: number
-  /** The `error_type` of the answer, such as `RevokedTokenError`; undefined if the answer was none of the library's. */
+  /** `error_type` of the response, such as `RevokedTokenError`; undefined if the response is not one of koa-authx. */
   readonly errorType: string | undefined
 
   constructor(status: number, errorType: string | undefined, message: string) {
@@ -16,7 +16,7 @@ export class AuthXClientError extends Error {
   }
 }
 
-/** What a server says of a refresh token that it will never take again. */
+/** The `error_type`s after which the server will never accept the refresh token again. */
 const FINAL: readonly unknown[] = [
   'RevokedTokenError',
   'ReusedTokenError',
@@ -26,26 +26,26 @@ const FINAL: readonly unknown[] = [
 ]
 
 /**
- * Whether this answer to a refresh ends the login. Everything else may be better the next time: a clock may be wrong, a
- * cookie held back, a gateway in the way.
+ * Whether the error of a refresh ends the login. Any other refusal may be temporary: a wrong clock, a missing cookie, a
+ * gateway in between.
  */
 export const isFinal = (error: unknown): error is AuthXClientError =>
   isRefusal(error) && FINAL.includes(error.errorType)
 
-/** Whether the library refused the token of the request, or missed one. */
+/** Whether koa-authx refused the token of the request, or found none. */
 export const isRefusal = (error: unknown): error is AuthXClientError =>
   error instanceof AuthXClientError && error.status === 401 && error.errorType !== undefined
 
 export async function errorOf(response: Response): Promise<AuthXClientError> {
   const { errorType, message } = await explanation(response)
-  const what = response.ok ? 'with a page, and not as koa-authx does' : response.status
+  const what = response.ok ? 'with a page, not like koa-authx' : response.status
   return new AuthXClientError(response.status, errorType, message || `The server answered ${what}`)
 }
 
-/** What a response says about why, read from a copy: the caller may want to read it too. */
+/** Reads `error_type` and message of a response, from a copy, because the caller may read the response too. */
 export async function explanation(response: Response): Promise<{ errorType?: string; message?: string }> {
   const mediaType = mediaTypeOf(response)
-  // Koa's own errors are plain text. A stream has no end.
+  // Koa's own errors are plain text. Other types are not read: a stream may never end.
   if (mediaType !== 'text/plain' && mediaType !== 'application/json') return {}
   const text = await response.clone().text()
   if (mediaType === 'text/plain') return { message: text }

@@ -1,17 +1,17 @@
 import { noSuch } from './names.js'
 
-/** What `on` listens for: a login, a refresh that has succeeded, or the end of the login. */
+/** The events of an AuthXClient: a login, a successful refresh, or the end of the login. */
 export type ClientEventType = 'login' | 'refresh' | 'logout'
 
-/** What a listener is told. It holds no token. */
+/** The argument of a listener. It contains no token. */
 export interface ClientEvent {
-  /** Whether it happened in another tab. */
+  /** Whether the event happened in another tab. */
   readonly elsewhere: boolean
-  /** Of a logout that nobody asked for: the `error_type` of the answer, such as `RevokedTokenError`. */
+  /** The `error_type` that ended the login, such as `RevokedTokenError`; missing after a call of `logout()`. */
   readonly reason?: string
 }
 
-/** Is called after it has happened; what it throws changes nothing. */
+/** Called after the event. If it throws, the error is reported as uncaught, and the client goes on. */
 export type ClientListener = (event: ClientEvent) => void
 
 export class Listeners {
@@ -21,18 +21,18 @@ export class Listeners {
     logout: new Set<ClientListener>(),
   }
 
-  /** @throws TypeError if there is no such event, or the listener is no function. */
+  /** @throws TypeError if the event is unknown, or the listener is not a function. */
   add(type: ClientEventType, listener: ClientListener): () => void {
     const types = Object.keys(this.#listeners)
     if (!types.includes(type)) throw noSuch('event', String(type), types)
     if (typeof listener !== 'function') throw new TypeError(`the listener of ${type} must be a function`)
-    // Of its own: the same function may be added twice, and each is removed by itself.
+    // A new function each time: a listener can be added twice, and each is removed separately.
     const added: ClientListener = event => listener(event)
     this.#listeners[type].add(added)
     return () => void this.#listeners[type].delete(added)
   }
 
-  /** A listener that throws is reported as an uncaught error, like one of an EventTarget, and changes no answer. */
+  /** If a listener throws, its error is reported as uncaught, like in an EventTarget, and the caller goes on. */
   tell(type: ClientEventType, event: ClientEvent): void {
     for (const listener of this.#listeners[type]) queueMicrotask(() => listener(event))
   }

@@ -1,15 +1,15 @@
 import { page } from './page.js'
 
 /**
- * What `work` resolves to, if it does within `timeoutMs` milliseconds. Otherwise its signal is aborted, where the platform
- * has signals, and the promise rejects with an error named `TimeoutError`.
+ * Resolves to the result of `work`, with a deadline of `timeoutMs` milliseconds. After the deadline it rejects with an
+ * error named `TimeoutError`, and aborts the signal of `work` if the platform has AbortController.
  */
 export function inTime<T>(timeoutMs: number, work: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
   const controller = page.AbortController && new page.AbortController()
   const signal = page.AbortSignal?.timeout?.(timeoutMs) ?? controller?.signal
   return new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => {
-      // First: a stand-in of `fetch` may ignore the signal, or reject with an error of its own.
+      // Reject before the abort: a custom `fetch` may ignore the signal, or reject with another error.
       reject(Object.assign(new Error(`No answer within ${timeoutMs} ms`), { name: 'TimeoutError' }))
       controller?.abort()
     }, timeoutMs)

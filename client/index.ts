@@ -1,6 +1,6 @@
 /**
- * A client for browsers and Node: `fetch` with the token or the CSRF header added, one refresh for all that need it, and
- * word of it in other tabs. It depends on nothing.
+ * A client for browsers and Node. It adds the token or the CSRF header to `fetch`, refreshes once for all calls, and
+ * informs other tabs. It has no dependencies.
  *
  * @module koa-authx/client
  */

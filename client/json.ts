@@ -1,4 +1,4 @@
-/** The object that a text is as JSON; an empty one if it is none. */
+/** Parses a text as a JSON object. Returns an empty object if it is not one. */
 export function objectIn(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text)

@@ -2,28 +2,29 @@ import { claimsOf } from './claims.js'
 import type { Settings } from './options.js'
 import type { Secrets } from './request.js'
 
+/** State of the login when a request is sent, to compare with later. */
 export interface Snapshot {
   readonly renewals: number
   readonly changes: number
-  /** The CSRF value of the refresh token: one for as long as a login lasts, and the next has another. */
+  /** CSRF value of the refresh token. It stays the same during a login; each login has another value. */
   readonly csrf: string | undefined
 }
 
-/** What this side knows of the login: tokens where it has to keep them, in memory only, and CSRF values. */
+/** The client's state of the login: CSRF values, and the tokens that are not in cookies. Kept in memory only. */
 export class Login {
   readonly #settings: Settings
   #access: string | undefined
-  /** The CSRF value that came with the last access token, in memory or in a cookie. */
+  /** The CSRF value at the time of the last access token. It identifies the login of the token. */
   #accessOf: string | undefined
   #refresh: string | undefined
-  /** From a body: a server with `csrfInCookies: false` hands it out there. */
+  /** CSRF value from a response body, of a server with `csrfInCookies: false`. */
   #csrf: string | undefined
   #known = false
-  /** The CSRF value of the login that has ended: not every end clears the cookies. */
+  /** CSRF value of the last login that ended. Its cookies may still exist. */
   #ended: string | undefined
-  /** How often what requests carry has been renewed, here or where the cookies are shared. */
+  /** Number of renewals of the tokens, in this tab or in tabs that share the cookies. */
   #renewals = 0
-  /** How often a login has begun or ended, here or where the cookies are shared. */
+  /** Number of logins and logouts, in this tab or in tabs that share the cookies. */
   #changes = 0
   #begun = 0
 
@@ -31,7 +32,7 @@ export class Login {
     this.#settings = settings
   }
 
-  /** Undefined, too, if the cookies are of another login by now. */
+  /** Access token in memory; undefined if there is none, or if the cookies belong to another login now. */
   get accessToken(): string | undefined {
     return this.#isReplaced(this.#accessOf) ? undefined : this.#access
   }
@@ -46,27 +47,30 @@ export class Login {
     return this.#known || (csrf !== undefined && csrf !== this.#ended)
   }
 
-  /** Whether the CSRF cookie was there and is no more: its time is over, and that of the token's cookie too. */
+  /** Whether the CSRF cookie existed and is gone: then it has expired, and the token's cookie too. */
   get hasVanished(): boolean {
     return this.#accessOf !== undefined && this.#csrfOfLogin === undefined
   }
 
-  /** What a request is sent with, to be compared later. */
+  /** The current state, to compare with later. */
   get snapshot(): Snapshot {
     return { renewals: this.#renewals, changes: this.#changes, csrf: this.#csrfOfLogin }
   }
 
-  /** Whether it still is the login of that snapshot, or none any more: not each that begins elsewhere is told. */
+  /**
+   * Whether no login has begun or ended since `snapshot`. Compares CSRF values too, because a login without the client is
+   * not reported.
+   */
   isSameLogin({ changes, csrf }: Snapshot): boolean {
     return this.#changes === changes && !this.#isReplaced(csrf)
   }
 
-  /** Whether requests would go without their token although there is a login: after a reload, say. */
+  /** Whether a user is logged in but the access token is missing, for example after a reload. */
   get lacksAccessToken(): boolean {
     return this.#settings.tokens !== 'cookies' && this.accessToken === undefined && this.exists
   }
 
-  /** Keep what the body of a login brings. @throws TypeError if a token is not in it. */
+  /** Stores the tokens of a login response. @throws TypeError if the access token is missing. */
   begin(body: Readonly<Record<string, unknown>>): void {
     this.#refresh = undefined
     this.renew(body)
@@ -74,12 +78,14 @@ export class Login {
     this.#begun = Date.now()
   }
 
-  /** Whether it has begun after that: word of an earlier one may come late. In milliseconds since 1970. */
+  /**
+   * Whether the login began after `time` (milliseconds since 1970): messages about an earlier login may arrive late.
+   */
   isAfter(time: number): boolean {
     return this.#begun > time
   }
 
-  /** Keep what the body of a refresh brings. @throws TypeError if a token is not in it. */
+  /** Stores the tokens of a refresh response. @throws TypeError if the access token is missing. */
   renew(body: Readonly<Record<string, unknown>>): void {
     const { tokens } = this.#settings
     const { access_token: access, refresh_token: refresh, csrf_token: csrf } = body
@@ -90,13 +96,13 @@ export class Login {
         )
       this.#access = access
     }
-    // A server without a store does not rotate it.
+    // A server without a store does not rotate the refresh token.
     if (tokens === 'headers' && typeof refresh === 'string') this.#refresh = refresh
     this.#csrf = typeof csrf === 'string' ? csrf : undefined
     this.#renewed()
   }
 
-  /** Another tab has logged in, perhaps as somebody else: what this one holds is of another login than the cookies. */
+  /** Another tab has logged in, possibly as another user: delete the tokens of the old login. */
   replaced(at: number): void {
     this.#access = undefined
     this.#csrf = undefined
@@ -105,7 +111,7 @@ export class Login {
     this.#renewed()
   }
 
-  /** Another tab has refreshed. An access token in its memory is of no use here. */
+  /** Another tab has refreshed. Only with `cookies` this tab can use the new access token. */
   renewedElsewhere(): void {
     if (this.#settings.tokens === 'cookies') this.#renewed()
   }
@@ -126,7 +132,7 @@ export class Login {
     this.#renewals++
   }
 
-  /** What goes with a request of the application. */
+  /** Token or CSRF header for a request of the application. */
   headersFor(method: string): Secrets {
     const { tokens, accessCsrfHeaderName } = this.#settings
     if (tokens !== 'cookies') return this.#token(this.accessToken)
@@ -138,7 +144,7 @@ export class Login {
     return tokens === 'headers' ? this.#token(this.#refresh) : pairs(refreshCsrfHeaderName, this.#refreshCsrf)
   }
 
-  /** Either token will do, but each that comes in a cookie needs its CSRF value. */
+  /** The server accepts either token, but needs the CSRF value of each token in a cookie. */
   headersForLogout(): Secrets {
     const { tokens } = this.#settings
     if (tokens === 'headers') return this.#token(this.accessToken)

@@ -1,17 +1,17 @@
 /**
- * Refuses members that are none of `names`, of which `paths.login` stands for the member `login` of the option `paths`.
- * @throws TypeError with the name that was meant, if one is near.
+ * Checks that all members are in `names`. The name `paths.login` is the member `login` of the option `paths`.
+ * @throws TypeError for an unknown member; it suggests the nearest name, or lists all names.
  */
 export function checkNames(members: object, names: readonly string[], prefix = ''): void {
   for (const name of Object.keys(members))
     if (name.includes('.') || !names.includes(prefix + name)) throw noSuch('option', prefix + name, names)
 }
 
-/** The error for a name that is none of `names`, with the one that was meant, if one is near. */
+/** The error for an unknown name: it suggests the nearest of `names`, or lists them all. */
 export function noSuch(kind: string, given: string, names: readonly string[]): TypeError {
   const meant = nearest(given, names)
   return new TypeError(
-    `${given}: no such ${kind} of AuthXClient; ${meant ? `did you mean ${meant}?` : `there are ${names.join(', ')}`}`,
+    `AuthXClient: unknown ${kind} "${given}"; ${meant ? `did you mean ${meant}?` : `it takes ${names.join(', ')}`}`,
   )
 }
 
@@ -28,10 +28,10 @@ function nearest(given: string, names: readonly string[]): string {
   return best
 }
 
-/** `baseURL`, `base_url` and `baseUrl` are alike, and so are `login` and `paths.login`. */
+/** Makes `baseURL`, `base_url` and `baseUrl` equal, and `login` and `paths.login`. */
 const bare = (name: string) => name.replace(/^.*\.|[^a-z\d]/gi, '').toLowerCase()
 
-/** The share of pairs of letters that both have (Dice's coefficient), and more for a name that was shortened. */
+/** The share of common letter pairs (Dice's coefficient), with a bonus if `given` is a part of `name`. */
 function likeness(given: string, name: string): number {
   const [some, others] = [pairsOf(given), pairsOf(name)]
   const shared = [...some].filter(pair => others.has(pair)).length

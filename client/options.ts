@@ -2,37 +2,42 @@ import { checkNames } from './names.js'
 import { cookiesOfPage, page, whereAllowed } from './page.js'
 
 /**
- * How the server carries tokens: `cookies`, both; `dual`, the access token in the body of answers and in a header, the
- * refresh token in a cookie; `headers`, both in bodies and in headers.
+ * Where the server expects tokens. `cookies`: both tokens in cookies. `dual`: the access token in a header, the refresh
+ * token in a cookie. `headers`: both tokens in a header.
  */
 export type TokensIn = 'cookies' | 'dual' | 'headers'
 
-/** What an `AuthXClient` is made of. Only `tokens` has to be given, in a page; names are needed where the server's are others. */
+/** Options of `AuthXClient`. In a page only `tokens` is required. Set the names only if the server uses other names. */
 export interface AuthXClientOptions {
-  /** How the server carries tokens: its `tokenLocation`. */
+  /** Required. Must match `tokenLocation` of the server. */
   tokens: TokensIn
   /**
-   * Where paths begin: `'/api'`, or `'https://api.example.com'`. Tokens and CSRF values go to this origin only. Default:
-   * the origin of the page; outside of browsers there is none, and it has to be given.
+   * Prefix of all paths: `'/api'`, or `'https://api.example.com'`. The client sends tokens and CSRF values to this
+   * origin only. Default: the origin of the page. Required outside of a page.
    */
   baseUrl?: string | undefined
-  /** The routes, paths that begin with `/`. Default `'/login'`, `'/refresh'`, `'/logout'`. */
+  /** Paths of the routes; each begins with `/`. Default `'/login'`, `'/refresh'`, `'/logout'`. */
   paths?: { login?: string | undefined; refresh?: string | undefined; logout?: string | undefined } | undefined
-  /** The server's option of this name. Default `'Authorization'`. */
+  /** Must equal `headerName` of the server. Default `'Authorization'`. */
   headerName?: string | undefined
-  /** The server's option of this name. Default `'Bearer'`. */
+  /** Must equal `headerType` of the server. Default `'Bearer'`. */
   headerType?: string | undefined
-  /** The server's option of this name. Default `'csrf_access_token'`. */
+  /** Must equal `accessCsrfCookieName` of the server. Default `'csrf_access_token'`. */
   accessCsrfCookieName?: string | undefined
-  /** The server's option of this name. Default `'X-CSRF-TOKEN'`. */
+  /** Must equal `accessCsrfHeaderName` of the server. Default `'X-CSRF-TOKEN'`. */
   accessCsrfHeaderName?: string | undefined
-  /** The server's option of this name. Default `'csrf_refresh_token'`. */
+  /** Must equal `refreshCsrfCookieName` of the server. Default `'csrf_refresh_token'`. */
   refreshCsrfCookieName?: string | undefined
-  /** The server's option of this name. Default `'X-CSRF-TOKEN'`. */
+  /** Must equal `refreshCsrfHeaderName` of the server. Default `'X-CSRF-TOKEN'`. */
   refreshCsrfHeaderName?: string | undefined
-  /** Sends requests. Default: the global `fetch`. Node's keeps no cookies: give one that does, for `cookies` and `dual`. */
+  /**
+   * Sends requests. Default: the global `fetch`. Node's stores no cookies: for `cookies` and `dual` set one that does.
+   */
   fetch?: ((input: string | Request, init: RequestInit) => Promise<Response>) | undefined
-  /** What `document.cookie` is in browsers, for a `fetch` with a cookie jar of its own. */
+  /**
+   * Returns the readable cookies, like `'a=b; c=d'`. Default: `document.cookie`. Set it if your `fetch` has a cookie
+   * jar.
+   */
   cookies?: (() => string) | undefined
 }
 
@@ -55,12 +60,12 @@ export interface Settings extends Readonly<Names> {
   readonly tokens: TokensIn
   fetch(input: string | Request, init: RequestInit): Promise<Response>
   cookies(): string
-  /** Where tokens and CSRF values may go. */
+  /** The only origin that gets tokens and CSRF values. */
   readonly origin: string
-  /** Of the page; undefined where there is none. */
+  /** Origin of the page; undefined without a page. */
   readonly pageOrigin: string | undefined
   readonly paths: Readonly<Paths>
-  /** Where a request goes: paths begin at `baseUrl`, all else is as `fetch` takes it. @throws TypeError if nowhere. */
+  /** Resolves the URL of a request: a path is relative to `baseUrl`. @throws TypeError for an invalid URL. */
   urlOf(target: string | URL): URL
 }
 
@@ -76,12 +81,12 @@ const PATHS: Paths = { login: '/login', refresh: '/refresh', logout: '/logout' }
 const PATH_NAMES = Object.keys(PATHS).map(name => `paths.${name}`)
 const OPTION_NAMES = ['tokens', 'baseUrl', 'paths', 'fetch', 'cookies', ...Object.keys(NAMES), ...PATH_NAMES]
 
-/** RFC 9110 §5.6.2; cookie names are the same tokens (RFC 6265 §4.1.1). */
+/** A token of RFC 9110 §5.6.2, for header names and cookie names (RFC 6265 §4.1.1). */
 const NAME = /^[!#$%&'*+\-.^_`|~\w]+$/
-/** To a browser two slashes, or one and a backslash, begin the name of another server. */
+/** Excludes `//` and `/\` at the start, because after these a browser expects the name of another server. */
 const PATH = /^\/(?![/\\])\S*$/
 
-/** @throws TypeError naming the option that is wrong, or unknown. */
+/** Checks the options and fills in the defaults. @throws TypeError that names the wrong or unknown option. */
 export function settingsOf(options: AuthXClientOptions): Settings {
   check(isObject(options), 'the options of AuthXClient', "an object such as { tokens: 'cookies' }")
   checkNames(options, OPTION_NAMES)
@@ -97,7 +102,7 @@ export function settingsOf(options: AuthXClientOptions): Settings {
     tokens,
     ...filled(options, NAMES, 'a name'),
     paths: filled(paths, PATHS, 'a path', 'paths.'),
-    // Not as a method: browsers refuse that.
+    // Not called as a method: browsers throw if `this` of `fetch` is not the window.
     fetch: (input, init) => send(input, init),
     cookies: () => cookies(),
     origin,
@@ -107,7 +112,7 @@ export function settingsOf(options: AuthXClientOptions): Settings {
   }
 }
 
-/** Looked up at each call: pages put their own in its place. */
+/** Reads the global at each call, because pages may replace it. */
 const sendAsPage: NonNullable<AuthXClientOptions['fetch']> = (input, init) => fetch(input, init)
 
 function check(isRight: boolean, name: string, accepts: string): void {
@@ -120,7 +125,7 @@ function isObject(value: unknown): value is object {
 
 const isText = (value: unknown, pattern: RegExp): value is string => typeof value === 'string' && pattern.test(value)
 
-/** The defaults, or what was given in their place. @throws TypeError */
+/** Takes each value from `given`, or from `defaults` if it is undefined. @throws TypeError for a wrong value. */
 function filled<Texts extends object>(given: object, defaults: Texts, accepts: string, prefix = ''): Texts {
   const all = { ...defaults, ...withoutUndefined(given) } as Record<string, unknown>
   const texts = Object.entries(defaults).map(([name, fallback]) => {
@@ -135,7 +140,7 @@ function filled<Texts extends object>(given: object, defaults: Texts, accepts: s
 const withoutUndefined = (given: object) =>
   Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 
-/** Without a scheme, a server's name would be a path to a browser: a password would go to the server of the page. */
+/** Requires a scheme or `/`: otherwise browsers take a host name as a path, and the page's server gets the password. */
 function originOf(baseUrl: unknown): string {
   const url = isText(baseUrl, /^$|^\/|^https?:\/\//i)
     ? whereAllowed(() => new URL(baseUrl || '/', page.document?.baseURI))

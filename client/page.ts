@@ -1,4 +1,4 @@
-/** What there may be around this script: of a page nothing in Node, of the rest not all in React Native. */
+/** Globals that may be missing: Node has no page, and React Native lacks some of the others. */
 interface Page {
   readonly document?: { readonly cookie: string; readonly baseURI: string }
   readonly location?: { readonly origin: string }
@@ -8,29 +8,29 @@ interface Page {
   readonly AbortSignal?: { timeout?(milliseconds: number): AbortSignal }
 }
 
-/** As much of the Web Locks as is needed; undefined where the page is not secure (https or localhost). */
+/** The part of Web Locks that the client uses. Undefined if the page is not secure (https or localhost). */
 export interface Locks {
   request<T>(name: string, options: { ifAvailable?: boolean }, work: (lock: object | null) => Promise<T>): Promise<T>
 }
 
-/** As much of a BroadcastChannel as is needed. */
+/** The part of BroadcastChannel that the client uses. */
 export interface Channel {
   onmessage: ((event: { readonly data: unknown }) => void) | null
   postMessage(message: unknown): void
   close(): void
-  /** Node's, which would otherwise keep the process alive. */
+  /** Exists in Node only: without it, the channel would keep the process alive. */
   unref?(): void
 }
 
-// Not the types of the DOM: programs without them use this client too.
+// The DOM types are not used, because programs without them use this client too.
 export const page = globalThis as unknown as Page
 
-/** The cookies that scripts of this page can read; none in a frame that may not (`sandbox`), and where there is no page. */
+/** The cookies that scripts of this page can read; empty without a page, and in a sandboxed frame without access. */
 export function cookiesOfPage(): string {
   return whereAllowed(() => page.document?.cookie) ?? ''
 }
 
-/** What `work` returns; undefined where the platform throws: a sandboxed frame, say, is refused cookies and channels. */
+/** Returns the result of `work`, or undefined if the platform throws (a sandboxed frame has no cookies or channels). */
 export function whereAllowed<T>(work: () => T): T | undefined {
   try {
     return work()

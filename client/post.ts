@@ -4,21 +4,24 @@ import { objectIn } from './json.js'
 import type { Settings } from './options.js'
 import { type Secrets, withCookies } from './request.js'
 
-/** What to post to a route of the server. */
+/** A POST request to a route of the server. */
 export interface Post {
   readonly route: keyof Settings['paths']
   readonly headers: Secrets
   readonly body?: string
-  /** Default: `TIMEOUT_MS` of the route. */
+  /** Milliseconds. Default: `TIMEOUT_MS` of the route. */
   readonly timeoutMs?: number
 }
 
-/** Other tabs wait meanwhile. A refresh that is not answered has to be repeated well before its grace period ends. */
+/**
+ * Other tabs wait during a request. A refresh without a response must be repeated well before the grace period ends.
+ */
 export const TIMEOUT_MS = { login: 60_000, refresh: 3000, repeatedRefresh: 8000, logout: 8000 }
 
 /**
- * Post, and resolve to the body of the answer; to an empty object if it is no JSON.
- * @throws AuthXClientError if the server refuses; a TimeoutError; what `fetch` throws if the server cannot be reached.
+ * Sends a POST request. Resolves to the response body, or to an empty object if it is not JSON.
+ * @throws AuthXClientError if the server refuses; an error named `TimeoutError` after `timeoutMs`; the error of `fetch`
+ * if the server cannot be reached.
  */
 export function post(
   settings: Settings,
@@ -26,20 +29,20 @@ export function post(
 ): Promise<Record<string, unknown>> {
   const url = settings.urlOf(settings.paths[route])
   return inTime(timeoutMs, async signal => {
-    // A <base> that was put into the page meanwhile leads elsewhere.
+    // A <base> element that was added to the page later can change the URL.
     if (url.origin !== settings.origin) throw new TypeError(`paths.${route} leads to ${url.origin}`)
     const response = await settings.fetch(url.href, {
       method: 'POST',
       headers: Object.fromEntries(headers),
-      // Neither a password nor a refresh token is for where a redirect leads to.
+      // A redirect must not send a password or a refresh token to another server.
       redirect: 'error',
       ...(signal && { signal }),
-      // The browser keeps the cookies of the answer although the page is closed meanwhile. A login is given up with its page.
+      // With keepalive the browser stores the cookies even if the page closes. A login is cancelled with its page.
       ...(route !== 'login' && { keepalive: true }),
       ...(settings.tokens !== 'headers' && withCookies(url, settings)),
       ...(body !== undefined && { body }),
     })
-    // A page comes from a captive portal, say, and from no server of the library.
+    // An HTML page does not come from koa-authx, but for example from a captive portal.
     if (!response.ok || response.redirected || mediaTypeOf(response) === 'text/html') throw await errorOf(response)
     return objectIn(await response.text())
   })

@@ -3,19 +3,19 @@ import type { Settings } from './options.js'
 /** Headers that hold a token or a CSRF value. */
 export type Secrets = readonly (readonly [name: string, value: string])[]
 
-/** A request of the application, which may have to go out twice. */
+/** A request of the application. The client may send it twice. */
 export interface OutgoingRequest {
   readonly url: URL
-  /** What to give to `fetch`. */
+  /** First argument of `fetch`. */
   readonly target: string | Request
   readonly method: string
-  /** Whether it can be sent again: a stream is gone once it was sent. */
+  /** Whether the request can be sent again. A stream can be sent only once. */
   readonly repeatable: boolean
-  /** Send it with these headers besides its own. */
+  /** Sends the request with its own headers and `secrets`. */
   send(secrets: Secrets): Promise<Response>
 }
 
-/** @throws TypeError as `fetch` does. */
+/** Prepares a request from the arguments of `fetch`. @throws TypeError for an invalid URL, like `fetch`. */
 export function outgoing(input: string | URL | Request, init: RequestInit, settings: Settings): OutgoingRequest {
   const request = isRequest(input) ? input : undefined
   const url = settings.urlOf(request ? request.url : (input as string | URL))
@@ -34,22 +34,22 @@ export function outgoing(input: string | URL | Request, init: RequestInit, setti
   }
 }
 
-/** By its form: some platforms have no Request, and some a second one. */
+/** Checks the shape, because some platforms have no class Request, and some have two. */
 const isRequest = (input: string | URL | Request | null): input is Request => Boolean((input as Request | null)?.url)
 
-/** A Request does not tell what its body was made of. Some browsers do not even tell whether it has one. */
+/** A Request does not show whether its body is a stream, and in some browsers not even whether it has a body. */
 function isRepeatable({ body }: RequestInit, request: Request | undefined, method: string): boolean {
   if (body !== undefined && body !== null) return !isStream(body)
   return !request || request.body === null || method === 'GET' || method === 'HEAD'
 }
 
-/** A ReadableStream, of this realm or another; or what Node sends piece by piece, too. */
+/** Accepts a ReadableStream of any realm, and the async iterables that Node's `fetch` sends as a stream. */
 const isStream = (body: object | string) =>
   typeof body === 'object' && ('getReader' in body || Symbol.asyncIterator in body)
 
-/** What has to be so of a request, whatever its caller says: secrets go to no other origin, and cookies go along. */
+/** Options that override the caller's: secrets never go to another origin, and cookies are sent. */
 function guarded(url: URL, secrets: Secrets, { redirect, credentials }: RequestInit, settings: Settings): RequestInit {
-  // When a redirect leads to another origin `fetch` drops the header Authorization, and no other.
+  // If a redirect leads to another origin, `fetch` removes the header Authorization, but no other header.
   const mayFollow = redirect === 'manual' || secrets.every(([name]) => name.toLowerCase() === 'authorization')
   return {
     ...(!mayFollow && { redirect: 'error' }),
@@ -57,7 +57,7 @@ function guarded(url: URL, secrets: Secrets, { redirect, credentials }: RequestI
   }
 }
 
-/** `fetch` sends cookies to the origin of the page by itself, and to no other. */
+/** By default `fetch` sends cookies to the origin of the page only. */
 export function withCookies({ origin }: URL, { pageOrigin }: Settings): RequestInit {
   return pageOrigin === origin ? {} : { credentials: 'include' }
 }

@@ -1,18 +1,18 @@
 import type { ClientEventType } from './events.js'
 import { type Channel, type Locks, page, whereAllowed } from './page.js'
 
-/** What tabs tell each other: never a token. `done` is said after every turn, whatever came of it. */
+/** A message to other tabs. It never contains a token. `done` follows every turn, also a failed one. */
 export interface Message {
   readonly type: ClientEventType | 'done'
   readonly reason?: string | undefined
-  /** Milliseconds since 1970, by the clock that all tabs share. */
+  /** Milliseconds since 1970. All tabs use the same clock. */
   readonly at: number
 }
 
-/** How long to wait for the word of a tab that had its turn: it comes at once, unless the tab was closed meanwhile. */
-const WORD_COMES_WITHIN_MS = 1000
+/** How long to wait for `done` from the tab that had the lock. It arrives at once, unless the tab was closed. */
+const DONE_TIMEOUT_MS = 1000
 
-/** The tabs that share the cookies of one server; this one alone where there is no page, or nothing is shared. */
+/** All tabs that share the cookies of one server. Without a page or shared cookies, only this client. */
 export class Tabs {
   readonly #name: string
   readonly #locks: Locks | undefined
@@ -28,11 +28,11 @@ export class Tabs {
     this.#channel = whereAllowed(() => page.BroadcastChannel && new page.BroadcastChannel(this.#name))
     if (!this.#channel) return
     this.#channel.onmessage = ({ data }) => this.#hear(data as Message, listener)
-    // What stands in for a page in Node would otherwise keep the process alive.
+    // In Node with a simulated page, the channel would keep the process alive.
     this.#channel.unref?.()
   }
 
-  /** Do `work` while no tab does any: one after another, each with what came of the one before. */
+  /** Runs `work` while no other tab runs any. Each call waits for the one before, and sees its results. */
   runExclusive<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(() => this.#locked(work))
     this.#last = turn.catch(() => {})
@@ -50,7 +50,7 @@ export class Tabs {
     try {
       return await this.#underLock(locks, inTurn)
     } catch (error) {
-      // A sandboxed frame has locks, and may not take any.
+      // A sandboxed frame has Web Locks, but cannot request one.
       if (hasBegun) throw error
       return inTurn()
     }
@@ -61,7 +61,7 @@ export class Tabs {
     const done = await locks.request(this.#name, { ifAvailable: true }, async lock => lock && { value: await inTurn() })
     if (done) return done.value
     return locks.request(this.#name, {}, async () => {
-      // The lock may be here before the word of what was done under it.
+      // The lock may arrive before the messages of the tab that had it.
       if (this.#channel && this.#turnsElsewhere === turns) await this.#waitForDone()
       return inTurn()
     })
@@ -69,7 +69,7 @@ export class Tabs {
 
   #waitForDone(): Promise<void> {
     return new Promise(resolve => {
-      const timer = setTimeout(resolve, WORD_COMES_WITHIN_MS)
+      const timer = setTimeout(resolve, DONE_TIMEOUT_MS)
       this.#heard = () => {
         clearTimeout(timer)
         resolve()
@@ -86,7 +86,7 @@ export class Tabs {
     }
   }
 
-  /** Whether the others hear of it or not, what was done is done. */
+  /** Sends a message to the other tabs. Ignores errors, because the event has already happened. */
   tell(message: Omit<Message, 'at'>): void {
     whereAllowed(() => this.#channel?.postMessage({ ...message, at: Date.now() } satisfies Message))
   }

@@ -1,4 +1,7 @@
-/** The application that quickstart, redis, custom-store and start serve: tokens travel in the header `Authorization`. */
+/**
+ * The application of the examples quickstart, redis, custom-store and start. Tokens travel in the header
+ * `Authorization`.
+ */
 import Router from '@koa/router'
 import Koa from 'koa'
 import type { AuthX } from 'koa-authx'
@@ -12,12 +15,12 @@ export function createApp(authx: AuthX): Koa {
     ctx.body = await authx.login(ctx, checkPassword(ctx))
   })
 
-  // Send the refresh token as Bearer. It is used up by this; the answer holds its successor.
+  // Send the refresh token as Bearer. It is then used up; the response contains the new one.
   router.post('/refresh', async ctx => {
     ctx.body = await authx.refresh(ctx)
   })
 
-  // Send the access token or the refresh token: both end, with their whole session.
+  // Send the access token or the refresh token. The whole session ends, with both tokens.
   router.post('/logout', async ctx => {
     await authx.logout(ctx)
     ctx.status = 204

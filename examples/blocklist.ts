@@ -1,6 +1,6 @@
 /**
- * AuthX's recipe: a blocklist of one's own, asked whenever a token is good otherwise. With a `store` none of this is
- * needed. A blocklist can be used besides a store too, for what only the application knows: suspended accounts, say.
+ * A blocklist as in AuthX: the library calls your function for every token that is valid otherwise. With a `store` you
+ * do not need one. You can use both, for example to block suspended accounts, which only the application knows.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import Router from '@koa/router'
@@ -13,7 +13,7 @@ const { HOST = '127.0.0.1', PORT = '8000', JWT_SECRET_KEY } = process.env
 
 const authx = new AuthX<{ login: string }>({ secretKey: JWT_SECRET_KEY ?? randomBytes(32).toString('hex') })
 
-// A real one is in a database, where all processes see it and a restart does not empty it.
+// A real blocklist is in a database, where all processes see it and it survives a restart.
 const blocked = new Set<unknown>()
 authx.setTokenBlocklist(payload => blocked.has(payload.login))
 
@@ -21,8 +21,8 @@ const router = new Router()
 
 router.post('/login', koaBody(), async ctx => {
   const username = checkPassword(ctx)
-  // Both tokens carry this claim, and so do all that a refresh makes of them. To block the `jti` of the access token
-  // alone would leave the refresh token good.
+  // Both tokens have this claim, and all tokens from their refreshes too. If you block only the `jti` of the access
+  // token, the refresh token stays valid.
   ctx.body = await authx.login(ctx, username, { data: { login: randomUUID() } })
 })
 

@@ -1,6 +1,6 @@
 /**
- * Tokens in cookies, for pages of a browser. Scripts cannot read them (HttpOnly), other sites cannot use them: a request
- * that changes something repeats the CSRF value, which a script of this site reads from the cookie beside the token.
+ * Tokens in cookies, for pages in a browser. Scripts cannot read the tokens (HttpOnly). Other sites cannot use them: a
+ * request that changes data needs the CSRF value, which only scripts of this site can read, from a second cookie.
  *
  *     npx tsx examples/cookies.ts
  *     curl -c jar -b jar http://localhost:8000/login -d username=test -d password=test
@@ -24,14 +24,14 @@ const authx = new AuthX({
   secretKey: JWT_SECRET_KEY ?? randomBytes(32).toString('hex'),
   store: new MemoryTokenStore(),
   tokenLocation: ['cookies'],
-  // Cookies are Secure. Chromium and curl take them on http://localhost too; anywhere else they need HTTPS.
+  // The cookies are Secure: they need HTTPS. Chromium and curl also accept them on http://localhost.
 })
 
 const router = new Router()
 
 router.post('/login', koaBody(), async ctx => {
   const username = checkPassword(ctx)
-  // `authx.login(ctx, username)` does these three lines in one.
+  // `authx.login(ctx, username)` replaces the next three lines.
   const pair = await authx.createTokenPair(username, { fresh: true })
   authx.setAccessCookies(ctx, pair.access_token)
   authx.setRefreshCookies(ctx, pair.refresh_token)
@@ -53,7 +53,7 @@ router.post('/logout-everywhere', authx.accessTokenRequired(), async ctx => {
   ctx.body = { message: 'Logged out on all devices' }
 })
 
-// GET changes nothing and needs no CSRF value; POST does.
+// A GET changes no data and needs no CSRF value. A POST needs it.
 router.get('/protected', authx.accessTokenRequired(), ctx => {
   ctx.body = { message: 'You have access', sub: ctx.state.token.sub }
 })

@@ -1,7 +1,7 @@
 /**
- * A store of one's own takes two verbs. This one keeps records in a Map, so it is right for one process only; over a
- * database `compareAndSet` is one atomic statement, such as `UPDATE ... SET value = ? WHERE key = ? AND value = ?`.
- * Its test runs the conformance suite of koa-authx/testing on it.
+ * Your own store needs two methods. This store keeps records in a Map, so it works for one process only. With a
+ * database, `compareAndSet` is one atomic statement, such as `UPDATE ... SET value = ? WHERE key = ? AND value = ?`.
+ * The test of this example runs the conformance suite of koa-authx/testing.
  */
 import { randomBytes } from 'node:crypto'
 import { AuthX, type TokenStore } from 'koa-authx'
@@ -14,7 +14,7 @@ export class MapTokenStore implements TokenStore {
 
   constructor(records: Records = new Map()) {
     this.#records = records
-    // What has expired goes away, even if nobody reads it again.
+    // Delete expired records that nobody reads again.
     setInterval(() => [...records.keys()].map(key => this.#read(key)), 60_000).unref()
   }
 
@@ -23,7 +23,7 @@ export class MapTokenStore implements TokenStore {
   }
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
-    // Nothing is awaited between reading and writing, so no other call comes in between.
+    // There is no await between the read and the write, so no other call can run in between.
     if (this.#read(key) !== expected) return false
     this.#records.set(key, { value, expiresAt })
     return true

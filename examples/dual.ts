@@ -1,6 +1,6 @@
 /**
- * For a single-page application: it keeps the short-lived access token in a variable and sends it in the header
- * `Authorization`; the long-lived refresh token is in an HttpOnly cookie, out of reach of scripts.
+ * For single-page applications. The page keeps the short-lived access token in a variable and sends it in the header
+ * `Authorization`. The long-lived refresh token is in an HttpOnly cookie, which scripts cannot read.
  *
  *     npx tsx examples/dual.ts
  *     curl -c jar http://localhost:8000/login -d username=test -d password=test
@@ -22,6 +22,6 @@ const authx = new AuthX({
   tokenLocation: { access: ['headers'], refresh: ['cookies'] },
 })
 
-// The routes are the same as with headers: `login` and `refresh` put each token where it belongs. The access token is in
-// the body; the refresh token is in its cookie only, and using it takes the CSRF value from the cookie beside it.
+// The routes of app.ts need no change: `login` and `refresh` put the access token into the body and the refresh
+// token into its cookie. A request with the refresh token needs the CSRF value from the second cookie.
 export const server = createApp(authx).listen(Number(PORT), HOST)

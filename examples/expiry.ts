@@ -1,4 +1,4 @@
-/** How long tokens and sessions last: for all, for one login, for one token. */
+/** Lifetimes of tokens and sessions: for all logins, for one login, or for one token. */
 import { randomBytes } from 'node:crypto'
 import Router from '@koa/router'
 import Koa from 'koa'
@@ -13,8 +13,8 @@ const authx = new AuthX({
   secretKey: JWT_SECRET_KEY ?? randomBytes(32).toString('hex'),
   store: new MemoryTokenStore(),
   accessTokenExpires: '10m',
-  refreshTokenExpires: '30d', // counted anew at each refresh
-  sessionExpires: '180d', // counted from the login; no refresh reaches beyond
+  refreshTokenExpires: '30d', // starts again at each refresh
+  sessionExpires: '180d', // counted from the login; a refresh does not extend it
 })
 
 const router = new Router()
@@ -22,7 +22,7 @@ const router = new Router()
 router.post('/login', koaBody(), async ctx => {
   const username = checkPassword(ctx)
   const { remember } = ctx.request.body as { remember?: unknown }
-  // The session keeps the life that its login gave to its refresh tokens.
+  // `refreshExpiry` of the login also applies to all later refreshes of the session.
   ctx.body = await authx.login(ctx, username, remember ? {} : { refreshExpiry: '2h' })
 })
 
@@ -30,7 +30,7 @@ router.post('/refresh', async ctx => {
   ctx.body = await authx.refresh(ctx)
 })
 
-// One token with a life of its own, say for a video player. It belongs to the session and ends with it.
+// A token with its own lifetime, for example for a video player. It belongs to the session and ends with it.
 router.post('/brief', authx.accessTokenRequired(), ctx => {
   const { sub, sid } = ctx.state.token
   ctx.body = { access_token: authx.createAccessToken(sub, { sid, expiry: '1m' }) }

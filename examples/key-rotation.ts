@@ -1,5 +1,5 @@
 /**
- * Key pairs that are exchanged while their tokens are in use, and the public halves for other services.
+ * Key pairs that are replaced while their tokens stay valid, and a route with the public keys for other services.
  *
  *     npx tsx examples/key-rotation.ts
  *     curl http://localhost:8000/login -d username=test -d password=test
@@ -17,13 +17,16 @@ import { checkPassword } from './check-password.js'
 
 const { HOST = '127.0.0.1', PORT = '8000' } = process.env
 
-// Real keys are kept where all processes read them, and survive a restart: these do neither.
+// Real keys are stored where all processes read them and where they survive a restart. The keys here are in memory
+// only.
 const newKey = () => ({ kid: randomUUID(), ...generateKeyPairSync('ec', { namedCurve: 'P-256' }) })
 
 let current = newKey()
 const authx = new AuthX({ algorithm: 'ES256', keys: [current], store: new MemoryTokenStore() })
 
-/** From now on the new key signs. Tokens of the one before are good until the next rotation: wait for them to expire. */
+/**
+ * A new key signs from now on. Tokens of the previous key stay valid until the next call: wait until they have expired.
+ */
 function rotate(): void {
   const { kid, publicKey } = current
   current = newKey()

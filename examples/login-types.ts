@@ -1,6 +1,6 @@
 /**
- * Users and administrators in one application: keys and lifetimes of their own, and neither's token opens the other's
- * routes. Both keep their sessions in one store.
+ * Users and administrators in one application, with separate keys and lifetimes. A token of one type is refused on the
+ * routes of the other. Both types share one store.
  *
  *     npx tsx examples/login-types.ts
  *     curl http://localhost:8000/user/login -d username=test -d password=test
@@ -40,7 +40,7 @@ for (const loginType of manager.loginTypes) {
   const authx = manager.get(loginType)
 
   router.post(`/${loginType}/login`, koaBody(), async ctx => {
-    // A real application has other accounts for administrators than for users.
+    // A real application has separate accounts for administrators and users.
     ctx.body = await authx.login(ctx, checkPassword(ctx))
   })
 
@@ -58,7 +58,7 @@ for (const loginType of manager.loginTypes) {
   })
 }
 
-// Administrators end the sessions of users; their own are not touched, though a name may be the same.
+// Ends all sessions of a user. An administrator with the same name stays logged in.
 router.post('/admin/users/:sub/logout', manager.freshTokenRequired('admin'), async ctx => {
   await manager.get('user').revokeAllSessions(String(ctx.params.sub))
   ctx.status = 204

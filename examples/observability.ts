@@ -1,4 +1,4 @@
-/** What happens to logins, for people and for machines: an audit log on stdout, and figures to be scraped at /metrics. */
+/** Events and metrics of logins: an audit log on stdout, and counters at /metrics. */
 import { randomBytes } from 'node:crypto'
 import { tracingChannel } from 'node:diagnostics_channel'
 import Router from '@koa/router'
@@ -15,25 +15,27 @@ const authx = new AuthX({
   store: new MemoryTokenStore(),
 })
 
-// Ids only: nothing in an event opens anything.
+// Events contain ids only, no tokens or secrets.
 const audit = (event: string, about: object) => console.log(JSON.stringify({ event, ...about }))
 authx.on('issued', about => audit('login', about))
 authx.on('revoked', about => audit('logout', about))
-authx.on('reuse', about => audit('a copied refresh token came up', about))
+authx.on('reuse', about => audit('a refresh token was reused', about))
 authx.on('replayed', ({ replays, ...about }) => {
-  if (replays > 3) audit('a refresh token is in use twice', about)
+  if (replays > 3) audit('a refresh token is used by two clients', about)
 })
-authx.on('storeError', ({ operation, error }) => audit('the store is away', { operation, cause: String(error.cause) }))
+authx.on('storeError', ({ operation, error }) =>
+  audit('the store does not answer', { operation, cause: String(error.cause) }),
+)
 
 const figures = new Map<string, number>()
 const add = (figure: string, amount: number) => figures.set(figure, (figures.get(figure) ?? 0) + amount)
 
 tracingChannel<unknown, VerifyTrace>('koa-authx:verify').asyncEnd.subscribe(message => {
   const { error } = message as VerifyTrace
-  add(`verified{outcome="${error instanceof Error ? error.name : 'good'}"}`, 1)
+  add(`verified{outcome="${error instanceof Error ? error.name : 'valid'}"}`, 1)
 })
 
-// One trace object lives from start to end: a good key for what has to be remembered meanwhile.
+// One trace object is used from start to end, so it can be the key for the start time.
 const began = new WeakMap<object, number>()
 const store = tracingChannel<unknown, StoreTrace>('koa-authx:store')
 store.start.subscribe(trace => void began.set(trace as StoreTrace, performance.now()))

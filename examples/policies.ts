@@ -1,6 +1,6 @@
 /**
- * Documents that their owners may change, editors may read, and nobody may change once they are archived. The rules are
- * in one place; the routes only say what they do to what.
+ * Documents: owners may change them, editors may read them, and nobody may change an archived one. The rules are in one
+ * place; the routes only name the action and the resource.
  *
  *     npx tsx examples/policies.ts
  *     curl http://localhost:8000/login -d username=test -d password=test
@@ -50,14 +50,14 @@ const rules = new PolicyEngine({
       effect: 'deny',
       actions: ['documents:edit'],
       resources: ['documents:*'],
-      // Of a document that is not there this cannot be told, and a deny rule applies then.
+      // If the document does not exist, the attribute is missing, and a deny rule applies.
       conditions: [{ source: 'resource', key: 'archived', value: true }],
     },
   ],
 })
 authx.setPolicyEngine(rules)
 
-/** The guard of a route about one document. The id is a part of its own: one with a `:` or `*` in it is denied. */
+/** Guard for a route of one document. The id is a separate part of the list: an id with `:` or `*` is denied. */
 const mayDo = (action: string) =>
   authx.policyRequired(action, ctx => ['documents', ctx.params.id], {
     resourceAttrs: ctx => documents.get(ctx.params.id),
@@ -68,7 +68,7 @@ const router = new Router()
 router.post('/login', koaBody(), async ctx => {
   const username = checkPassword(ctx)
   const { role } = ctx.request.body as { role?: unknown }
-  // A real application looks the role up, and does not let its users choose it.
+  // A real application loads the role from its database. Users must not choose it.
   ctx.body = await authx.login(ctx, username, { data: { role: role === 'editor' ? 'editor' : 'reader' } })
 })
 
@@ -83,7 +83,7 @@ router.put('/documents/:id', mayDo('documents:edit'), koaBody(), ctx => {
   ctx.body = document
 })
 
-// Where the answer depends on each of many, ask in the handler.
+// For a list, call the engine for each document in the handler.
 router.get('/documents', authx.accessTokenRequired(), async ctx => {
   const { token } = ctx.state
   const readable: string[] = []

@@ -15,7 +15,7 @@ import { createApp } from './app.js'
 const { HOST = '127.0.0.1', PORT = '8000', JWT_SECRET_KEY } = process.env
 
 const authx = new AuthX({
-  // Without JWT_SECRET_KEY every start makes a new secret, and the tokens of the last run are refused.
+  // In production set JWT_SECRET_KEY. Without it every restart invalidates all tokens.
   secretKey: JWT_SECRET_KEY ?? randomBytes(32).toString('hex'),
   store: new MemoryTokenStore(),
 })

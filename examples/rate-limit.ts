@@ -1,6 +1,6 @@
 /**
- * Limits, counted with rate-limiter-flexible: 20 logins a minute from one address, 5 attempts in a row for one name, and
- * a route that each person may call 10 times a minute.
+ * Limits with rate-limiter-flexible: 20 logins a minute from one address, 5 failed attempts in a row for one name, and
+ * a route that each user may call 10 times a minute.
  *
  *     npx tsx examples/rate-limit.ts
  *     curl -i http://localhost:8000/login -d username=test -d password=wrong
@@ -23,14 +23,15 @@ const authx = new AuthX({
   store: new MemoryTokenStore(),
 })
 
-// These count for one process. Several share their counts with RateLimiterRedis; give each a `keyPrefix` then.
+// These limiters count in one process. Several processes share counts with RateLimiterRedis; set a `keyPrefix` for each
+// limiter.
 const fromAddress = new RateLimiterMemory({ points: 20, duration: 60 })
 const forName = new RateLimiterMemory({ points: 5, duration: 15 * 60 })
 const bySubject = new RateLimiterMemory({ points: 10, duration: 60 })
 
 /**
- * What stands for the name that somebody wants to log in with, whether there is such a user or not. It has to be the same
- * for all spellings that the login takes for one user: lower-case it where `Test` and `test` are one.
+ * Key for the name of a login attempt, whether the user exists or not. It must be equal for all spellings that the
+ * login accepts for one user: convert it to lower case if `Test` and `test` are the same user.
  */
 function nameOf(ctx: Pick<Context, 'request'>): string {
   const { username } = (ctx.request.body ?? {}) as { username?: unknown }
@@ -40,17 +41,17 @@ function nameOf(ctx: Pick<Context, 'request'>): string {
 
 const router = new Router()
 
-// Every attempt counts before the password is looked at, so that a hundred at once are a hundred. The address comes
-// first: a request that is refused for it has its body not even read, and uses up nobody's name.
+// Every attempt counts before the password is checked, so parallel attempts count too. The address comes first: if it
+// is over the limit, the body is not read, and the attempt does not count for the name.
 router.post('/login', rateLimited(fromAddress), koaBody(), rateLimited(forName, { key: nameOf }), async ctx => {
   const username = checkPassword(ctx)
-  // In a row: who knows the password starts anew. The address does not, or an attacker with an account of their own would
-  // reset it between guesses.
+  // A successful login resets the count of the name, but not of the address: an attacker with an account would reset it
+  // between guesses.
   await forName.delete(nameOf(ctx))
   ctx.body = await authx.login(ctx, username)
 })
 
-// After the guard, since it is the guard that knows who it is.
+// After the guard, because the guard sets the subject.
 router.get('/reports', authx.accessTokenRequired(), rateLimited(bySubject, { key: 'subject' }), ctx => {
   ctx.body = { reports: [], sub: ctx.state.token.sub }
 })

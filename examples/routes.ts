@@ -1,6 +1,6 @@
 /**
- * The ready-made routes: all that the application writes is who may log in. Below /auth there are login, refresh, logout,
- * the sessions of the caller and revocation.
+ * The ready-made routes: the application only checks the password. Below /auth are login, refresh, logout, the sessions
+ * of the caller, and revocation.
  *
  *     npx tsx examples/routes.ts
  *     curl http://localhost:8000/auth/login -d username=test -d password=test
@@ -37,7 +37,7 @@ const nobody = { hash: randomBytes(32), scopes: [] }
 const auth = authRouter(authx, {
   async login({ username, password }) {
     if (typeof username !== 'string' || typeof password !== 'string') return undefined
-    // Somebody who is not there takes as long as a wrong password.
+    // An unknown name takes as long as a wrong password.
     const user = users.get(username) ?? nobody
     return timingSafeEqual(await hash(password), user.hash) ? { sub: username, scopes: user.scopes } : undefined
   },

@@ -1,5 +1,5 @@
 /**
- * Who may do what (scopes), who it is (subjects), and a page for anybody.
+ * Scopes, subjects, and a page with an optional login.
  *
  *     npx tsx examples/scopes-and-subjects.ts
  *     curl http://localhost:8000/login -d username=test -d password=test
@@ -36,17 +36,17 @@ router.post('/login', koaBody(), async ctx => {
   ctx.body = await authx.login(ctx, checkPassword(ctx), { scopes: ['reports:*'] })
 })
 
-// Nobody in particular passes; a token that is there has to be good.
+// A request without a token passes. A token must be valid.
 router.get('/news', authx.accessTokenRequired({ optional: true }), ctx => {
   ctx.body = { news: ctx.state.token ? `for ${ctx.state.token.sub}` : 'for everybody' }
 })
 
-// `reports:*` covers it.
+// `reports:*` covers `reports:read`.
 router.get('/reports', authx.scopesRequired('reports:read'), ctx => {
   ctx.body = { scopes: ctx.state.token.scopes }
 })
 
-// Neither is covered: 403.
+// The token has neither of these scopes: 403.
 router.get('/audit', authx.anyScopeRequired('admin:audit', 'auditor'), ctx => {
   ctx.body = { audit: [] }
 })
@@ -55,7 +55,7 @@ router.get('/profile', authx.subjectRequired(), ctx => {
   ctx.body = ctx.state.subject
 })
 
-// From now on the token's subject does not exist: 401.
+// After this, the subject of the token does not exist: GET /profile is 401.
 router.delete('/profile', authx.freshTokenRequired(), ctx => {
   users.delete(ctx.state.token.sub)
   ctx.status = 204

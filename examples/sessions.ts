@@ -1,5 +1,5 @@
 /**
- * "Where you are logged in": the sessions of a person, which of them is this one, and four ways to end some.
+ * "Where you are logged in": lists the sessions of a user, marks the current one, and ends one, the others, or all.
  *
  *     npx tsx examples/sessions.ts
  *     curl http://localhost:8000/login -d username=test -d password=test
@@ -19,13 +19,13 @@ const { HOST = '127.0.0.1', PORT = '8000', JWT_SECRET_KEY } = process.env
 const authx = new AuthX({
   secretKey: JWT_SECRET_KEY ?? randomBytes(32).toString('hex'),
   store: new MemoryTokenStore(),
-  // Keeps user agent and IP address of each login, and when it was last active.
+  // Stores the user agent and IP address of each login, and the time of its last activity.
   sessionTracking: true,
 })
 
 const router = new Router()
 const guard = authx.accessTokenRequired()
-// A copied token that has been refreshed, or one from a link, must not log out the other devices.
+// A copied token that was refreshed, or a token from a link, must not log out other devices.
 const fresh = authx.freshTokenRequired()
 
 router.get('/sessions', guard, async ctx => {
@@ -34,7 +34,7 @@ router.get('/sessions', guard, async ctx => {
   ctx.body = sessions.map(session => ({ ...session, current: session.sid === sid }))
 })
 
-// With `sub` it ends a session of this person only; somebody else's is not found.
+// With `sub` it ends only a session of this user. A session of another user is not found.
 router.delete('/sessions/:sid', fresh, async ctx => {
   const ended = await authx.revokeSession(String(ctx.params.sid), { sub: ctx.state.token.sub })
   ctx.status = ended ? 204 : 404
@@ -51,7 +51,7 @@ router.post('/sessions/revoke-all', fresh, async ctx => {
   ctx.status = 204
 })
 
-// Login, refresh and logout are those of app.ts.
+// Login, refresh and logout are in app.ts.
 export const app = createApp(authx).use(router.routes())
 
 export const server = app.listen(Number(PORT), HOST)

@@ -1,12 +1,12 @@
 /**
- * What `npm start` runs: the application of app.ts, on sessions that survive a restart, and a page to click.
+ * The program of `npm start`: the application of app.ts, with sessions that survive a restart, and the demo page.
  *
  *     npm start                                        sessions in the SQLite file .data/tokens.sqlite
- *     TOKEN_STORE=redis://127.0.0.1:6379 npm start     in Redis
- *     TOKEN_STORE=memory: npm start                    in memory, gone when it ends
+ *     TOKEN_STORE=redis://127.0.0.1:6379 npm start     sessions in Redis
+ *     TOKEN_STORE=memory: npm start                    sessions in memory, lost when it stops
  *
- * JWT_SECRET_KEY signs the tokens; PORT and HOST say where to listen. Other JWT_* variables of AuthX work as well,
- * but for the page, which keeps to settings of its own.
+ * JWT_SECRET_KEY signs the tokens; PORT and HOST set the address of the server. Other JWT_* variables of AuthX work
+ * too, except for the demo page, which has its own settings.
  */
 import { mkdirSync } from 'node:fs'
 import type { Server } from 'node:http'
@@ -37,15 +37,15 @@ function start({ HOST = '127.0.0.1', PORT = '8000', TOKEN_STORE, JWT_SECRET_KEY 
   server.once('listening', () => {
     const url = urlOf(server)
     console.log(`Listening on ${url}. Sessions are kept ${where}.`)
-    console.log(`A demo to click: ${url}/\nLines to try, one after the other:\n`)
+    console.log(`Demo: ${url}/\nCommands to try, one after the other:\n`)
     console.log(`${curlLines(url, FOLDER)}\n`)
   })
   server.once('error', async (error: NodeJS.ErrnoException) => {
     await authx.close()
-    fail(error.code === 'EADDRINUSE' ? `Port ${PORT} is in use. Take another: PORT=8001 npm start` : error)
+    fail(error.code === 'EADDRINUSE' ? `Port ${PORT} is in use. Use another one: PORT=8001 npm start` : error)
   })
   server.once('close', () => authx.close())
-  // The requests under way are answered before the store is closed. A second signal ends the process at once.
+  // Running requests get their response before the store is closed. A second signal ends the process at once.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close())
 }
 
@@ -58,7 +58,7 @@ function urlOf(server: Server): string {
   return `http://localhost:${typeof address === 'object' ? address?.port : address}`
 }
 
-/** Ends the process at once: a connection to Redis would keep it going. */
+/** Ends the process at once, because a connection to Redis would keep it running. */
 function fail(error: unknown): never {
   console.error(error instanceof Error ? error.message : error)
   process.exit(1)

@@ -1,6 +1,6 @@
 /**
- * A clock over WebSocket, for those who are logged in. Koa never sees a request for an upgrade: it goes past all
- * middleware and guards to the server's event `upgrade`, and is judged there. A logout closes the sockets.
+ * A clock over WebSocket, for authenticated clients. Koa middleware and guards never see an upgrade request: the
+ * server's event `upgrade` gets it and checks the token. A logout closes the sockets.
  *
  *     npx tsx examples/websocket.ts
  *     curl http://localhost:8000/login -d username=test -d password=test
@@ -21,7 +21,7 @@ const authx = new AuthX({
   store: new MemoryTokenStore(),
 })
 
-// Login, refresh and logout are those of app.ts.
+// Login, refresh and logout are in app.ts.
 export const server = createApp(authx).listen(Number(PORT), HOST)
 
 const clock = new WebSocketServer({ noServer: true, path: '/clock', maxPayload: 1024 })
@@ -30,7 +30,7 @@ server.on('upgrade', (request, socket, head) => {
   authx.authenticateUpgrade(request).then(
     payload => clock.handleUpgrade(request, socket, head, client => tellTime(client, payload)),
     error => {
-      // The client is told why it was refused, but nothing of an error that is not the library's.
+      // The client gets the reason of a refusal, but no details of other errors.
       if (!(error instanceof AuthXError)) console.error(error)
       refuseUpgrade(socket, error)
     },
@@ -39,8 +39,8 @@ server.on('upgrade', (request, socket, head) => {
 
 function tellTime(client: WebSocket, payload: TokenPayload): void {
   authx.closeWhenOver(client, payload)
-  // A frame that is malformed is an error of its socket, which ws closes; unheard, it would end the process.
+  // ws closes the socket after a malformed frame. Without this listener, the error would end the process.
   client.on('error', () => {})
   client.on('message', () => client.send(new Date().toISOString()))
-  client.send(`Hello, ${payload.sub}. Send anything to be told the time.`)
+  client.send(`Hello, ${payload.sub}. Send anything to get the time.`)
 }

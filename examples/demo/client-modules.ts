@@ -11,8 +11,8 @@ const typescript = resolve(createRequire(import.meta.url).resolve('typescript/pa
 let compiled: Promise<ReadonlyMap<string, string>> | undefined
 
 /**
- * A module of `koa-authx/client` for browsers. In the package they are built; in a clone they are compiled when the page
- * first asks for one, which takes a second.
+ * Returns a module of `koa-authx/client` for browsers, or undefined if there is no such module. The modules are
+ * compiled at the first request, which takes a second.
  */
 export async function clientModule(name: string): Promise<string | undefined> {
   compiled ??= compile()

@@ -1,4 +1,4 @@
-/** The page of the demo: what its buttons do, and what it says of it. */
+/** The script of the demo page: the actions of its buttons, and the reactions to events. */
 import { AuthXClient } from './client/index.js'
 import { MODES, refusal, SAYS } from './sentences.js'
 import { $, showBusy, showClaims, showInside, showLife, showSessions, tell } from './view.js'
@@ -15,14 +15,14 @@ const client = new AuthXClient({
   refreshCsrfCookieName,
 })
 
-/** The claims of the access token, once they are known, and when it ends on this machine's clock (milliseconds). */
+/** Claims of the access token, once known, and its end in milliseconds on the clock of this machine. */
 let claims
 let endsAt = 0
 let saidThatItRanOut = false
-/** What the server said to the thief of this page's token, if it refused; the page itself only learns that it is out. */
+/** The refusal that the thief got. The page itself only learns that its session has ended. */
 let noticed
 
-// What happens to the login, here and in other tabs.
+// Events of the login, in this tab and in other tabs.
 
 client.on('login', ({ elsewhere }) => {
   if (!document.cookie.includes(refreshCsrfCookieName)) return tell(SAYS.noCookies, { bad: true })
@@ -58,7 +58,7 @@ async function learnClaims() {
   const before = claims
   claims = client.claims ?? (await ask('/claims'))
   if (claims.jti === before?.jti) return
-  // The clock of this machine may be another than the server's.
+  // The clock of this machine may differ from the server's clock.
   endsAt = Date.now() + (claims.exp - claims.iat) * 1000
   saidThatItRanOut = false
   showClaims(claims, before)
@@ -75,7 +75,7 @@ function tick() {
 }
 setInterval(tick, 250)
 
-// What the buttons do.
+// The actions of the buttons.
 
 async function call() {
   const { sub } = await ask('/protected')
@@ -87,7 +87,7 @@ async function change() {
   tell(MODES[mode].changed)
 }
 
-/** All that another site could do: make the browser send the request, and its cookies with it. */
+/** Sends the request like another site can: with the cookies, but without the CSRF value. */
 async function forge() {
   await answerOf(await fetch(`${baseUrl}/protected`, { method: 'POST' }))
 }
@@ -112,7 +112,7 @@ async function logOut() {
 
 async function logOutEverywhere() {
   await ask('/logout-everywhere', { method: 'POST' })
-  // All tokens are refused by now; this clears the cookies, and tells the other tabs.
+  // All tokens are already revoked. This clears the cookies, and informs the other tabs.
   await client.logout()
   tell(SAYS.logoutAll)
 }
@@ -156,7 +156,7 @@ $('login-form').addEventListener('submit', event => {
   run(() => client.login(Object.fromEntries(new FormData(event.target))))
 })
 
-/** One at a time, while all buttons show that they wait; what fails is told. */
+/** Runs one action at a time, with all buttons disabled, and reports errors. */
 let running = false
 async function run(action) {
   if (running) return
@@ -170,26 +170,27 @@ async function run(action) {
 class LoginOver extends Error {}
 
 function report(error) {
-  // That the login is over, and why, the client has told its listeners.
+  // The client has already told its listeners that the login has ended, and why.
   if (!(error instanceof LoginOver)) tell(refusal(error), { bad: true })
 }
 
-/** Refresh; that the login is over by now is no failure of the page. */
+/** Refreshes. Throws LoginOver if the login has ended, which is not an error of the page. */
 async function refresh() {
   await client.refresh().catch(error => {
     throw client.loggedIn ? error : new LoginOver()
   })
 }
 
-/** The JSON that a route of the demo answers. */
+/** The JSON response of a route of the demo. */
 async function ask(path, init) {
   const response = await client.fetch(path, init)
-  // Not for its age, for then the client has refreshed already. If its session is over, a refresh says so.
+  // The token is not expired, because then the client would have refreshed. A refresh shows whether the session has
+  // ended.
   if (response.status === 401) await refresh()
   return answerOf(response)
 }
 
-/** The JSON of a response; rejects with what a refusal says. */
+/** The JSON of a response. Rejects with status, error type and message if the server refused. */
 async function answerOf(response) {
   const body = await response.json().catch(() => ({}))
   if (response.ok) return body
@@ -214,5 +215,5 @@ await run(async () => {
   await enter({ focus: false })
   tell(SAYS.stillIn)
 })
-// Where the server did not answer.
+// If the server did not answer, show the login form.
 if ($('inside').hidden) $('login').hidden = false

@@ -1,4 +1,4 @@
-/** The first that fits is it: Edge and Opera say that they are Chrome, and Chrome that it is Safari. */
+/** The first match wins, because Edge and Opera also contain "Chrome", and Chrome contains "Safari". */
 const BROWSERS: readonly [RegExp, string][] = [
   [/\bEdg(e|A|iOS)?\//, 'Edge'],
   [/\bOPR\//, 'Opera'],
@@ -18,7 +18,7 @@ const SYSTEMS: readonly [RegExp, string][] = [
   [/\bLinux\b/, 'Linux'],
 ]
 
-/** What a person calls a device, as far as its User-Agent tells: "Firefox on Windows". */
+/** A readable name of a device, from its User-Agent: "Firefox on Windows". */
 export function deviceOf(userAgent: string): string {
   const nameIn = (names: typeof BROWSERS) => names.find(([pattern]) => pattern.test(userAgent))?.[1]
   const [browser, system] = [nameIn(BROWSERS), nameIn(SYSTEMS)]

@@ -1,14 +1,14 @@
 import { AuthX, type AuthXOptions } from 'koa-authx'
 
-/** The two ways of carrying tokens that the page can choose from. */
+/** The two combinations of token locations in the demo. */
 export const MODES = ['cookies', 'dual'] as const
 export type Mode = (typeof MODES)[number]
 
 export const pathOf = (mode: Mode) => `/demo/${mode}`
 
 /**
- * For people who want to see something: an access token lasts a minute, and a used-up refresh token is old after five
- * seconds, the least that the client can do with.
+ * Short lifetimes, so that changes are visible. An access token lasts one minute. The grace period is five seconds, the
+ * minimum for the client.
  */
 const SHORT_LIVES: AuthXOptions = {
   accessTokenExpires: '1m',
@@ -18,9 +18,10 @@ const SHORT_LIVES: AuthXOptions = {
 }
 
 /**
- * An `AuthX` for a mode. Both are of one login type, so that a person has one list of sessions, and "log out everywhere"
- * means both and nothing else. The audience makes their tokens no good at the other routes of the server, and theirs here.
- * The environment has no say: the scripts of the page know the names of headers and cookies as they are here.
+ * Creates the `AuthX` of a mode. Both modes have the same login type, so a user has one list of sessions, and "log out
+ * everywhere" ends the sessions of both modes only. Because of the audience, the other routes of the server refuse
+ * tokens of the demo, and the demo refuses theirs. Environment variables are ignored, because the scripts of the page
+ * contain the names of headers and cookies.
  */
 export function instanceFor(mode: Mode, options: AuthXOptions): AuthX {
   return new AuthX({
@@ -35,7 +36,10 @@ export function instanceFor(mode: Mode, options: AuthXOptions): AuthX {
   })
 }
 
-/** The token's cookies go to the routes of the mode only; the page, which is elsewhere, has to read the CSRF values. */
+/**
+ * The cookies of the tokens go to the routes of the mode only. The CSRF cookies have another path, so the page can read
+ * them.
+ */
 function cookiesFor(mode: Mode): AuthXOptions {
   const path = pathOf(mode)
   return {

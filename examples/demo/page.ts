@@ -13,7 +13,7 @@ const FILES = {
   '/demo/icon.svg': 'icon.svg',
 }
 
-/** Nothing but the files of the page itself: no inline script, no other site. */
+/** Allows only the files of the page: no inline scripts, no other sites. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",

@@ -1,6 +1,6 @@
 /**
- * The demo that `npm start` serves at `/`: a page to click, which logs in with both tokens in cookies below /demo/cookies,
- * or with the access token in memory and the refresh token in a cookie below /demo/dual.
+ * The demo page that `npm start` serves at `/`. Its routes below /demo/cookies have both tokens in cookies; its routes
+ * below /demo/dual have the access token in memory and the refresh token in a cookie.
  */
 import type Router from '@koa/router'
 import type { AuthX, AuthXOptions } from 'koa-authx'
@@ -10,7 +10,10 @@ import { instanceFor, MODES, type Mode, pathOf } from './instances.js'
 import { pageRoutes } from './page.js'
 import { addThief } from './thief.js'
 
-/** The page and its routes. `options` are for both modes: store and keys. `watch` is called with the `AuthX` of each. */
+/**
+ * The page and its routes. `options` (store and keys) apply to both modes. `watch` is called with the `AuthX` of each
+ * mode.
+ */
 export function demoRouter(options: AuthXOptions, watch: (authx: AuthX) => void = () => {}): Router {
   const router = pageRoutes()
   for (const mode of MODES) {
@@ -21,15 +24,15 @@ export function demoRouter(options: AuthXOptions, watch: (authx: AuthX) => void 
   return router
 }
 
-/** Login, refresh, logout and sessions are the ready-made ones. */
+/** Routes of a mode. Login, refresh, logout and sessions come from `authRouter`. */
 function modeRouter(mode: Mode, authx: AuthX): Router {
   const router = authRouter(authx, {
     login({ username, password }, ctx) {
-      // Only JSON: other sites could make a browser post a form.
+      // Only JSON, because other sites can make a browser post a form.
       if (!ctx.is('json') || username !== 'test' || password !== 'test') return undefined
       return { sub: 'test', device: { name: deviceOf(ctx.get('user-agent')), tokens: mode } }
     },
-    // The page ends sessions after a refresh too, and does not ask for the password again. A real one should.
+    // The demo does not ask for the password again before it ends sessions. A real application should.
     sessions: { end: { fresh: false } },
   })
   const guard = authx.accessTokenRequired()
@@ -37,7 +40,7 @@ function modeRouter(mode: Mode, authx: AuthX): Router {
   router.get('/protected', guard, ctx => {
     ctx.body = { message: 'You have access', sub: ctx.state.token.sub }
   })
-  // It changes something, or would: with cookies it takes the CSRF value.
+  // A POST is for changes: with cookies it requires the CSRF value.
   router.post('/protected', guard, ctx => {
     ctx.body = { message: 'Changed', sub: ctx.state.token.sub }
   })
@@ -45,7 +48,7 @@ function modeRouter(mode: Mode, authx: AuthX): Router {
     await authx.revokeAllSessions(ctx.state.token.sub)
     ctx.status = 204
   })
-  // For a page whose script cannot read the cookie.
+  // For the mode cookies, where the script cannot read the token.
   router.get('/claims', guard, ctx => {
     ctx.set('Cache-Control', 'no-store')
     ctx.body = ctx.state.token

@@ -1,21 +1,21 @@
-/** What happened, in words for people. */
+/** The texts of the demo. */
 
-/** By the `error_type` of a refusal. */
+/** Text for each `error_type` of a refusal. */
 const REFUSALS = {
-  InvalidCredentialsError: 'The server refused the login: the name or the password is wrong.',
-  ReusedTokenError: 'The server refused the old refresh token and ended the session: somebody used a token twice.',
-  RevokedTokenError: 'The server refused the token: this session has been ended.',
+  InvalidCredentialsError: 'The server refused the login: wrong name or password.',
+  ReusedTokenError: 'The server refused the old refresh token and ended the session, because a token was used twice.',
+  RevokedTokenError: 'The server refused the token: the session has ended.',
   MissingTokenError: 'The server found no token in the request: you are not logged in.',
-  TokenExpiredError: 'The server refused the token: its time is over.',
+  TokenExpiredError: 'The server refused the token: it has expired.',
   MissingCSRFTokenError:
-    'The server refused the request: the cookies came along by themselves, as they do, but without the CSRF value. Another site cannot send more than that.',
-  CSRFError: 'The server refused the request: the CSRF value does not fit the token.',
-  StoreUnavailableError: 'The server cannot reach its store, and lets nobody pass until it can. Try again in a second.',
+    'The server refused the request: the browser sent the cookies, but without the CSRF value. Another site cannot send the CSRF value.',
+  CSRFError: 'The server refused the request: the CSRF value is wrong.',
+  StoreUnavailableError: 'The server cannot reach its store, so it accepts no tokens for now. Try again in a second.',
 }
 
 export function refusal({ errorType, status, message }) {
   if (REFUSALS[errorType]) return REFUSALS[errorType]
-  if (status === 409) return 'The thief has nothing: let it copy a token first.'
+  if (status === 409) return 'The thief has no token: let the thief copy one first.'
   if (status) return `The server refused the request with ${status}: ${message}.`
   return 'The server does not answer. Is it still running?'
 }
@@ -23,50 +23,53 @@ export function refusal({ errorType, status, message }) {
 export const MODES = {
   cookies: {
     intro:
-      'Both tokens will be in HttpOnly cookies: no script can read them, and other sites cannot use them, for whatever changes something takes a CSRF value too.',
-    where: 'Both tokens are in HttpOnly cookies. This page cannot read them: it asked the server for these claims.',
-    refreshElsewhere: 'Another tab refreshed. The cookies hold the new tokens, for this tab too.',
-    changed: 'The protected route took the change: with the cookie came the CSRF value, which only this site can read.',
+      'Both tokens will be in HttpOnly cookies. No script can read them. Other sites cannot use them, because every change also requires a CSRF value.',
+    where: 'Both tokens are in HttpOnly cookies. This page cannot read them, so it got the claims from the server.',
+    refreshElsewhere: 'Another tab refreshed. The cookies contain the new tokens, also for this tab.',
+    changed:
+      'The protected route accepted the change: the request had the cookie and the CSRF value, which only this site can read.',
     login:
-      'You logged in. The server opened a session and set a cookie for each of its two tokens; no script can read them.',
+      'You logged in. The server opened a session and set a cookie for each of the two tokens. No script can read them.',
   },
   dual: {
     intro:
-      'The access token will be in the memory of this page and go into the header Authorization. The refresh token will be in an HttpOnly cookie, out of reach of scripts.',
+      'The access token will be in the memory of this page. The page sends it in the header Authorization. The refresh token will be in an HttpOnly cookie, which scripts cannot read.',
     where:
-      'The access token is in the memory of this page, and gone when it closes. The refresh token is in an HttpOnly cookie.',
-    refreshElsewhere: 'Another tab refreshed. The cookie holds the new refresh token, for this tab too.',
+      'The access token is in the memory of this page, and is lost when the page closes. The refresh token is in an HttpOnly cookie.',
+    refreshElsewhere: 'Another tab refreshed. The cookie contains the new refresh token, also for this tab.',
     changed:
-      'The protected route took the change. The token came in a header, which no other site can send, so it takes no CSRF value.',
+      'The protected route accepted the change. The token was in a header, which no other site can send, so no CSRF value is needed.',
     login:
-      'You logged in. The server opened a session, handed the access token to this page, and set a cookie for the refresh token that no script can read.',
+      'You logged in. The server opened a session, sent the access token to this page, and set a cookie for the refresh token. No script can read the cookie.',
   },
 }
 
 export const SAYS = {
   out: 'You are not logged in.',
-  stillIn: 'You are still logged in from before.',
+  stillIn: 'You are still logged in.',
   noCookies:
-    'The server logged you in, but the browser threw the cookies away: they are for https. Over plain http, Chromium and Firefox take them from http://localhost.',
-  loginElsewhere: 'Another tab logged in, and so is this one now.',
+    'The server logged you in, but the browser rejected the cookies, because they require https. Over plain http, Chromium and Firefox accept them from http://localhost only.',
+  loginElsewhere: 'Another tab logged in. This tab is logged in too.',
   refresh:
-    'The page exchanged the refresh token for its successor and a new access token. The old refresh token is used up.',
-  logout: 'You logged out. The server ended this session: its tokens are refused from now on, wherever they are.',
-  logoutAll: 'You logged out everywhere. The server ended all of your sessions, at once and on every device.',
-  logoutElsewhere: 'You were logged out in another tab, and so you are in this one.',
-  over: 'Log in again to go on.',
-  expired: 'The access token has run out. Call the protected route and see.',
+    'The page exchanged the refresh token for a new refresh token and a new access token. The old refresh token is used up.',
+  logout: 'You logged out. The server ended this session, and refuses all of its tokens from now on.',
+  logoutAll: 'You logged out everywhere. The server ended all of your sessions on all devices.',
+  logoutElsewhere: 'You logged out in another tab. This tab is logged out too.',
+  over: 'Log in again to continue.',
+  expired: 'The access token has expired. Call the protected route and see what happens.',
   called: sub => `The protected route answered: you have access, ${sub}.`,
-  updated: count => (count === 1 ? 'You are logged in here and nowhere else.' : `You are logged in ${count} times.`),
-  revoked: device => `You ended the session on ${device}. Its next request will be refused, whatever its tokens say.`,
-  alreadyOver: 'That session was over already.',
-  copied: 'The thief has a copy of your refresh token now. Nothing has happened yet, and nobody can know.',
-  twice: 'The page has refreshed twice. The token that the thief has copied is used up, and not the last one either.',
+  updated: count => (count === 1 ? 'You are logged in here only.' : `You are logged in ${count} times.`),
+  revoked: device => `You ended the session on ${device}. The server will refuse its next request.`,
+  alreadyOver: 'The session had already ended.',
+  copied:
+    'The thief has a copy of your refresh token now. The thief has not used it yet, so nobody can notice the copy.',
+  twice:
+    'The page has refreshed twice. The copied token is used up, and it is not the direct predecessor of the current one.',
   thief: {
     refused: 'The thief sent the copy.',
     renewed:
-      'The thief was faster: the copy was still good, and the server gave new tokens for it. Now your own refresh token is the used one. Refresh in five seconds, and the server will notice.',
+      'The thief was faster: the copy was still valid, and the server sent new tokens for it. Now your own refresh token is used up. Refresh after five seconds, and the server will notice.',
     repeated:
-      'The thief sent the copy within five seconds of your refresh. The server took it for a lost answer and repeated the answer; this keeps people with bad networks logged in. Refresh once more, and the copy is worth nothing.',
+      'The thief sent the copy within five seconds after your refresh. The server assumed that its response was lost, and repeated it. This keeps users with bad networks logged in. Refresh once more, and the copy is useless.',
   },
 }

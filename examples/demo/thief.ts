@@ -2,25 +2,25 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import type { AuthX } from 'koa-authx'
 
-/** As many copies as are kept; beyond them the oldest is forgotten. */
+/** Maximum number of stored copies. The oldest is deleted first. */
 const MOST_COPIES = 100
 
 /**
- * For the demo and nothing else: the server plays somebody who has a copy of a refresh token, since no script of the page
- * could read it. It copies the caller's own, and sends it to the refresh route from outside, as a thief would. What comes
- * back stays here. An application must never keep a token that it was sent.
+ * For the demo only. The server plays a thief with a copy of a refresh token, because no script of the page can read
+ * the token. It copies the refresh token of the caller, and sends the copy to the refresh route, like a thief. The
+ * response stays on the server. A real application must never store a token that it receives.
  *
  * - `POST /thief/copy`: 204; 409 if the request carries no refresh token.
- * - `POST /thief/use`: 200 with `{ outcome }`, or 409 if there is no copy. `renewed`: the thief got new tokens. `repeated`:
- *   the copy was the direct predecessor, in the grace period, and got the successor that the page has too. `refused`, with
- *   `error_type`.
+ * - `POST /thief/use`: 200 with `{ outcome }`, or 409 if there is no copy. `renewed`: the thief got new tokens.
+ * `repeated`: the copy was the direct predecessor, in the grace period, and got the same successor as the page.
+ * `refused`: with `error_type`.
  */
 export function addThief(router: Router, authx: AuthX, refreshPath: string): void {
   const copies = new Map<string, string>()
   const guard = authx.accessTokenRequired()
 
   router.post('/thief/copy', guard, ctx => {
-    const { token } = authx.getTokenFromRequest(ctx, { type: 'refresh' }) ?? ctx.throw(409, 'There is nothing to copy')
+    const { token } = authx.getTokenFromRequest(ctx, { type: 'refresh' }) ?? ctx.throw(409, 'No refresh token to copy')
     copies.set(String(ctx.state.token.sid), token)
     const [oldest] = copies.keys()
     if (copies.size > MOST_COPIES) copies.delete(String(oldest))
@@ -42,14 +42,14 @@ export function addThief(router: Router, authx: AuthX, refreshPath: string): voi
   })
 }
 
-/** Send a refresh token to the refresh route, as anybody could who has it. */
+/** Sends a refresh token to the refresh route, like anyone who has the token. */
 async function present(token: string, authx: AuthX, url: string): Promise<{ ok: boolean; error_type?: string }> {
   const { refreshCookieName, refreshCsrfHeaderName } = authx.config
   const answer = await fetch(url, {
     method: 'POST',
     headers: {
       cookie: `${refreshCookieName}=${token}`,
-      // Whoever can read the token finds the value in it: it holds off other sites, not thieves.
+      // The token contains the CSRF value, so it protects against other sites, not against a thief.
       [refreshCsrfHeaderName]: String(authx.getCsrfToken(token)),
       'user-agent': 'The thief of the demo',
     },
@@ -58,7 +58,7 @@ async function present(token: string, authx: AuthX, url: string): Promise<{ ok: 
   return { ok: answer.ok, ...(error_type && { error_type }) }
 }
 
-/** Where this request has arrived. */
+/** The origin on which the server received this request. */
 function originOf({ socket }: Context): string {
   const { localAddress = '', localPort } = socket
   return `http://${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`

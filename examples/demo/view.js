@@ -1,4 +1,4 @@
-/** What the page shows. All text goes in as text, never as HTML. */
+/** Renders the page. All texts are inserted as text, never as HTML. */
 
 export const $ = id => document.getElementById(id)
 
@@ -8,7 +8,7 @@ export function element(name, properties = {}, ...children) {
   return made
 }
 
-/** A line of the log, the newest first. */
+/** Adds a line to the log, at the top. */
 export function tell(text, { bad = false } = {}) {
   const now = new Date()
   const time = element('time', { dateTime: now.toISOString() }, now.toLocaleTimeString())
@@ -18,12 +18,12 @@ export function tell(text, { bad = false } = {}) {
 
 const clockTime = seconds => new Date(seconds * 1000).toLocaleTimeString()
 
-/** Some claims in words. */
+/** Readable texts for some claims. */
 const MEANINGS = {
-  fresh: value => `${value} \u2013 issued ${value ? 'for a password' : 'by a refresh'}`,
+  fresh: value => `${value} \u2013 issued ${value ? 'after a login' : 'by a refresh'}`,
   iat: value => `issued at ${clockTime(value)}`,
   nbf: value => `not before ${clockTime(value)}`,
-  exp: value => `ends at ${clockTime(value)}`,
+  exp: value => `expires at ${clockTime(value)}`,
 }
 
 export function showClaims(claims, before = {}) {
@@ -35,13 +35,13 @@ export function showClaims(claims, before = {}) {
   $('claims').replaceChildren(...rows.flat())
 }
 
-/** `life` and `left` in seconds. */
+/** Shows the remaining time of the access token. `life` (total) and `left` are in seconds. */
 export function showLife(life, left) {
   const over = left <= 0
   const seconds = Math.max(0, Math.ceil(left))
   $('clock').textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
   $('clock').classList.toggle('over', over)
-  $('clock-says').textContent = over ? 'It has run out' : 'left to live'
+  $('clock-says').textContent = over ? 'The token has expired' : 'until it expires'
   $('life').max = life
   $('life').value = Math.max(0, left)
 }
@@ -49,7 +49,7 @@ export function showLife(life, left) {
 const TOKENS = { cookies: 'tokens in cookies', dual: 'access token in memory' }
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' })
 
-/** "this minute", "5 minutes ago", "yesterday". */
+/** Relative time of a date: "this minute", "5 minutes ago", "yesterday". */
 function ago(date) {
   const minutes = Math.floor((Date.now() - new Date(date)) / 60_000)
   if (minutes < 60) return relative.format(-Math.max(0, minutes), 'minute')
@@ -57,7 +57,7 @@ function ago(date) {
   return hours < 24 ? relative.format(-hours, 'hour') : relative.format(-Math.floor(hours / 24), 'day')
 }
 
-/** Each session with a button that ends it; the own one ends by logging out. */
+/** Lists the sessions, each with a button that ends it. The current session has none: it ends by logging out. */
 export function showSessions(sessions, end) {
   $('sessions').replaceChildren(...sessions.map(session => sessionRow(session, end)))
 }
@@ -73,13 +73,19 @@ function sessionRow(session, end) {
   return element('li', {}, text, button)
 }
 
-/** Whether the buttons wait. Not `disabled`, which would take the keyboard away from the one that was pressed. */
+/**
+ * Marks all buttons as busy or ready. Does not use `disabled`, because the pressed button would lose the keyboard
+ * focus.
+ */
 export function showBusy(busy) {
   document.querySelector('main').ariaBusy = String(busy)
   for (const button of document.querySelectorAll('button')) button.ariaDisabled = String(busy)
 }
 
-/** Either what is behind the login, or the form and why one is there; `focus` puts the keyboard where one goes on. */
+/**
+ * Shows the page for a logged-in user, or the login form with the reason (`why`). `focus` moves the keyboard focus
+ * there.
+ */
 export function showInside(inside, { focus = false, name, why } = {}) {
   $('why').hidden = !why
   $('why').textContent = why ?? ''

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-/** Lines to paste into a shell. The answers with tokens are kept in `folder`, and the next lines take the tokens from there. */
+/** Commands for a shell. They save responses with tokens in `folder`, and later commands read the tokens from there. */
 export function curlLines(url: string, folder: string): string {
   const [login, refresh] = [join(folder, 'login.json'), join(folder, 'refresh.json')]
   return [
@@ -12,7 +12,7 @@ export function curlLines(url: string, folder: string): string {
   ].join('\n')
 }
 
-/** The token stands in the fourth of the parts that quotation marks make of the JSON, or in the eighth. */
+/** Splits the JSON at quotation marks: part 4 is the access token, part 8 the refresh token. */
 function bearer(name: 'access_token' | 'refresh_token', file: string): string {
   return `-H "Authorization: Bearer $(cut -d'"' -f${name === 'access_token' ? 4 : 8} ${file})"`
 }

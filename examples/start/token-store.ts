@@ -5,8 +5,8 @@ import { RedisTokenStore } from 'koa-authx/stores/redis'
 import { SqliteTokenStore } from 'koa-authx/stores/sqlite'
 
 /**
- * The store that `TOKEN_STORE` asks for, and a phrase that says where it keeps sessions.
- * @throws Error without the setting, which may hold a password.
+ * The store for the value of `TOKEN_STORE`, and a text that says where it keeps sessions.
+ * @throws Error for an invalid value. The message does not contain the value, which may include a password.
  */
 export function tokenStore(setting: string | undefined, folder: string): { store: TokenStore; where: string } {
   if (!setting) {
@@ -16,6 +16,6 @@ export function tokenStore(setting: string | undefined, folder: string): { store
   if (setting === 'memory:') return { store: new MemoryTokenStore(), where: 'in memory' }
   if (/^rediss?:\/\//.test(setting)) return { store: new RedisTokenStore(setting), where: 'in Redis' }
   throw new Error(
-    'TOKEN_STORE must be redis://host:port (or rediss://), or memory:, or left out for a SQLite file in .data/',
+    'TOKEN_STORE must be redis://host:port (or rediss://), or memory:, or not set for an SQLite file in .data/',
   )
 }

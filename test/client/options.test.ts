@@ -91,47 +91,47 @@ const saying = (name: string) => (error: unknown) => {
 }
 
 describe('the options of a client', () => {
-  test('of an unknown name are refused with the name that was meant', () => {
+  test('with an unknown name are refused, and the error suggests the right name', () => {
     for (const [name, option] of MEANT) {
       assert.throws(make({ [name]: '/x' }), {
         name: 'TypeError',
-        message: new RegExp(`^${name}: .*did you mean ${option}\\?`),
+        message: new RegExp(`^AuthXClient: unknown option "${name}"; did you mean ${option}\\?`),
       })
     }
     for (const [name, member] of MEANT_IN_PATHS) {
-      const message = new RegExp(`^paths\\.${name}: .*did you mean paths\\.${member}\\?`)
+      const message = new RegExp(`^AuthXClient: unknown option "paths\\.${name}"; did you mean paths\\.${member}\\?`)
       assert.throws(make({ paths: { [name]: '/x' } }), { name: 'TypeError', message })
     }
   })
 
-  test('of a name that is like no other are refused with a list of all', () => {
+  test('with a name unlike all others are refused, and the error lists all options', () => {
     for (const name of ['timeout', 'x', '', 'constructor', '__proto__x', '日本語']) {
       assert.throws(
         make({ [name]: 1 }),
-        /^TypeError: .*: no such option of AuthXClient; there are tokens, baseUrl, paths, /,
+        /^TypeError: AuthXClient: unknown option ".*"; it takes tokens, baseUrl, paths, /,
       )
     }
     assert.throws(
       make({ paths: { me: '/me' } }),
-      /^TypeError: paths\.me: .*; there are paths.login, paths.refresh, paths.logout$/,
+      /^TypeError: AuthXClient: unknown option "paths\.me"; it takes paths.login, paths.refresh, paths.logout$/,
     )
-    assert.throws(make({ baseURL: undefined }), /^TypeError: baseURL:/)
-    assert.throws(make({ 'paths.login': '/signin' }), /^TypeError: paths\.login: no such option/)
+    assert.throws(make({ baseURL: undefined }), /^TypeError: AuthXClient: unknown option "baseURL";/)
+    assert.throws(make({ 'paths.login': '/signin' }), /^TypeError: AuthXClient: unknown option "paths\.login";/)
   })
 
-  test('of a wrong kind are refused by name', () => {
+  test('with a wrong value are refused by name', () => {
     for (const [name, ...values] of WRONG)
       for (const value of values)
         assert.throws(make(optionsWith(name, value)), saying(name), `${name}: ${String(value)}`)
   })
 
-  test('are refused if they are no object', () => {
+  test('are refused if they are not an object', () => {
     for (const options of [undefined, null, 'cookies', 1, [], () => {}]) {
       assert.throws(() => new AuthXClient(options as never), /^TypeError: the options of AuthXClient must be an object/)
     }
   })
 
-  test('may be undefined, as if they were left out', () => {
+  test('may be undefined, which means the default', () => {
     const names = ['paths', 'headerName', 'headerType', 'fetch', 'cookies', 'refreshCsrfCookieName']
     assert.ok(make(Object.fromEntries(names.map(name => [name, undefined])))())
     assert.ok(make({ paths: { login: undefined, refresh: '/r', logout: '/l?from=page' }, headerType: '' })())
@@ -144,15 +144,15 @@ describe('the options of a client', () => {
 })
 
 describe('a listener', () => {
-  test('of an event that there is not is refused, with the one that was meant or all that there are', () => {
+  test('for an unknown event is refused, and the error suggests the right event or lists all', () => {
     const client = new AuthXClient(BASE)
     for (const type of ['logouts', 'Login', 'expired', '', 'constructor', '__proto__', undefined, 1, null]) {
-      const message = /: no such event of AuthXClient; (there are login, refresh, logout|did you mean log(in|out)\?)$/
+      const message = /^AuthXClient: unknown event ".*"; (it takes login, refresh, logout|did you mean log(in|out)\?)$/
       assert.throws(() => client.on(type as ClientEventType, () => {}), { name: 'TypeError', message }, String(type))
     }
   })
 
-  test('that is no function is refused', () => {
+  test('that is not a function is refused', () => {
     const client = new AuthXClient(BASE)
     for (const listener of [undefined, null, 'leave', {}]) {
       assert.throws(() => client.on('logout', listener as unknown as ClientListener), /^TypeError: .*listener/)

@@ -102,7 +102,7 @@ class Demo {
 
 const textOf = async (locator: Locator) => String(await locator.textContent())
 
-const REUSE = 'The server refused the old refresh token and ended the session: somebody used a token twice.'
+const REUSE = 'The server refused the old refresh token and ended the session, because a token was used twice.'
 
 for (const mode of modes) {
   describe(`the page of the demo in mode ${mode}`, () => {
@@ -132,7 +132,7 @@ for (const mode of modes) {
       await tab.press('Call it')
       await tab.says('The protected route answered: you have access, test.')
       await tab.press('Change something')
-      await tab.says('The protected route took the change')
+      await tab.says('The protected route accepted the change')
       const forge = tab.page.getByRole('button', { name: 'Change it without the CSRF value' })
       assert.equal(await forge.isVisible(), mode === 'cookies')
       if (mode === 'cookies') {
@@ -169,7 +169,7 @@ for (const mode of modes) {
       const first = await tab.claim('jti')
       const changed = (jti: string) => tab.page.locator('dd', { hasText: jti }).waitFor({ state: 'detached' })
       await tab.press('Refresh')
-      await tab.says('The page exchanged the refresh token for its successor')
+      await tab.says('The page exchanged the refresh token for a new refresh token')
       await changed(first)
       assert.match(await tab.claim('fresh'), /^false/)
 
@@ -188,7 +188,7 @@ for (const mode of modes) {
       await context.clock.install()
       const tab = await Demo.loggedIn(context, origin, mode)
       await context.clock.fastForward(61_000)
-      await tab.says('The access token has run out.')
+      await tab.says('The access token has expired.')
       assert.equal(await textOf(tab.page.getByRole('timer')), '0:00')
     })
 
@@ -204,7 +204,7 @@ for (const mode of modes) {
       await other.says('Another tab refreshed.')
       await other.press('Log out here')
       for (const tab of [one, other]) await tab.isOutside()
-      await one.says('You were logged out in another tab')
+      await one.says('You logged out in another tab')
       await other.says('You logged out.')
     })
 
@@ -212,7 +212,7 @@ for (const mode of modes) {
       const { at, visitor } = await demo(t)
       const tab = await Demo.open(await visitor(), at('0.0.0.0'), mode)
       await tab.press('Log in')
-      await tab.says('the browser threw the cookies away')
+      await tab.says('the browser rejected the cookies')
       await tab.isOutside()
     })
 
@@ -222,7 +222,7 @@ for (const mode of modes) {
       const sid = await tab.claim('sid')
       await tab.page.reload()
       await tab.isInside()
-      await tab.hasSaid('You are still logged in from before.')
+      await tab.hasSaid('You are still logged in.')
       assert.equal(await tab.claim('sid'), sid)
     })
 
@@ -230,10 +230,10 @@ for (const mode of modes) {
       const { origin, visitor } = await demo(t)
       const tab = await Demo.loggedIn(await visitor(), origin, mode)
       await tab.press('Let the thief use the copy')
-      await tab.says('The thief has nothing')
+      await tab.says('The thief has no token')
       await tab.robbed()
       await tab.hasSaid(`The thief sent the copy. ${REUSE}`)
-      await tab.says('The server refused the token: this session has been ended. Log in again to go on.')
+      await tab.says('The server refused the token: the session has ended. Log in again to continue.')
       await tab.page.getByRole('main').getByText(REUSE).waitFor()
       await tab.press('Log in')
       await tab.isInside()
@@ -249,7 +249,7 @@ for (const mode of modes) {
       pass(5000)
       await tab.press('Refresh')
       await tab.isOutside()
-      await tab.says(`${REUSE} Log in again to go on.`)
+      await tab.says(`${REUSE} Log in again to continue.`)
       assert.deepEqual(tab.problems, [])
     })
 
@@ -333,7 +333,7 @@ describe('the page of the demo in both modes at once', () => {
 
     await dual.press('Call it')
     await dual.isOutside()
-    await dual.says('The server refused the token: this session has been ended.')
+    await dual.says('The server refused the token: the session has ended.')
     await cookies.press('Call it')
     await cookies.says('you have access')
   })
@@ -357,7 +357,7 @@ describe('the page of the demo in both modes at once', () => {
     await dual.says('You logged out everywhere.')
     await elsewhere.press('Call it')
     await elsewhere.isOutside()
-    await elsewhere.says('The server refused the token: this session has been ended.')
+    await elsewhere.says('The server refused the token: the session has ended.')
     assert.deepEqual([...cookies.problems, ...dual.problems, ...elsewhere.problems], [])
   })
 })

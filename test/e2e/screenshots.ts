@@ -67,5 +67,5 @@ async function afterReuse(page: Page): Promise<void> {
   await press(page, 'Log in', 'You logged in.')
   await press(page, 'Let the thief copy it', 'The thief has a copy')
   await press(page, 'Refresh twice', 'The page has refreshed twice')
-  await press(page, 'Let the thief use the copy', 'this session has been ended')
+  await press(page, 'Let the thief use the copy', 'the session has ended')
 }

@@ -31,7 +31,7 @@ describe('the example of observability', () => {
     assert.deepEqual(logout, { event: 'logout', sid: login.sid, sub: 'test' })
 
     const text = await textOf('/metrics')
-    assert.match(text, /^verified\{outcome="good"\} \d+$/m)
+    assert.match(text, /^verified\{outcome="valid"\} \d+$/m)
     assert.match(text, /^verified\{outcome="RevokedTokenError"\} 2$/m)
     assert.match(text, /^store_milliseconds\{operation="revoke"\} \d+\.\d+$/m)
   })

@@ -77,7 +77,7 @@ describe('npm start', () => {
 
   test('names a page to click, and serves it', async t => {
     const { program } = await started(t, await folderFor(t))
-    const [, page = ''] = /^A demo to click: (http:\/\/localhost:\d+\/)$/m.exec(program.stdout) ?? []
+    const [, page = ''] = /^Demo: (http:\/\/localhost:\d+\/)$/m.exec(program.stdout) ?? []
     const { status, headers } = await fetch(page)
     assert.deepEqual([status, headers.get('content-type')], [200, 'text/html; charset=utf-8'])
   })
@@ -131,7 +131,7 @@ describe('npm start', () => {
     const folder = await folderFor(t)
     const { program } = await started(t, folder)
     const secret = join(folder, '.data/jwt-secret-key')
-    assert.match(program.stdout, /JWT_SECRET_KEY is not set: made .* \.data\/jwt-secret-key\n/)
+    assert.match(program.stdout, /JWT_SECRET_KEY is not set: created a secret in \.data\/jwt-secret-key\n/)
     assert.equal(statSync(secret).mode & 0o777, 0o600)
     assert.equal(statSync(join(folder, '.data')).mode & 0o777, 0o700)
     assert.ok(!program.stdout.includes(readFileSync(secret, 'utf8')))
