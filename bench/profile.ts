@@ -94,7 +94,7 @@ function packageOf({ url, functionName }: Frame): string {
   return shortOf(url).replace(/^(@[^/]+\/[^/]+|koa-authx\/[^/]+\/[^/.]+|[^/]+).*$/, '$1')
 }
 
-/** A file by its package: `koa-authx/src/koa/guards.js`, `jsonwebtoken/verify.js`, `node:internal/timers`. */
+/** A file by its package: `koa-authx/src/guards/token-guards.js`, `jsonwebtoken/verify.js`, `node:internal/timers`. */
 function shortOf(url: string): string {
   if (url.startsWith('node:')) return url
   const path = url.startsWith('file:') ? fileURLToPath(url) : url

@@ -46,7 +46,8 @@ export class AuthXClient {
 
   /**
    * Post credentials as JSON. Resolves to the body of the answer.
-   * @throws AuthXClientError if the server refuses; what `fetch` throws if it cannot be reached.
+   * @throws AuthXClientError if the server refuses; what `fetch` throws if it cannot be reached; TypeError for credentials
+   * that are no JSON.
    */
   async login(credentials: object): Promise<Record<string, unknown>> {
     const body = JSON.stringify(credentials)
@@ -95,10 +96,11 @@ export class AuthXClient {
    * again, once, unless its body is a stream.
    * @throws AuthXClientError if a refresh was due and refused for now: by a server without its store (503), by a gateway.
    */
-  async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
-    // As `fetch` itself takes null.
-    const request = outgoing(input, init ?? {}, this.#settings)
-    if (request.url.origin !== this.#settings.origin) return this.#settings.fetch(request.target, init)
+  async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    // The platform's takes null, too.
+    const given = init ?? {}
+    const request = outgoing(input, given, this.#settings)
+    if (request.url.origin !== this.#settings.origin) return this.#settings.fetch(request.target, given)
     const { response, moment } = await this.#send(request)
     if (!request.repeatable || !(await this.#isOutOfTime(response))) return response
     return (await this.#renew(moment)) ? request.send(this.#login.headersFor(request.method)) : response
@@ -145,7 +147,7 @@ export class AuthXClient {
     }
   }
 
-  #refreshInTurn(): Promise<void> {
+  async #refreshInTurn(): Promise<void> {
     const { renewals } = this.#login.moment
     return this.#tabs.alone(async () => {
       // What another tab has obtained meanwhile is as good.

@@ -35,7 +35,7 @@ export function outgoing(input: string | URL | Request, init: RequestInit, setti
 }
 
 /** By its form: some platforms have no Request, and some a second one. */
-const isRequest = (input: string | URL | Request): input is Request => typeof input === 'object' && 'url' in input
+const isRequest = (input: string | URL | Request | null): input is Request => Boolean((input as Request | null)?.url)
 
 /** A Request does not tell what its body was made of. Some browsers do not even tell whether it has one. */
 function isRepeatable({ body }: RequestInit, request: Request | undefined, method: string): boolean {

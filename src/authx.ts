@@ -13,7 +13,7 @@ import {
 } from './authenticate/internals.js'
 import { RequestCache } from './authenticate/request-cache.js'
 import { checkLoginType, checkType } from './authenticate/token-checks.js'
-import { checkMayEnd, verifyToken } from './authenticate/verification.js'
+import { verifyToken } from './authenticate/verification.js'
 import type { PolicyName } from './authorization/policy/patterns.js'
 import type { PolicyDecider } from './authorization/policy/rule.js'
 import { readEnvironment } from './config/environment.js'
@@ -137,7 +137,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * A signed access token, by itself: without `sid` it belongs to no session and is good until it ends or is revoked.
-   * It ends at its `expiry` in any case, unless `renewable: true` lets `implicitRefresh` renew it.
+   * It ends at its `expiry` in any case, unless `renewable: true` lets `implicitRefresh` renew it. With `sid` it also ends
+   * with that session, when the last token that login or refresh gave to it expires.
    * @throws TypeError naming the option that is wrong.
    */
   createAccessToken(sub: string, options: AccessTokenOptions = {}): string {
@@ -179,11 +180,12 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Revoke what the request's tokens belong to, expired or not, and clear their cookies. A token from a cookie counts with
-   * its CSRF value, or beside another token of the same login. A token in the query alone clears no cookies.
+   * Revoke what the request's tokens belong to, in all locations, expired or not, and clear their cookies. A token from a
+   * cookie counts with its CSRF value, or beside another token of the same login. A token in the query alone clears no
+   * cookies.
    * @throws why no token of the request is good, as a guard would: MissingTokenError if there is none, JWTDecodeError,
-   * CSRFError (also for a cookie of a live login that does not count); or StoreUnavailableError. Nothing was ended then,
-   * and no cookie cleared.
+   * CSRFError (also for a cookie of a live login that does not count); MalformedTokenRequestError if any location holds
+   * something other than one token; or StoreUnavailableError. Nothing was ended then, and no cookie cleared.
    */
   logout(ctx: AuthContext): Promise<void> {
     return logout(this.#internals, ctx)
@@ -278,7 +280,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * End what a token, or a verified payload, belongs to: its session with all its tokens, or the token alone if it names
-   * none (RFC 7009 §2.1). An encoded token needs a good signature and nothing more: it may have expired.
+   * none (RFC 7009 §2.1). An encoded token needs a good signature and nothing more: it may have expired. A session is
+   * ended only by what a configured key has signed.
    * @throws JWTDecodeError, LoginTypeMismatchError, StoreUnavailableError; BadConfigurationError without a store.
    */
   async revoke(tokenOrPayload: string | TokenPayload): Promise<void> {
@@ -287,7 +290,6 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     const payload = isPayload
       ? tokenOrPayload
       : await verifyToken(this.#internals, tokenOrPayload, undefined, { signatureOnly: true })
-    if (!isPayload) checkMayEnd(this.#internals, tokenOrPayload, payload)
     checkLoginType(payload, this.#internals.config)
     await sessions.revoke(payload)
   }
@@ -313,7 +315,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * A live session; `undefined` if it has ended or never was.
+   * A live session; `undefined` if it has ended or never was. It is shown as long as guards accept tokens of it.
    * @throws StoreUnavailableError; BadConfigurationError without a store.
    */
   async getSession(sid: string): Promise<Session | undefined> {
@@ -321,7 +323,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * End a session; with `sub`, only if it is that subject's. Resolves to whether one was ended.
+   * End a session; with `sub`, only if it is that subject's. Resolves to whether one was ended: one that the store holds,
+   * whatever the clock of this server says.
    * @throws StoreUnavailableError; BadConfigurationError without a store.
    */
   async revokeSession(sid: string, options: { sub?: string } = {}): Promise<boolean> {

@@ -8,7 +8,7 @@ import type { PolicyRule } from './authorization/policy/rule.js'
 import type { AuthX } from './authx.js'
 import { BadConfigurationError, JWTDecodeError, LoginTypeMismatchError, MalformedTokenRequestError } from './errors.js'
 import { describeGuard } from './guards/guard-info.js'
-import { classWithGuards, type GuardName } from './guards/guard-list.js'
+import { classWithGuards, type ForEachGuard } from './guards/guard-list.js'
 import type { Guard, TokenState } from './guards/guard-methods.js'
 import type { GuardOwner } from './guards/make-guard.js'
 import type { AuthorizeOptions } from './guards/policy-decision.js'
@@ -47,7 +47,7 @@ type SubjectOf<Instance> = Instance extends AuthX<infer _Claims extends object, 
 type Token<Instance> = TokenPayload<ClaimsOf<Instance>>
 
 /** The guards of a manager: those of the instance of a login type. A token of another login type is LoginTypeMismatchError. */
-interface ManagerGuardMethods<Types extends LoginTypes> extends Record<GuardName, unknown> {
+interface ManagerGuardMethods<Types extends LoginTypes> {
   /** Makes `tokenRequired` of the instance. @throws BadConfigurationError for an unknown login type, TypeError. */
   tokenRequired<Type extends keyof Types & string, const Options extends TokenGuardOptions = object>(
     loginType: Type,
@@ -101,7 +101,7 @@ const ManagerGuards = classWithGuards((manager, name, [loginType, ...args]) => {
       `${name} makes middleware, and has to be called for it: write manager.${name}('user'), not ${name}`,
     )
   return { owner: ownerIn(manager, String(loginType)), args }
-}) as new <Types extends LoginTypes>() => ManagerGuardMethods<Types>
+}) as new <Types extends LoginTypes>() => ForEachGuard<ManagerGuardMethods<Types>>
 
 function ownerIn(manager: AuthManager, loginType: string): GuardOwner {
   return {

@@ -1,16 +1,12 @@
-import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KeyvStoreAdapter, StoredData } from 'keyv'
 import { Deadline } from '../src/time/deadline.js'
 import { closedError } from './options.js'
-import { type Database, isLocked, type Statement, sqliteDriver, textOf, wholeText } from './sqlite-driver.js'
+import { type Connection, SqliteFile } from './sqlite-connection.js'
+import { isDamage, isLocked, type Statement, textOf, wholeText } from './sqlite-driver.js'
+import { sqlOfMarks } from './sqlite-log.js'
 import { Turn } from './turn.js'
-
-const schema = `
-  PRAGMA synchronous = NORMAL;
-  CREATE TABLE IF NOT EXISTS koa_authx (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, expires INTEGER NOT NULL) STRICT;
-  CREATE INDEX IF NOT EXISTS koa_authx_expires ON koa_authx (expires);`
 
 const stored = `SELECT ${wholeText('value')} FROM koa_authx WHERE key = ? AND expires > ?`
 
@@ -32,13 +28,6 @@ const purgePause = 20
 const longestWait = 16
 const forEver = 8.64e15
 
-interface Connection {
-  database: Database
-  /** Which file it is, to notice that another one has taken its place. */
-  file: string
-  statements: Map<string, Statement>
-}
-
 /**
  * A Keyv storage adapter over one SQLite file, with the compare-and-set that Keyv lacks. Nothing is opened before the
  * first call; a call that cannot open the file rejects and the next one tries again. A lock that another process holds
@@ -49,8 +38,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   readonly opts: { readonly dialect: 'sqlite'; readonly url: string }
   /** Set by the Keyv that uses this adapter. */
   namespace?: string | undefined
-  readonly #open: (path: string) => Database
-  readonly #path: string
+  readonly #file: SqliteFile
   readonly #timeout: number
   #connection: Connection | undefined
   #purger: NodeJS.Timeout | undefined
@@ -61,8 +49,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
 
   /** `timeout`: milliseconds to wait for a lock. */
   constructor(path: string, timeout: number) {
-    this.#open = sqliteDriver()
-    this.#path = path
+    this.#file = new SqliteFile(path)
     this.opts = { dialect: 'sqlite', url: path === ':memory:' ? '' : resolve(path) }
     this.#timeout = timeout
   }
@@ -111,14 +98,13 @@ export class SqliteAdapter implements KeyvStoreAdapter {
 
   /** Resolves to whether there was anything. */
   async delete(key: string): Promise<boolean> {
-    const { changes } = await this.#call(statement => statement(sql.delete).run(key, Date.now()))
-    return Number(changes) === 1
+    return (await this.#call(statement => erase(statement, sql.delete, key, Date.now()))) === 1
   }
 
   /** Delete what belongs to Keyv's namespace, or everything if it has none. */
   async clear(): Promise<void> {
     const start = this.namespace ? `${this.namespace}:` : ''
-    await this.#call(statement => statement(sql.clear).run(start, start))
+    await this.#call(statement => erase(statement, sql.clear, start, start))
   }
 
   /** Keyv listens for errors; here they are rejections. */
@@ -140,6 +126,8 @@ export class SqliteAdapter implements KeyvStoreAdapter {
 
   async #call<T>(work: (statement: (sql: string) => Statement) => T): Promise<T> {
     this.#checkOpen()
+    // What is written to a file that was deleted or replaced is lost.
+    if (this.#connection && !this.#file.isCurrent(this.#connection)) this.#drop()
     return this.#attempt(work)
   }
 
@@ -171,22 +159,15 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   }
 
   #connect(): Connection {
-    const database = this.#open(this.#path)
-    try {
-      // Fails while another process is switching as well; then the whole call is tried again.
-      database.prepare('PRAGMA journal_mode = WAL').get()
-      database.exec(schema)
-    } catch (error) {
-      database.close()
-      throw error
-    }
+    const connection = this.#file.open()
     this.#schedulePurge(purgeEvery)
-    return { database, file: identity(this.#path), statements: new Map() }
+    return connection
   }
 
   /** A connection that has failed is not trusted again: the next call opens the file anew. */
   #failed(cause: unknown): Error {
     this.#drop()
+    if (isDamage(cause)) this.#file.distrust()
     const reason = cause instanceof Error ? cause.message : String(cause)
     return new Error(`SQLite: ${reason}`, { cause })
   }
@@ -199,18 +180,16 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     clearTimeout(this.#purger)
     const connection = this.#connection
     this.#connection = undefined
-    try {
-      connection?.database.close()
-    } catch {
-      // It is given up either way; what was wrong has been reported by the call that failed.
-    }
+    if (connection) this.#file.close(connection)
   }
 
   #schedulePurge(after: number): void {
     clearTimeout(this.#purger)
     this.#purger = setTimeout(() => {
+      const connection = this.#connection
       // A file that was deleted or replaced would go on being read and written here and by nobody else.
-      if (this.#connection?.file !== identity(this.#path)) this.#drop()
+      const current = connection && this.#file.isCurrent(connection) && !this.#file.wasOverwritten(connection)
+      if (!current) this.#drop()
       else this.#schedulePurge(this.#purge() ? purgePause : purgeEvery)
     }, after).unref()
   }
@@ -222,11 +201,29 @@ export class SqliteAdapter implements KeyvStoreAdapter {
       const now = Date.now()
       // Ask first: a DELETE takes the write lock even if it finds nothing.
       if (statement(sql.expired).get(now) === undefined) return false
-      return Number(statement(sql.purge).run(now, purgeBatch).changes) === purgeBatch
+      return erase(statement, sql.purge, now, purgeBatch) === purgeBatch
     } catch {
       // Locked, or broken: the next turn or the next call will see. Nothing expired is ever read meanwhile.
       return false
     }
+  }
+}
+
+/** Delete, and mark the file, in one transaction; how many rows there were. */
+function erase(statement: (sql: string) => Statement, deletion: string, ...values: (string | number)[]): number {
+  statement('BEGIN IMMEDIATE').run()
+  try {
+    const { changes } = statement(deletion).run(...values)
+    statement(sqlOfMarks.next).run()
+    statement('COMMIT').run()
+    return Number(changes)
+  } catch (error) {
+    try {
+      statement('ROLLBACK').run()
+    } catch {
+      // SQLite has ended the transaction by itself.
+    }
+    throw error
   }
 }
 
@@ -235,9 +232,4 @@ async function pauseBefore(deadline: Deadline, milliseconds: number): Promise<vo
   const wait = deadline.wait(() => {})
   await sleep(milliseconds)
   wait.end()
-}
-
-function identity(path: string): string {
-  const file = statSync(path, { throwIfNoEntry: false })
-  return file ? `${file.dev}:${file.ino}` : ''
 }

@@ -54,8 +54,13 @@ function requireBetterSqlite(): BetterSqlite {
 }
 
 /** BUSY, LOCKED and PROTOCOL with all their extended codes: another connection is in the way, now. */
-export function isLocked(error: unknown): boolean {
+export const isLocked = (error: unknown): boolean => isOneOf(error, [5, 6, 15], /^SQLITE_(BUSY|LOCKED|PROTOCOL)/)
+
+/** CORRUPT and NOTADB with all their extended codes: the content of the file is not what SQLite has written. */
+export const isDamage = (error: unknown): boolean => isOneOf(error, [11, 26], /^SQLITE_(CORRUPT|NOTADB)/)
+
+function isOneOf(error: unknown, codes: readonly number[], names: RegExp): boolean {
   const { code, errcode } = error as { code?: unknown; errcode?: unknown }
-  if (typeof errcode === 'number') return [5, 6, 15].includes(errcode & 0xff)
-  return typeof code === 'string' && /^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(code)
+  if (typeof errcode === 'number') return codes.includes(errcode & 0xff)
+  return typeof code === 'string' && names.test(code)
 }

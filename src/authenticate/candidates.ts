@@ -16,7 +16,8 @@ export interface Identified {
  * count if anything is, and neither does what has been revoked where two sessions are left.
  * @param verify the payload of a candidate; rejects if it is not valid.
  * @param checkRevocation rejects if the store, or the blocklist, refuses a token; `undefined` if neither is asked.
- * @throws MalformedTokenRequestError if tokens of two sessions are left; why no candidate is valid, if none is.
+ * @throws MalformedTokenRequestError if tokens of two sessions are left; why no candidate is valid, if none is;
+ * RevokedTokenError if tokens of several sessions are valid by themselves and all sessions have ended.
  */
 export async function chooseCandidate(
   candidates: readonly Candidate[],
@@ -33,25 +34,30 @@ export async function chooseCandidate(
   if (unknown && candidates[0]?.type === 'refresh') throw unknown
   if (valid.length === 0) throw reasonOf(reasons)
   const newest = newestOfEachSession(valid)
-  if (newest.length === 1) return newest[0] as Identified
-  const { live, refused } = await askAbout(newest, checkRevocation)
-  if (live.length > 1) throw severalSessions(config)
-  return live[0] ?? toAnswerFor(refused)
+  return newest.length > 1 ? chooseSession(newest, checkRevocation, config) : (newest[0] as Identified)
 }
 
-interface Refused {
-  readonly identified: Identified
-  readonly reason: RevokedTokenError
+/**
+ * Of tokens of several sessions the one whose session is live, whatever their order. If all sessions are over but one
+ * whose token has been used up, that token is the one: a cookie that an ended session has left hides no reuse.
+ */
+async function chooseSession(
+  tokens: readonly Identified[],
+  checkRevocation: (identified: Identified) => Promise<unknown> | undefined,
+  config: Config,
+): Promise<Identified> {
+  const refusals = await refusalsOf(tokens, checkRevocation)
+  const [live, ...others] = tokens.filter(token => !refusals.has(token))
+  if (others.length > 0) throw severalSessions(config)
+  const chosen = live ?? newestOf(tokens.filter(token => refusals.get(token) instanceof ReusedTokenError))
+  if (chosen) return chosen
+  throw refusals.get(tokens[0] as Identified)
 }
 
-/** If no session is live, a token that was used up must be noticed, in whatever order the cookies come. */
-function toAnswerFor(refused: readonly Refused[]): Identified {
-  const reused = refused.filter(({ reason }) => reason instanceof ReusedTokenError)
-  const all = (reused.length > 0 ? reused : refused).map(({ identified }) => identified)
-  return all.reduce((one, other) => (isNewer(other.payload, one.payload) ? other : one))
-}
-
-/** The same by what `verify` alone can tell at once, for who asks about no more. @throws MalformedTokenRequestError */
+/**
+ * Of several cookies of one name the token that `verify` alone finds valid, the newest of its session. No store is asked.
+ * @throws MalformedTokenRequestError if none is valid, or tokens of two sessions are.
+ */
 export function chooseAtOnce(
   candidates: readonly LocatedToken[],
   verify: (located: LocatedToken) => TokenPayload,
@@ -95,18 +101,27 @@ function isNewer(one: TokenPayload, other: TokenPayload): boolean {
   return (differing.find(difference => difference !== 0) ?? 0) > 0
 }
 
-async function askAbout(
+/** Of tokens of different sessions the one that was issued last, and of two of one second always the same one. */
+function newestOf(tokens: readonly Identified[]): Identified | undefined {
+  const isLater = ({ payload: one }: Identified, { payload: other }: Identified) =>
+    one.iat === other.iat ? one.jti > other.jti : one.iat > other.iat
+  const [first, ...others] = tokens
+  return others.reduce((last, token) => (last && isLater(token, last) ? token : last), first)
+}
+
+/** Why tokens are refused, of those that are. @throws what is no refusal: UnavailableError. */
+async function refusalsOf(
   tokens: readonly Identified[],
   checkRevocation: (identified: Identified) => Promise<unknown> | undefined,
-): Promise<{ live: Identified[]; refused: Refused[] }> {
+): Promise<Map<Identified, RevokedTokenError>> {
   const answers = await Promise.allSettled(tokens.map(token => checkRevocation(token)))
-  const refused = tokens.flatMap((identified, n): Refused[] => {
-    const answer = answers[n]
-    if (answer?.status !== 'rejected') return []
-    if (answer.reason instanceof RevokedTokenError) return [{ identified, reason: answer.reason }]
-    throw answer.reason
-  })
-  return { live: tokens.filter((_, n) => answers[n]?.status === 'fulfilled'), refused }
+  const refusals = new Map<Identified, RevokedTokenError>()
+  for (const [n, answer] of answers.entries()) {
+    if (answer.status === 'fulfilled') continue
+    if (!(answer.reason instanceof RevokedTokenError)) throw answer.reason
+    refusals.set(tokens[n] as Identified, answer.reason)
+  }
+  return refusals
 }
 
 /** Of several reasons the one to act on: what is no refusal, what is unknown, what a refresh mends, else the first. */

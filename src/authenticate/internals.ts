@@ -21,7 +21,7 @@ export interface AuthXOptions extends Options {
    * `undefined` refuses the token (401), and so does an error with which jose or jwks-rsa say that no key fits. If it
    * throws another error, misses `storeTimeout` or returns a key that no algorithm of `decodeAlgorithms` can use, the
    * answer is 503. A refresh token, and a token that is to be renewed, has to be signed by a configured key besides: else
-   * the answer is 401. Not in AuthX.
+   * the answer is 401; so has a token that ends a session or lists sessions. Not in AuthX.
    */
   getKey?: GetKey<Context | undefined> | undefined
 }

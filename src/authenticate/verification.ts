@@ -37,15 +37,6 @@ export function checkOwnKey({ config, ring }: Internals, token: string): void {
   if (config.getKey) checkSignedByRing(token, ring)
 }
 
-/**
- * Refuse a verified token that names a session and is signed by somebody else's key, where it would end that session: a
- * tenant may not end logins of ours. An instance without keys of its own relies on `getKey` for all tokens.
- * @throws TokenInvalidSignatureError
- */
-export function checkMayEnd(internals: Internals, token: string, { sid }: TokenPayload): void {
-  if (sid !== undefined && internals.ring.verification.length > 0) checkOwnKey(internals, token)
-}
-
 /** Whatever is not a key that fits, or a clear "there is none", means that nothing is known of the token. */
 function askForKey(
   { config, ring, keyCache }: Internals,

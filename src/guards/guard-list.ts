@@ -24,6 +24,9 @@ export const GUARDS = {
 /** The name of a guard: of the method that makes it. */
 export type GuardName = keyof typeof GUARDS
 
+/** Methods for all guards: fails to compile if one of the list is missing. */
+export type ForEachGuard<Methods extends Record<GuardName, unknown>> = Methods
+
 /** Finds for whom a guard is made, and what the guard is made with, from the arguments of the method. */
 type Resolve = (
   self: object | undefined,

@@ -2,7 +2,7 @@ import type { Middleware } from 'koa'
 import { type Internals, internalsOfMaker } from '../authenticate/internals.js'
 import type { PolicyName } from '../authorization/policy/patterns.js'
 import type { TokenPayload } from '../token/payload.js'
-import { classWithGuards, type GuardName } from './guard-list.js'
+import { classWithGuards, type ForEachGuard } from './guard-list.js'
 import type { GuardOwner } from './make-guard.js'
 import type { PolicyGuardOptions, PolicyResource } from './policy-guard.js'
 import type { GuardOptions, TokenGuardOptions } from './token-guards.js'
@@ -21,7 +21,7 @@ export type TokenState<Claims extends object, Options> = 'optional' extends keyo
   : { token: TokenPayload<Claims> }
 
 /** The guards of an instance. A method makes the guard; the guard checks each request. */
-export interface GuardMethods<Claims extends object, Subject> extends Record<GuardName, unknown> {
+export interface GuardMethods<Claims extends object, Subject> {
   /**
    * Makes a guard that lets requests pass with a token as `options` describe it; by default an access token.
    * @throws TypeError naming the option that is wrong.
@@ -77,4 +77,4 @@ export const ownerOf = (internals: Internals): GuardOwner => ({ internals, polic
 export const InstanceGuards = classWithGuards((authx, name, args) => ({
   owner: ownerOf(internalsOfMaker(authx, name)),
   args,
-})) as new <Claims extends object, Subject>() => GuardMethods<Claims, Subject>
+})) as new <Claims extends object, Subject>() => ForEachGuard<GuardMethods<Claims, Subject>>

@@ -2,16 +2,15 @@ import { missing } from '../authenticate/authenticate.js'
 import type { Identified } from '../authenticate/candidates.js'
 import type { AuthContext, Internals } from '../authenticate/internals.js'
 import { checkLoginType, checkType } from '../authenticate/token-checks.js'
-import { checkMayEnd, verifyToken } from '../authenticate/verification.js'
-import type { TokenType } from '../config/options.js'
-import { AuthXError, CSRFError, MalformedTokenRequestError, RevokedTokenError, UnavailableError } from '../errors.js'
+import { verifyToken } from '../authenticate/verification.js'
+import { AuthXError, CSRFError, UnavailableError } from '../errors.js'
 import { warnAboutLogoutPath } from '../request/cookie-path.js'
 import { allClearedCookies, setCookies } from '../request/cookies.js'
 import { checkCsrf } from '../request/csrf.js'
 import { type LocatedToken, locate } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
+import { checkOwn, isOwn } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
-import { isExpired } from '../token/verify.js'
 
 /** A token that came with a logout; `fault` is why it may not be ended: another site may have sent it. */
 interface Presented extends Identified {
@@ -40,15 +39,15 @@ export async function logout(internals: Internals, ctx: AuthContext): Promise<vo
 
 /** Whether `other`, which came by itself, shows that who sent `token` has the login: no other site has one of its tokens. */
 function vouchesFor(other: Presented, { payload }: Presented): boolean {
-  if (other.fault) return false
+  if (other.fault || !isOwn(other.payload)) return false
   const sameCsrf = Boolean(payload.csrf) && other.payload.csrf === payload.csrf
   return sameCsrf || idOf(other.payload) === idOf(payload)
 }
 
 /**
- * A cookie whose login nobody has vouched for, and which is still good, would outlive a logout that says that it is done.
- * Among several of one name it is enough to vouch for one.
- * @throws CSRFError
+ * A cookie whose login nobody has vouched for, and which goes on, would outlive a logout that says that it is done. Among
+ * several of one name it is enough to vouch for one.
+ * @throws CSRFError, UnavailableError
  */
 async function refuseOthers(
   internals: Internals,
@@ -59,72 +58,49 @@ async function refuseOthers(
   const isVouchedFor = ({ located: { type, location } }: Presented) =>
     proven.some(({ located }) => located.location === location && located.type === type)
   for (const other of presented) {
-    if (other.fault && !isVouchedFor(other) && (await isGood(internals, ctx, other.payload))) throw other.fault
+    if (!other.fault || isVouchedFor(other)) continue
+    if (await internals.requestCache.askStore(ctx.req, () => internals.revocation.isLive(other.payload)))
+      throw other.fault
   }
 }
 
 /**
- * Whether the login of a token goes on. An expired token says nothing about its session, which the store knows.
- * @throws UnavailableError
- */
-async function isGood(internals: Internals, ctx: AuthContext, payload: TokenPayload): Promise<boolean> {
-  if (payload.sid === undefined && isExpired(payload, internals.config)) return false
-  try {
-    // As an access token: a refresh token that has been used up belongs to a session that goes on.
-    const asAccess: TokenPayload = { ...payload, type: 'access' }
-    await internals.requestCache.askStore(ctx.req, () => internals.revocation.endOf(asAccess))
-    return true
-  } catch (error) {
-    if (error instanceof RevokedTokenError) return false
-    throw error
-  }
-}
-
-/**
- * All tokens of the request that verify, and all that speaks against any token, in the order of the locations.
+ * Those of the tokens that verify, and all that speaks against any of them, in the order of the locations.
  * @throws UnavailableError: a token whose key is not known may be good, and a logout that has not ended it is none.
  */
 async function presentedTokens(
   internals: Internals,
   ctx: AuthContext,
 ): Promise<{ presented: Presented[]; reasons: AuthXError[] }> {
-  const { config } = internals
   const presented: Presented[] = []
   const reasons: AuthXError[] = []
-  const collect = async (work: () => Promise<void>) => {
-    await work().catch((error: unknown) => {
+  for (const located of locateEverywhere(internals, ctx)) {
+    try {
+      const token = await present(internals, ctx, located)
+      presented.push(token)
+      if (token.fault) reasons.push(token.fault)
+    } catch (error) {
       if (!(error instanceof AuthXError) || error instanceof UnavailableError) throw error
-      // A location with more than one token: what is not looked at would outlive a logout that says that it is done.
-      if (error instanceof MalformedTokenRequestError) throw error
       reasons.push(error)
-    })
-  }
-  for (const type of ['access', 'refresh'] as const) {
-    for (const location of config.tokenLocation[type]) {
-      await collect(async () => {
-        for (const located of locate(ctx, type, [location], config)) {
-          await collect(async () => {
-            const token = await present(internals, ctx, type, located)
-            presented.push(token)
-            if (token.fault) throw token.fault
-          })
-        }
-      })
     }
   }
   return { presented, reasons }
 }
 
-async function present(
-  internals: Internals,
-  ctx: AuthContext,
-  type: TokenType,
-  located: LocatedToken,
-): Promise<Presented> {
+/**
+ * The tokens of all locations: after a logout none of them may be good.
+ * @throws MalformedTokenRequestError if a location holds something other than one token: a live one may be in it.
+ */
+function locateEverywhere({ config }: Internals, ctx: AuthContext): LocatedToken[] {
+  const types = ['access', 'refresh'] as const
+  return types.flatMap(type => config.tokenLocation[type].flatMap(location => locate(ctx, type, [location], config)))
+}
+
+async function present(internals: Internals, ctx: AuthContext, located: LocatedToken): Promise<Presented> {
   const payload = await verifyToken(internals, located.token, ctx, { ignoreTimes: true })
-  checkType(payload, type)
+  checkType(payload, located.type)
   checkLoginType(payload, internals.config)
-  checkMayEnd(internals, located.token, payload)
+  if (payload.sid !== undefined) checkOwn(payload)
   return { payload, located, fault: csrfFault(internals, ctx, located, payload) }
 }
 

@@ -16,7 +16,11 @@ export function middleware(internals: Internals): Middleware<{ token?: TokenPayl
     try {
       await next()
     } catch (error) {
-      if (!(error instanceof AuthXError) || !before || ctx.headerSent) throw error
+      if (!(error instanceof AuthXError) || !before) throw error
+      if (ctx.headerSent) {
+        cutOffUncaught(ctx as unknown as Context, error)
+        throw error
+      }
       render(ctx as unknown as Context, error, before, internals.config)
     }
   }
@@ -59,6 +63,22 @@ function render(ctx: Context, error: AuthXError, before: ReturnType<typeof heade
   ctx.body = { [config.errorMessageKey]: publicMessage(error), error_type: error.name }
   ctx.respond = true
   if (error.status >= 500) report(ctx, error)
+}
+
+/**
+ * A refusal that comes after the head is thrown on, and who catches it ends the response. If it gets as far as Koa, nobody
+ * has: Koa reports it and sends nothing, and the client would wait for ever. A connection that is cut tells it that the
+ * answer is not whole.
+ */
+function cutOffUncaught(ctx: Context, refusal: AuthXError): void {
+  const { onerror } = ctx
+  ctx.onerror = error => {
+    try {
+      onerror.call(ctx, error)
+    } finally {
+      if (error === refusal && !ctx.res.writableEnded) ctx.res.destroy()
+    }
+  }
 }
 
 /** A listener that throws takes nobody's answer away. */

@@ -23,9 +23,11 @@ import { deleteSession, deleteSessions, listSessions } from './sessions.js'
  *
  * - `POST /login`, if there is a `login`: 200 with the tokens; 401 with InvalidCredentialsError.
  * - `POST /refresh`: 200 with the tokens. `POST /logout`: 204.
- * - `GET /sessions`: 200 with a list of the caller's live sessions. `DELETE /sessions/:sid` ends one: 204, or 404 if it
+ * - `GET /sessions`: 200 with a list of the caller's live sessions, and `Sessions-Incomplete: true` if some may be missing
+ *   (a list has room for the 500 youngest). `DELETE /sessions/:sid` ends one: 204, or 404 if it
  *   is none of the caller's. `DELETE /sessions` ends all, this one too: 204. A token with scopes needs `sessions` among
- *   them (403), and to end other sessions than its own it has to be fresh (401); `sessions` in the options says otherwise.
+ *   them (403), and to end other sessions than its own it has to be fresh (401); `sessions` in the options says otherwise. A token that only
+ *   a key from `getKey` has signed neither lists nor ends sessions (401).
  * - `POST /revoke`: 200 without content, for a bad token too (RFC 7009 §2.2); 400 if there is not one `token`.
  * @throws TypeError naming the option that is wrong; BadConfigurationError if an endpoint needs a store and there is none.
  */

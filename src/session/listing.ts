@@ -1,6 +1,6 @@
 import { minuteOf, shownActivity } from './activity.js'
 import type { Device } from './record.js'
-import { type Known, liveRecord } from './rotation.js'
+import { acceptedRecord, type Known, type Owner, type RotationConfig } from './rotation.js'
 
 /**
  * What is shown of sessions to people. No decision about a token is taken from a list: a session that is missing from it
@@ -32,10 +32,10 @@ export interface SessionList extends Array<Session> {
   incomplete?: true
 }
 
-/** A session as it is shown; `undefined` if it has ended, by itself too. */
-export function toSession(owner: Parameters<typeof liveRecord>[0], known: Known, now: number): Session | undefined {
-  const record = liveRecord(owner, known, now)
-  if (!record || now >= record.endsAt) return undefined
+/** A session as it is shown; `undefined` if guards accept no token of it: it has ended, by itself too. */
+export function toSession(owner: Owner, known: Known, now: number, config: RotationConfig): Session | undefined {
+  const record = acceptedRecord(owner, known, now, config)
+  if (!record) return undefined
   const { sub, createdAt, expiresAt, device } = record
   return {
     sid: owner.id,

@@ -4,6 +4,7 @@ import { StoreUnavailableError } from '../errors.js'
 import type { TokenStore } from '../store.js'
 import { type Deadline, within } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
+import { recordKeptUntil } from './kept.js'
 import {
   KEPT_AFTER_EXP,
   parseSession,
@@ -74,10 +75,10 @@ export class Operation {
 
   /** Write a session's record in the place of what was read. */
   write(sid: string, raw: string | undefined, record: SessionRecord): Promise<boolean> {
-    return this.compareAndSet(sessionKey(sid), raw, JSON.stringify(record), record.keptUntil)
+    return this.compareAndSet(sessionKey(sid), raw, JSON.stringify(record), recordKeptUntil(record, this.#now()))
   }
 
-  /** Put a tombstone in the place of what was read. */
+  /** Put a tombstone in the place of what was read; for ten minutes at least. */
   bury(sid: string, raw: string | undefined, keptUntil: number): Promise<boolean> {
     return this.compareAndSet(sessionKey(sid), raw, TOMBSTONE, Math.max(keptUntil, this.#now() + KEPT_AFTER_EXP))
   }

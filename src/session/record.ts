@@ -22,8 +22,10 @@ export interface SessionRecord {
   readonly expiresAt: number
   /** When the last of its tokens ends, as things stand. */
   readonly endsAt: number
-  /** Until when the store keeps the record, live or as a tombstone: past the last `exp` of its tokens. */
+  /** Until when the store keeps the live record, at least: past the last `exp` of its tokens. */
   readonly keptUntil: number
+  /** `exp` (seconds) of the token that opened the session, if that names none: so long it could open it again. */
+  readonly openerExp?: number
   /** Of the current refresh token; `iat` and `exp` are seconds. */
   readonly jti: string
   readonly iat: number
@@ -60,7 +62,10 @@ export type Listing = readonly (readonly [sid: string, end: number, cutoff?: num
 
 export const NEVER_CUT: SubjectRecord = { cutoff: 0 }
 
-/** Tokens may be accepted `decodeLeeway` past their `exp`; what revokes them has to outlive that. */
+/**
+ * Tokens may be accepted `decodeLeeway` past their `exp`; what revokes them has to outlive that. What takes the place of a
+ * session is kept as long, for tokens that name a session are refused where there is no record.
+ */
 export const KEPT_AFTER_EXP = 10 * 60_000
 
 /** Ten years: a cut-off outlives every token that it has to refuse. */
@@ -123,7 +128,9 @@ export function parseSession(value: string | undefined): SessionRecord | Tombsto
     if (record.revoked === true) return { revoked: true }
     const sound =
       NUMBERS.every(name => isNumber(record[name])) && typeof record.sub === 'string' && typeof record.jti === 'string'
-    const soundToo = isAbsentOr(record.activeBefore, isNumber) && isAbsentOr(record.replayed, isReplayed)
+    const soundToo =
+      ['activeBefore', 'openerExp'].every(name => isAbsentOr(record[name], isNumber)) &&
+      isAbsentOr(record.replayed, isReplayed)
     if (sound && soundToo && isObject(record.device)) return record as unknown as SessionRecord
   }
   throw notOurs('session record')

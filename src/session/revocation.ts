@@ -3,6 +3,7 @@ import type { Config } from '../config/table.js'
 import { CallbackUnavailableError, RevokedTokenError } from '../errors.js'
 import { Deadline } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
+import { isExpired } from '../token/verify.js'
 import { revokedBecause } from './revoked.js'
 import type { Sessions } from './sessions.js'
 
@@ -32,7 +33,7 @@ export class Revocation {
   }
 
   /**
-   * The same, always from the store.
+   * When what the token belongs to ends. Always asks the store, whatever `accessTokenRevocation` says.
    * @returns the end (milliseconds) of what the token belongs to.
    * @throws RevokedTokenError, also for a token of a session that no store can judge; ReusedTokenError, UnavailableError.
    */
@@ -49,6 +50,21 @@ export class Revocation {
       return false
     } catch (error) {
       if (error instanceof RevokedTokenError) return true
+      throw error
+    }
+  }
+
+  /**
+   * Whether the login that a token belongs to goes on. A session does though the token has expired or been used up.
+   * @throws StoreUnavailableError
+   */
+  async isLive(token: TokenPayload): Promise<boolean> {
+    try {
+      const alone = token.sid === undefined && !isExpired(token, this.#config)
+      const [live] = await Promise.all([this.#sessions?.isLive(token) ?? alone, this.checkBlocklist(token)])
+      return live
+    } catch (error) {
+      if (error instanceof RevokedTokenError) return false
       throw error
     }
   }

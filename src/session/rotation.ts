@@ -11,7 +11,7 @@ import { KEPT_AFTER_EXP, ofLoginType, type SessionRecord, type SubjectRecord, ty
 export type Presented = Pick<TokenPayload, 'sub' | 'jti' | 'iat' | 'exp' | 'type' | 'login_type' | 'sid' | 'gen'>
 
 /** The options that decide. */
-export type RotationConfig = Pick<Config, 'refreshGracePeriod' | 'sessionExpires'>
+export type RotationConfig = Pick<Config, 'refreshGracePeriod' | 'sessionExpires' | 'decodeLeeway'>
 
 /** What the store says about a token: the record of its id, and its subject's cut-off. */
 export interface Known {
@@ -44,8 +44,9 @@ export type RevokedReason =
   | 'ended'
   | 'otherSubject'
   | 'otherLoginType'
-  | 'pastEnd'
   | 'cutOff'
+  | 'pastEnd'
+  | 'lastTokenExpired'
   | 'noGeneration'
   | 'aheadOfStore'
 
@@ -74,20 +75,48 @@ function whoseInstead(record: SessionRecord, about: Pick<Presented, 'sub' | 'log
   return record.loginType === about.login_type ? undefined : 'otherLoginType'
 }
 
-/** The record of a session of which tokens may still be good; otherwise why there is none. */
-function liveOrReason(owner: Owner, { record, subject }: Known, now: number): SessionRecord | RevokedReason {
+/** The record of a session that nobody has ended; otherwise why there is none. */
+function heldOrReason(owner: Owner, { record, subject }: Known): SessionRecord | RevokedReason {
   if (record === undefined) return 'unknownSession'
   if (isTombstone(record)) return 'ended'
   const stranger = whoseInstead(record, { sub: owner.sub, login_type: owner.loginType })
   if (stranger) return stranger
-  if (now >= record.expiresAt) return 'pastEnd'
   return record.cutoff >= subject.cutoff || subject.except === owner.id ? record : 'cutOff'
 }
 
-/** The record of a session of which tokens may still be good; `undefined` if it has ended or never was. */
-export function liveRecord(owner: Owner, known: Known, now: number): SessionRecord | undefined {
+/**
+ * The record of a session that nobody has ended, as the store has it; `undefined` if there is none. It asks no clock: a
+ * session that is over by the clock of this server may live for others, and has to be ended for them.
+ */
+export function heldRecord(owner: Owner, known: Known): SessionRecord | undefined {
+  const held = heldOrReason(owner, known)
+  return typeof held === 'string' ? undefined : held
+}
+
+/** The record of a session that nobody has ended and that is before its absolute end; otherwise why there is none. */
+function liveOrReason(owner: Owner, known: Known, now: number): SessionRecord | RevokedReason {
+  const held = heldOrReason(owner, known)
+  return typeof held !== 'string' && now >= held.expiresAt ? 'pastEnd' : held
+}
+
+/** Whether the last token of login and refresh has expired; the session has ended by itself then. */
+const isSpent = ({ endsAt }: SessionRecord, now: number, { decodeLeeway }: RotationConfig) =>
+  now >= endsAt + decodeLeeway * 1000
+
+function acceptedOrReason(owner: Owner, known: Known, now: number, config: RotationConfig) {
   const live = liveOrReason(owner, known, now)
-  return typeof live === 'string' ? undefined : live
+  return typeof live !== 'string' && isSpent(live, now, config) ? 'lastTokenExpired' : live
+}
+
+/** The record of a session of which guards accept access tokens; `undefined` if there is none. Just so long it is shown. */
+export function acceptedRecord(
+  owner: Owner,
+  known: Known,
+  now: number,
+  config: RotationConfig,
+): SessionRecord | undefined {
+  const accepted = acceptedOrReason(owner, known, now, config)
+  return typeof accepted === 'string' ? undefined : accepted
 }
 
 /** The absolute end (milliseconds) of the session that a token opens which names none. */
@@ -132,8 +161,8 @@ export function assess(token: Presented, known: Known, now: number, config: Rota
   if (token.sid === undefined && known.record === undefined) {
     return isCutOff(token, known.subject) ? revoked('cutOff') : GOOD
   }
-  const live = liveOrReason(ownerOf(token), known, now)
-  return typeof live === 'string' ? revoked(live) : GOOD
+  const accepted = acceptedOrReason(ownerOf(token), known, now, config)
+  return typeof accepted === 'string' ? revoked(accepted) : GOOD
 }
 
 /** For tokens that name no session: their issue is known to the second only, so the whole second of the cut-off is dead. */
@@ -193,6 +222,7 @@ function opened(token: Presented, subject: SubjectRecord, config: RotationConfig
     expiresAt,
     endsAt: createdAt,
     keptUntil: expiresAt + KEPT_AFTER_EXP,
+    openerExp: exp,
     device: {},
   }
 }

@@ -16,7 +16,7 @@ import {
   sessionKey,
   subjectKey,
 } from './record.js'
-import { type Known, liveRecord, type Owner } from './rotation.js'
+import { heldRecord, type Known, type Owner, type RotationConfig } from './rotation.js'
 import {
   type Change,
   changed,
@@ -92,7 +92,7 @@ export class SessionLists {
   async of(sub: string): Promise<SessionList> {
     const { loginType, now } = this.#config
     const reading = await this.#reads.call(listingKey(sub, loginType), { sub, loginType })
-    return shown({ sub, loginType }, reading, now())
+    return shown({ sub, loginType }, reading, now(), this.#config)
   }
 
   async #read(key: string, owner: Subject): Promise<Reading> {
@@ -101,7 +101,7 @@ export class SessionLists {
     const [raw, rawSubject] = await within(deadline, () => this.#operation(deadline).get(keys))
     const [list, subject] = [parseListing(raw), parseSubject(rawSubject)]
     const found = await this.#records(entriesOf(list), deadline)
-    this.#forget(key, owner, endedAmong(found, owner, subject))
+    this.forget(owner, endedAmong(found, owner, subject))
     return { subject, found, isIncomplete: isIncomplete(list, subject, this.#config.now()) }
   }
 
@@ -127,9 +127,10 @@ export class SessionLists {
   }
 
   /** Take ended sessions out of a list. Nobody waits for it; what fails is done when they are seen again. */
-  #forget(key: string, owner: Subject, ended: ReadonlySet<string>): void {
+  forget({ sub, loginType }: { sub: string; loginType?: string | undefined }, ended: ReadonlySet<string>): void {
     if (ended.size === 0) return
-    this.#writes.call(key, { ended, ...owner, deadline: this.#deadline() }).catch(() => {})
+    const change = { ended, sub, loginType, deadline: this.#deadline() }
+    this.#writes.call(listingKey(sub, loginType), change).catch(() => {})
   }
 
   /** Make all the changes that are still wanted. Conflicts with other processes are tried again until the deadline. */
@@ -150,8 +151,18 @@ export class SessionLists {
     if (due.length === 0) return true
     const next = fitted(changed(list, [...due, { ended }]), cutoff)
     const value = JSON.stringify(next)
-    const keptUntil = Math.max(lastEnd(next), this.#config.now() + KEPT_EMPTY)
-    return value === raw || operation.compareAndSet(key, raw, value, keptUntil)
+    const isAlike = value === raw || (raw === undefined && next.length === 0)
+    return isAlike || operation.compareAndSet(key, raw, value, this.#keptUntil(next))
+  }
+
+  /**
+   * As long as the records of the sessions in it. To a clock that is ahead, less of their lives is left than there is: the
+   * longest life is counted from now.
+   */
+  #keptUntil(list: Listing): number {
+    const { now, sessionExpires } = this.#config
+    if (list.length === 0) return now() + KEPT_EMPTY
+    return Math.max(lastEnd(list), now() + sessionExpires * 1000) + KEPT_AFTER_EXP
   }
 
   /**
@@ -177,9 +188,14 @@ export class SessionLists {
 }
 
 /** Callers share a reading, and each gets objects of its own. */
-function shown(owner: Subject, { subject, found, isIncomplete }: Reading, now: number): SessionList {
+function shown(
+  owner: Subject,
+  { subject, found, isIncomplete }: Reading,
+  now: number,
+  config: RotationConfig,
+): SessionList {
   const live = found
-    .map(({ id, record }) => toSession({ id, ...owner }, { record, subject }, now))
+    .map(({ id, record }) => toSession({ id, ...owner }, { record, subject }, now, config))
     .filter(session => session !== undefined)
   const youngest = live.slice(-MOST_LISTED)
   // All at once: a call for each device takes four times as long.
@@ -196,9 +212,8 @@ function shown(owner: Subject, { subject, found, isIncomplete }: Reading, now: n
 /** The store decides, not the clock of this server: what ends by itself is gone when the store lets go of its record. */
 function endedAmong(found: readonly Found[], owner: Subject, subject: SubjectRecord): Set<string> {
   const { sub, loginType } = owner
-  const isLive = ({ id, record }: Found) =>
-    liveRecord({ id, sub, loginType }, { record, subject }, Number.NEGATIVE_INFINITY) !== undefined
-  return new Set(found.filter(each => !isLive(each)).map(({ id }) => id))
+  const isHeld = ({ id, record }: Found) => heldRecord({ id, sub, loginType }, { record, subject }) !== undefined
+  return new Set(found.filter(each => !isHeld(each)).map(({ id }) => id))
 }
 
 function parsed(raw: string | undefined): Listing | undefined {

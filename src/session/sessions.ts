@@ -6,10 +6,13 @@ import { warnOnce } from '../request/warn.js'
 import type { TokenStore } from '../store.js'
 import { Deadline, within } from '../time/deadline.js'
 import { timeOf, usesCookies } from '../token/claims.js'
+import { checkOwn, isOwn } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
+import { isExpired } from '../token/verify.js'
 import { isTraced, traced } from '../tracing.js'
 import { activityAt } from './activity.js'
 import type { Events } from './events.js'
+import { tokenKeptUntil, tombstoneKeptUntil } from './kept.js'
 import { type Session, type SessionList, toSession } from './listing.js'
 import { Operation, type Read } from './operation.js'
 import {
@@ -92,6 +95,21 @@ export class Sessions {
   }
 
   /**
+   * Whether what a token belongs to goes on: its session, though the token has expired or been used up, or the token
+   * alone if there is none. @throws StoreUnavailableError
+   */
+  isLive(token: TokenPayload): Promise<boolean> {
+    return this.#operation('check', this.#deadline(), async operation => {
+      const known = await operation.known(token)
+      const now = this.#config.now()
+      if (known.record !== undefined || token.sid !== undefined) {
+        return rotation.acceptedRecord(rotation.ownerOf(token), known, now, this.#config) !== undefined
+      }
+      return !isExpired(token, this.#config) && rotation.assess(token, known, now, this.#config).outcome === 'good'
+    })
+  }
+
+  /**
    * Use a refresh token up. `mint` makes the tokens of the record that it is given; it is called before anything is
    * written, and its failure leaves everything as it was.
    * @throws RevokedTokenError, ReusedTokenError (the session has been revoked then), StoreUnavailableError.
@@ -127,17 +145,19 @@ export class Sessions {
     const now = this.#config.now()
     const decision = rotation.decide(token, known, now, this.#config)
     if (decision.outcome === 'revoked') throw revokedBecause(decision.reason)
-    if (decision.outcome === 'reuse') return this.#endReused(operation, sid, known.raw, decision.record)
+    if (decision.outcome === 'reuse') return this.#endReused(operation, sid, known, decision.record)
     if (decision.outcome === 'replay') {
       const { record, replays, isCounted } = decision
-      const minted = mint(sid, record, this.#times(record, accessExpiry, now))
+      // A replay adds nothing to the session's life.
+      const end = Math.min(record.endsAt, record.expiresAt)
+      const minted = mint(sid, record, this.#times(end, accessExpiry, now))
       if (!isCounted && !(await operation.write(sid, known.raw, record))) return undefined
       // The refresh that came first may have failed to list the session.
       return { minted, replays, opened: token.sid === undefined ? record : undefined }
     }
 
     const before = rotation.recordBefore(token, known, this.#config)
-    const times = this.#times(before, accessExpiry, now)
+    const times = this.#times(before.expiresAt, accessExpiry, now)
     const change = { gen: decision.gen, jti: randomUUID(), accessExp: times.exp, now }
     const record = this.#withCsrf(token, rotation.successor(token, before, change))
     const minted = mint(sid, record, times)
@@ -147,51 +167,78 @@ export class Sessions {
     return { minted, opened: known.raw === undefined ? record : undefined }
   }
 
-  async #endReused(operation: Operation, sid: string, raw: Read['raw'], record: SessionRecord): Promise<undefined> {
-    const tell = () => this.#events.emit('reuse', { sid, sub: record.sub })
-    if (!(await operation.telling(tell, () => operation.bury(sid, raw, record.keptUntil)))) return undefined
+  async #endReused(operation: Operation, sid: string, read: Read, { sub }: SessionRecord): Promise<undefined> {
+    const tell = () => this.#events.emit('reuse', { sid, sub })
+    if (!(await this.#bury(operation, sid, read, tell))) return undefined
     throw new ReusedTokenError()
   }
 
-  /** End what the token belongs to: its session, or the token alone if it names none. Done already is done. */
+  /**
+   * End what the token belongs to: its session, or the token alone if it names none. Done already is done.
+   * @throws TokenInvalidSignatureError if the token would end a session and no configured key has signed it.
+   */
   async revoke(token: TokenPayload): Promise<void> {
     const sid = rotation.idOf(token)
+    if (token.sid !== undefined) checkOwn(token)
     await this.#operation('revoke', this.#deadline(), async operation => {
       for (;;) {
-        const { record, raw } = await operation.session(sid)
+        const read = await operation.session(sid)
+        const { record } = read
         if (rotation.isTombstone(record)) return
         if (record === undefined && token.sid !== undefined) return
         if (record !== undefined && !rotation.isOf(record, token)) return
-        const keptUntil = Math.max(record?.keptUntil ?? 0, this.#ownEnd(token))
-        // What the store has forgotten may have ended by itself. What it still holds has not, whatever our clock says.
-        if (record === undefined && keptUntil <= this.#config.now()) return
-        if (await this.#bury(operation, sid, raw, keptUntil, token.sub)) return
+        if (record !== undefined) checkOwn(token)
+        const { now } = this.#config
+        // Judged is not whether the token has expired: it may be good for others, if this server's clock is ahead.
+        const keptUntil = token.sid === undefined ? tokenKeptUntil(token, now(), this.#config) : 0
+        if (await this.#bury(operation, sid, read, this.#telling(sid, token.sub), keptUntil)) return
       }
     })
   }
 
-  /** Put a tombstone in the place of what was read, and tell of it. */
-  #bury(operation: Operation, sid: string, raw: Read['raw'], keptUntil: number, sub: string): Promise<boolean> {
-    const tell = (isSure: boolean) => this.#events.emit('revoked', { sid, sub, ...confirmed(isSure) })
-    return operation.telling(tell, () => operation.bury(sid, raw, keptUntil))
+  #telling(sid: string, sub: string): (isSure: boolean) => void {
+    return isSure => this.#events.emit('revoked', { sid, sub, ...confirmed(isSure) })
   }
 
-  /** End a live session by its id; with `sub`, only if it is that subject's. Resolves to whether one was ended. */
+  /** Put a tombstone in the place of what was read, and tell of it; take a session out of the list. */
+  async #bury(
+    operation: Operation,
+    sid: string,
+    { record, raw }: Read,
+    tell: (isSure: boolean) => void,
+    keptUntil = 0,
+  ): Promise<boolean> {
+    const session = rotation.isTombstone(record) ? undefined : record
+    const ofSession = session ? tombstoneKeptUntil(session, this.#config.now()) : 0
+    const bury = () => operation.bury(sid, raw, Math.max(keptUntil, ofSession))
+    const isBuried = await operation.telling(tell, bury)
+    if (isBuried && session) this.#lists.forget(session, new Set([sid]))
+    return isBuried
+  }
+
+  /**
+   * End a session by its id; with `sub`, only if it is that subject's. Resolves to whether one was ended: one that the
+   * store holds and nobody has ended, whatever the clock of this server says.
+   */
   async revokeSession(sid: string, sub?: string): Promise<boolean> {
-    const { loginType, now } = this.#config
+    const { loginType } = this.#config
     return this.#operation('revokeSession', this.#deadline(), async operation => {
       for (;;) {
-        const { record, raw } = await operation.session(sid)
+        const read = await operation.session(sid)
+        const { record } = read
         if (record === undefined || rotation.isTombstone(record)) return false
         const subject = await operation.subject(record.sub, loginType)
         const owner = { id: sid, sub: sub ?? record.sub, loginType }
-        if (!rotation.liveRecord(owner, { record, subject }, now())) return false
-        if (await this.#bury(operation, sid, raw, record.keptUntil, record.sub)) return true
+        if (!rotation.heldRecord(owner, { record, subject })) return false
+        if (await this.#bury(operation, sid, read, this.#telling(sid, record.sub))) return true
       }
     })
   }
 
-  /** Move the subject's cut-off: every session whose login began before is dead, but for `except` if that one is live. */
+  /**
+   * Move the subject's cut-off: every session whose login began before is dead, but for `except`, if nobody has ended
+   * that one.
+   */
   async revokeAll(sub: string, except?: string): Promise<void> {
     const { loginType } = this.#config
     const key = subjectKey(sub, loginType)
@@ -201,11 +248,10 @@ export class Sessions {
         const known = { subject: parseSubject(raw), record: parseSession(spared) }
         const now = this.#config.now()
         // A session that an earlier cut-off ended must not come back by being named now.
-        const live =
-          except !== undefined && rotation.liveRecord({ id: except, sub, loginType }, known, now) !== undefined
-        const next: SubjectRecord = { cutoff: Math.max(now, known.subject.cutoff + 1), ...(live && { except }) }
+        const held = except !== undefined && rotation.heldRecord({ id: except, sub, loginType }, known) !== undefined
+        const next: SubjectRecord = { cutoff: Math.max(now, known.subject.cutoff + 1), ...(held && { except }) }
         const tell = (isSure: boolean) =>
-          this.#events.emit('allRevoked', { sub, ...(live && { except }), ...confirmed(isSure) })
+          this.#events.emit('allRevoked', { sub, ...(held && { except }), ...confirmed(isSure) })
         const write = () => operation.compareAndSet(key, raw, JSON.stringify(next), now + CUTOFF_KEPT)
         if (await operation.telling(tell, write)) return
       }
@@ -224,7 +270,7 @@ export class Sessions {
       const { record } = await operation.session(sid)
       if (record === undefined || rotation.isTombstone(record)) return undefined
       const subject = await operation.subject(record.sub, loginType)
-      return toSession({ id: sid, sub: record.sub, loginType }, { record, subject }, now())
+      return toSession({ id: sid, sub: record.sub, loginType }, { record, subject }, now(), this.#config)
     })
   }
 
@@ -257,15 +303,10 @@ export class Sessions {
     return new Deadline(this.#config.storeTimeout)
   }
 
-  /** Until when a token has to be refused that is revoked by itself: longer if it could open a session or be renewed. */
-  #ownEnd({ type, sid, renewable, iat, exp }: TokenPayload): number {
-    const livesOn = sid === undefined && (type === 'refresh' || renewable === true)
-    return rotation.keptUntilAfter(exp, livesOn ? iat + this.#config.sessionExpires : 0)
-  }
-
-  #times(record: SessionRecord, expiry: Duration | Date | undefined, now: number): AccessTimes {
+  /** Of a new access token; `end`: milliseconds. */
+  #times(end: number, expiry: Duration | Date | undefined, now: number): AccessTimes {
     const exp = timeOf('expiry', expiry === undefined ? this.#config.accessTokenExpires : expiry, now)
-    return { iat: Math.floor(now / 1000), exp: Math.min(exp, Math.floor(record.expiresAt / 1000)) }
+    return { iat: Math.floor(now / 1000), exp: Math.min(exp, Math.floor(end / 1000)) }
   }
 
   #withCsrf(token: TokenPayload, record: SessionRecord): SessionRecord {
@@ -276,7 +317,7 @@ export class Sessions {
   #touch(operation: Operation, token: TokenPayload, { record, raw }: Read): void {
     const { sessionTracking, sessionUpdateLastActive, now } = this.#config
     if (!sessionTracking || !sessionUpdateLastActive || record === undefined || rotation.isTombstone(record)) return
-    if (now() - record.lastActiveAt < 60_000) return
+    if (now() - record.lastActiveAt < 60_000 || !isOwn(token)) return
     void operation.write(rotation.idOf(token), raw, { ...record, ...activityAt(record, now()) }).catch(() => {})
   }
 }

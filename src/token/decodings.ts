@@ -19,7 +19,7 @@ export function textsOf(bytes: Buffer): string[] {
 export function decodingsOf(text: string): Buffer[] {
   const squeezed = squeeze(text)
   const runs = text.split(/[^\w+/-]+/).filter(run => run.length >= SHORTEST_RUN && run.length < squeezed.length)
-  return [...[squeezed, ...runs].flatMap(fromLetters), ...fromPercent(text), ...fromNumbers(text), ...fromLatin1(text)]
+  return [...[squeezed, ...runs].flatMap(fromLetters), ...fromEscapes(text), ...fromNumbers(text), ...fromLatin1(text)]
 }
 
 function fromLetters(letters: string): Buffer[] {
@@ -29,11 +29,12 @@ function fromLetters(letters: string): Buffer[] {
   return [...(isHex ? [Buffer.from(hex, 'hex')] : []), ...(isBase64 ? [Buffer.from(letters, 'base64')] : [])]
 }
 
-function fromPercent(text: string): Buffer[] {
-  if (!/%[0-9a-f]{2}/i.test(text)) return []
-  return [
-    Buffer.from(text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))),
-  ]
+/** Characters as URLs, JSON, programs and HTML write them. */
+const ESCAPE = /(?:%|\\+u00|\\+x|&#x)([0-9a-f]{2});?/gi
+
+function fromEscapes(text: string): Buffer[] {
+  const read = text.replace(ESCAPE, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return read === text ? [] : [Buffer.from(read)]
 }
 
 /** A list of bytes in decimal numbers, as JSON and `String(bytes)` write it. */

@@ -70,34 +70,39 @@ function isModulus(bytes: Buffer): boolean {
   return [257, 385, 513].includes(bytes.length) && zero === 0 && first >= 0x80 && odd
 }
 
+const TYPE = 'RSA|EC|OKP|AKP|P-\\d{3}|secp256k1|Ed25519|Ed448|X25519|X448'
+
+/** After a member of a JWK the next one comes, or nothing: in JSON, YAML, a query, or a JWK that is cut short. In a sentence a word comes. */
+const END_OF_MEMBER = '["\'\\\\\\s,;&}\\]]*(?:$|\\w+["\'\\\\]*\\s*[:=])'
+
 /** Words that files of keys have and secrets do not, even where the rest of the file is damaged. */
 const WORDS = new RegExp(
   [
-    '-----\\s*BEGIN',
     'BEGIN[A-Z0-9\\s_+]{0,30}(?:PUBLIC[\\s_+]*KEY|PRIVATE[\\s_+]*KEY|CERTIFICATE)',
     '----\\s*BEGIN SSH2',
     'PuTTY-User-Key-File',
     '(?:Public|Private)-Key:\\s*\\(\\d+ bit',
-    'Modulus(?:=|:\\s|\\s*\\(\\d+ bit)',
+    'Modulus\\s*(?:\\(\\d+ bits?\\))?\\s*[=:](?:[\\s\\da-fA-F:]|\\\\n){256,}',
     '<(?:\\w+:)?(?:RSAKeyValue|ECKeyValue|DSAKeyValue|Modulus|X509Certificate)>',
-    '\\bkty["\']?\\s*[:=]\\s*["\']?(?:RSA|EC|OKP|AKP)\\b',
-    '\\bcrv["\']?\\s*[:=]\\s*["\']?(?:P-\\d|secp|Ed25519|Ed448|X25519|X448)',
-    '\\bn["\']?\\s*[:=]\\s*["\']?[\\w-]{80,}',
+    `\\b(?:kty|crv)["'\\\\]*\\s*[:=]\\s*["'\\\\]*(?:${TYPE})${END_OF_MEMBER}`,
+    // 2048 bits in base64url.
+    '\\bn["\']?\\s*[:=]\\s*["\']?[\\w-]{340,}',
   ].join('|'),
 )
 
 const namesKey = (text: string) => WORDS.test(text)
 
-/** A JWK of a key pair (RFC 7518 §6.2, §6.3; RFC 8037 §2), with or without `kty`. */
-function isPairJwk({ kty, n, e, x, y, crv, x5c }: Record<string, unknown>): boolean {
+/** A JWK of a key pair (RFC 7518 §6.2, §6.3), with or without `kty`. Of one with `crv` the words tell. */
+function isPairJwk({ kty, n, e, x, y }: Record<string, unknown>): boolean {
   if (typeof kty === 'string' && kty !== 'oct') return true
-  const pairs = [
-    [n, e],
-    [x, y],
-    [x, crv],
-  ]
-  return Array.isArray(x5c) || pairs.some(pair => pair.every(member => typeof member === 'string'))
+  if (typeof x === 'string' && typeof y === 'string') {
+    return isPoint(Buffer.concat([x, y].map(number => Buffer.from(number, 'base64url'))))
+  }
+  return typeof n === 'string' && typeof e === 'string' && LONG_NUMBER.test(n) && /^[\w-]+$/.test(e)
 }
+
+/** 512 bits in base64url, the shortest RSA modulus that anybody has had. */
+const LONG_NUMBER = /^[\w-]{86,}$/
 
 function succeeds(run: () => unknown): boolean {
   try {

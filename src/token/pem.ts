@@ -60,16 +60,22 @@ export function whyNoPem(bytes: Buffer, kind: 'public' | 'private'): string {
   if (bytes.length === 0) return `is empty; give a ${kind} key in PEM form`
   const decoded = isBase64(text) ? textOf(Buffer.from(squeezed(text), 'base64')) : ''
   const document = [text, decoded].find(each => each.includes('-----BEGIN'))
+  if (document?.includes('-----BEGIN%20')) return 'is a percent-encoded PEM document; give decodeURIComponent(text)'
   if (document !== undefined) return whyNotThisPem(document, kind)
   if (/^[\s"']*(?:ssh-|ecdsa-sha2-|sk-|---- BEGIN SSH2)/.test(text)) {
     return 'is in the format of OpenSSH; convert it: ssh-keygen -e -m PKCS8 -f <file>'
   }
+  if (/^\s*["'].*\bkty\b/s.test(text))
+    return 'is a JWK in quotes; give the JSON alone, without quotes and backslashes around it'
+  if (isHex(text)) return "is in hexadecimal; give the bytes, Buffer.from(text, 'hex'), or the text of the PEM file"
   if (looksLikePath(text)) return `looks like a path; ${TEXT_OF_FILE}`
   if (text.length >= LONG && decoded !== '') {
     return `is not a ${kind} key, neither in PEM form nor as base64; give the text of the PEM file`
   }
   return `is not a ${kind} key in PEM form; ${TEXT_OF_FILE}`
 }
+
+const isHex = (text: string) => text.length >= LONG && /^(?:[\da-f]{2}[\s:]*)+$/i.test(text)
 
 /** Shorter text is a word, whatever letters it has. */
 const LONG = 40
@@ -93,6 +99,8 @@ function whyNotThisPem(text: string, kind: 'public' | 'private'): string {
   if (!/-----END/.test(text)) return 'begins like a PEM document but has no END line; give the whole text of the file'
   const seen = [
     [/\\+n/, 'it holds literal \\n for line breaks'],
+    [/%0a/i, 'it holds line breaks as %0A'],
+    [/\\+u000a/i, 'it holds line breaks as \\u000a'],
     [/^\s*["']/, 'it is quoted'],
     [/^[^\n]*$/, 'it is on one line'],
   ] as const

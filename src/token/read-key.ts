@@ -85,10 +85,13 @@ export function readVerificationKey(input: unknown): Read {
   const bytes = bytesOf(input)
   const found = bytes ? undefined : findKey(input)
   const isSecret =
-    found === undefined || typeof found === 'string' ? !bytes?.includes('-----BEGIN') : found.key.type === 'secret'
+    found === undefined || typeof found === 'string' ? !bytes || !isPemKey(bytes) : found.key.type === 'secret'
   const read = isSecret ? readSecret(input) : readPublicKey(input)
   return read === PAIR_KEY ? PAIR_KEY_FOUND : read
 }
+
+/** Text that has dashes of a PEM document and no key is a secret, as it is in `secretKey`. */
+const isPemKey = (bytes: Buffer) => bytes.includes('-----BEGIN') && holdsPairKey(bytes)
 
 const PAIR_KEY_FOUND =
   'is a key of a key pair, but neither a PEM document nor an object, and a public key is never a secret; return a PEM document, a KeyObject, a CryptoKey or a JWK'

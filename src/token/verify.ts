@@ -9,13 +9,15 @@ import {
   TokenInvalidSignatureError,
 } from '../errors.js'
 import type { KeyRing, VerificationKey } from './keys.js'
+import { noteFoundKey } from './own.js'
 import { deepFreeze, isTextList, malformedClaim, type TokenPayload, toPayload } from './payload.js'
 import { isSignedBy } from './signature.js'
 
 /** 8 KiB: more does not fit into a header, and checking it would cost the server more than it costs the client. */
 export const LONGEST_TOKEN = 8192
 
-const THREE_PARTS = /^[\w-]+\.[\w-]+\.[\w-]+$/
+/** The form of every signed token (RFC 7515 §7.1). */
+export const THREE_PARTS = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 /** Clocks of issuer and verifier may differ by this many seconds before `iat` looks like the future. */
 const CLOCK_SKEW = 60
@@ -62,7 +64,10 @@ export async function verifyWithFoundKey(
   const read = readToken(token, ring)
   const payload = deepFreeze(readPart(read.payload))
   const key = await findKey(deepFreeze(read.header), payload)
-  return judge(toPayload(signedClaims(read, key ? [key] : []), config), config, options)
+  const verified = toPayload(signedClaims(read, key ? [key] : []), config)
+  // An instance without keys of its own takes all its tokens from `findKey`.
+  noteFoundKey(verified, () => ring.verification.length === 0 || isSignedByRing(read.token, ring))
+  return judge(verified, config, options)
 }
 
 interface ReadToken {
@@ -127,13 +132,17 @@ const isSignedByOneOf = (keys: readonly VerificationKey[], token: string, alg: A
   keys.some(({ key, algorithms }) => algorithms.has(alg) && isSignedBy(key, token, alg))
 
 /**
- * Refuse a token that has been verified with a key from `findKey` but that no key of the ring has signed. The ring's
- * keys are tried whatever `kid` the token names: which key is meant has been decided, and the question is whose it is.
- * @throws TokenInvalidSignatureError
+ * Whether a key of the ring has signed a token that has been verified with a key from `findKey`. The ring's keys are tried
+ * whatever `kid` the token names: which key is meant has been decided, and the question is whose it is.
  */
-export function checkSignedByRing(token: string, ring: KeyRing): void {
+function isSignedByRing(token: string, ring: KeyRing): boolean {
   const { header } = readToken(token, ring)
-  if (!isSignedByOneOf(ring.verification, token, header.alg)) throw new TokenInvalidSignatureError({ cause: NOT_OURS })
+  return isSignedByOneOf(ring.verification, token, header.alg)
+}
+
+/** Refuse a verified token that no key of the ring has signed. @throws TokenInvalidSignatureError */
+export function checkSignedByRing(token: string, ring: KeyRing): void {
+  if (!isSignedByRing(token, ring)) throw new TokenInvalidSignatureError({ cause: NOT_OURS })
 }
 
 const NOT_OURS =

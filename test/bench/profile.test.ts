@@ -37,19 +37,21 @@ describe('the times of a profile', () => {
       { place: '(anonymous) @koa/router/dist/index.mjs:10', microseconds: 16 },
       { place: 'writev', microseconds: 8 },
       { place: 'verify jsonwebtoken/verify.js:10', microseconds: 4 },
-      { place: 'guard koa-authx/src/koa/guards.js:10', microseconds: 3 },
+      { place: 'guard koa-authx/src/guards/token-guards.js:10', microseconds: 3 },
     ])
   })
 
   test('are added up for each package', () => {
     assert.deepEqual(
       timesOf(profile).packages.map(({ place }) => place),
-      ['node', '@koa/router', '(native)', 'jsonwebtoken', 'koa-authx/src/koa'],
+      ['node', '@koa/router', '(native)', 'jsonwebtoken', 'koa-authx/src/guards'],
     )
   })
 
   test("of the library's functions are told with what they call, once for a function that calls itself", () => {
-    assert.deepEqual(timesOf(profile).library, [{ place: 'guard koa-authx/src/koa/guards.js:10', microseconds: 15 }])
+    assert.deepEqual(timesOf(profile).library, [
+      { place: 'guard koa-authx/src/guards/token-guards.js:10', microseconds: 15 },
+    ])
   })
 
   test('are shares in the text', () => {

@@ -29,7 +29,9 @@ const MEANINGS: Record<string, 'ends' | 'goes on'> = {
   PolicyDeniedError: 'goes on',
   PolicyEvaluationError: 'goes on',
   RateLimitExceeded: 'goes on',
+  UnavailableError: 'goes on',
   StoreUnavailableError: 'goes on',
+  CallbackUnavailableError: 'goes on',
   CookieTooLargeError: 'goes on',
   BadConfigurationError: 'goes on',
 }

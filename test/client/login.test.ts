@@ -30,6 +30,36 @@ const refused = (status: number, errorType: string | undefined) => (error: unkno
 
 for (const tokens of MODES) {
   describe(`a client with tokens: '${tokens}'`, () => {
+    test('rejects, and never throws at once, and can be used again', async t => {
+      const server = await scene(t, tokens)
+      const client = server.client()
+      const circular: Record<string, unknown> = {}
+      circular.itself = circular
+      const failing = {
+        get username() {
+          throw new TypeError('TEST')
+        },
+      }
+      for (const credentials of [{ a: 1n }, circular, failing]) {
+        let login: Promise<unknown> | undefined
+        assert.doesNotThrow(() => {
+          login = client.login(credentials)
+        })
+        await assert.rejects(login ?? Promise.resolve(), TypeError)
+      }
+      assert.equal(server.count('POST /login'), 0)
+      const careless = server.client({ cookies: () => 5 as never })
+      for (const call of [() => careless.refresh(), () => careless.logout(), () => careless.fetch('/protected')]) {
+        let answer: Promise<unknown> | undefined
+        assert.doesNotThrow(() => {
+          answer = call()
+        })
+        await answer?.catch(() => {})
+      }
+      await client.login(CREDENTIALS)
+      assert.equal((await client.fetch('/protected')).status, 200)
+    })
+
     test('logs in, calls, refreshes and logs out', async t => {
       const server = await scene(t, tokens)
       const client = server.client()

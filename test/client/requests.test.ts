@@ -61,6 +61,20 @@ for (const tokens of MODES) {
       assert.equal(client.loggedIn, true)
     })
 
+    test('take null for no options, and for the address what the platform takes it for', async t => {
+      const { server, client } = await loggedIn(t, tokens)
+      assert.equal((await client.fetch('/protected', null as never)).status, 200)
+      server.clock.advance('16m')
+      assert.equal((await client.fetch('/protected', null as never)).status, 200)
+      assert.equal((await client.fetch(new Request(`${server.origin}/protected`), null as never)).status, 200)
+      const address = `${server.origin}/protected`
+      const named = { toString: () => address } as never
+      assert.equal((await client.fetch(named)).status, 200)
+      for (const nothing of [null, undefined]) {
+        await assert.rejects(client.fetch(nothing as never), { code: 'ERR_INVALID_URL' })
+      }
+    })
+
     test('that are redirected take a token in a header of another name nowhere', async t => {
       const { seen, origin } = await stranger(t)
       const names = { headerName: 'X-Token' }

@@ -121,6 +121,40 @@ describe('a refusal that comes too late', () => {
   }
 })
 
+describe('a refusal after the head has been sent, which nobody catches, cuts the connection', {
+  timeout: 60_000,
+}, () => {
+  const begin: Koa.Middleware = (ctx, next) => {
+    ctx.res.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('data: 1\n\n')
+    return next()
+  }
+
+  /** What is told to the app, and how the request of a client ends. */
+  async function visitCut(t: TestContext, app: Koa) {
+    const told: unknown[] = []
+    app.on('error', error => told.push(error))
+    const send = await serve(t, app)
+    await assert.rejects(send(), { code: 'ECONNRESET' })
+    return told.map(error => (error as AuthXError).name)
+  }
+
+  for (const responds of [true, false]) {
+    for (const [name, refuse] of REFUSALS) {
+      test(`of ${name} (respond: ${responds})`, async t => {
+        const authx = makeUsers()
+        const respond: Koa.Middleware = (ctx, next) => {
+          ctx.respond = responds
+          return next()
+        }
+        for (const renders of [authx.middleware(), managerOf(authx).middleware()]) {
+          const told = await visitCut(t, appOf(respond, renders as never, begin, refuse(authx)))
+          assert.equal(told.length, 1)
+        }
+      })
+    }
+  }
+})
+
 test('a refusal takes the place of a body that a handler has set, a stream too, which is closed', async t => {
   const streams: PassThrough[] = []
   const bodies: (() => unknown)[] = [

@@ -174,35 +174,96 @@ describe('of several cookies of one name', () => {
     assert.equal(await ask(t, authx, [one, other]), '401 RevokedTokenError')
   })
 
-  test('one of a session that was revoked counts for nothing also with accessTokenRevocation: false', async t => {
-    const authx = makeAuthX({ ...base, store: new MemoryTokenStore(), accessTokenRevocation: false })
-    const login = async () => (await authx.createTokenPair('test')).access_token
-    const [one, other] = [await login(), await login()]
-    await authx.revoke(one)
-    assert.equal(await ask(t, authx, [one, other]), 'in')
-    assert.equal(await ask(t, authx, [other, one]), 'in')
+  for (const accessTokenRevocation of [true, false]) {
+    test(`the live one of two sessions is taken, in any order (accessTokenRevocation: ${accessTokenRevocation})`, async t => {
+      const authx = makeAuthX({ ...base, store: new MemoryTokenStore(), accessTokenRevocation })
+      const login = async () => (await authx.createTokenPair('test')).access_token
+      const [one, other] = [await login(), await login()]
+      assert.equal(await ask(t, authx, [one, other]), '400 MalformedTokenRequestError')
+      await authx.revoke(one)
+      assert.equal(await ask(t, authx, [one, other]), 'in')
+      assert.equal(await ask(t, authx, [other, one]), 'in')
+      await authx.revoke(other)
+      assert.equal(await ask(t, authx, [one, other]), '401 RevokedTokenError')
+    })
+  }
+
+  test('two live ones of two sessions are refused where there is no store', async t => {
+    const stored = makeAuthX({ ...base, store: new MemoryTokenStore() })
+    const [one, other] = [await stored.createTokenPair('test'), await stored.createTokenPair('test')]
+    const stateless = makeAuthX(base)
+    assert.equal(await ask(t, stateless, [one.access_token, other.access_token]), '400 MalformedTokenRequestError')
   })
 
-  test('a refresh token that was used up ends its session, in whatever order a dead one stands beside it', async t => {
-    for (const turned of [false, true]) {
+  describe('a refresh token that has been used up is reuse, in any order', () => {
+    /** A refresh token that has been used up, one of an ended session, and what happens at a refresh. */
+    async function refreshScene(t: Test) {
       const { authx, clock } = scene()
-      const reused: string[] = []
+      const reused: unknown[] = []
       authx.on('reuse', ({ sid }) => reused.push(sid))
       const client = await serve(t, applicationOf(authx))
-      const [dead, used] = [await authx.createTokenPair('test'), await authx.createTokenPair('test')]
-      await authx.revoke(dead.refresh_token)
-      const csrf = ['X-CSRF-TOKEN', String(authx.getCsrfToken(used.refresh_token))] as const
-      const refreshWith = (...tokens: string[]) => {
-        const value = tokens.map(token => `refresh_token_cookie=${token}`).join('; ')
-        return client({ method: 'POST', path: '/refresh', headers: [['Cookie', value], csrf] })
+      const useUp = async () => {
+        const { refresh_token } = await authx.createTokenPair('test')
+        const csrf = String(authx.getCsrfToken(refresh_token))
+        await client({
+          method: 'POST',
+          path: '/refresh',
+          headers: [cookie({ refresh_token_cookie: refresh_token }), ['X-CSRF-TOKEN', csrf]],
+        })
+        const { sid } = await authx.verifyToken(refresh_token, { type: 'refresh' })
+        return { token: refresh_token, csrf, sid }
       }
-      assert.equal((await refreshWith(used.refresh_token)).status, 200)
-      clock.now += 60_000
-      const both = turned ? [used, dead] : [dead, used]
-      const reply = await refreshWith(...both.map(({ refresh_token }) => refresh_token))
-      assert.deepEqual([reply.status, reply.json.error_type], [401, 'ReusedTokenError'])
-      assert.equal(reused.length, 1)
-      assert.equal(await ask(t, authx, [used.access_token]), '401 RevokedTokenError')
+      const refresh = async (tokens: readonly string[], csrf: string) => {
+        const line = tokens.map(token => `refresh_token_cookie=${token}`).join('; ')
+        const headers = [['Cookie', line] as const, ['X-CSRF-TOKEN', csrf] as const]
+        const { status, json } = await client({ method: 'POST', path: '/refresh', headers })
+        return status === 200 ? 'in' : `${status} ${json.error_type}`
+      }
+      return { authx, clock, reused, useUp, refresh }
+    }
+
+    for (const swapped of [false, true]) {
+      const ordered = <T>(list: T[]) => (swapped ? list.reverse() : list)
+
+      test(`beside a token of an ended session (swapped: ${swapped})`, async t => {
+        const { authx, clock, reused, useUp, refresh } = await refreshScene(t)
+        const ended = (await authx.createTokenPair('test')).refresh_token
+        await authx.revoke(ended)
+        const used = await useUp()
+        clock.now += 60_000
+        assert.equal(await refresh(ordered([ended, used.token]), used.csrf), '401 ReusedTokenError')
+        assert.deepEqual(reused, [used.sid])
+      })
+
+      test(`beside another that has been used up: the later login is ended (swapped: ${swapped})`, async t => {
+        const { clock, reused, useUp, refresh } = await refreshScene(t)
+        const earlier = await useUp()
+        clock.now += 5000
+        const later = await useUp()
+        clock.now += 60_000
+        assert.equal(await refresh(ordered([earlier.token, later.token]), later.csrf), '401 ReusedTokenError')
+        assert.deepEqual(reused, [later.sid])
+      })
+
+      test(`but not beside one of a live session (swapped: ${swapped})`, async t => {
+        const { authx, clock, reused, useUp, refresh } = await refreshScene(t)
+        const used = await useUp()
+        clock.now += 60_000
+        const { refresh_token } = await authx.createTokenPair('test')
+        const csrf = String(authx.getCsrfToken(refresh_token))
+        assert.equal(await refresh(ordered([used.token, refresh_token]), csrf), 'in')
+        assert.deepEqual(reused, [])
+      })
+
+      test(`and nobody's where all sessions have ended (swapped: ${swapped})`, async t => {
+        const { authx, reused, refresh } = await refreshScene(t)
+        const tokens: string[] = []
+        for (let n = 0; n < 2; n++) tokens.push((await authx.createTokenPair('test')).refresh_token)
+        for (const token of tokens) await authx.revoke(token)
+        const refused = await refresh(ordered(tokens), String(authx.getCsrfToken(String(tokens[0]))))
+        assert.equal(refused, '401 RevokedTokenError')
+        assert.deepEqual(reused, [])
+      })
     }
   })
 
@@ -253,6 +314,9 @@ describe('of several cookies of one name', () => {
     }
     assert.equal(await found('junk', good), good)
     assert.equal(await found('junk', 'rubbish'), 400)
+    assert.equal(await found('a', 'b', 'c', 'd', 'e', 'f'), 400)
+    assert.equal(await found('a', 'b', 'c', 'd', good), good)
+    assert.equal(await found('a', 'b', 'c', 'd', 'e', good), 400)
     assert.equal(await found(good, other), 400)
   })
 })

@@ -39,6 +39,17 @@ describe('GET /sessions', () => {
     assert.equal(listed.filter(session => session.current).length, 1)
   })
 
+  test('says in a header that sessions may be missing, and only then', async t => {
+    const here = await scene(t)
+    const one = await person(here)
+    assert.equal((await one.sessions()).headers['sessions-incomplete'], undefined)
+    for (let n = 0; n < 500; n++) await here.authx.createTokenPair('test')
+    const { status, headers, text } = await one.sessions()
+    assert.deepEqual([status, headers['sessions-incomplete']], [200, 'true'])
+    assert.equal((JSON.parse(text) as Listed[]).length, 500)
+    assert.equal((await one.send('HEAD', '/sessions')).headers['sessions-incomplete'], 'true')
+  })
+
   test('is kept by no cache', async t => {
     const one = await person(await scene(t))
     assert.equal((await one.sessions()).headers['cache-control'], 'no-store')

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { parseSession, type SessionRecord } from '../../src/session/record.js'
 import { assess, type Decision, decide, type Presented, successor } from '../../src/session/rotation.js'
 
-const CONFIG = { refreshGracePeriod: 10, sessionExpires: 90 * 86_400 }
+const CONFIG = { refreshGracePeriod: 10, sessionExpires: 90 * 86_400, decodeLeeway: 0 }
 const NOW = 1_800_000_000_000
 const NEVER_CUT = { cutoff: 0 }
 

@@ -107,6 +107,15 @@ const CASES: Record<string, { says: RegExp; make: (scene: Scene) => Promise<{ by
       return { tokens }
     },
   },
+  'a session whose last token has expired': {
+    says: /last token .* has expired/,
+    async make({ authx, clock }) {
+      const { sid } = claimsOf((await authx.createTokenPair('ada')).refresh_token)
+      const token = authx.createAccessToken('ada', { sid: String(sid), expiry: '80d' })
+      clock.now += 20 * DAY
+      return { tokens: [token] }
+    },
+  },
   'everything of a subject, revoked': {
     says: /revokeAllSessions/,
     async make({ authx }) {

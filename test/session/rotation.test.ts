@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { recordKeptUntil, tokenKeptUntil, tombstoneKeptUntil } from '../../src/session/kept.js'
 import type { SessionRecord, SubjectRecord, Tombstone } from '../../src/session/record.js'
 import { assess, type Decision, decide, type Presented, recordBefore, successor } from '../../src/session/rotation.js'
 
 /** Ten seconds of grace, ninety days of session; the login was at NOW - 1 hour, the last rotation 5 seconds ago. */
-const CONFIG = { refreshGracePeriod: 10, sessionExpires: 90 * 86_400 }
+const CONFIG = { refreshGracePeriod: 10, sessionExpires: 90 * 86_400, decodeLeeway: 0 }
 const NOW = 1_800_000_000_000
 const LOGIN = NOW - 3_600_000
 
@@ -167,6 +168,8 @@ const ACCESS_TABLE: {
   { says: 'of a revoked session', record: TOMBSTONE, good: false },
   { says: 'of a session below the cut-off', record: RECORD, subject: { cutoff: 101 }, good: false },
   { says: "of somebody else's session", record: RECORD, token: { ...ACCESS, sub: 'eve' }, good: false },
+  { says: 'of a session in its last millisecond', record: { ...RECORD, endsAt: NOW + 1 }, good: true },
+  { says: 'of a session whose last token has expired', record: { ...RECORD, endsAt: NOW }, good: false },
   { says: 'without a session', token: LONE_ACCESS, good: true },
   { says: 'without a session, revoked by itself', record: TOMBSTONE, token: LONE_ACCESS, good: false },
   {
@@ -218,4 +221,33 @@ test('a session opened by a lone token began when that token was issued, and is 
   assert.equal(record.expiresAt, LOGIN + CONFIG.sessionExpires * 1000)
   assert.equal(record.keptUntil, record.expiresAt + 600_000)
   assert.equal(record.cutoff, 7)
+})
+
+const TEN_MINUTES = 600_000
+const DAY = 86_400_000
+
+test('what takes the place of a login is kept for ten minutes, whatever its tokens last', () => {
+  const record = { ...RECORD, keptUntil: RECORD.expiresAt - 1 }
+  assert.equal(tombstoneKeptUntil(record, NOW), NOW + TEN_MINUTES)
+  assert.equal(recordKeptUntil(record, NOW), record.keptUntil)
+})
+
+test('what refuses the token that opened a session is kept for the life of that token, by every clock', () => {
+  const opener = { ...LONER, exp: LOGIN / 1000 + 200 * 86_400 }
+  const record = recordBefore(opener, { record: undefined, subject: { cutoff: 0 } }, CONFIG)
+  assert.equal(record.openerExp, opener.exp)
+  for (const ahead of [0, TEN_MINUTES, DAY, 365 * DAY]) {
+    const now = LOGIN + ahead
+    assert.equal(tombstoneKeptUntil(record, now), now + 200 * DAY + TEN_MINUTES)
+    assert.equal(recordKeptUntil(record, now), now + 200 * DAY + TEN_MINUTES)
+  }
+  assert.equal(tombstoneKeptUntil(record, LOGIN - 365 * DAY), opener.exp * 1000 + TEN_MINUTES)
+})
+
+test('what refuses a token that names no session is kept for its life, and for that of its renewals', () => {
+  const token: Presented = { ...LONER, type: 'access', exp: LOGIN / 1000 + 900 }
+  assert.equal(tokenKeptUntil(token, LOGIN, CONFIG), LOGIN + 900_000 + TEN_MINUTES)
+  assert.equal(tokenKeptUntil({ ...token, renewable: true }, LOGIN, CONFIG), LOGIN + 90 * DAY + TEN_MINUTES)
+  const renewed = { ...token, renewable: true, exp: LOGIN / 1000 + 100 * 86_400 }
+  assert.equal(tokenKeptUntil(renewed, LOGIN, CONFIG), LOGIN + 100 * DAY + TEN_MINUTES)
 })

@@ -108,6 +108,8 @@ describe('what is no readable key is called by what it is', () => {
   const damaged = ec.publicKey.replace(/[A-Za-z0-9+/]{20}/, 'A'.repeat(20))
   const ssh = String(formsOfPublicKey(createPublicKey(ec.publicKey)).find(([what]) => what === 'OpenSSH')?.[1])
   const openSsh = '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----\n'
+  const der = createPublicKey(ec.publicKey).export({ type: 'spki', format: 'der' })
+  const jwk = JSON.stringify(createPublicKey(ec.publicKey).export({ format: 'jwk' }))
   const WRONG: readonly [what: string, options: AuthXOptions, says: RegExp][] = [
     ['a path', { publicKey: '/run/secrets/jwt_key' }, /looks like a path.*readFileSync/],
     ['a relative path', { publicKey: './keys/public.pem' }, /looks like a path/],
@@ -121,6 +123,23 @@ describe('what is no readable key is called by what it is', () => {
     ['a damaged document on one line', { publicKey: damaged.replaceAll('\n', ' ') }, /it is on one line/],
     ['a damaged document with literal \\n', { publicKey: damaged.replaceAll('\n', '\\n') }, /literal \\n/],
     ['a damaged document in quotes', { publicKey: `"${damaged}"` }, /it is quoted/],
+    ['line breaks as a URL has them', { publicKey: ec.publicKey.replaceAll('\n', '%0A') }, /line breaks as %0A/],
+    [
+      'a document as a URL has it',
+      { publicKey: encodeURIComponent(ec.publicKey) },
+      /percent-encoded.*decodeURIComponent/,
+    ],
+    [
+      'line breaks as JSON may have them',
+      { publicKey: ec.publicKey.replaceAll('\n', '\\u000a') },
+      /line breaks as \\u000a/,
+    ],
+    ['DER in hexadecimal', { publicKey: der.toString('hex') }, /in hexadecimal.*Buffer\.from\(text, 'hex'\)/],
+    ['DER in capitals', { publicKey: der.toString('hex').toUpperCase() }, /in hexadecimal/],
+    ['a PEM document in hexadecimal', { publicKey: Buffer.from(ec.publicKey).toString('hex') }, /in hexadecimal/],
+    ['a private key in hexadecimal', { privateKey: der.toString('hex') }, /in hexadecimal/],
+    ['a JWK in quotes', { publicKey: JSON.stringify(jwk) }, /is a JWK in quotes/],
+    ['a JWK in single quotes', { publicKey: `'${jwk}'` }, /is a JWK in quotes/],
     ['base64 of something else', { publicKey: base64(randomBytes(90)) }, /neither in PEM form nor as base64/],
     ['a public key of OpenSSH', { publicKey: ssh }, /OpenSSH.*ssh-keygen -e -m PKCS8/],
     ['a private key of OpenSSH', { privateKey: openSsh }, /OpenSSH.*ssh-keygen -p -m PKCS8/],

@@ -40,11 +40,15 @@ const WRITTEN: readonly [how: string, write: (bytes: Buffer) => string | Buffer]
   ['as hexadecimal after 0x', bytes => `0x${bytes.toString('hex')}`],
   ['as hexadecimal of a C program', bytes => `{ 0x${spaced(bytes, ', 0x')} };`],
   ['as escapes', bytes => `\\x${spaced(bytes, '\\x')}`],
+  ['as base64 in escapes', bytes => escaped(bytes.toString('base64'), '\\u00')],
+  ['as base64 in a URL, all of it', bytes => escaped(bytes.toString('base64'), '%')],
   ['as base64 of base64', bytes => Buffer.from(bytes.toString('base64')).toString('base64')],
   ['as base64 of hexadecimal', bytes => Buffer.from(bytes.toString('hex')).toString('base64')],
   ['as hexadecimal of base64', bytes => Buffer.from(bytes.toString('base64')).toString('hex')],
   ['as base64 in UTF-16', bytes => Buffer.from(bytes.toString('base64'), 'utf16le')],
 ]
+
+const escaped = (text: string, before: string) => `${before}${spaced(Buffer.from(text), before)}`
 
 const ALL: readonly (readonly [name: string, forms: readonly KeyForm[]])[] = [
   ...Object.entries(pairs).map(([name, { publicKey }]) => [name, formsOfPublicKey(publicKey)] as const),
@@ -168,6 +172,24 @@ describe('a random secret is never mistaken for a key', () => {
     '{"secret":"a text of more than thirty-two bytes","e":"AQAB"}',
     'ssh-rsa is a word that may stand in a passphrase, certainly',
     '-----this is a secret with dashes, and no document-----',
+    `-----BEGIN SECRET-----\n${'0123456789abcdef'.repeat(4)}\n-----END SECRET-----`,
+    'Modulus: a passphrase of more than thirty-two bytes',
+    'Modulus=a passphrase of more than thirty-two bytes',
+    `kty: RSA is the key type that I do not use ${'0123456789abcdef'.repeat(4)}`,
+    `crv: P-256 is the curve that I do not use ${'0123456789abcdef'.repeat(4)}`,
+    `n=${'0123456789abcdef'.repeat(6)}`,
+    '{"x":"a text of more than sixteen bytes","y":"another text of that length"}',
+    `{"x":"${'0123456789abcdef'.repeat(4)}","y":"${'fedcba9876543210'.repeat(4)}"}`,
+    '{"n":"a text of more than thirty-two bytes","e":"somebody@example.com"}',
+    `{"n":"${'0123456789abcdef'.repeat(4)}","e":"AQAB"}`,
+    '{"crv":"a text of more than sixteen bytes","x":"another text of that length"}',
+    '{"x5c":"a text of more than sixteen bytes","y":"another text of that length"}',
   ]
-  for (const text of SENTENCES) test(`nor is: ${text}`, () => assert.deepEqual(problemsOf({ secretKey: text }), []))
+  for (const text of SENTENCES) {
+    test(`nor is: ${text}`, async () => {
+      assert.deepEqual(problemsOf({ secretKey: text }), [])
+      const [issuer, verifier] = [new AuthX({ secretKey: text }), new AuthX({ getKey: () => text })]
+      await verifier.verifyToken(issuer.createAccessToken('test'))
+    })
+  }
 })

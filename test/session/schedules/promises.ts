@@ -137,15 +137,12 @@ function events({ done, scene }: End): string[] {
       ({ name, sid }) => name === 'allRevoked' || ((name === 'revoked' || name === 'reuse') && sid === scene.phone.sid),
     ),
   )
-  // What made the end may not know that it did.
-  const isHidden = done.some(({ operation, wasHit }) => wasHit && (operation.ends ?? operation.presents === 1))
   return done.flatMap(each => {
     const { operation } = each
     const { name } = operation
     const code = codeOf(each)
     if (code === 'ERR_STORE_UNAVAILABLE') return unless(hears(each, 'storeError'), `no event storeError of ${name}`)
-    if (operation.ends?.includes('phone') && !isEndTold && !isHidden)
-      return [`no event of the end that ${name} acknowledged`]
+    if (operation.ends?.includes('phone') && !isEndTold) return [`no event of the end that ${name} acknowledged`]
     if (code !== 'done') return []
     if (operation.isLogin) return unless(hears(each, 'issued'), `no event issued of ${name}`)
     if (operation.presents !== undefined) return unless(hears(each, 'refreshed', 'replayed'), `no event of ${name}`)

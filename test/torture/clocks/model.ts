@@ -27,9 +27,6 @@ export interface Told extends Ask {
   readonly answer: RawAnswer
 }
 
-/** For how long a token that names no session is remembered as revoked after its end: seconds. */
-const KEPT = 600
-
 const KEY = { key: createSecretKey(Buffer.from(SECRET)) }
 
 /** What the servers must have in common, as whoever has heard all their answers knows it. */
@@ -69,7 +66,7 @@ export class Model {
     const { what, about, now, answer } = told
     if (what === 'everywhere') return this.#cutOff(about, now, answer)
     if (what === 'login' || what === 'single') return this.#begun(about, now, answer)
-    if (what === 'logout') return this.#loggedOut(about, now, answer)
+    if (what === 'logout') return this.#loggedOut(about, answer)
     const type = what === 'guard' ? 'access' : 'refresh'
     const rules = this.#rulesAt(now)
     const { good, reasons, payload } = judge(readToken(about, rules), this.#world, rules, {
@@ -113,11 +110,9 @@ export class Model {
     return [access_token, refresh_token].map(token => outlives(token, expiresAt)).find(each => each !== undefined)
   }
 
-  #loggedOut(token: string, now: number, { status }: RawAnswer): string | undefined {
-    const { sid, jti, exp } = contentOf(token)
-    // A server for whose clock the token has been dead for so long has nothing to remember.
-    const isForgotten = sid === undefined && now >= (Number(exp) + KEPT) * 1000
-    if (!isForgotten) this.#world.revoked.add(String(sid ?? jti))
+  #loggedOut(token: string, { status }: RawAnswer): string | undefined {
+    const { sid, jti } = contentOf(token)
+    this.#world.revoked.add(String(sid ?? jti))
     return status === 204 ? undefined : `logout was answered with ${status}`
   }
 

@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { rename, rm } from 'node:fs/promises'
+import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sqliteDriver } from '../../../stores/sqlite-driver.js'
 import { temporaryFolder } from '../../support/temporary.js'
@@ -9,7 +10,10 @@ import { type Answer, Target } from './target.js'
 
 const ROUNDS: Readonly<Record<Pass, number>> = { full: 10, short: 2 }
 
-/** What is not promised, and happens: a backup is put in the place of the file. */
+/**
+ * A backup is put in the place of the file: first as a person does it, over the file of a running server and beside its
+ * log, which is no service until it is done as the documentation says.
+ */
 export async function backup(pass: Pass): Promise<Outcome> {
   const { folder, remove } = await temporaryFolder()
   const path = join(folder, 'tokens.sqlite')
@@ -17,7 +21,11 @@ export async function backup(pass: Pass): Promise<Outcome> {
   const target = await Target.start({ backend: { kind: 'sqlite', at: path }, options: { storeTimeout: 5000 } })
   try {
     for (let round = 1; round <= ROUNDS[pass]; round++) await restore(target, path, broken, round)
-    return { count: ROUNDS[pass], seen: 'each told by the event storeRollback', broken: broken.lines }
+    return {
+      count: ROUNDS[pass],
+      seen: 'each 503 while the log was left, then told by the event storeRollback',
+      broken: broken.lines,
+    }
   } finally {
     await target.stop()
     await remove()
@@ -37,8 +45,14 @@ async function restore(target: Target, path: string, broken: Broken, round: numb
   const successor = await refresh(target, refreshed)
   const second = await refresh(target, await refresh(target, refreshedTwice))
   const later = await person()
+  await copyFile(`${path}.backup`, path)
+  await until(async () => assert.equal(await statusOf(target, later), 503))
+  for (const tokens of [loggedOut, successor, second, untouched, later]) {
+    const status = await statusOf(target, tokens)
+    broken.unless(status === 503, `a guard while the file does not belong to its log: ${status} in place of 503`)
+  }
   await putBack(`${path}.backup`, path)
-  await until(async () => (await target.call('GET', '/protected', later.access)).status === 401)
+  await until(async () => assert.equal(await statusOf(target, later), 401))
 
   const expect = async (what: string, token: string, status: number) => {
     const answer = await target.call('POST', '/refresh', token)
@@ -52,6 +66,8 @@ async function restore(target: Target, path: string, broken: Broken, round: numb
   const { rollbacks } = await target.order()
   broken.unless(rollbacks === round, `the event storeRollback came ${rollbacks} times in place of ${round}`)
 }
+
+const statusOf = async (target: Target, { access }: Tokens) => (await target.call('GET', '/protected', access)).status
 
 interface Tokens {
   readonly access: string
@@ -74,6 +90,7 @@ async function copyTo(path: string, copy: string): Promise<void> {
 }
 
 async function putBack(copy: string, path: string): Promise<void> {
-  for (const suffix of ['-wal', '-shm']) await rm(path + suffix, { force: true })
-  await rename(copy, path)
+  for (const suffix of ['', '-wal', '-shm']) await rm(path + suffix, { force: true })
+  await copyFile(copy, path)
+  await rm(copy)
 }

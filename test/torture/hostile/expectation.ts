@@ -8,7 +8,7 @@ import {
   valuesOf,
 } from '../reference/place-rules.js'
 import { type Json, type Reading, readToken, type TokenRules } from '../reference/token-rules.js'
-import { judge, typeFaults, type World } from '../reference/world.js'
+import { isSessionLive, judge, typeFaults } from '../reference/world.js'
 import { PATHS, type Path, type Scene } from './scene.js'
 
 /** What may come of a request. */
@@ -63,8 +63,8 @@ function behindGuard(scene: Scene, path: Path, request: SentRequest, parsed: Par
   return assumptionsOf(tokens).map(valid => {
     const reasons = tokens.flatMap(token => token.reasons)
     if (valid.length === 0) return refused(...reasons)
-    const { chosen, asks } = choose(valid, scene, kind)
-    if (!chosen) return { ...refused('MalformedTokenRequestError'), asks }
+    const { chosen, asks, reason } = choose(valid, scene, kind)
+    if (!chosen) return { ...refused(reason), asks }
     const { payload } = chosen
     const claim = payload.csrf
     const isCookie = located.place === 'cookies'
@@ -110,8 +110,15 @@ function assumptionsOf<Token extends Alone>(tokens: readonly Token[]): (Token & 
 
 const idOf = ({ sid, jti }: Json) => String(sid ?? jti)
 
-/** The newest of its session; of two sessions the one that is not over. */
-function choose(valid: readonly Valid[], { stage, populated }: Scene, type: Kind): { chosen?: Valid; asks: boolean } {
+interface Choice {
+  readonly chosen?: Valid
+  readonly asks: boolean
+  /** Why none is chosen. */
+  readonly reason: string
+}
+
+/** The newest of its session; of two sessions the one that is not over, and if all are, the one that has been used up. */
+function choose(valid: readonly Valid[], { stage, populated }: Scene, type: Kind): Choice {
   const byId = new Map<string, Valid>()
   const age = ({ payload: { gen = 0, iat, exp } }: Valid) => [Number(gen), Number(iat), Number(exp)]
   const isNewer = (one: Valid, other: Valid) => {
@@ -123,38 +130,42 @@ function choose(valid: readonly Valid[], { stage, populated }: Scene, type: Kind
     if (!known || isNewer(token, known)) byId.set(idOf(token.payload), token)
   }
   const [first, ...others] = byId.values()
-  if (!first || others.length === 0) return { ...(first && { chosen: first }), asks: false }
-  const isOver = ({ payload }: Valid) => {
+  const reason = 'MalformedTokenRequestError'
+  if (!first || others.length === 0) return { ...(first && { chosen: first }), asks: false, reason }
+  const verdictOf = ({ payload }: Valid) => {
     const reading: Reading = { good: 'yes', signed: true, reasons: [], payload }
-    return judge(reading, populated.world, stage.setup.rules, { type }).good === 'no'
+    return judge(reading, populated.world, stage.setup.rules, { type })
   }
-  const live = [first, ...others].filter(token => !isOver(token))
-  if (live.length > 1) return { asks: true }
-  const isReused = ({ payload }: Valid) => {
-    const reading: Reading = { good: 'yes', signed: true, reasons: [], payload }
-    return judge(reading, populated.world, stage.setup.rules, { type }).reasons.includes(REUSED)
-  }
-  const reused = [first, ...others].filter(isReused)
-  const answering = reused.length > 0 ? reused : [first, ...others]
-  const newest = answering.reduce((one, other) => (isNewer(other, one) ? other : one))
-  return { chosen: live[0] ?? newest, asks: true }
+  const verdicts = [first, ...others].map(token => ({ token, ...verdictOf(token) }))
+  const live = verdicts.filter(({ good }) => good !== 'no')
+  if (live.length > 1) return { asks: true, reason }
+  const usedUp = verdicts
+    .filter(({ reasons }) => reasons.includes(REUSED))
+    .sort((one, other) => latestFirst(one.token, other.token))
+  const chosen = live[0] ?? usedUp[0]
+  return { ...(chosen && { chosen: chosen.token }), asks: true, reason: 'RevokedTokenError' }
 }
+
+const latestFirst = ({ payload: one }: Valid, { payload: other }: Valid) =>
+  Number(other.iat) - Number(one.iat) || (String(one.jti) < String(other.jti) ? 1 : -1)
 
 interface AtLogout extends Alone {
   readonly kind: Kind
   readonly place: Place
   readonly csrf: string | undefined
-  /** Whether its login goes on. */
+  /** Whether its login goes on: its session, or the token alone if it would pass a guard now. */
   readonly live: boolean
 }
 
-/** A token that another site cannot have sent is enough, expired or not; no cookie of a living login may be left over. */
+/**
+ * A token that another site cannot have sent is enough, expired or not. No token of any place may be left over: what is
+ * malformed may hold one, and so does a cookie of a living login.
+ */
 function afterLogout(scene: Scene, request: SentRequest, parsed: ParsedBody): Expectation[] {
   const found = (['access', 'refresh'] as const).flatMap(kind => atLogout(scene, kind, request, parsed))
-  const faults = found.filter(each => typeof each === 'string')
-  const tokens = found.filter(each => typeof each !== 'string')
+  const tokens = found.filter(each => each !== 'malformed')
+  if (tokens.length < found.length) return [refused('MalformedTokenRequestError')]
   return assumptionsOf(tokens).map(presented => {
-    if (faults.length > 0) return refused(...faults)
     const all = tokens.flatMap(({ reasons, csrf = [] }) => [...reasons, ...[csrf].flat()])
     const reasons = all.length > 0 ? all : ['MissingTokenError']
     const holds = (one: Json, other: Json) => idOf(one) === idOf(other) || (one.csrf && one.csrf === other.csrf)
@@ -169,29 +180,20 @@ function afterLogout(scene: Scene, request: SentRequest, parsed: ParsedBody): Ex
   })
 }
 
-/** The tokens of a kind, beside cookies too, and what is malformed. */
+/** The tokens of a kind in every place, and what is malformed. */
 function atLogout({ stage, populated }: Scene, kind: Kind, request: SentRequest, parsed: ParsedBody) {
   const { rules } = stage.setup
-  const places = stage.places[kind]
-  return places.flatMap((each): (AtLogout | string)[] => {
-    const located = locateToken(request, parsed, kind, { ...stage.places, [kind]: [each] })
+  return stage.places[kind].flatMap((place): (AtLogout | 'malformed')[] => {
+    const located = locateToken(request, parsed, kind, { ...stage.places, [kind]: [place] })
     if (located === 'nothing') return []
-    if (located === 'malformed') return ['MalformedTokenRequestError']
-    const { place } = located
+    if (located === 'malformed') return ['malformed']
     return located.tokens.map(token => {
       const alone = judgeAlone(readToken(token, rules, { ignoreTimes: true }), rules, kind)
       const claim = alone.payload?.csrf
       const csrf = place === 'cookies' ? csrfFault(request, parsed, kind, claim, stage.places, true) : undefined
-      return { ...alone, kind, place, csrf, live: goesOn(token, kind, rules, populated.world) }
+      const now = judge(readToken(token, rules), populated.world, rules, { type: kind })
+      const goesOn = alone.good !== 'no' && isSessionLive(alone.payload ?? {}, populated.world, rules)
+      return { ...alone, kind, place, csrf, live: now.good !== 'no' || goesOn }
     })
   })
-}
-
-/** A token of a session is as live as its session, which knows nothing of the token's end; any other is judged by itself. */
-function goesOn(token: string, kind: Kind, rules: TokenRules, world: World): boolean {
-  const reading = readToken(token, rules, { ignoreTimes: true })
-  if (reading.payload?.sid === undefined)
-    return judge(readToken(token, rules), world, rules, { type: kind }).good !== 'no'
-  const payload = { ...reading.payload, type: 'access' }
-  return judge({ ...reading, payload }, world, rules, { type: 'access' }).good !== 'no'
 }

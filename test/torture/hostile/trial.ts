@@ -2,6 +2,7 @@ import type { Broken } from '../case.js'
 import type { Random } from '../fleet/random.js'
 import type { SentRequest } from '../reference/place-rules.js'
 import { bytesOf, type RawAnswer, RawClient } from '../reference/raw-client.js'
+import { readToken } from '../reference/token-rules.js'
 import { Answers, errorOf } from './answers.js'
 import { Bodies } from './bodies.js'
 import { corpusOf } from './corpus.js'
@@ -117,13 +118,15 @@ export class Trial {
   async #damaged({ path, request }: Deformed): Promise<void> {
     const bytes = this.#withDamage(bytesOf(request))
     const { handled } = this.#scene
-    const { store, tokens } = this.#scene.populated
+    const { store, tokens, setup } = this.#scene.populated
     const before = store.dump()
     const answer = await this.#client.sendOnce(bytes, request.method)
     this.count++
     const text = unescaped(bytes)
     const signed = [tokens.access, tokens.refresh, tokens.single].map(token => token.split('.').slice(0, 2).join('.'))
-    const holdsGood = signed.some(part => text.includes(part))
+    const others = text.match(/[\w-]+\.[\w-]+\.[\w-]+/g) ?? []
+    const holdsGood =
+      signed.some(part => text.includes(part)) || others.some(token => readToken(token, setup.rules).good !== 'no')
     const mayPass = holdsGood || path === '/public' || path === '/optional'
     if (answer.status >= 500 && ![501, 505].includes(answer.status)) this.#tell(`damaged: ${answer.status}`, text)
     if (this.#scene.handled > handled && !mayPass) this.#tell('damaged, and reached a handler', text)

@@ -76,6 +76,12 @@ function storeFaults(payload: Json, world: World, rules: TokenRules, wanted: Wan
   return wanted.type === 'refresh' ? generationFaults(payload, session, rules, wanted) : []
 }
 
+/** Whether the session that a payload belongs to goes on, whatever the times and the generation of the token are. */
+export function isSessionLive(payload: Json, world: World, rules: TokenRules): boolean {
+  const isOpen = payload.sid !== undefined || world.sessions.has(String(payload.jti))
+  return isOpen && storeFaults(payload, world, rules, { type: 'access' }).length === 0
+}
+
 function isGoodAlone({ sub, iat, login_type }: Json, { cutoffs }: World, rules: TokenRules, { type }: Wanted): boolean {
   if (Number(iat) * 1000 <= (cutoffs.get(cutoffKey(sub, login_type)) ?? 0)) return false
   return type === 'access' || rules.now() < (Number(iat) + LONGEST_SESSION) * 1000

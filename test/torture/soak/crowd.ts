@@ -13,8 +13,10 @@ export const LIVES = {
   sessionExpires: 900,
 } satisfies Instance
 
-/** Milliseconds for which a record outlives its last token. */
+/** Milliseconds for which a record outlives its last token, and for which the end of a session is remembered. */
 const KEPT_AFTER_EXP = 600_000
+/** Milliseconds for which an empty list is kept. */
+const KEPT_EMPTY = 60_000
 
 /** Until when the store has to hold what a session left there, milliseconds of compressed time. */
 interface Trace {
@@ -78,17 +80,25 @@ export class Crowd {
     const began = this.#clock.now()
     let tokens: Tokens | undefined = await visitor.login(sub)
     const had = [tokens.refresh]
-    const trace = { record: keptUntil(tokens), listing: began + LIVES.sessionExpires * 1000 }
+    const trace = { record: keptUntil(tokens), listing: began + LIVES.sessionExpires * 1000 + KEPT_AFTER_EXP }
     this.#traces.push(trace)
     for (let left = random.between(3, 8); left > 0 && !this.#leaving; left--) {
       if (!this.#restless) await this.#clock.sleep(random.between(30, 90))
       await this.#work(visitor, tokens)
+      const asked = this.#clock.now()
       tokens = await this.#refresh(visitor, tokens)
-      if (!tokens) break
+      if (!tokens) {
+        trace.record = Math.min(trace.record, asked + KEPT_AFTER_EXP)
+        break
+      }
       had.push(tokens.refresh)
       trace.record = keptUntil(tokens)
     }
-    if (tokens) await this.#goAway(visitor, tokens, had.at(-3))
+    const left = this.#clock.now()
+    if (tokens && (await this.#goAway(visitor, tokens, had.at(-3)))) {
+      trace.record = Math.min(trace.record, left + KEPT_AFTER_EXP)
+      trace.listing = left + KEPT_EMPTY
+    }
     this.requests++
   }
 
@@ -101,15 +111,19 @@ export class Crowd {
     return tokensIn(await this.#judged(visitor, refresh, () => visitor.refresh(refresh)))
   }
 
-  /** Some log out, some show a token that is used up, some are not seen again. */
-  async #goAway(visitor: Visitor, tokens: Tokens, usedUp: string | undefined): Promise<void> {
+  /**
+   * Some log out, some show a token that is used up, some are not seen again.
+   * @returns whether the session has been ended.
+   */
+  async #goAway(visitor: Visitor, tokens: Tokens, usedUp: string | undefined): Promise<boolean> {
     const mood = visitor.random.fraction()
-    if (mood < 0.3) return
+    if (mood < 0.3) return false
     this.requests += 3
     if (mood < 0.9 || !usedUp) await visitor.logout(tokens.access)
-    else if (verdictOf(await visitor.refresh(usedUp)) !== 'ReusedTokenError') return
+    else if (verdictOf(await visitor.refresh(usedUp)) !== 'ReusedTokenError') return false
     const verdicts = await visitor.guards(tokens)
     visitor.unless(!verdicts.includes('good'), 'a session that had been ended lives')
+    return true
   }
 
   /**
