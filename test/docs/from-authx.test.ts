@@ -40,7 +40,7 @@ const linksIn = (text = '') =>
 const section = (heading: string) => page.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
 
 const counterparts = tablesOf('AuthX', 'koa-authx')
-const defects = tablesOf('AuthX', 'here', 'held by')
+const defects = tablesOf('AuthX', 'here', 'tests')
 
 /** What the page calls by a name of its own. */
 const INSTANCES: Readonly<Record<string, object>> = {
@@ -141,7 +141,7 @@ describe('the settings of AuthX', () => {
 
 describe('the errors', () => {
   const abstract = ['AuthXError']
-  const rows = tablesOf('AuthX', 'koa-authx', '', 'status there', 'status')
+  const rows = tablesOf('AuthX', 'koa-authx', '', 'AuthX status', 'status')
 
   test('have the status that the page tells', () => {
     assert.ok(rows.length > 20)

@@ -92,7 +92,7 @@ function page(table: string): string {
 npm run torture -- --write
 \`\`\`
 
-printed this table (${machine}). What each promise is, and what is not promised, is in [guarantees.md](guarantees.md).
+This command printed the table below (${machine}). [guarantees.md](guarantees.md) lists what the library promises, and what it does not promise.
 
 ${table}
 `
