@@ -9,8 +9,8 @@ import type { AuthX } from './authx.js'
 import { unknownOptions } from './config/values.js'
 import { BadConfigurationError, JWTDecodeError, LoginTypeMismatchError, MalformedTokenRequestError } from './errors.js'
 import { describeGuard } from './guards/guard-info.js'
-import { classWithGuards, type ForEachGuard } from './guards/guard-list.js'
-import type { Guard, TokenState } from './guards/guard-methods.js'
+import { classWithGuards, type ForEachGuard, GUARDS } from './guards/guard-list.js'
+import { type Guard, InstanceGuards, type TokenState } from './guards/guard-methods.js'
 import type { GuardOwner } from './guards/make-guard.js'
 import type { AuthorizeOptions } from './guards/policy-decision.js'
 import type { PolicyGuardOptions, PolicyResource } from './guards/policy-guard.js'
@@ -291,8 +291,22 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     if (new Set(all.map(({ config }) => config.errorMessageKey)).size > 1) {
       problems.push('errorMessageKey must be the same in all instances, because one middleware renders all errors')
     }
+    for (const { authx, name } of added.flatMap(overriddenGuards)) {
+      problems.push(
+        `the instance ${authx.config.loginType} overrides ${name}, which the manager would not call; use the instance's own guard`,
+      )
+    }
     return problems
   }
+}
+
+/** The manager makes guards by itself: an override, which may be stricter, would be passed over without a word. */
+function overriddenGuards(authx: ManagedAuthX) {
+  const own = authx as unknown as Readonly<Record<string, unknown>>
+  const listed = InstanceGuards.prototype as unknown as Readonly<Record<string, unknown>>
+  return Object.keys(GUARDS)
+    .filter(name => own[name] !== listed[name])
+    .map(name => ({ authx, name }))
 }
 
 /**

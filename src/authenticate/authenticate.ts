@@ -3,7 +3,7 @@ import type { Config } from '../config/table.js'
 import { MissingTokenError } from '../errors.js'
 import { hasUnparsedBody, hasUnparsedJson, warnAboutBody } from '../request/body.js'
 import { checkCsrf } from '../request/csrf.js'
-import { locate } from '../request/locate.js'
+import { type Candidate, locate } from '../request/locate.js'
 import { checkUpgradeOrigin } from '../request/origin.js'
 import type { TokenPayload } from '../token/payload.js'
 import type { Identified } from './candidates.js'
@@ -29,7 +29,7 @@ export function authenticate(
   ctx: AuthContext,
   requirement: Requirement,
 ): Promise<TokenPayload | undefined> {
-  return checks.checkToken(internals, requestSource(internals, ctx, requirement), requirement)
+  return checks.checkToken(internals, new RequestSource(internals, ctx, requirement), requirement)
 }
 
 /**
@@ -41,24 +41,43 @@ export function identify(
   ctx: AuthContext,
   requirement: Requirement,
 ): Identified | Promise<Identified> | undefined {
-  return checks.identify(internals, requestSource(internals, ctx, requirement), requirement)
+  return checks.identify(internals, new RequestSource(internals, ctx, requirement), requirement)
 }
 
 /** The token source of a request. Results are cached for other guards of this request. */
-function requestSource(internals: Internals, ctx: AuthContext, requirement: Requirement): checks.TokenSource {
-  const { config, requestCache, revocation } = internals
-  const { type = 'access', locations = config.tokenLocation[type], verifyCsrf } = requirement
-  return {
-    locate: () => locate(ctx, type, locations, config),
-    verify: candidate => requestCache.verified(ctx.req, candidate, () => verifyToken(internals, candidate.token, ctx)),
-    checkOrigin: ({ payload, located }) => {
-      // Browsers send cookies for pages of any site, so check where the request comes from.
-      if (located.location !== 'cookies') return
-      checkUpgradeOrigin(ctx, config)
-      checkCsrf(ctx, located, payload, config, verifyCsrf)
-    },
-    checkRevocation: ({ payload, located }) =>
-      requestCache.revocation(ctx.req, located, () => revocation.check(payload)),
+class RequestSource implements checks.TokenSource {
+  readonly #internals: Internals
+  readonly #ctx: AuthContext
+  readonly #requirement: Requirement
+
+  constructor(internals: Internals, ctx: AuthContext, requirement: Requirement) {
+    this.#internals = internals
+    this.#ctx = ctx
+    this.#requirement = requirement
+  }
+
+  locate(): readonly Candidate[] {
+    const { config } = this.#internals
+    const { type = 'access', locations = config.tokenLocation[type] } = this.#requirement
+    return locate(this.#ctx, type, locations, config)
+  }
+
+  verify(candidate: Candidate): TokenPayload | Promise<TokenPayload> {
+    const verify = () => verifyToken(this.#internals, candidate.token, this.#ctx)
+    return this.#internals.requestCache.verified(this.#ctx.req, candidate, verify)
+  }
+
+  checkOrigin({ payload, located }: Identified): void {
+    // Browsers send cookies for pages of any site, so check where the request comes from.
+    if (located.location !== 'cookies') return
+    const { config } = this.#internals
+    checkUpgradeOrigin(this.#ctx, config)
+    checkCsrf(this.#ctx, located, payload, config, this.#requirement.verifyCsrf)
+  }
+
+  checkRevocation({ payload, located }: Identified): Promise<unknown> | undefined {
+    const { requestCache, revocation } = this.#internals
+    return requestCache.revocation(this.#ctx.req, located, () => revocation.check(payload))
   }
 }
 

@@ -81,17 +81,33 @@ export function identify(
   const candidates = source.locate()
   const [first] = candidates
   if (!first) return undefined
+  // No closure and no promise here: most guarded requests come this way.
+  if (candidates.length === 1) {
+    const verified = source.verify(first)
+    if (!(verified instanceof Promise)) return accept(internals, source, requirement, first, verified)
+    return verified.then(payload => accept(internals, source, requirement, first, payload))
+  }
   const read = (candidate: Candidate) =>
     after(source.verify(candidate), payload => checkKind(internals, candidate, payload, requirement))
-  const accept = (identified: Identified) => {
-    source.checkOrigin(identified)
-    return identified
-  }
-  if (candidates.length === 1) return after(read(first), payload => accept({ payload, located: first }))
   // To choose between sessions, ask the store even with `accessTokenRevocation: false`.
   const askStore = ({ payload }: Identified) => internals.sessions && internals.revocation.endOf(payload)
   const ask = (identified: Identified) => source.checkRevocation(identified) ?? askStore(identified)
-  return chooseCandidate(candidates, read, ask, internals.config).then(accept)
+  return chooseCandidate(candidates, read, ask, internals.config).then(identified => {
+    source.checkOrigin(identified)
+    return identified
+  })
+}
+
+function accept(
+  internals: Internals,
+  source: TokenSource,
+  requirement: TokenRequirement,
+  located: Candidate,
+  payload: TokenPayload,
+): Identified {
+  const identified = { payload: checkKind(internals, located, payload, requirement), located }
+  source.checkOrigin(identified)
+  return identified
 }
 
 /** Apply `next`, without a promise if possible: a promise costs more than the check. */

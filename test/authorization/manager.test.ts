@@ -4,14 +4,14 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import {
   AuthManager,
-  type AuthX,
+  AuthX,
   type AuthXOptions,
   BadConfigurationError,
   PolicyEngine,
   type TokenStore,
 } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
-import { appOf, bearer, type Client, cookie, makeAuthX, type Reply, serve } from '../support/app.js'
+import { appOf, bearer, type Client, cookie, makeAuthX, type Reply, serve, TEST_SECRET } from '../support/app.js'
 import { problemsIn } from '../support/problems.js'
 import { verdictOf } from '../support/signing.js'
 import { ALLOW, DENY } from './questions.js'
@@ -470,4 +470,14 @@ describe('a manager', () => {
     await manager.close()
     await assert.rejects(store.get(['key']))
   })
+})
+
+test('an instance that overrides a guard is refused: the manager would not call the stricter guard', () => {
+  class Strict extends AuthX {
+    override accessTokenRequired(): never {
+      throw new Error('TEST')
+    }
+  }
+  const strict = new Strict({ secretKey: TEST_SECRET, loginType: 'strict' })
+  assert.throws(() => new AuthManager({ strict }), /the instance strict overrides accessTokenRequired/)
 })
