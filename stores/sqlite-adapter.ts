@@ -188,9 +188,13 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     this.#purger = setTimeout(() => {
       const connection = this.#connection
       // A file that was deleted or replaced would go on being read and written here and by nobody else.
-      const current = connection && this.#file.isCurrent(connection) && !this.#file.wasOverwritten(connection)
-      if (!current) this.#drop()
-      else this.#schedulePurge(this.#purge() ? purgePause : purgeEvery)
+      if (connection && this.#file.isWhole(connection)) {
+        this.#schedulePurge(this.#purge() ? purgePause : purgeEvery)
+        return
+      }
+      this.#drop()
+      // Perhaps another program has emptied the log, and no call comes: opened anew, it goes on.
+      if (connection && this.#file.isSameFile(connection)) this.#purge()
     }, after).unref()
   }
 
