@@ -9,7 +9,7 @@ export interface KeyvRecord {
   readonly value: string
   /** When it ends, in milliseconds since 1970. */
   readonly endsAt: number
-  /** Until when the Keyv keeps it, in milliseconds since 1970; infinite if it keeps it for ever. */
+  /** Until when the Keyv keeps it, in milliseconds since 1970; infinite if it keeps it without limit. */
   readonly keptUntil: number
 }
 
@@ -22,7 +22,7 @@ const MARGIN_MS = 60_000
  */
 const LONGEST_LIFE_MS = 24 * 86_400_000
 
-/** Keyv takes 0 for "for ever", whatever its own default `ttl` is. */
+/** For Keyv, 0 means without limit, whatever its own default `ttl` is. */
 const FOR_EVER = 0
 
 /** Every backend takes these as they are: memcached takes no spaces, and 250 bytes with namespaces and prefix. */

@@ -16,7 +16,7 @@ const sweepRound = 60
 
 /**
  * A Keyv storage adapter over a Map, with the compare-and-set that Keyv lacks and without the expired records that a
- * plain Map keeps for ever. They are swept in small portions, each within about a minute, by a timer that does not keep
+ * plain Map keeps without limit. They are swept in small portions, each within about a minute, by a timer that does not keep
  * the process alive.
  */
 export class MemoryAdapter implements KeyvStoreAdapter {
@@ -59,7 +59,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     return this.#read(key, Date.now()) as StoredData<Value> | undefined
   }
 
-  /** `ttl` in milliseconds; without one, for ever. */
+  /** `ttl` in milliseconds; without one, the value has no end. */
   async set(key: string, value: string, ttl?: number): Promise<boolean> {
     this.#write(key, { value, expires: ttl ? Date.now() + ttl : Number.POSITIVE_INFINITY })
     return true

@@ -31,7 +31,7 @@ export class ClusterNodes {
   async #learn(): Promise<void> {
     const { masters } = this.#cluster
     const candidates = masters.filter(({ client }) => client?.isReady !== false)
-    // One that answers now: node-redis would wait for a node that stands still, and for ever.
+    // One that answers now: node-redis would wait for a node that stands still, without limit.
     const answering = candidates.map(async node => {
       const client = await this.#cluster.nodeClient(node)
       await client.ping()

@@ -24,7 +24,7 @@ export interface RedisConnectionOptions {
   timeout: number
   /** Of the keys; for messages. */
   prefix: string
-  /** Told of every new connection. */
+  /** Called with every new connection. */
   onReady: () => void
 }
 

@@ -18,7 +18,7 @@ const ATTEMPT_MS = 2000
  */
 const LAST_RESORT_MS = 10_000
 
-/** Is told of new connections, and of errors. */
+/** Called with new connections, and with errors. */
 export interface ClientListener {
   onReady(): void
   onError(error: unknown): void
@@ -26,7 +26,7 @@ export interface ClientListener {
 
 /**
  * A client of the store's own. It fails at once while Redis is away and comes back by itself (node-redis's defaults queue
- * calls for ever). A connection that hangs is given up for a new one by `renew`: node-redis cannot call off an attempt to
+ * calls without limit). A connection that hangs is given up for a new one by `renew`: node-redis cannot call off an attempt to
  * connect, so that is another client.
  */
 export class OwnClient {

@@ -90,7 +90,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return value as StoredData<Value> | undefined
   }
 
-  /** `ttl` in milliseconds; without one, for ever. */
+  /** `ttl` in milliseconds; without one, the value has no end. */
   async set(key: string, value: string, ttl?: number): Promise<boolean> {
     await this.#call(statement => statement(sql.set).run(key, value, ttl ? Date.now() + ttl : forEver))
     return true
@@ -164,7 +164,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return connection
   }
 
-  /** A connection that has failed is not trusted again: the next call opens the file anew. */
+  /** A connection that has failed is not trusted again: the next call opens the file again. */
   #failed(cause: unknown): Error {
     this.#drop()
     if (isDamage(cause)) this.#file.distrust()
@@ -188,9 +188,13 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     this.#purger = setTimeout(() => {
       const connection = this.#connection
       // A file that was deleted or replaced would go on being read and written here and by nobody else.
-      const current = connection && this.#file.isCurrent(connection) && !this.#file.wasOverwritten(connection)
-      if (!current) this.#drop()
-      else this.#schedulePurge(this.#purge() ? purgePause : purgeEvery)
+      if (connection && this.#file.isWhole(connection)) {
+        this.#schedulePurge(this.#purge() ? purgePause : purgeEvery)
+        return
+      }
+      this.#drop()
+      // Perhaps another program has emptied the log, and no call comes: opened anew, it goes on.
+      if (connection && this.#file.isSameFile(connection)) this.#purge()
     }, after).unref()
   }
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { type Database, isDamage, type Statement, sqliteDriver } from './sqlite-driver.js'
 import { hold, logOf, lookAt, noFile } from './sqlite-file.js'
-import { isOfAnotherFile, MIXED, marksSchema, sqlOfMarks } from './sqlite-log.js'
+import { type Fit, fitOf, MIXED, marksSchema, sqlOfMarks } from './sqlite-log.js'
 
 const schema = `
   PRAGMA synchronous = NORMAL;
@@ -28,6 +28,8 @@ export class SqliteFile {
   readonly #open = sqliteDriver()
   /** How the file looked when it and its log were last seen to belong together. */
   #fitted = ''
+  /** Whether the log has held something of the store since the file was opened. Before, SQLite does not change the file. */
+  #logged = false
   /** Which file has been read and found whole. */
   #whole = ''
   #refused: { look: string; at: number; error: WrongContent } | undefined
@@ -50,25 +52,24 @@ export class SqliteFile {
   }
 
   /** Whether a connection still leads to the file that is under the path. */
-  isCurrent({ identity }: Connection): boolean {
+  isSameFile({ identity }: Connection): boolean {
     return this.#path === ':memory:' || identity === lookAt(this.#path).identity
   }
 
-  /** Whether the file was overwritten under an open connection. */
-  wasOverwritten(connection: Connection): boolean {
-    if (this.#path === ':memory:' || !this.isCurrent(connection)) return false
-    try {
-      return !this.#fits()
-    } catch {
-      // It cannot be read: the next call will say so.
-      return false
-    }
+  /** The same, and the file is as it was read, as far as this costs little: asked for each write. */
+  isCurrent(connection: Connection): boolean {
+    return this.#logged ? this.isSameFile(connection) : this.isWhole(connection)
+  }
+
+  /** The same, with all that can be noticed. */
+  isWhole(connection: Connection): boolean {
+    return this.#path === ':memory:' || (this.isSameFile(connection) && this.#isAsRead())
   }
 
   /** Close. SQLite writes the log into the file then: a file that the log does not belong to is marked as a mixture. */
   close(connection: Connection): void {
     const { database } = connection
-    const lastWords = this.wasOverwritten(connection) ? [() => database.exec(sqlOfMarks.condemn)] : []
+    const lastWords = this.#isOfAnother(connection) ? [() => database.exec(sqlOfMarks.condemn)] : []
     for (const work of [...lastWords, () => database.close()]) {
       try {
         work()
@@ -89,14 +90,39 @@ export class SqliteFile {
     return refused?.look === this.#look() && performance.now() - refused.at < refusedFor
   }
 
+  /** Whether the file is as it was, or was changed by its log alone. What is in its place may be damaged, or half copied. */
+  #isAsRead(): boolean {
+    const fit = this.#fitOrUnread()
+    if (fit === 'empty') this.distrust()
+    return fit === 'fits' || fit === 'unmarked'
+  }
+
+  /** Whether the file was overwritten under an open connection, and the log is of the file of before. */
+  #isOfAnother(connection: Connection): boolean {
+    return this.#path !== ':memory:' && this.isSameFile(connection) && this.#fitOrUnread() === 'another'
+  }
+
+  #fitOrUnread(): Fit {
+    try {
+      return this.#fit()
+    } catch {
+      // It cannot be read: the next call will say so.
+      return 'unmarked'
+    }
+  }
+
   #opened(): Connection {
-    if (this.#path !== ':memory:' && !this.#fits()) throw this.#mixture()
+    const fit = this.#path === ':memory:' ? 'fits' : this.#fit()
+    if (fit === 'another') throw this.#mixture()
     const { identity, links } = this.#path === ':memory:' ? noFile : lookAt(this.#path)
     if (links > 1) throw this.#manyNames()
     const database = this.#open(this.#path)
     try {
       // Fails while another process is switching as well; then the whole call is tried again.
       database.prepare('PRAGMA journal_mode = WAL').get()
+      this.#logged = false
+      // A file that was not in WAL mode has been changed by that.
+      if (fit === 'empty') this.#fitted = lookAt(this.#path).look
       database.exec(schema)
       this.#checkContent(database, identity)
       return { database, identity, statements: new Map() }
@@ -107,13 +133,16 @@ export class SqliteFile {
   }
 
   /** Makes the file if there is none. */
-  #fits(): boolean {
+  #fit(): Fit {
     const file = hold(this.#path)
     const { look } = lookAt(this.#path)
-    if (file === undefined || look === this.#fitted) return true
-    if (isOfAnotherFile(logOf(this.#path), file)) return false
-    this.#fitted = look
-    return true
+    if (file === undefined || look === this.#fitted) return 'fits'
+    const fit = fitOf(logOf(this.#path), file)
+    if (fit === 'fits') {
+      this.#fitted = look
+      this.#logged = true
+    }
+    return fit
   }
 
   #checkContent(database: Database, identity: string): void {

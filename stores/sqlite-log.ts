@@ -35,25 +35,32 @@ const NEVER = '0'.repeat(16)
 
 const tries = 5
 
-/** Whether a log was written for another file, or for another state of it. `path`: that of the log. `file`: a descriptor. */
-export function isOfAnotherFile(path: string, file: number): boolean {
+/**
+ * Whether a log was written for its file as that is. `empty`: it holds nothing, so nothing of it can be in the file.
+ * `unmarked`: what it holds is of other tables, or it cannot be told.
+ */
+export type Fit = 'fits' | 'another' | 'empty' | 'unmarked'
+
+/** `path`: that of the log. `file`: a descriptor. */
+export function fitOf(path: string, file: number): Fit {
   for (let n = 0; n < tries; n++) {
     const verdict = compared(path, file)
-    if (verdict !== 'unknown') return verdict === 'another'
+    if (verdict !== 'unknown') return verdict
   }
   // Other processes write all the time. Nobody is refused without proof.
-  return false
+  return 'unmarked'
 }
 
-function compared(path: string, file: number): 'fits' | 'another' | 'unknown' {
+function compared(path: string, file: number): Fit | 'unknown' {
   const schema = read(file, 0, 100)?.readUInt32BE(40)
   const log = readLog(path)
   // SQLite discards the log beside an empty file.
-  if (schema === undefined || log === undefined) return 'fits'
+  if (schema === undefined || log === undefined) return 'empty'
+  if (log.marks.size === 0) return 'unmarked'
   const mark = markOf(file, log)
   // VACUUM INTO, which changes the order of pages, leaves a newer version than that of the file that was copied.
   if (log.marks.has(mark) && schema <= log.schema) return 'fits'
-  // The log may have grown, or begun anew, and been copied into the file meanwhile.
+  // The log may have grown, or begun again, and been copied into the file meanwhile.
   const again = readLog(path)
   const stood = again?.salts === log.salts && markOf(file, again) === mark
   return stood && !(again.marks.has(mark) && schema <= again.schema) ? 'another' : 'unknown'
@@ -83,7 +90,7 @@ function markOf(file: number, { pages, pageSize }: Log): string {
   }
 }
 
-/** What a log says of marks; `undefined` if nothing (SQLite file format §4.1). */
+/** What a log says of marks; `undefined` if it holds nothing (SQLite file format §4.1). */
 function readLog(path: string): Log | undefined {
   const file = opened(path)
   if (file === undefined) return undefined
@@ -95,7 +102,7 @@ function readLog(path: string): Log | undefined {
   }
 }
 
-function readFrames(file: number, header: Buffer): Log | undefined {
+function readFrames(file: number, header: Buffer): Log {
   const pageSize = header.readUInt32BE(8)
   const pages = new Set<number>()
   const marks = new Set<string>()
@@ -112,7 +119,7 @@ function readFrames(file: number, header: Buffer): Log | undefined {
     marks.add(mark.own)
     pages.add(page)
   }
-  return marks.size === 0 ? undefined : { salts: header.toString('hex', 16, 24), pageSize, pages, marks, schema }
+  return { salts: header.toString('hex', 16, 24), pageSize, pages, marks, schema }
 }
 
 function markIn(page: Buffer | undefined): { before: string; own: string } | undefined {

@@ -19,7 +19,7 @@ export class TickBatch {
     return this.#over
   }
 
-  /** Resolves when whoever waits for the end of the turn has been told, and at once if nobody does. */
+  /** Resolves after those that wait for the end of the turn have been told; at once if nobody waits. */
   async settled(): Promise<void> {
     await this.#over
   }

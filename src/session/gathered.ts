@@ -1,4 +1,4 @@
-/** Calls that are served together, and what comes of them. */
+/** Calls that are served together, and their result. */
 interface Batch<Item, Result> {
   readonly items: Item[]
   /** Until it is served, others may join. */

@@ -22,7 +22,7 @@ export class Revocation {
   }
 
   /**
-   * @param operation `'watch'` for who asks again and again in the name of nobody's request.
+   * @param operation `'watch'` for repeated checks without a request, as of a WebSocket.
    * @returns `undefined` if there is nobody to be asked. Rejects with RevokedTokenError, ReusedTokenError,
    * UnavailableError.
    */

@@ -79,7 +79,7 @@ export class Sessions {
   }
 
   /**
-   * Judge a verified token by its session and its subject's cut-off. Whoever only watches is no activity of the session.
+   * Check a verified token against its session and its subject's cut-off. Watching does not count as activity.
    * @returns the end (milliseconds) of what the token belongs to.
    * @throws RevokedTokenError, ReusedTokenError (for a refresh token that has been used up), StoreUnavailableError.
    */

@@ -46,7 +46,7 @@ export interface StoreConformance {
 
   /**
    * When the backend will drop what it keeps under `key` of a store that was opened without options; `undefined` if it
-   * keeps nothing, or for ever. To be asked of the backend itself, not of the store. One more test then sees that a life of years is not cut short. Left
+   * keeps nothing, or keeps it without limit. Ask the backend itself, not the store. One more test then sees that a life of years is not cut short. Left
    * out, it is not run: no test can wait for so long.
    */
   expiryOf?: ExpiryOf | undefined

@@ -11,7 +11,7 @@ export interface StoreCalls {
 
 type Fault = 'none' | 'down' | 'hanging' | 'losing replies' | { readonly slow: number }
 
-/** A call that waits: for its time to come, or for ever. */
+/** A call that waits: for its time, or until `heal` or `close`. */
 interface Held {
   readonly hangs: boolean
   fail: (error: Error) => void
@@ -60,7 +60,7 @@ export class FaultyTokenStore implements TokenStore {
     this.#become('hanging')
   }
 
-  /** Writes are done, and whoever asked for them gets a rejection in place of the answer. Reads are answered. */
+  /** Writes are done, but the caller gets a rejection instead of the answer. Reads are answered. */
   loseReplies(): void {
     this.#become('losing replies')
   }

@@ -21,7 +21,7 @@ export interface StoreOutage {
 
 /** Which of several processes this is that run the suite on one backend at the same time. */
 export interface SuiteProcesses {
-  /** The same text in all of them, and another one each time: up to 36 characters of printable ASCII, such as a UUID. */
+  /** A text that all processes get, a new one each time: up to 36 characters of printable ASCII, such as a UUID. */
   run: string
   /** How many they are. */
   count: number
@@ -127,7 +127,7 @@ export async function countUp(store: TokenStore, key: string, times: number): Pr
   expectSame(`writes that came through of a counter, in ${100 * times} attempts`, done, times)
 }
 
-/** Do `work` for each item, for a hundred at once. Resolves to what came of it, in the order of the items. */
+/** Do `work` for each item, for a hundred at once. Resolves to the results, in the order of the items. */
 export async function inPortions<T, R>(
   items: readonly T[],
   work: (item: T, place: number) => Promise<R>,

@@ -129,19 +129,21 @@ export function checkScopes(scopes: unknown): void {
 export function checkSubject(sub: unknown): void {
   if (!isWellFormed(sub) || sub === '')
     throw new TypeError(
-      'the subject must be a string that is not empty, without lone surrogates; make one of a number: String(user.id)',
+      'the subject must be a string: non-empty, without lone surrogates; make one of a number: String(user.id)',
     )
 }
 
 /** @throws TypeError */
 export function checkSid(sid: unknown): void {
-  if (!isWellFormed(sid) || sid === '')
-    throw new TypeError('sid must be a string that is not empty, without lone surrogates')
+  if (!isWellFormed(sid) || sid === '') throw new TypeError('sid must be a non-empty string without lone surrogates')
 }
+
+/** The calls that take the options, for messages. */
+const CALLS = { access: 'createAccessToken', refresh: 'createRefreshToken' } as const
 
 function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions, config: Config): void {
   checkSubject(sub)
-  checkNames(options, OPTION_NAMES[type], `a ${type} token`)
+  checkNames(options, OPTION_NAMES[type], CALLS[type])
   const { audience, fresh, renewable, sid, headers } = options
   checkData(options.data, config)
   checkScopes(options.scopes)

@@ -12,7 +12,7 @@ import { VerifyCache } from './verify-cache.js'
  */
 export interface KeyRing {
   readonly algorithm: Algorithm
-  /** What tokens may be signed with, whoever finds the key. */
+  /** The algorithms that tokens may be signed with, wherever the key comes from. */
   readonly decodeAlgorithms: readonly Algorithm[]
   /** What new tokens are signed with; none on a service that only verifies. */
   readonly signing?: { readonly kid?: string; readonly algorithm: Algorithm; readonly key: KeyObject }
@@ -127,7 +127,7 @@ class KeyReader {
     const strays = Object.keys(named).filter(member => !NAMED_KEY.includes(member))
     if (strays.length > 0) this.problems.push(`${name} takes ${NAMED_KEY.join(', ')}, not ${strays.join(', ')}`)
     if (typeof named.kid !== 'string' || named.kid === '') {
-      this.problems.push(`${name}.kid must be a string that is not empty`)
+      this.problems.push(`${name}.kid must be a non-empty string`)
     }
     if (pair.none) this.problems.push(`${name} needs secretKey, privateKey or publicKey`)
     if (pair.secret && pair.public) {

@@ -20,7 +20,7 @@ export function documentIn(bytes: Buffer): string | Buffer | undefined {
 }
 
 /**
- * The PEM documents that this can be, the most literal first: a text as it is, then with its line breaks made anew, where
+ * The PEM documents that this can be, the most literal first: a text as it is, then with new line breaks, where
  * they are gone or written as `\n`; DER under each label that it may have. Only white space, quotes and escapes are ever
  * left out of a text, and none of them can be part of the base64 in a document.
  */

@@ -25,7 +25,7 @@ const CLOCK_SKEW = 60
 export interface VerifyOptions {
   /** Judge no time: one may log out with a token that has expired, or is not good yet. */
   readonly ignoreTimes?: boolean
-  /** Judge signature and shape only: the token is ours, whomever it is for. */
+  /** Check signature and shape only, not times, issuer and audience. */
   readonly signatureOnly?: boolean
 }
 
@@ -50,8 +50,8 @@ function verifySignature(token: unknown, ring: KeyRing, config: Config): TokenPa
 }
 
 /**
- * The same with the key that `findKey` finds, and with none of the ring. It is asked only about what could be a token
- * of ours; what it finds verifies the algorithms of its own family, whatever the token says.
+ * Verify a token with the key that `findKey` returns, and with no key of the ring. `findKey` is asked only about a
+ * well-formed token. The key verifies only algorithms of its own family, whatever the token says.
  * @throws JWTDecodeError or a subclass, or what `findKey` throws.
  */
 export async function verifyWithFoundKey(

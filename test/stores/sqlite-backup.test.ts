@@ -107,7 +107,68 @@ describe('a backup that is put in the place of an SQLite file whose log was left
   })
 })
 
+describe('a backup that is copied over an SQLite file whose log holds nothing, while stores have it open', () => {
+  for (const [how, copy] of COPIES) {
+    test(`${how}: a write that comes at once is made to the backup, and stays`, async () => {
+      const file = newFile()
+      const store = await reopened(file, copy)
+      copyFileSync(`${file}.backup`, file)
+      assert.equal(await store.compareAndSet('key 1', 'later', 'lost', soon()), false)
+      assert.equal(await store.compareAndSet('key 1', 'backed up', 'new', soon()), true)
+      await store.close()
+      await holdsNew(file)
+    })
+
+    test(`${how}: reads notice it within seconds, and writes after them stay`, async () => {
+      const file = newFile()
+      const store = await reopened(file, copy)
+      copyFileSync(`${file}.backup`, file)
+      await until(async () => assert.deepEqual(await store.get(keys), Array(keys.length).fill('backed up')))
+      assert.equal(await store.compareAndSet('key 1', 'backed up', 'new', soon()), true)
+      await store.close()
+      await holdsNew(file)
+    })
+
+    test(`${how}, after another program emptied the log: the same, for all stores`, async () => {
+      const file = newFile()
+      const stores = [await written(file, copy), new SqliteTokenStore(file)]
+      sqlOn(file, 'PRAGMA wal_checkpoint(TRUNCATE)')
+      for (const store of stores) assert.deepEqual(await store.get(keys), Array(keys.length).fill('later'))
+      copyFileSync(`${file}.backup`, file)
+      for (const store of stores) {
+        await until(async () => assert.deepEqual(await store.get(keys), Array(keys.length).fill('backed up')))
+      }
+      assert.equal(await stores[0]?.compareAndSet('key 1', 'backed up', 'new', soon()), true)
+      assert.deepEqual(await stores[1]?.get(['key 1']), ['new'])
+      for (const store of stores) await store.close()
+      await holdsNew(file)
+    })
+  }
+
+  test('a damaged one is rejected', async () => {
+    const file = newFile()
+    const store = await reopened(file, vacuum)
+    emptyIndex(`${file}.backup`)
+    copyFileSync(`${file}.backup`, file)
+    await assert.rejects(store.compareAndSet('key 1', 'backed up', 'new', soon()), /is damaged/)
+    await store.close()
+  })
+})
+
 describe('what is no mixture is opened', () => {
+  test('a file that another program copies the log into, and empties it, again and again', async () => {
+    const file = newFile()
+    const stores = [new SqliteTokenStore(file), new SqliteTokenStore(file)] as const
+    assert.equal(await stores[0].compareAndSet('key', undefined, '0', soon()), true)
+    for (let n = 0; n < 60; n++) {
+      if (n % 3) sqlOn(file, `PRAGMA wal_checkpoint(${n % 2 ? 'TRUNCATE' : 'PASSIVE'})`)
+      assert.equal(await stores[n % 2]?.compareAndSet('key', `${n}`, `${n + 1}`, soon()), true)
+      if (n % 5 === 0) sqlOn(file, 'PRAGMA wal_checkpoint(TRUNCATE)')
+      for (const store of stores) assert.deepEqual(await store.get(['key']), [`${n + 1}`])
+    }
+    for (const store of stores) await store.close()
+  })
+
   test('a file and its log after the process was killed', async () => {
     const file = newFile()
     await leaveLog(file, vacuum)
@@ -284,7 +345,15 @@ async function written(file: string, copy: Copy): Promise<SqliteTokenStore> {
   return store
 }
 
-/** The same, in a process that was killed. */
+/** The same after a restart: the log holds nothing, and SQLite has pages of the file in memory. */
+async function reopened(file: string, copy: Copy): Promise<SqliteTokenStore> {
+  await (await written(file, copy)).close()
+  const store = new SqliteTokenStore(file)
+  assert.deepEqual(await store.get(keys), Array(keys.length).fill('later'))
+  return store
+}
+
+/** What `written` leaves, in a process that was killed. */
 async function leaveLog(file: string, copy: Copy): Promise<void> {
   const first = await written(file, copy)
   const killed = await holdOpen(file)
@@ -306,6 +375,16 @@ async function holds(file: string, value: string): Promise<void> {
   const store = new SqliteTokenStore(file)
   assert.deepEqual(await store.get(keys), Array(keys.length).fill(value))
   assert.equal(await store.compareAndSet('key 0', value, 'new', soon()), true)
+  await store.close()
+}
+
+/** The backup, with 'new' written to key 1 since, and sound. */
+async function holdsNew(file: string): Promise<void> {
+  const store = new SqliteTokenStore(file)
+  assert.deepEqual(
+    await store.get(keys),
+    keys.map(key => (key === 'key 1' ? 'new' : 'backed up')),
+  )
   await store.close()
 }
 

@@ -1,4 +1,4 @@
-/** These lead out of an object into what all objects share. */
+/** Names of members that all objects share. A rule must not read them. */
 const PROTOTYPE_PARTS = ['__proto__', 'prototype', 'constructor']
 
 /** The parts of an attribute's name; `undefined` if it is none. */

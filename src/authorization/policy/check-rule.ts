@@ -20,10 +20,10 @@ const isListOf = (holds: (item: unknown) => boolean) => (value: unknown) =>
   Array.isArray(value) && value.length > 0 && Array.from(value).every(holds)
 
 const patterns = must(
-  "a list that is not empty of names such as 'documents:edit', 'documents:*' or '*'; a * stands alone between colons",
+  "a non-empty list of names such as 'documents:edit', 'documents:*' or '*'; a * stands alone between colons",
   isListOf(isPattern),
 )
-const text = must('a string that is not empty', isText)
+const text = must('a non-empty string', isText)
 
 const REQUIRED: Record<string, Check> = {
   effect: must("'allow' or 'deny'", value => value === 'allow' || value === 'deny'),
@@ -34,7 +34,7 @@ const REQUIRED: Record<string, Check> = {
 const OPTIONAL: Record<string, Check> = {
   name: text,
   reason: text,
-  scopes: must('a list of scopes that is not empty', isListOf(isScope)),
+  scopes: must('a non-empty list of scopes', isListOf(isScope)),
   allScopesRequired: must('true or false', value => typeof value === 'boolean'),
   conditions: must('a list of conditions', Array.isArray),
   evaluators: must('a list of functions', value => Array.isArray(value) && value.every(isFunction)),

@@ -4,7 +4,7 @@ import { OPERATORS, type Verdict } from './operators.js'
 import { matchesPattern } from './patterns.js'
 import type { PolicyCondition, PolicyContext, PolicyRule } from './rule.js'
 
-/** One thing that a rule asks, and what it is called where a decision tells of it. */
+/** One condition of a rule, and its name in a decision. */
 interface Requirement {
   readonly about: string
   test(context: PolicyContext): Verdict

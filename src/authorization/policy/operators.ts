@@ -68,7 +68,7 @@ const onValue = (test: Operator['test']): Operator => ({
 })
 
 const onList = (test: Operator['test']): Operator => ({
-  takes: 'a list that is not empty of strings, of finite numbers, of booleans or of Dates',
+  takes: 'a non-empty list of strings, of finite numbers, of booleans or of Dates',
   accepts: isList,
   test,
 })

@@ -30,7 +30,7 @@ interface RuleMembers {
   readonly name?: string | undefined
   /** Names with `:` between their parts. `documents:*` covers `documents` and all below it, `*` covers everything. */
   readonly actions: readonly string[]
-  /** The same for resources. A `*` in the middle stands for one part: `documents:*:comments`. */
+  /** Names of resources, as in `actions`. A `*` in the middle stands for one part: `documents:*:comments`. */
   readonly resources: readonly string[]
   /** All have to hold. */
   readonly conditions?: readonly PolicyCondition[] | undefined
@@ -38,7 +38,7 @@ interface RuleMembers {
   readonly scopes?: readonly string[] | undefined
   /** Whether the token needs all of `scopes`, or one. Default true. */
   readonly allScopesRequired?: boolean | undefined
-  /** Why, for whoever reads the decision. It does not reach the client. */
+  /** Why, for the reader of the decision. It does not reach the client. */
   readonly reason?: string | undefined
 }
 

@@ -56,7 +56,7 @@ export const expiring: Cases = {
     await race(stores, key, undefined)
   },
 
-  async 'what is written over an expired value stays, whoever reads it meanwhile'(open) {
+  async 'what is written over an expired value stays, also if others read it meanwhile'(open) {
     const [writer, reader] = await several(open)
     const keys = await expire(writer, racers)
     await Promise.all(keys.flatMap(key => [read(reader, key), write(writer, key, 'new'), read(reader, key)]))

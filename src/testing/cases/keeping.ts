@@ -6,7 +6,7 @@ import { type Cases, expectRefusal, newKey, read, several, write } from '../step
 const EARLIER_BY_MS = 2000
 const LATER_BY_MS = 60_000
 
-/** The date of what a backend keeps under a key of the store; undefined if it keeps nothing, or for ever. */
+/** When the backend drops the value of a key; undefined if it has no value, or keeps it without limit. */
 export type ExpiryOf = (key: string) => Date | undefined | Promise<Date | undefined>
 
 /** What the backend itself says about how long it keeps a value. */
