@@ -193,7 +193,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
         return
       }
       this.#drop()
-      // Perhaps another program has emptied the log, and no call comes: opened anew, it goes on.
+      // Perhaps another program has emptied the log, and no call comes: opened again, it goes on.
       if (connection && this.#file.isSameFile(connection)) this.#purge()
     }, after).unref()
   }

@@ -56,12 +56,12 @@ export class SqliteFile {
     return this.#path === ':memory:' || identity === lookAt(this.#path).identity
   }
 
-  /** The same, and the file is as it was read, as far as this costs little: asked for each write. */
+  /** Whether a connection leads to the file under the path, and the file is as it was read. Cheap: asked for each write. */
   isCurrent(connection: Connection): boolean {
     return this.#logged ? this.isSameFile(connection) : this.isWhole(connection)
   }
 
-  /** The same, with all that can be noticed. */
+  /** Whether a connection leads to the file under the path, and the file is as it was read. Checks all that can be noticed. */
   isWhole(connection: Connection): boolean {
     return this.#path === ':memory:' || (this.isSameFile(connection) && this.#isAsRead())
   }

@@ -4,7 +4,7 @@ import { type CompareAndSet, type Entry, PlainStore, type WrongStore, wrong } fr
 const NOTHING = 'an expired value is nothing to compareAndSet'
 const OWN_EXPIRY = 'a replaced value has its own expiry, later or earlier'
 const ALONE = 'a comparison that fails leaves the expiry alone'
-const WRITTEN_OVER = 'what is written over an expired value stays, whoever reads it meanwhile'
+const WRITTEN_OVER = 'what is written over an expired value stays, also if others read it meanwhile'
 
 /** Mistakes about what is past its date, and about the dates of what is replaced or kept. */
 export const expiringMistakes: readonly WrongStore[] = [

@@ -123,7 +123,11 @@ class Ordeal {
 
   async #befall({ name, forgets, begin }: Fault): Promise<void> {
     this.#witness.matter = `${name}, coming`
-    if (forgets) for (const client of this.#clients) client.forget()
+    if (forgets) {
+      for (const client of this.#clients) client.forget()
+      // What was sent before is answered by what the store still holds.
+      await sleep(STORE_TIMEOUT)
+    }
     await begin(this.#target)
     // What was under way may come to its end.
     await sleep(STORE_TIMEOUT)
