@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import type { Keyv } from 'keyv'
 import { millisecondsUntil } from './options.js'
 
-/** What is kept under a name. */
+/** A record of the Keyv. */
 export interface KeyvRecord {
-  /** The value behind its end, as it is given to the Keyv. */
+  /** The expiry and the value, in one string, as the Keyv stores it. */
   readonly sealed: string
   readonly value: string
-  /** When it ends, in milliseconds since 1970. */
+  /** When the record expires, in milliseconds since 1970. */
   readonly endsAt: number
-  /** Until when the Keyv keeps it, in milliseconds since 1970; infinite if it keeps it for ever. */
+  /** Until when the Keyv keeps the record, in milliseconds since 1970; `Infinity` if without limit. */
   readonly keptUntil: number
 }
 
@@ -22,7 +22,7 @@ const MARGIN_MS = 60_000
  */
 const LONGEST_LIFE_MS = 24 * 86_400_000
 
-/** Keyv takes 0 for "for ever", whatever its own default `ttl` is. */
+/** Keyv reads 0 as "no expiry", whatever its own default `ttl` is. */
 const FOR_EVER = 0
 
 /** Every backend takes these as they are: memcached takes no spaces, and 250 bytes with namespaces and prefix. */
@@ -50,8 +50,8 @@ export class KeyvRecords {
   }
 
   /**
-   * The record, ended or not. This is Keyv's `getRaw` without its expiry: that deletes what has expired by its name, and
-   * with it what has been written under that name in the meantime.
+   * The record, ended or not. This is Keyv's `getRaw` without its expiry: that deletes what has expired by its name,
+   * and with it what has been written under that name in the meantime.
    */
   async read(name: string): Promise<KeyvRecord | undefined> {
     const { hooks, store } = this.#keyv
@@ -113,7 +113,7 @@ function lifeFor(endsAt: number): number {
   return life <= LONGEST_LIFE_MS ? life : FOR_EVER
 }
 
-/** The adapter for memcached answers with an expired nothing. */
+/** The adapter for memcached returns an expired record without a value if there is nothing. */
 function isNothing(raw: unknown): boolean {
   if (raw === undefined || raw === null) return true
   const { value, expires } = raw as { value?: unknown; expires?: unknown }

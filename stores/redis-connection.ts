@@ -9,8 +9,8 @@ import { OwnClient, type RedisClientOptions } from './redis-own-client.js'
 import { RedisStoreError, refusalOf } from './redis-refusal.js'
 
 /**
- * Milliseconds without a single answer to calls that waited for one, after which the connection counts as dead. Only time
- * counts in which this process could hear an answer.
+ * Milliseconds without a single answer to calls that waited for one, after which the connection counts as dead. Only
+ * time counts in which this process could hear an answer.
  */
 const RESET_AFTER_MS = 1000
 /** A connection without calls is tried as often, so that no caller is the first to learn that it is dead. */
@@ -20,17 +20,17 @@ const LONGEST_QUEUE = 10_000
 const TOO_MANY = 'too many calls wait'
 
 export interface RedisConnectionOptions {
-  /** Milliseconds that a call has. */
+  /** Milliseconds after which a call rejects. */
   timeout: number
-  /** Of the keys; for messages. */
+  /** The prefix of the keys, for messages. */
   prefix: string
-  /** Told of every new connection. */
+  /** Called for every new connection. */
   onReady: () => void
 }
 
 /**
- * A node-redis client with what it lacks: every call ends within `timeout` milliseconds, fails at once while there is no
- * connection, and fails with a message that names neither keys nor addresses nor passwords.
+ * A node-redis client with what it lacks: every call ends within `timeout` milliseconds, fails at once while there is
+ * no connection, and fails with a message that names neither keys nor addresses nor passwords.
  */
 export class RedisConnection {
   readonly #own: OwnClient | undefined

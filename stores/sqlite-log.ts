@@ -7,8 +7,8 @@ const next = `UPDATE koa_authx_mark SET mark = 'koa_authx ' || substr(mark, -16)
 
 /**
  * SQLite does not notice that a write-ahead log was written for another state of the file: a backup beside the log of
- * before is read as a mixture of both. So each write gives a row a new mark, which names the mark before it. A file and a
- * log fit if the mark in the file, read past the log, is the one that the log begins after, or one of the log's own.
+ * before is read as a mixture of both. So each write gives a row a new mark, which names the mark before it. A file and
+ * a log fit if the mark in the file, read past the log, is the one that the log begins after, or one of the log's own.
  */
 export const marksSchema = `
   CREATE TABLE IF NOT EXISTS koa_authx_mark (mark TEXT NOT NULL) STRICT;
@@ -53,7 +53,7 @@ function compared(path: string, file: number): 'fits' | 'another' | 'unknown' {
   const mark = markOf(file, log)
   // VACUUM INTO, which changes the order of pages, leaves a newer version than that of the file that was copied.
   if (log.marks.has(mark) && schema <= log.schema) return 'fits'
-  // The log may have grown, or begun anew, and been copied into the file meanwhile.
+  // The log may have grown, or begun again, and been copied into the file meanwhile.
   const again = readLog(path)
   const stood = again?.salts === log.salts && markOf(file, again) === mark
   return stood && !(again.marks.has(mark) && schema <= again.schema) ? 'another' : 'unknown'

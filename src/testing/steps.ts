@@ -11,21 +11,21 @@ export type Cases = Record<string, (open: Open) => Promise<void>>
 /** How to make a backend fail and work again. */
 export interface StoreOutage {
   /**
-   * Make the backend fail for every handle, old and new. From when this is done until `end`, it neither reads nor writes:
-   * stop it, freeze it, or cut the connections to it. What it holds must stay.
+   * Make the backend fail for every handle, old and new: stop it, freeze it, or cut the connections to it. After
+   * `start` it must not read or write until `end` is called. It must keep its data.
    */
   start: () => void | Promise<void>
-  /** Make it work again. Stores may take some seconds to notice. */
+  /** Make the backend work again. Stores may take some seconds to notice. */
   end: () => void | Promise<void>
 }
 
-/** Which of several processes this is that run the suite on one backend at the same time. */
+/** Identifies one of several processes that run the suite on one backend at the same time. */
 export interface SuiteProcesses {
-  /** The same text in all of them, and another one each time: up to 36 characters of printable ASCII, such as a UUID. */
+  /** Identifies the run: equal in all processes, new for each run. 1 to 36 printable ASCII characters, such as a UUID. */
   run: string
-  /** How many they are. */
+  /** How many processes run the suite: a whole number from 2. */
   count: number
-  /** Which of them this one is, from 0. */
+  /** The number of this process, from 0 to `count` - 1. */
   index: number
 }
 
@@ -127,7 +127,7 @@ export async function countUp(store: TokenStore, key: string, times: number): Pr
   expectSame(`writes that came through of a counter, in ${100 * times} attempts`, done, times)
 }
 
-/** Do `work` for each item, for a hundred at once. Resolves to what came of it, in the order of the items. */
+/** Do `work` for each item, for a hundred at once. Resolves to the results, in the order of the items. */
 export async function inPortions<T, R>(
   items: readonly T[],
   work: (item: T, place: number) => Promise<R>,
