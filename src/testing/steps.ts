@@ -21,7 +21,7 @@ export interface StoreOutage {
 
 /** Identifies one of several processes that run the suite on one backend at the same time. */
 export interface SuiteProcesses {
-  /** Identifies the run: equal in all processes, new for each run. 1 to 36 printable ASCII characters, such as a UUID. */
+  /** Identifies the run: equal in all processes, new for each run. 1 to 36 printable ASCII characters, as a UUID has. */
   run: string
   /** How many processes run the suite: a whole number from 2. */
   count: number
@@ -116,7 +116,7 @@ export async function expectRejection(what: string, call: Promise<unknown>): Pro
   if (!(answer instanceof StoreRejection)) throw failure(what, show(answer), 'a rejection')
 }
 
-/** Count up by one so many times, beginning again whenever somebody else was quicker. */
+/** Count up by one `times` times; try again when another writer was faster. */
 export async function countUp(store: TokenStore, key: string, times: number): Promise<void> {
   let done = 0
   // Each attempt that fails is one of another writer that did not.
