@@ -6,7 +6,7 @@ const WAITED_FOR_MS = 10_000
 /** Milliseconds for which the backend may still apply a rejected write. */
 const REMEMBERED_MS = 600_000
 
-/** How many names are remembered at most. If there are more, the backend gets no further writes. */
+/** How many names are remembered at most. While there are more, writes reject. */
 const MOST_NAMES = 10_000
 
 /** How many names are looked through at each addition for what need not be remembered any more. */

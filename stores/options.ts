@@ -54,7 +54,7 @@ export function checkedTimeout(store: string, timeout = 250): number {
   throw new TypeError(`${store}: timeout takes a whole number of milliseconds from 1 to 60000`)
 }
 
-/** Whole milliseconds until `expiresAt`, at least 1. Backends read 0, NaN and fractions as "no expiry" or "no value". */
+/** Whole milliseconds until `expiresAt`, at least 1. Backends read 0, NaN or fractions as no expiry or no value. */
 export function millisecondsUntil(expiresAt: Date): number {
   const milliseconds = Math.ceil(expiresAt.getTime() - Date.now())
   if (milliseconds >= 1) return milliseconds

@@ -29,7 +29,7 @@ export interface RedisConnectionOptions {
 }
 
 /**
- * Adds to a node-redis client what it lacks: every call ends within `timeout` milliseconds, fails at once while there is
+ * A node-redis client with timeouts: every call ends within `timeout` milliseconds, fails at once while there is
  * no connection, and fails with a message that names neither keys nor addresses nor passwords.
  */
 export class RedisConnection {
@@ -88,7 +88,7 @@ export class RedisConnection {
     }
   }
 
-  /** Wait for the running calls, each of which has a timeout, then disconnect. A client of the caller stays connected. */
+  /** Wait for the running calls, each of which has a timeout, then disconnect; not a client of the caller. */
   close(): Promise<void> {
     this.#closing ??= this.#hangUp()
     return this.#closing

@@ -21,7 +21,7 @@ export interface StoreOutage {
 
 /** Identifies one of several processes that run the suite on one backend at the same time. */
 export interface SuiteProcesses {
-  /** Identifies the run: equal in all processes, new for each run. 1 to 36 printable ASCII characters, as a UUID has. */
+  /** Identifies the run: equal in all processes, new for each run. 1 to 36 printable ASCII characters (a UUID fits). */
   run: string
   /** How many processes run the suite: a whole number from 2. */
   count: number
