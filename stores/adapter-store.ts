@@ -1,14 +1,14 @@
 import type { TokenStore } from '../src/store.js'
 import { millisecondsUntil } from './options.js'
 
-/** What a Keyv storage adapter has to know besides, so that a store can be made of it. `expires`: ms since 1970. */
+/** What AdapterTokenStore needs of a storage adapter. `expires`: milliseconds since 1970. */
 interface ComparingAdapter {
   getMany(keys: readonly string[]): Promise<readonly unknown[]>
   compareAndSet(key: string, expected: string | undefined, value: string, expires: number): Promise<boolean>
   disconnect(): Promise<void>
 }
 
-/** A store over a storage adapter of ours, which keeps bare strings. */
+/** A store over one of this package's storage adapters, which hold plain strings. */
 export abstract class AdapterTokenStore implements TokenStore {
   readonly #adapter: ComparingAdapter
   readonly #prefix: string

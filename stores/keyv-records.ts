@@ -2,33 +2,33 @@ import { createHash } from 'node:crypto'
 import type { Keyv } from 'keyv'
 import { millisecondsUntil } from './options.js'
 
-/** What is kept under a name. */
+/** A record of the Keyv. */
 export interface KeyvRecord {
-  /** The value behind its end, as it is given to the Keyv. */
+  /** The expiry and the value, in one string, as the Keyv stores it. */
   readonly sealed: string
   readonly value: string
-  /** When it ends, in milliseconds since 1970. */
+  /** When the record expires, in milliseconds since 1970. */
   readonly endsAt: number
-  /** Until when the Keyv keeps it, in milliseconds since 1970; infinite if it keeps it without limit. */
+  /** Until when the Keyv keeps the record, in milliseconds since 1970; `Infinity` if without limit. */
   readonly keptUntil: number
 }
 
-/** Milliseconds. What rounds to seconds, or has a clock that differs a little, still keeps a record to its end. */
+/** Milliseconds. Added to each lifetime, because backends may round to seconds or have another clock. */
 const MARGIN_MS = 60_000
 
 /**
- * No backend is given a longer life, in milliseconds: timers of more than 24.8 days end at once, memcached takes more
- * than 30 days for a date in the past.
+ * The longest lifetime that a backend gets, in milliseconds: timers of more than 24.8 days fire at once, and memcached
+ * reads more than 30 days as a date in the past.
  */
 const LONGEST_LIFE_MS = 24 * 86_400_000
 
-/** For Keyv, 0 means without limit, whatever its own default `ttl` is. */
+/** Keyv reads 0 as "no expiry", whatever its own default `ttl` is. */
 const FOR_EVER = 0
 
-/** Every backend takes these as they are: memcached takes no spaces, and 250 bytes with namespaces and prefix. */
+/** Keys that every backend accepts: memcached allows no spaces, and 250 bytes with namespaces and prefix. */
 const PLAIN_KEY = /^[A-Za-z0-9_:.-][A-Za-z0-9_:.~-]{0,99}$/
 
-/** Reads and writes single records of a Keyv. When a record ends is decided here, from what stands in it. */
+/** Reads and writes single records of a Keyv. Decides itself when a record has expired, from the record's content. */
 export class KeyvRecords {
   readonly #keyv: Keyv
   readonly #prefix: string
@@ -50,8 +50,8 @@ export class KeyvRecords {
   }
 
   /**
-   * The record, ended or not. This is Keyv's `getRaw` without its expiry: that deletes what has expired by its name, and
-   * with it what has been written under that name in the meantime.
+   * Reads a record, expired or not. Keyv's own `getRaw` deletes an expired record by its name, and so also deletes
+   * what has been written under that name in the meantime.
    */
   async read(name: string): Promise<KeyvRecord | undefined> {
     const { hooks, store } = this.#keyv
@@ -93,7 +93,7 @@ export class KeyvRecords {
   }
 }
 
-/** The value behind its end, so that we judge it and not a backend that rounds. */
+/** Puts the expiry before the value, because a backend may round it. */
 export function seal(value: string, expiresAt: Date): string {
   millisecondsUntil(expiresAt)
   return `${expiresAt.getTime()}:${value}`
@@ -113,7 +113,7 @@ function lifeFor(endsAt: number): number {
   return life <= LONGEST_LIFE_MS ? life : FOR_EVER
 }
 
-/** The adapter for memcached answers with an expired nothing. */
+/** The adapter for memcached returns an expired record without a value if there is nothing. */
 function isNothing(raw: unknown): boolean {
   if (raw === undefined || raw === null) return true
   const { value, expires } = raw as { value?: unknown; expires?: unknown }

@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto'
 
-/** For how long a write without an answer keeps others off its key, in milliseconds from when it was given up. */
+/** Milliseconds, after it was given up, for which a write without an answer blocks other writes of its key. */
 const WAITED_FOR_MS = 10_000
 
-/** For how long a rejected write is expected to be made nevertheless, in milliseconds. */
+/** Milliseconds for which the backend may still apply a rejected write. */
 const REMEMBERED_MS = 600_000
 
-/** So many names are remembered at most. A backend that takes no writes is not asked for more. */
+/** How many names are remembered at most. While there are more, writes reject. */
 const MOST_NAMES = 10_000
 
 /** How many names are looked through at each addition for what need not be remembered any more. */
 const SWEPT_AT_ONCE = 10
 
-/** A write that was given up or rejected: the backend may still make it, or may have made it. */
+/** A write that was given up or rejected. The backend may have applied it, or may still apply it. */
 interface UnsureWrite {
   /** A hash of what it writes, which may be large; `undefined` if it deletes. */
   readonly content: string | undefined
   readonly givenUpAt: number
-  /** Read the record again, and put right what this write has done. */
+  /** Read the record again, and undo what this write has changed. */
   readonly verify: () => void
   outcome: 'pending' | 'made' | 'rejected'
   /** A later write of the same name has been acknowledged: this one must not be seen after it. */

@@ -22,24 +22,24 @@ export type { StoreOptions, TimedStoreOptions }
 export type KeyvTokenStoreOptions = TimedStoreOptions
 
 /**
- * Sessions in any Keyv. Keyv has no compare-and-set, so writes of the same key take turns **in this process**: right for
- * one process with one thread, and no more. Stores over the same backend share their turns where the adapters tell that
- * it is the same (the adapter or Map itself, the connection, the server's address); make one store for each backend
- * elsewhere. For several processes, take SqliteTokenStore or RedisTokenStore.
+ * Sessions in any Keyv. Keyv has no compare-and-set, so writes of the same key take turns **in this process**: right
+ * for one process with one thread, and no more. Stores over the same backend share their turns where the adapters tell
+ * that it is the same (the adapter or Map itself, the connection, the server's address); make one store for each
+ * backend elsewhere. For several processes, take SqliteTokenStore or RedisTokenStore.
  *
  * The store reads every write back, and judges by itself when a record ends. The backend is given a minute more, and no
  * end at all for what lives longer than 24 days: such records stay until they are read after their end. A default `ttl`
- * of the Keyv is not used. Errors are switched on (`throwOnErrors`) in the Keyv and in its storage adapter: a Keyv that
- * cannot reach its backend otherwise says "nothing there", which here would mean "not revoked".
+ * of the Keyv is not used. The store sets `throwOnErrors` of the Keyv and of its storage adapter: otherwise a Keyv that
+ * cannot reach its backend answers "no value", which here would mean "not revoked".
  *
  * A call that has no answer within `timeout` rejects, and lets go of its key. While a write without an answer may still
  * be made, other writes of its key reject, for up to ten seconds. If it is made later, over a newer one, the newer one
  * is put back when this process next reads the key. The Keyv stays the caller's: `close()` does not disconnect it.
  *
- * @throws TypeError for a wrong option, and for a storage adapter that is known to lose records or to hide errors. Calls
- * reject with whatever the backend throws, with Error for a write that cannot be read back, for a stored value that this
- * store did not write and for an adapter with the namespace of another Keyv, with RangeError for an `expiresAt` that is
- * not in the future, and with Error once the store is closed.
+ * @throws TypeError for an invalid option, and for a storage adapter that is known to lose records or to hide errors.
+ * Calls reject with whatever the backend throws, with Error for a write that cannot be read back, for a stored value
+ * that this store did not write and for an adapter with the namespace of another Keyv, with RangeError for an
+ * `expiresAt` that is not in the future, and with Error once the store is closed.
  */
 export class KeyvTokenStore implements TokenStore {
   readonly #records: KeyvRecords

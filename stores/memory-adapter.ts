@@ -15,9 +15,9 @@ const sweepAtLeast = 1000
 const sweepRound = 60
 
 /**
- * A Keyv storage adapter over a Map, with the compare-and-set that Keyv lacks and without the expired records that a
- * plain Map keeps without limit. They are swept in small portions, each within about a minute, by a timer that does not keep
- * the process alive.
+ * A Keyv storage adapter over a Map. It adds the compare-and-set that Keyv lacks, and deletes expired records, which a
+ * plain Map would keep. A timer deletes them in small portions, each within about a minute of its expiry; the timer
+ * does not keep the process alive.
  */
 export class MemoryAdapter implements KeyvStoreAdapter {
   /** What Keyv looks for before it offers its iterator. */
@@ -38,7 +38,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     this.#cursor = map.entries()
   }
 
-  /** Write only if the key holds `expected`; `expires` in milliseconds since 1970. Resolves to whether it was written. */
+  /** Write if the key holds `expected`. `expires`: milliseconds since 1970. Resolves to whether it was written. */
   // Nothing is awaited between the comparison and the write, so no other call can come between them.
   async compareAndSet(key: string, expected: string | undefined, value: string, expires: number): Promise<boolean> {
     if (this.#read(key, Date.now()) !== expected) return false
@@ -59,13 +59,13 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     return this.#read(key, Date.now()) as StoredData<Value> | undefined
   }
 
-  /** `ttl` in milliseconds; without one, the value has no end. */
+  /** Store a value. `ttl`: milliseconds; default: no expiry. */
   async set(key: string, value: string, ttl?: number): Promise<boolean> {
     this.#write(key, { value, expires: ttl ? Date.now() + ttl : Number.POSITIVE_INFINITY })
     return true
   }
 
-  /** Resolves to whether there was anything. */
+  /** Delete the value under `key`. Resolves to whether there was one. */
   async delete(key: string): Promise<boolean> {
     const held = this.#read(key, Date.now()) !== undefined
     this.#map.delete(key)
@@ -83,7 +83,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     return this
   }
 
-  /** Stop sweeping; calls after it reject. */
+  /** Stop the timer. Later calls reject. */
   async disconnect(): Promise<void> {
     this.#closed = true
     this.#rest()
@@ -101,7 +101,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
   #valueAt(key: string, now: number): string | undefined {
     const record = this.#map.get(key)
     if (record === undefined) return undefined
-    // Another kind of store over the same Map has written it. To take it for nothing would let revoked tokens pass.
+    // Another kind of store over the same Map has written it. To ignore it would let revoked tokens pass.
     if (typeof record.expires !== 'number') throw new Error('The memory store: the Map holds a value that is not ours')
     return record.expires > now ? record.value : undefined
   }

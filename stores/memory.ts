@@ -10,13 +10,13 @@ export { MemoryAdapter, type MemoryRecord, type StoreOptions }
 
 /** Options of `MemoryTokenStore`. */
 export interface MemoryTokenStoreOptions extends StoreOptions {
-  /** The Map to keep records in; give the same one to several stores of a process to let them share it. */
+  /** The Map that holds the records. Stores of one process that get the same Map share them. Default: a new Map. */
   map?: Map<string, MemoryRecord> | undefined
 }
 
 /**
  * Sessions in this process's memory: for tests, development and services of one process whose users may be logged out
- * by a restart. Expired records go away by themselves.
+ * by a restart. Expired records are deleted.
  *
  * @throws TypeError for a wrong option. Calls reject with RangeError for an `expiresAt` that is not in the future, and
  * with Error once the store is closed.

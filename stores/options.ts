@@ -1,22 +1,22 @@
 import { didYouMean } from '../src/config/nearest.js'
 
-/** What every store takes. */
+/** Options of every store. */
 export interface StoreOptions {
-  /** Put before every key, so that applications can share a backend. Letters, digits, `_`, `:`, `-`; default `authx:`. */
+  /** Prefix of every key: applications can share a backend. Letters, digits, `_`, `:`, `-`. Default `authx:`. */
   prefix?: string | undefined
 }
 
-/** What a store takes whose backend can keep it waiting. */
+/** Options of stores whose backend may answer late. */
 export interface TimedStoreOptions extends StoreOptions {
   /**
-   * Milliseconds after which a call that has no answer rejects; default 250. Time in which the event loop of this process
-   * is blocked does not count.
+   * Milliseconds after which a call without an answer rejects, from 1 to 60000. Default 250. Time in which the event
+   * loop of this process is blocked does not count.
    */
   timeout?: number | undefined
 }
 
 /**
- * `options`, if it is an object with these names only. A misspelt option would otherwise be a default that nobody chose.
+ * Returns `options` if it is a plain object and all its names are in `names`: a misspelt option must not go unnoticed.
  * @throws TypeError
  */
 export function knownOptions<T extends object>(
@@ -33,12 +33,12 @@ export function knownOptions<T extends object>(
   return options
 }
 
-/** Says of a name that it is no option, and which was meant; `otherwise` where none is near. */
+/** The message for an unknown option, with the nearest name; with `otherwise` if none is near. */
 export function notAnOption(name: string, names: readonly string[], otherwise: string): string {
   return `${JSON.stringify(name)} is not an option; ${didYouMean(name, names, otherwise)}`
 }
 
-/** As written with braces: a Map, an array, a client of some package are none. */
+/** Whether `value` is an object literal; not a Map, an array or a client of some package. */
 export function isPlainObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value))
 }
@@ -54,7 +54,7 @@ export function checkedTimeout(store: string, timeout = 250): number {
   throw new TypeError(`${store}: timeout takes a whole number of milliseconds from 1 to 60000`)
 }
 
-/** Whole milliseconds from now to `expiresAt`, at least 1. Backends take 0, NaN and fractions for no limit or for nothing. */
+/** Whole milliseconds until `expiresAt`, at least 1. Backends read 0, NaN or fractions as no expiry or no value. */
 export function millisecondsUntil(expiresAt: Date): number {
   const milliseconds = Math.ceil(expiresAt.getTime() - Date.now())
   if (milliseconds >= 1) return milliseconds

@@ -1,11 +1,11 @@
 import type { RedisClusterType } from '@keyv/redis'
 
-/** How often a Cluster is asked at most who answers for what. */
+/** Milliseconds. The Cluster is asked for its nodes at most this often. */
 const askAgainAfter = 500
 
 /**
- * Has node-redis learn a Cluster's nodes again. By itself it does so only when a node says that a key has moved; one that
- * is dead says nothing, and the replica in its place would never be found.
+ * Has node-redis learn a Cluster's nodes again. By itself it does so only when a node says that a key has moved; one
+ * that is dead says nothing, and the replica in its place would never be found.
  */
 export class ClusterNodes {
   readonly #cluster: RedisClusterType
@@ -31,14 +31,14 @@ export class ClusterNodes {
   async #learn(): Promise<void> {
     const { masters } = this.#cluster
     const candidates = masters.filter(({ client }) => client?.isReady !== false)
-    // One that answers now: node-redis would wait for a node that stands still, without limit.
+    // Take a node that answers now: node-redis would wait for a frozen node without limit.
     const answering = candidates.map(async node => {
       const client = await this.#cluster.nodeClient(node)
       await client.ping()
       return client
     })
     const start = candidates.length > 0 ? await Promise.any(answering) : masters[0]?.client
-    // One that has been closed meanwhile would open connections again, to all its nodes.
+    // A Cluster that was closed meanwhile would open connections to all its nodes again.
     if (!start || !this.#cluster.isOpen) return
     try {
       // No answer from `start` makes it try the root nodes.

@@ -1,4 +1,4 @@
-// Not the global ones: tests of applications put others in their place.
+// Not the global ones: tests of applications replace them with fakes.
 import { clearInterval, setInterval } from 'node:timers'
 import type { RedisClusterType } from '@keyv/redis'
 import { Deadline } from '../src/time/deadline.js'
@@ -9,28 +9,28 @@ import { OwnClient, type RedisClientOptions } from './redis-own-client.js'
 import { RedisStoreError, refusalOf } from './redis-refusal.js'
 
 /**
- * Milliseconds without a single answer to calls that waited for one, after which the connection counts as dead. Only time
- * counts in which this process could hear an answer.
+ * Milliseconds without a single answer to calls that waited for one, after which the connection counts as dead. Only
+ * time counts in which this process could hear an answer.
  */
 const RESET_AFTER_MS = 1000
-/** A connection without calls is tried as often, so that no caller is the first to learn that it is dead. */
+/** Milliseconds. How often the connection is checked, so that a dead one is found before a caller needs it. */
 const HEARTBEAT_MS = 1000
-/** Each waiting call holds memory; a Redis that stalls under load would otherwise take the process with it. */
+/** Limits waiting calls, because each holds memory: a Redis that stalls under load must not crash the process. */
 const LONGEST_QUEUE = 10_000
 const TOO_MANY = 'too many calls wait'
 
 export interface RedisConnectionOptions {
-  /** Milliseconds that a call has. */
+  /** Milliseconds after which a call rejects. */
   timeout: number
-  /** Of the keys; for messages. */
+  /** The prefix of the keys, for messages. */
   prefix: string
-  /** Called with every new connection. */
+  /** Called for every new connection. */
   onReady: () => void
 }
 
 /**
- * A node-redis client with what it lacks: every call ends within `timeout` milliseconds, fails at once while there is no
- * connection, and fails with a message that names neither keys nor addresses nor passwords.
+ * A node-redis client with timeouts: every call ends within `timeout` milliseconds, fails at once while there is
+ * no connection, and fails with a message that names neither keys nor addresses nor passwords.
  */
 export class RedisConnection {
   readonly #own: OwnClient | undefined
@@ -74,7 +74,7 @@ export class RedisConnection {
     if (this.#closing) throw closedError('RedisTokenStore')
     if (this.#given?.isOpen === false)
       throw new RedisStoreError('Redis is not connected: the client given needs its connect()')
-    // Of a Cluster one node may stand still, and the others go on: there the client's own options have to bound it.
+    // In a Cluster, one node may be frozen while the others work: there the client's own options must set the limit.
     if (this.#unsettled >= LONGEST_QUEUE && !this.#nodes) throw outOfReach([TOO_MANY])
     const deadline = new Deadline(this.#options.timeout, noAnswer)
     const firstAttempt = this.#own?.firstAttempt
@@ -88,7 +88,7 @@ export class RedisConnection {
     }
   }
 
-  /** Wait for the calls under way, each of which ends within its time, then hang up; a client of the caller's stays. */
+  /** Wait for the running calls, each of which has a timeout, then disconnect; not a client of the caller. */
   close(): Promise<void> {
     this.#closing ??= this.#hangUp()
     return this.#closing
@@ -147,7 +147,7 @@ export class RedisConnection {
     })
   }
 
-  /** Nothing was answered for a second: then a new connection. node-redis itself may wait for a dead one for hours. */
+  /** Reconnect if nothing was answered for a second. node-redis itself may wait hours on a dead connection. */
   #missed(deadline: Deadline): void {
     this.#nodes?.doubt()
     this.#silence ??= deadline

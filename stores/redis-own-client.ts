@@ -13,21 +13,21 @@ type Wait = ReturnType<Deadline['wait']>
 const ATTEMPT_MS = 2000
 
 /**
- * Milliseconds after which node-redis ends an attempt to connect. Its timers run by the clock, also while this process is
- * blocked and can hear no answer. So this only ends attempts that were given up before.
+ * Milliseconds after which node-redis ends an attempt to connect. Its timers run by the clock, also while this process
+ * is blocked and can hear no answer. So this only ends attempts that were given up before.
  */
 const LAST_RESORT_MS = 10_000
 
-/** Called with new connections, and with errors. */
+/** Gets new connections and errors. */
 export interface ClientListener {
   onReady(): void
   onError(error: unknown): void
 }
 
 /**
- * A client of the store's own. It fails at once while Redis is away and comes back by itself (node-redis's defaults queue
- * calls without limit). A connection that hangs is given up for a new one by `renew`: node-redis cannot call off an attempt to
- * connect, so that is another client.
+ * A client of the store's own. It fails at once while Redis is away and reconnects by itself (by default, node-redis
+ * queues calls without limit). `renew` replaces a connection that hangs, with a new client: node-redis cannot cancel an
+ * attempt to connect.
  */
 export class OwnClient {
   readonly #options: RedisClientOptions
@@ -100,7 +100,7 @@ export class OwnClient {
   #connect(): void {
     this.#onAttempt()
     this.#client.connect().catch(() => {
-      // Told to the 'error' listener; node-redis itself keeps trying.
+      // The 'error' listener gets the error; node-redis keeps trying.
     })
   }
 

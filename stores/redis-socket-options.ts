@@ -8,7 +8,7 @@ type SocketOption = KeysOf<NonNullable<RedisClientOptions['socket']>>
 export const ADDRESS_FORMS = "write { socket: { host, port } }, { socket: { path } } or { url: 'redis://host:port' }"
 export const TLS_FORM = 'write { socket: { tls: true } }, and what else TLS takes beside tls'
 
-/** Options of TLS. Without `tls: true` the connection would be in the clear, and they would say nothing. */
+/** Options of TLS. Without `tls: true` node-redis ignores them, and the connection is not encrypted. */
 const TLS_OPTIONS = {
   ALPNCallback: true,
   allowPartialTrustChain: true,
@@ -99,7 +99,7 @@ function problemOf(name: string, value: unknown): string | undefined {
   if (/^(connect|socket)Timeout$/.test(name) && !(typeof value === 'number' && isWholeNumber(value))) {
     return `socket.${name} must be a whole number of milliseconds`
   }
-  // node-redis takes anything but true for false.
+  // node-redis reads anything but true as false.
   if (name === 'tls' && typeof value !== 'boolean') return `socket.tls must be true or false; ${TLS_FORM}`
   return undefined
 }
@@ -122,7 +122,7 @@ function whatElse(name: string): string {
 
 export const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 
-/** As a string too: environment variables are. */
+/** Accepts strings too, because environment variables are strings. */
 export const isWholeNumber = (value: unknown) => /^\d{1,15}$/.test(String(value))
 
 const isPort = (value: unknown) => isWholeNumber(value) && Number(value) >= 1 && Number(value) <= 65_535

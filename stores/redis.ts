@@ -30,14 +30,15 @@ const NEVER = '0'
 /**
  * Sessions in Redis or Valkey, for any number of processes on any number of machines, through `@keyv/redis`.
  *
- * Given a url or node-redis options it makes a client that rejects calls at once while Redis is away and comes back by
- * itself; constructing needs no Redis. Given a client, cluster or sentinel of node-redis 5, connecting and closing it
- * stay the caller's. `timeout` bounds every call, and a write that was given up is not applied later, whatever the clocks
- * say. On a Cluster each key is asked for by itself. No answer comes from a cache of the client or from a replica.
+ * With a url or node-redis options, the store makes a client of its own: it rejects calls at once while Redis is away,
+ * and reconnects by itself; the constructor needs no running Redis. With a client, cluster or sentinel of node-redis 5,
+ * the caller connects and closes it. Every call ends within `timeout`. A write that timed out is not applied later,
+ * even if clocks differ. On a Cluster, each key is read by a command of its own. Answers never come from a cache of the
+ * client or from a replica.
  *
  * Redis must not evict: `maxmemory-policy noeviction`.
  *
- * @throws TypeError for a wrong option. Calls reject with Error when Redis is out of reach, refuses or does not answer
+ * @throws TypeError for an invalid option. Calls reject with Error if Redis is out of reach, refuses or does not answer
  * in time; with RangeError for an `expiresAt` that is not in the future; and with Error once the store is closed.
  */
 export class RedisTokenStore implements TokenStore {

@@ -90,13 +90,13 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return value as StoredData<Value> | undefined
   }
 
-  /** `ttl` in milliseconds; without one, the value has no end. */
+  /** Store a value. `ttl`: milliseconds; default: no expiry. */
   async set(key: string, value: string, ttl?: number): Promise<boolean> {
     await this.#call(statement => statement(sql.set).run(key, value, ttl ? Date.now() + ttl : forEver))
     return true
   }
 
-  /** Resolves to whether there was anything. */
+  /** Delete the value under `key`. Resolves to whether there was one. */
   async delete(key: string): Promise<boolean> {
     return (await this.#call(statement => erase(statement, sql.delete, key, Date.now()))) === 1
   }
@@ -112,7 +112,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return this
   }
 
-  /** Close the file; calls after it reject. */
+  /** Close the file. Later calls reject. */
   async disconnect(): Promise<void> {
     this.#closed = true
     await this.#turn.settled()
@@ -164,7 +164,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return connection
   }
 
-  /** A connection that has failed is not trusted again: the next call opens the file again. */
+  /** A connection that has failed is not used again: the next call opens the file again. */
   #failed(cause: unknown): Error {
     this.#drop()
     if (isDamage(cause)) this.#file.distrust()

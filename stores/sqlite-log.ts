@@ -7,8 +7,8 @@ const next = `UPDATE koa_authx_mark SET mark = 'koa_authx ' || substr(mark, -16)
 
 /**
  * SQLite does not notice that a write-ahead log was written for another state of the file: a backup beside the log of
- * before is read as a mixture of both. So each write gives a row a new mark, which names the mark before it. A file and a
- * log fit if the mark in the file, read past the log, is the one that the log begins after, or one of the log's own.
+ * before is read as a mixture of both. So each write gives a row a new mark, which names the mark before it. A file and
+ * a log fit if the mark in the file, read past the log, is the one that the log begins after, or one of the log's own.
  */
 export const marksSchema = `
   CREATE TABLE IF NOT EXISTS koa_authx_mark (mark TEXT NOT NULL) STRICT;

@@ -18,16 +18,16 @@ export type SqliteTokenStoreOptions = TimedStoreOptions
  * Sessions in one SQLite file, for any number of processes of one machine (WAL does not work on network file systems).
  * Uses `node:sqlite` where Node has it, else `better-sqlite3`. `:memory:` is a database of this store's own.
  *
- * The file is opened at the first call, and again after a failure; its folder must exist. A new file, and those that SQLite
- * keeps beside it, are for their owner only (mode 0600); an existing file keeps its mode. When a process opens the file for
- * the first time, SQLite reads it as a whole: about half a second for 200,000 records, during which nothing else runs.
- * Commits are not synchronised one by one (`synchronous=NORMAL`): a killed process loses nothing, a power cut may lose the
- * last moments. `timeout` is how long a call waits for another process's lock.
+ * The file is opened at the first call, and again after a failure; its folder must exist. A new file, and those that
+ * SQLite keeps beside it, are for their owner only (mode 0600); an existing file keeps its mode. When a process opens
+ * the file for the first time, SQLite reads it as a whole: about half a second for 200,000 records, during which
+ * nothing else runs. Commits are not synchronised one by one (`synchronous=NORMAL`): a killed process loses nothing, a
+ * power cut may lose the last moments. `timeout` is how long a call waits for another process's lock.
  *
- * @throws TypeError for a wrong option, Error if there is no driver. Calls reject with Error when the file cannot be
- * opened, read or written, stays locked, is no database, is damaged, has another hard link, or does not belong to the
- * write-ahead log beside it, with RangeError for an `expiresAt` that is not in the future,
- * and with Error once the store is closed.
+ * @throws TypeError for an invalid option, Error if there is no driver. Calls reject with Error if the file cannot be
+ * opened, read or written, stays locked, is not a database, is damaged, has another hard link, or does not belong to
+ * the write-ahead log beside it, with RangeError for an `expiresAt` that is not in the future, and with Error once the
+ * store is closed.
  */
 export class SqliteTokenStore extends AdapterTokenStore {
   constructor(path: string, options?: SqliteTokenStoreOptions) {

@@ -1,9 +1,9 @@
-// Not the global one: tests of applications put others in its place, which never come.
+// Not the global one: tests of applications replace it with a fake that never fires.
 import { setImmediate } from 'node:timers'
 
 /**
- * A turn of the event loop. What is asked for in one turn is answered together at its end: the answers to requests that
- * came in together then go out together, which costs the system less than to turn from one to the other.
+ * One turn of the event loop. All reads of one turn are answered together at its end, so requests that came in together
+ * are answered together. This costs less than to answer one by one.
  */
 export class TickBatch {
   #over: Promise<void> | undefined
@@ -19,7 +19,7 @@ export class TickBatch {
     return this.#over
   }
 
-  /** Resolves after those that wait for the end of the turn have been told; at once if nobody waits. */
+  /** Resolves after all callers that wait for the end of the turn have resumed; at once if none waits. */
   async settled(): Promise<void> {
     await this.#over
   }

@@ -2,17 +2,17 @@ import type { TokenStore } from '../store.js'
 import { Deadline, withDeadline } from '../time/deadline.js'
 import { failure, StoreRejection, SuiteFailure, show } from './show.js'
 
-/** A store that says nothing for so long will never answer. It rejects before, by a time of its own. */
+/** A store without an answer after this time will never answer: its own timeout is shorter. */
 const ANSWERS_WITHIN_MS = 10_000
 
 /**
- * A store whose every answer is checked for its shape: a case then has only to look at what it says. What the given store
- * rejects with comes as StoreRejection, which names the call.
+ * Wraps a store and checks the type of every answer, so that the cases only check its content. Rejections of the store
+ * become a StoreRejection, which names the call.
  */
 export function checkedStore(store: TokenStore): TokenStore {
   const checked: TokenStore = {
     async get(keys) {
-      // Frozen: the keys stay the caller's, who may use them again.
+      // Frozen: a store must not change the caller's keys.
       const values: unknown = await answered('get', async () => store.get(Object.freeze([...keys])))
       return checkValues(values, keys.length)
     },

@@ -24,7 +24,7 @@ export interface StoreConformance {
 
   /**
    * A new handle on the **same** backend at every call, as another process would open it. Each test closes the handles
-   * that it has opened. `prefix` is given by some tests only, and must be honoured then.
+   * that it has opened. Only some tests give a `prefix`; the store must then use it.
    */
   createStore: (options?: { prefix?: string }) => TokenStore | Promise<TokenStore>
 
@@ -32,34 +32,34 @@ export interface StoreConformance {
   prefixes?: boolean | undefined
 
   /**
-   * Makes the backend fail, and work again: two more tests then see that the store rejects while it fails, and writes
-   * nothing of that later. Left out, they are not run. While one of them runs, no other test may use the backend.
+   * Makes the backend fail, and work again. Enables two more tests: the store rejects while the backend fails, and does
+   * not apply the rejected writes later. While one of the two runs, no other test may use the backend. Default: not
+   * set, and the two tests do not run.
    */
   outage?: StoreOutage | undefined
 
   /**
-   * Given in each of several processes that run the suite at the same time on one backend: two more tests then see what
-   * they do to each other. Left out, they are not run: all handles are in one process, and a lock or a cache of the process
-   * hides what others would see.
+   * Set it in each of several processes that run the suite at the same time on one backend. Enables two more tests,
+   * which find what a lock or a cache inside one process hides. Default: not set, and the two tests do not run.
    */
   processes?: SuiteProcesses | undefined
 
   /**
-   * When the backend will drop what it keeps under `key` of a store that was opened without options; `undefined` if it
-   * keeps nothing, or keeps it without limit. Ask the backend itself, not the store. One more test then sees that a life of years is not cut short. Left
-   * out, it is not run: no test can wait for so long.
+   * Reads from the backend itself, not through the store, when the value under `key` expires. The store was opened
+   * without options. Return `undefined` if there is no value, or no expiry. Enables one more test: a lifetime of years
+   * is not cut short. Default: not set, and the test does not run, because no test can wait for years.
    */
   expiryOf?: ExpiryOf | undefined
 }
 
 /**
- * Check a TokenStore against its contract (see `TokenStore`) with your own test runner. A case that fails says what it
- * saw and what it expected. Keys are random: a backend that is in use need not be empty and is not disturbed, except by
- * `outage`. About 4,000 small records stay in it for up to an hour.
+ * Check a TokenStore against its contract (see `TokenStore`) with your own test runner. A test that fails reports
+ * what it saw and what it expected. Keys are random, so the backend may hold other data and be in use; only `outage`
+ * disturbs it. About 4,000 small records stay in it for up to an hour.
  *
- * Whether compareAndSet is atomic between processes cannot be seen from one: run the suite in several at once, with
- * `processes`. docs/testing.md lists what it cannot see.
- * @throws TypeError naming the option that is wrong.
+ * One process cannot test that `compareAndSet` is atomic between processes: run the suite in several at once, with
+ * `processes`. docs/testing.md lists what the suite cannot test.
+ * @throws TypeError that names the invalid option.
  */
 export function testTokenStore(conformance: StoreConformance): void {
   checkConformance(conformance)
@@ -127,7 +127,7 @@ async function withHandles(
   try {
     await run(open)
   } catch (error) {
-    // What went wrong first is what to tell of.
+    // Report the first error, not one of closing.
     await close().catch(() => {})
     throw error
   }

@@ -15,12 +15,12 @@ const SECOND = 1000
 const HOUR = 3_600_000
 const DAY = 86_400_000
 
-/** A value with little time to live. Milliseconds since 1970. */
+/** A value with a short lifetime. Times are in milliseconds since 1970. */
 export interface Brief {
   readonly key: string
   readonly value: string
   readonly date: number
-  /** It is late if it is still there then: a store may count its life from when it learnt of it. */
+  /** When the value must be gone: a store may count the lifetime from when it got the value. */
   readonly lateAfter: number
 }
 
@@ -30,7 +30,7 @@ interface Life {
   readonly round?: (date: number) => number
 }
 
-/** Do what has to be done before `date`. If this machine was too slow for it, again with twice the time. */
+/** Run `act`, which must end before `date`. If this machine was too slow, run it again with twice the time. */
 export async function inTime<T>(
   act: (date: number) => Promise<T>,
   { life = FIRST_LIFE_MS, round = date => date }: Life = {},
@@ -46,7 +46,7 @@ export async function inTime<T>(
   return isInTime || life > LONGEST_LIFE_MS ? outcome() : inTime(act, { life: life * 2, round })
 }
 
-/** Write `value`, in the place of `expected`, until `date`. */
+/** Write `value`, which expires at `date`, in place of `expected`. */
 export async function writeUntil(
   store: TokenStore,
   date: number,

@@ -11,18 +11,18 @@ export interface StoreCalls {
 
 type Fault = 'none' | 'down' | 'hanging' | 'losing replies' | { readonly slow: number }
 
-/** A call that waits: for its time, or until `heal` or `close`. */
+/** A call that waits: for a time, or without limit. */
 interface Held {
   readonly hangs: boolean
   fail: (error: Error) => void
 }
 
-/** Past this, setTimeout fires at once. */
+/** Milliseconds. setTimeout fires at once for a longer time. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1
 
 /**
- * Any store, with faults that a test puts in and takes out again. One fault at a time: each takes the place of the one
- * before. Without any it is the store that it was given.
+ * Wraps any store and simulates faults, for tests. One fault at a time: a new fault replaces the one before. Without a
+ * fault, all calls go to the wrapped store.
  */
 export class FaultyTokenStore implements TokenStore {
   readonly #store: TokenStore
@@ -31,14 +31,14 @@ export class FaultyTokenStore implements TokenStore {
   #fault: Fault = 'none'
   #closed = false
 
-  /** @throws TypeError if `store` is no TokenStore. */
+  /** @throws TypeError if `store` is not a TokenStore. */
   constructor(store: TokenStore) {
     const isStore = isObject(store) && typeof store.get === 'function' && typeof store.compareAndSet === 'function'
     if (!isStore) throw new TypeError('store must be a TokenStore: new FaultyTokenStore(new MemoryTokenStore())')
     this.#store = store
   }
 
-  /** Calls so far, refused ones too. */
+  /** How many calls the store has had, rejected ones included. */
   get calls(): StoreCalls {
     return { ...this.#calls }
   }
@@ -48,24 +48,24 @@ export class FaultyTokenStore implements TokenStore {
     this.#become('down')
   }
 
-  /** Every call does what it should, and answers so many milliseconds later. */
+  /** Every call works, and answers `milliseconds` later. @throws TypeError unless it is from 0 to 2147483647. */
   slow(milliseconds: number): void {
     const sound = typeof milliseconds === 'number' && milliseconds >= 0 && milliseconds <= LONGEST_TIMEOUT
     if (!sound) throw new TypeError(`milliseconds must be a number from 0 to ${LONGEST_TIMEOUT}`)
     this.#become({ slow: milliseconds })
   }
 
-  /** No call answers, or does anything; those that wait reject at the next fault, at `heal` and at `close`. */
+  /** No call answers or does anything. Waiting calls reject at the next fault, at `heal` and at `close`. */
   hang(): void {
     this.#become('hanging')
   }
 
-  /** Writes are done, but the caller gets a rejection instead of the answer. Reads are answered. */
+  /** Writes are applied, but `compareAndSet` rejects. Reads work. */
   loseReplies(): void {
     this.#become('losing replies')
   }
 
-  /** No fault any more. */
+  /** Remove the fault. */
   heal(): void {
     this.#become('none')
   }
@@ -83,7 +83,7 @@ export class FaultyTokenStore implements TokenStore {
     return written
   }
 
-  /** Ends what waits, and closes the store that it was given. */
+  /** Reject all waiting calls, and close the wrapped store. */
   async close(): Promise<void> {
     this.#closed = true
     for (const held of this.#held) held.fail(closedError())
@@ -105,7 +105,7 @@ export class FaultyTokenStore implements TokenStore {
     for (const held of this.#held) if (held.hangs) held.fail(new Error('the store did not answer'))
   }
 
-  /** Without `milliseconds` it does not end by itself. */
+  /** Wait for `milliseconds`, or without limit if there are none. */
   async #hold(milliseconds?: number): Promise<void> {
     this.#checkOpen()
     let timer: NodeJS.Timeout | undefined
@@ -114,7 +114,7 @@ export class FaultyTokenStore implements TokenStore {
     try {
       await new Promise<void>((resolve, reject) => {
         held.fail = reject
-        // Not unref'd: a test that waits for nothing but this answer would be ended before it.
+        // Not unref'd: a process that waits only for this answer would exit before it.
         if (milliseconds !== undefined) timer = setTimeout(resolve, milliseconds)
       })
     } finally {

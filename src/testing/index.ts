@@ -1,5 +1,5 @@
 /**
- * For tests: of applications, and of stores.
+ * Helpers for tests of applications and of stores.
  * @module koa-authx/testing
  */
 export type { ExpiryOf } from './cases/keeping.js'

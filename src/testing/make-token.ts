@@ -6,17 +6,17 @@ import { type Claims, signAny, withIdentity } from '../token/sign.js'
 
 /** Options of `makeToken`. */
 export interface MakeTokenOptions {
-  /** Members of the token's header besides those that the instance writes, or in their place; not `alg`. */
+  /** Members to add to the token's header, or to replace there; not `alg`. Default: none. */
   header?: Record<string, unknown> | undefined
 }
 
 const OPTIONS = new Set(['header'])
 
 /**
- * A token that is signed with the current key of `authx`, whatever its claims say: by default a good access token of
- * the subject `test` that names no session, or with `type: 'refresh'` a good refresh token. A claim that is given takes
- * the place of the default, and `undefined` leaves it out; `sub` travels in `identityClaim`. Times are seconds.
- * @throws TypeError naming the argument that is wrong; BadConfigurationError if the instance has no key to sign with.
+ * Signs a token with the current key of `authx`, without a check of its claims. Default: a valid access token of the
+ * subject `test`, without a session; with `type: 'refresh'`, a valid refresh token. A claim that you give replaces the
+ * default, and `undefined` leaves it out. `sub` is written to `identityClaim`. Times are in seconds.
+ * @throws TypeError that names the invalid argument; BadConfigurationError if the instance has no key to sign with.
  */
 export function makeToken(
   authx: Pick<AuthX, 'createAccessToken'>,

@@ -12,7 +12,7 @@ export function show(value: unknown): string {
   return `${JSON.stringify(value.slice(0, LONGEST_SHOWN))}... (${value.length} characters)`
 }
 
-/** What fails a case. A class of its own: a store may reject with an AssertionError too. */
+/** The error of a case that fails. A class of its own, because a store may reject with an AssertionError too. */
 export class SuiteFailure extends AssertionError {}
 
 /** A call of the store rejected. It fails a case that does not expect it. No AssertionError: a store may be right to reject. */

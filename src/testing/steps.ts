@@ -11,21 +11,21 @@ export type Cases = Record<string, (open: Open) => Promise<void>>
 /** How to make a backend fail and work again. */
 export interface StoreOutage {
   /**
-   * Make the backend fail for every handle, old and new. From when this is done until `end`, it neither reads nor writes:
-   * stop it, freeze it, or cut the connections to it. What it holds must stay.
+   * Make the backend fail for every handle, old and new: stop it, freeze it, or cut the connections to it. After
+   * `start` it must not read or write until `end` is called. It must keep its data.
    */
   start: () => void | Promise<void>
-  /** Make it work again. Stores may take some seconds to notice. */
+  /** Make the backend work again. Stores may take some seconds to notice. */
   end: () => void | Promise<void>
 }
 
-/** Which of several processes this is that run the suite on one backend at the same time. */
+/** Identifies one of several processes that run the suite on one backend at the same time. */
 export interface SuiteProcesses {
-  /** A text that all processes get, a new one each time: up to 36 characters of printable ASCII, such as a UUID. */
+  /** Identifies the run: equal in all processes, new for each run. 1 to 36 printable ASCII characters (a UUID fits). */
   run: string
-  /** How many they are. */
+  /** How many processes run the suite: a whole number from 2. */
   count: number
-  /** Which of them this one is, from 0. */
+  /** The number of this process, from 0 to `count` - 1. */
   index: number
 }
 
@@ -116,7 +116,7 @@ export async function expectRejection(what: string, call: Promise<unknown>): Pro
   if (!(answer instanceof StoreRejection)) throw failure(what, show(answer), 'a rejection')
 }
 
-/** Count up by one so many times, beginning again whenever somebody else was quicker. */
+/** Count up by one `times` times; try again when another writer was faster. */
 export async function countUp(store: TokenStore, key: string, times: number): Promise<void> {
   let done = 0
   // Each attempt that fails is one of another writer that did not.

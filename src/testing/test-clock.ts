@@ -5,16 +5,16 @@ import { LAST_SECOND } from '../token/payload.js'
 export class TestClock {
   #time: number
 
-  /** @param start a Date, or milliseconds since 1970. Default: the present. */
+  /** @param start a Date, or milliseconds since 1970. Default: the current time. */
   constructor(start: Date | number = Date.now()) {
     this.#time = millisecondsOf('start', start)
   }
 
-  /** The time in milliseconds since 1970; for the option `now`. */
+  /** Returns the clock's time, in milliseconds since 1970. Give it as the option `now`. */
   readonly now = (): number => this.#time
 
   /**
-   * Let so much time pass.
+   * Move the clock forward.
    * @param duration seconds, or a string such as `'15m'`.
    */
   advance(duration: Duration): void {
@@ -24,15 +24,15 @@ export class TestClock {
   }
 
   /**
-   * Go to a time.
-   * @param date a Date, or milliseconds since 1970; it may lie in the past.
+   * Set the clock to a time.
+   * @param date a Date, or milliseconds since 1970; it may be in the past.
    */
   set(date: Date | number): void {
     this.#time = millisecondsOf('date', date)
   }
 }
 
-/** @throws TypeError naming the argument. */
+/** @throws TypeError that names the argument. */
 function millisecondsOf(argument: string, when: unknown): number {
   const time = when instanceof Date ? when.getTime() : when
   if (typeof time === 'number' && time >= 0 && time <= LAST_SECOND * 1000) return time

@@ -2,11 +2,11 @@ import { farDates } from '../expiry.js'
 import { failure, show } from '../show.js'
 import { type Cases, expectRefusal, newKey, read, several, write } from '../steps.js'
 
-/** How far what a backend has noted may be from the date it was given: it may count in seconds, or tidy by the minute. */
+/** How far a backend's expiry may be from the date that it was given: it may count in seconds, or tidy every minute. */
 const EARLIER_BY_MS = 2000
 const LATER_BY_MS = 60_000
 
-/** When the backend drops the value of a key; undefined if it has no value, or keeps it without limit. */
+/** Reads from the backend when the value under `key` expires; `undefined` if there is no value, or no expiry. */
 export type ExpiryOf = (key: string) => Date | undefined | Promise<Date | undefined>
 
 /** What the backend itself says about how long it keeps a value. */
