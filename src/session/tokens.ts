@@ -65,7 +65,7 @@ const PAIR_OPTIONS = new Set(
  */
 export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions, forCookies = false): Draft {
   const { config } = issuer
-  checkNames(options, PAIR_OPTIONS, 'a token pair')
+  checkNames(options, PAIR_OPTIONS, forCookies ? 'login' : 'createTokenPair')
   const { fresh, renewable, device = {}, ...others } = options
   const { accessExpiry = config.accessTokenExpires, refreshExpiry = config.refreshTokenExpires, ...common } = others
   checkDevice(device)
