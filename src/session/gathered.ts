@@ -1,20 +1,20 @@
 /** Calls that are served together, and their result. */
 interface Batch<Item, Result> {
   readonly items: Item[]
-  /** Until it is served, others may join. */
+  /** Whether more calls can join: true until the batch is served. */
   open: boolean
   readonly result: Promise<Result>
 }
 
 /**
- * Serves calls about one key together: those that come while one is being served wait, and the next serves all of them.
- * However many calls there are, at most one is under way for a key, and what serves a call begins after the call.
+ * Serves calls with the same key together. Calls that arrive while a batch is being served wait and form the next batch.
+ * At most one batch for each key is being served, and a batch starts only after all its calls have been made.
  */
 export class Gathered<Item, Result> {
   readonly #serve: (key: string, items: readonly Item[]) => Promise<Result>
   readonly #latest = new Map<string, Batch<Item, Result>>()
 
-  /** `serve` has to settle in bounded time: the calls about its key wait for it. */
+  /** `serve` must settle in bounded time, because other calls with its key wait for it. */
   constructor(serve: (key: string, items: readonly Item[]) => Promise<Result>) {
     this.#serve = serve
   }

@@ -7,10 +7,10 @@ import { isExpired } from '../token/verify.js'
 import { revokedBecause } from './revoked.js'
 import type { Sessions } from './sessions.js'
 
-/** The application's own blocklist: resolves to whether a token, whose signature has been verified, is revoked. */
+/** The application's blocklist: returns, or resolves to, whether a verified token is revoked. */
 export type BlocklistCallback = (payload: TokenPayload) => boolean | Promise<boolean>
 
-/** Asks everybody who may have revoked a token: the store, and the application's own blocklist besides. */
+/** Checks whether a token is revoked: in the store, and in the application's blocklist. */
 export class Revocation {
   blocklist: BlocklistCallback | undefined
   readonly #sessions: Sessions | undefined
@@ -22,8 +22,9 @@ export class Revocation {
   }
 
   /**
-   * @param operation `'watch'` for repeated checks without a request, as of a WebSocket.
-   * @returns `undefined` if there is nobody to be asked. Rejects with RevokedTokenError, ReusedTokenError,
+   * Check that a token is not revoked.
+   * @param operation `'watch'` for repeated checks that belong to no request, as of a WebSocket. Default `'check'`.
+   * @returns `undefined` if there is nothing to check. Rejects with RevokedTokenError, ReusedTokenError,
    * UnavailableError.
    */
   check(token: TokenPayload, operation: 'check' | 'watch' = 'check'): Promise<unknown> | undefined {
@@ -33,9 +34,9 @@ export class Revocation {
   }
 
   /**
-   * When what the token belongs to ends. Always asks the store, whatever `accessTokenRevocation` says.
-   * @returns the end (milliseconds) of what the token belongs to.
-   * @throws RevokedTokenError, also for a token of a session that no store can judge; ReusedTokenError, UnavailableError.
+   * When the login of a token ends. Always asks the store, whatever `accessTokenRevocation` says.
+   * @returns the end of the token's session, or of the token if it has no session; milliseconds.
+   * @throws RevokedTokenError, also for a token with a session if there is no store; ReusedTokenError, UnavailableError.
    */
   async endOf(token: TokenPayload): Promise<number> {
     if (!this.#sessions && token.sid !== undefined) throw revokedBecause('noStore')
@@ -43,7 +44,7 @@ export class Revocation {
     return end ?? (token.iat + this.#config.sessionExpires) * 1000
   }
 
-  /** Whether a token is revoked; asked of the store in any case, for who asks wants to know. @throws UnavailableError. */
+  /** Whether a token is revoked. Always asks the store, whatever `accessTokenRevocation` says. @throws UnavailableError */
   async isRevoked(token: TokenPayload): Promise<boolean> {
     try {
       await this.endOf(token)
@@ -55,8 +56,8 @@ export class Revocation {
   }
 
   /**
-   * Whether the login that a token belongs to goes on. A session does though the token has expired or been used up.
-   * @throws StoreUnavailableError
+   * Whether the login of a token is still valid. A session stays valid if only the token has expired or is used up.
+   * @throws UnavailableError
    */
   async isLive(token: TokenPayload): Promise<boolean> {
     try {
@@ -69,19 +70,19 @@ export class Revocation {
     }
   }
 
-  /** The time that everybody who is asked about a token has together. */
+  /** The deadline (`storeTimeout`) that all checks of one token share. */
   deadline(): Deadline {
     return new Deadline(this.#config.storeTimeout)
   }
 
-  /** Only the application's blocklist. @throws RevokedTokenError, CallbackUnavailableError. */
+  /** Checks only the application's blocklist. @throws RevokedTokenError, CallbackUnavailableError */
   async checkBlocklist(token: TokenPayload, deadline = this.deadline()): Promise<void> {
     const { blocklist } = this
     if (!blocklist) return
     const revoked: unknown = await askCallback('tokenBlocklist', deadline, () => blocklist(token))
     if (revoked === true) throw revokedBecause('blocklist')
     if (revoked === false) return
-    // A forgotten `return` must not let everyone in.
+    // If the callback lacks a `return`, revoked tokens must not pass.
     const cause = new TypeError('the token blocklist must resolve to true or false')
     throw new CallbackUnavailableError('tokenBlocklist', { cause })
   }

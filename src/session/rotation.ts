@@ -199,7 +199,7 @@ export function recordBefore(
   return record === undefined || isTombstone(record) ? opened(token, subject, config) : record
 }
 
-/** The end (milliseconds) of the session of a valid token, or of a token without a session, unless it is refreshed. */
+/** When (milliseconds) the session of a valid token, or a token without a session, ends unless it is refreshed. */
 export function endOf(token: Presented, { record }: StoredState, config: RotationConfig): number {
   if (record === undefined || isTombstone(record)) return ownEnd(token, config)
   return Math.min(record.expiresAt, record.exp * 1000)

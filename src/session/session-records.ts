@@ -120,7 +120,7 @@ export class SessionRecords {
     } catch (cause) {
       throw new StoreUnavailableError({ cause })
     }
-    // The caller that lost tries again: a store that always says so at once must not keep timers, and deadlines, from their turn.
+    // The caller tries again. If the store always returns false at once, timers and deadlines must still run.
     if (written === false) await endOfTurn()
     if (typeof written === 'boolean') return written
     throw new StoreUnavailableError({ cause: new Error('the answer of the store is neither true nor false') })

@@ -79,8 +79,8 @@ export class Sessions {
   }
 
   /**
-   * Check a verified token against its session and its subject's cut-off. Watching does not count as activity.
-   * @returns the end (milliseconds) of what the token belongs to.
+   * Check a verified token against its session and its subject's cut-off. `'watch'` does not update `lastActiveAt`.
+   * @returns the end (milliseconds) of the token's session, or of the token if it has no session.
    * @throws RevokedTokenError, ReusedTokenError (for a refresh token that has been used up), StoreUnavailableError.
    */
   check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<number> {

@@ -9,38 +9,39 @@ import { isWellFormed, LAST_SECOND, type TokenPayload } from './payload.js'
 import { isScope } from './scopes.js'
 import type { Claims } from './sign.js'
 
-/** Options of both types of tokens. */
+/** Options of access tokens and of refresh tokens. */
 export interface TokenOptions {
-  /** When the token ends: a duration from now, or a Date. Default: the configured life of its type. */
+  /** When the token expires: a duration from now, or a Date. Default: `accessTokenExpires` or `refreshTokenExpires`. */
   expiry?: Duration | Date | undefined
-  /** When the token begins to be good: a duration from now, or a Date. Default: now. */
+  /** When the token becomes valid: a duration from now, or a Date. Default: now. */
   notBefore?: Duration | Date | undefined
   /**
-   * Claims of the application: a plain object of JSON values. The claims that the library writes cannot be among them.
+   * Claims of the application: a plain object of JSON values. It must not contain claims that koa-authx writes.
+   * Default: none.
    */
   data?: Record<string, unknown> | undefined
-  /** `aud` in place of the configured `encodeAudience`. */
+  /** The claim `aud`. Default: `encodeAudience`. */
   audience?: string | readonly string[] | undefined
-  /** What the token may be used for (RFC 6749 §3.3). */
+  /** The scopes: what the token may be used for (RFC 6749 §3.3). Default: none. */
   scopes?: readonly string[] | undefined
-  /** Further members of the token's header. Of this token only: what a refresh issues does not have them. */
+  /** More members of the token's header. A refresh does not copy them to new tokens. Default: none. */
   headers?: Record<string, unknown> | undefined
 }
 
 /** Options of `createAccessToken`. */
 export interface AccessTokenOptions extends TokenOptions {
-  /** Whether credentials were given just now. Default false. */
+  /** Whether the user has just entered credentials. Default false. */
   fresh?: boolean | undefined
-  /** The session that the token belongs to: it ends with it. Default: none, the token is good until revoked. */
+  /** The id of the token's session. When the session ends, the token is invalid. Default: no session. */
   sid?: string | undefined
   /**
-   * Whether `implicitRefresh` renews the token when it comes in its cookie. Renewed tokens have the life
-   * `accessTokenExpires`, whatever `expiry` this one has. Default false: the token ends at its `exp`.
+   * Whether `implicitRefresh` renews the token if a request sends it in a cookie. Renewed tokens live
+   * `accessTokenExpires`, whatever the `expiry` of this token. Default false: the token expires at its `exp`.
    */
   renewable?: boolean | undefined
 }
 
-/** What a session knows of a token before the token's own claims. */
+/** Claims that a token gets from its session. */
 interface Membership {
   sid?: string
   gen?: number
@@ -52,13 +53,13 @@ const OPTION_NAMES: Record<TokenType, ReadonlySet<string>> = {
   refresh: new Set('expiry notBefore data audience scopes headers'.split(' ')),
 }
 
-/** Whether tokens can come back in cookies, so that they need a CSRF value. */
+/** Whether requests can send tokens in cookies, so that tokens need a CSRF value. */
 export const usesCookies = ({ tokenLocation }: Config) =>
   tokenLocation.access.includes('cookies') || tokenLocation.refresh.includes('cookies')
 
 /**
- * The claims of a new token. What is issued together gets one `now`: a second may end between two looks at the clock.
- * @throws TypeError naming the option that is wrong.
+ * The claims of a new token. Tokens that are issued together get the same `now` (milliseconds).
+ * @throws TypeError naming the wrong option.
  */
 export function newClaims(
   type: TokenType,
@@ -94,8 +95,8 @@ export function newClaims(
 }
 
 /**
- * The claims of the access token that a refresh token pays for: all of the refresh token's, but never fresh or renewable,
- * and with its own id and times. `exp` and `iat` are seconds.
+ * The claims of the access token that a refresh issues: the claims of the refresh token with a new id and new times. The
+ * token is never fresh or renewable. `exp` and `iat` are seconds.
  */
 export function accessClaimsFrom(
   refresh: Claims | TokenPayload,
@@ -106,11 +107,11 @@ export function accessClaimsFrom(
   return { ...refresh, iat, exp, nbf: nbfAtIssue(iat, config), ...own } as Claims
 }
 
-/** `nbf` of a token that is good from its issue on. */
+/** `nbf` of a token that is valid as soon as it is issued. */
 export const nbfAtIssue = (iat: number, { encodeNbf }: Config) => (encodeNbf ? iat : undefined)
 
 /**
- * @throws TypeError if `data` is no plain object of JSON values, or sets a claim that the library writes.
+ * @throws TypeError if `data` is not a plain object of JSON values, or sets a claim that the library writes.
  */
 export function checkData(data: unknown, config: Config): void {
   if (data === undefined) return
@@ -119,21 +120,21 @@ export function checkData(data: unknown, config: Config): void {
   if (reserved.length > 0) throw new TypeError(`data cannot set ${reserved.join(', ')}: koa-authx writes these claims`)
 }
 
-/** @throws TypeError if `scopes` is no list of scopes as RFC 6749 §3.3 writes them. */
+/** @throws TypeError if `scopes` is not a list of scopes (RFC 6749 §3.3). */
 export function checkScopes(scopes: unknown): void {
   if (scopes === undefined || (Array.isArray(scopes) && scopes.every(isScope))) return
-  throw new TypeError('scopes must be a list of scopes: printable ASCII without space, quote and backslash')
+  throw new TypeError('scopes must be a list of scopes: printable ASCII without space, quote or backslash')
 }
 
-/** @throws TypeError: a number, say, would name nobody, and no token of a lone surrogate is accepted. */
+/** @throws TypeError if `sub` is not a string that `verify` accepts as a subject: non-empty, without lone surrogates. */
 export function checkSubject(sub: unknown): void {
   if (!isWellFormed(sub) || sub === '')
     throw new TypeError(
-      'the subject must be a string: non-empty, without lone surrogates; make one of a number: String(user.id)',
+      'the subject must be a non-empty string without lone surrogates; convert a number: String(user.id)',
     )
 }
 
-/** @throws TypeError */
+/** @throws TypeError if `sid` is not a non-empty string without lone surrogates. */
 export function checkSid(sid: unknown): void {
   if (!isWellFormed(sid) || sid === '') throw new TypeError('sid must be a non-empty string without lone surrogates')
 }
@@ -143,13 +144,13 @@ const CALLS = { access: 'createAccessToken', refresh: 'createRefreshToken' } as 
 
 function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions, config: Config): void {
   checkSubject(sub)
-  checkNames(options, OPTION_NAMES[type], CALLS[type])
+  checkNames(options, OPTION_NAMES[type], type === 'access' ? 'createAccessToken' : 'createRefreshToken')
   const { audience, fresh, renewable, sid, headers } = options
   checkData(options.data, config)
   checkScopes(options.scopes)
   const audiences = audience === undefined ? undefined : [audience].flat()
   if (audiences?.length === 0 || audiences?.some(each => typeof each !== 'string' || each === '')) {
-    throw new TypeError('audience must be a string or a list of strings')
+    throw new TypeError('audience must be a non-empty string or a non-empty list of them')
   }
   if (fresh !== undefined && typeof fresh !== 'boolean') throw new TypeError('fresh must be true or false')
   if (renewable !== undefined && typeof renewable !== 'boolean') throw new TypeError('renewable must be true or false')
@@ -157,7 +158,7 @@ function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions
   if (headers !== undefined) checkJsonObject(headers, 'headers')
 }
 
-/** The whole second that `when` means, as seen from `now` (milliseconds). */
+/** The time `when` in seconds since 1970. `now` is milliseconds. @throws TypeError naming `option`. */
 export function timeOf(option: string, when: Duration | Date, now: number): number {
   const seconds = when instanceof Date ? Math.floor(when.getTime() / 1000) : secondsFromNow(when, now)
   if (seconds === undefined || !(seconds >= 0 && seconds <= LAST_SECOND)) {

@@ -1,7 +1,7 @@
 import type { AuthXOptions, KeyOptions } from '../config/options.js'
 import { resolveOptions } from '../config/resolve.js'
 import type { Config } from '../config/table.js'
-import { isObject } from '../config/values.js'
+import { isObject, unknownOptions } from '../config/values.js'
 import { type KeyRing, makeKeyRing } from './keys.js'
 
 interface Configured {
@@ -12,8 +12,9 @@ interface Configured {
 }
 
 /**
- * Read the options and their keys. `wrong`: options that have been reported already. Keys are not judged by an algorithm
- * that nobody chose, and an option that is of a wrong type is not missing too.
+ * Read the options and their keys. Keys are not checked if the options that name algorithms or keys are wrong, and a
+ * wrong option is not also reported as missing.
+ * @param wrong options that have been reported already.
  */
 export function configure(options: AuthXOptions, wrong: readonly string[] = []): Configured {
   const { config, problems, wrong: alsoWrong } = resolveOptions(options)
@@ -36,8 +37,8 @@ const KEY_OPTIONS: ReadonlySet<string> = new Set<keyof KeyOptions>([
 ])
 
 /**
- * The ring that is to take the place of `ring`. Nothing is kept of that but the algorithms, and they only where the
- * options leave them out; a new `algorithm` comes with its default `decodeAlgorithms` again.
+ * The ring that replaces `ring`. Only its algorithms are kept, and only if the options leave them out. If `algorithm` is
+ * given, `decodeAlgorithms` has its default again.
  */
 export function replacementRing(
   options: KeyOptions,
@@ -47,9 +48,9 @@ export function replacementRing(
   if (!isObject(options)) {
     return { ring, problems: ['setKeys takes an object: setKeys({ secretKey: ... })'], warnings: [] }
   }
-  const strays = Object.keys(options)
-    .filter(name => !KEY_OPTIONS.has(name))
-    .map(name => `${JSON.stringify(name)} is not an option of setKeys; it takes ${[...KEY_OPTIONS].join(', ')}`)
+  const unknown = Object.keys(options).filter(name => !KEY_OPTIONS.has(name))
+  const strays =
+    unknown.length > 0 ? [`setKeys: ${unknownOptions(unknown)}; it takes ${[...KEY_OPTIONS].join(', ')}`] : []
   const own = Object.fromEntries(Object.entries(options).filter(([name]) => KEY_OPTIONS.has(name))) as KeyOptions
   const { algorithm = ring.algorithm } = own
   const { decodeAlgorithms = own.algorithm === undefined ? ring.decodeAlgorithms : undefined } = own

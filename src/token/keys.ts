@@ -1,54 +1,55 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { Algorithm, KeyInput, NamedKey } from '../config/options.js'
 import type { Config } from '../config/table.js'
+import { unknownOptions } from '../config/values.js'
 import { familyOf, leastBytes, misfit, usableWith } from './algorithms.js'
 import { type KeyOrProblem, type ReadKey, readPrivateKey, readPublicKey, readSecret } from './read-key.js'
 import { strayIn } from './stray.js'
 import { VerifyCache } from './verify-cache.js'
 
 /**
- * The keys of an instance, made into KeyObjects once: jsonwebtoken imports a string or Buffer again at each call, which
- * costs many times the work itself. A ring never changes; `setKeys` puts another in its place.
+ * The keys of an instance, as KeyObjects. jsonwebtoken would import a string or Buffer at each call, which takes many
+ * times longer than the signature. A ring never changes; `setKeys` replaces it.
  */
 export interface KeyRing {
   readonly algorithm: Algorithm
-  /** The algorithms that tokens may be signed with, wherever the key comes from. */
+  /** The algorithms that verify tokens, also with keys from `getKey`. */
   readonly decodeAlgorithms: readonly Algorithm[]
-  /** What new tokens are signed with; none on a service that only verifies. */
+  /** Signs new tokens. Absent in a service that only verifies. */
   readonly signing?: { readonly kid?: string; readonly algorithm: Algorithm; readonly key: KeyObject }
-  /** In the order in which they are tried. */
+  /** The keys that verify tokens, in the order in which they are tried. */
   readonly verification: readonly VerificationKey[]
-  /** With `keys`: the only way to a key is the token's `kid`. */
+  /** Only with the option `keys`: the key for each `kid`. A token's key is then found by its `kid` only. */
   readonly byKid?: ReadonlyMap<string, VerificationKey>
-  /** What these keys have verified. */
+  /** Tokens that the keys of this ring have verified. */
   readonly cache: VerifyCache
 }
 
 export interface VerificationKey {
   readonly key: KeyObject
-  /** The listed algorithms of the key's own family that it is strong enough for. */
+  /** The algorithms of `decodeAlgorithms` that the key fits: its family, and long enough. */
   readonly algorithms: ReadonlySet<Algorithm>
 }
 
 export interface MadeKeyRing {
   readonly ring: KeyRing
-  /** One sentence for each thing that is wrong. It never holds key material. */
+  /** One sentence for each mistake, without key material. */
   readonly problems: readonly string[]
-  /** One sentence for each thing that is probably a mistake, and would lock people out. */
+  /** One sentence for each probable mistake that would make valid tokens fail. */
   readonly warnings: readonly string[]
 }
 
-/** KeyOrProblem all configured keys. */
+/** Read all configured keys. */
 export function makeKeyRing(config: Config): MadeKeyRing {
   const reader = new KeyReader(config)
   const ring = config.keys ? reader.named(config.keys) : reader.unnamed()
-  // The key that signs verifies too, and what is wrong with it is found twice.
+  // The key that signs also verifies, so its problems are found twice.
   return { ring, problems: [...new Set(reader.problems)], warnings: reader.warnings }
 }
 
 const NAMED_KEY = ['kid', 'secretKey', 'privateKey', 'publicKey']
 
-/** Reads keys, collecting problems on the way. */
+/** Reads keys and collects their problems. */
 class KeyReader {
   readonly problems: string[] = []
   readonly warnings: string[] = []
@@ -57,13 +58,11 @@ class KeyReader {
   constructor(config: Config) {
     this.#config = config
     if (!this.#onlyVerifies && !config.decodeAlgorithms.includes(config.algorithm)) {
-      this.problems.push(
-        'decodeAlgorithms must contain algorithm, or this instance would refuse its own tokens; add it',
-      )
+      this.problems.push('decodeAlgorithms must contain algorithm, or this instance refuses its own tokens; add it')
     }
   }
 
-  /** Nothing is configured to sign with, and `getKey` finds what verifies. */
+  /** Whether there is no key of our own: `getKey` finds all keys. */
   get #onlyVerifies(): boolean {
     const { getKey, secretKey, privateKey, publicKey, keys } = this.#config
     return getKey !== undefined && [secretKey, privateKey, publicKey, keys].every(key => key === undefined)
@@ -125,7 +124,7 @@ class KeyReader {
 
   #checkNamed(name: string, named: NamedKey, pair: Pair): void {
     const strays = Object.keys(named).filter(member => !NAMED_KEY.includes(member))
-    if (strays.length > 0) this.problems.push(`${name} takes ${NAMED_KEY.join(', ')}, not ${strays.join(', ')}`)
+    if (strays.length > 0) this.problems.push(`${name}: ${unknownOptions(strays)}; it takes ${NAMED_KEY.join(', ')}`)
     if (typeof named.kid !== 'string' || named.kid === '') {
       this.problems.push(`${name}.kid must be a non-empty string`)
     }
@@ -177,7 +176,7 @@ class KeyReader {
 
   #current(prefix: string, pair: Pair): VerificationKey[] {
     const asymmetric = this.#verifying(`${prefix}${pair.derived ? 'privateKey' : 'publicKey'}`, pair.public)
-    // A secret that no listed algorithm uses may stand in an environment that is shared with other services.
+    // No problem if no listed algorithm uses the secret: other services may share the environment.
     const secret = this.#wants('secret') ? this.#verifying(`${prefix}secretKey`, pair.secret) : undefined
     return [asymmetric, secret].filter(key => key !== undefined)
   }
@@ -226,8 +225,8 @@ interface Pair {
   readonly secret?: ReadKey
   readonly private?: ReadKey
   readonly public?: ReadKey
-  /** `public` is the half of `private` that nobody has given. */
+  /** Whether `public` was derived from `private`, because the options do not contain it. */
   readonly derived?: boolean
-  /** Nothing was given at all, as against something unreadable. */
+  /** Whether no key was given. False for an unreadable key. */
   readonly none: boolean
 }

@@ -1,15 +1,15 @@
-/** Labels of RFC 7468 and of OpenSSL, under which DER can be a key. */
+/** Labels of RFC 7468 and of OpenSSL for DER that can be a key. */
 const LABELS = {
   public: ['PUBLIC KEY', 'RSA PUBLIC KEY', 'CERTIFICATE'],
   private: ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'],
 }
 
-/** What DER begins with: a SEQUENCE (X.690 §8.9). */
+/** The first byte of DER: a SEQUENCE (X.690 §8.9). */
 export const SEQUENCE = 0x30
 
 const BLOCK = /-----BEGIN ?([A-Z0-9 ]+?)-----(.*?)-----END ?\1-----/gs
 
-/** What bytes hold or encode in base64: the text of a PEM document, or bytes that begin like DER. */
+/** The PEM document or DER in `bytes`, which may be base64. `undefined` if there is neither. */
 export function documentIn(bytes: Buffer): string | Buffer | undefined {
   const text = textOf(bytes)
   if (text.includes('-----BEGIN')) return text
@@ -20,16 +20,16 @@ export function documentIn(bytes: Buffer): string | Buffer | undefined {
 }
 
 /**
- * The PEM documents that this can be, the most literal first: a text as it is, then with new line breaks, where
- * they are gone or written as `\n`; DER under each label that it may have. Only white space, quotes and escapes are ever
- * left out of a text, and none of them can be part of the base64 in a document.
+ * The PEM documents to try for a key, in this order. For text: the text itself, then the text with new line breaks, in
+ * case they are missing or written as `\n`. For DER: a document with each possible label. Only white space, quotes and
+ * escapes are removed from text. They are never part of base64.
  */
 export const pemsOf = (document: string | Buffer, kind: 'public' | 'private'): string[] =>
   typeof document === 'string'
     ? [document, repaired(document)]
     : LABELS[kind].map(label => block(label, document.toString('base64')))
 
-/** Text out of UTF-8 or UTF-16, without a byte order mark. */
+/** Decodes UTF-8 or UTF-16 and removes a byte order mark. */
 export function textOf(bytes: Buffer): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString('utf16le').slice(1)
   const swapped = bytes[0] === 0xfe && bytes[1] === 0xff && bytes.length % 2 === 0
@@ -51,10 +51,10 @@ function repaired(text: string): string {
 const block = (label: string, base64: string) =>
   `-----BEGIN ${label}-----\n${squeezed(base64).replace(/.{1,64}/g, '$&\n')}-----END ${label}-----\n`
 
-/** A label whose spaces have gone with the line breaks. */
+/** Adds the spaces to a label that has lost them together with its line breaks. */
 const spaced = (label: string) => label.replace(/(RSA|EC|ENCRYPTED|PUBLIC|PRIVATE)(?=[A-Z])/g, '$1 ')
 
-/** What stands where a key of a pair should be: text that completes "<option> ..." and holds no key material. */
+/** Why `bytes` cannot be read as a key of a pair: the end of the message "<option> ...", without key material. */
 export function whyNoPem(bytes: Buffer, kind: 'public' | 'private'): string {
   const text = textOf(bytes)
   if (bytes.length === 0) return `is empty; give a ${kind} key in PEM form`
@@ -77,7 +77,7 @@ export function whyNoPem(bytes: Buffer, kind: 'public' | 'private'): string {
 
 const isHex = (text: string) => text.length >= LONG && /^(?:[\da-f]{2}[\s:]*)+$/i.test(text)
 
-/** Shorter text is a word, whatever letters it has. */
+/** Shorter text is not a key. */
 const LONG = 40
 
 const TEXT_OF_FILE = "give the text of the file, readFileSync(path, 'utf8'), and not its path"

@@ -13,28 +13,28 @@ import { noteFoundKey } from './own.js'
 import { deepFreeze, isTextList, malformedClaim, type TokenPayload, toPayload } from './payload.js'
 import { isSignedBy } from './signature.js'
 
-/** 8 KiB: more does not fit into a header, and checking it would cost the server more than it costs the client. */
+/** 8 KiB: a longer token does not fit into a header, and costs the server more to check than the client to send. */
 export const LONGEST_TOKEN = 8192
 
 /** The form of every signed token (RFC 7515 §7.1). */
 export const THREE_PARTS = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
-/** Clocks of issuer and verifier may differ by this many seconds before `iat` looks like the future. */
+/** The difference in seconds between the clocks of issuer and verifier up to which `iat` is not in the future. */
 const CLOCK_SKEW = 60
 
 export interface VerifyOptions {
-  /** Judge no time: one may log out with a token that has expired, or is not good yet. */
+  /** Do not check times: a logout also takes a token that is expired or not valid yet. Default false. */
   readonly ignoreTimes?: boolean
-  /** Check signature and shape only, not times, issuer and audience. */
+  /** Check only the signature and the types of the claims, not times, issuer and audience. Default false. */
   readonly signatureOnly?: boolean
 }
 
-/** Finds the key of a token that nobody has verified yet. */
+/** Finds the key for a token that is not verified yet. */
 export type FindKey = (header: UnverifiedHeader, payload: UnverifiedPayload) => Promise<VerificationKey | undefined>
 
 /**
- * Verify signature, claims, times, issuer and audience, in this order. Not the type, and nothing that a store knows.
- * @throws JWTDecodeError or a subclass; whatever `token` is, nothing else.
+ * Verify signature, claims, times, issuer and audience, in this order. It checks neither the type nor revocation.
+ * @throws JWTDecodeError or a subclass, and nothing else for any `token`.
  */
 export function verify(token: unknown, ring: KeyRing, config: Config, options: VerifyOptions = {}): TokenPayload {
   const known = typeof token === 'string' ? ring.cache.get(token) : undefined
@@ -44,14 +44,15 @@ export function verify(token: unknown, ring: KeyRing, config: Config, options: V
 function verifySignature(token: unknown, ring: KeyRing, config: Config): TokenPayload {
   const read = readToken(token, ring)
   const payload = toPayload(signedClaims(read, candidates(ring, read.header.kid)), config)
-  // A refresh token is used up by its first use, and does not come again.
+  // A refresh token is used only once.
   if (payload.type === 'access') ring.cache.add(read.token, payload)
   return payload
 }
 
 /**
- * Verify a token with the key that `findKey` returns, and with no key of the ring. `findKey` is asked only about a
- * well-formed token. The key verifies only algorithms of its own family, whatever the token says.
+ * Verify a token with the key that `findKey` finds, and with no key of the ring. `findKey` is called only if the token is
+ * well-formed and its algorithm is in `decodeAlgorithms`. The key verifies only algorithms of its own family, whatever
+ * the token says.
  * @throws JWTDecodeError or a subclass, or what `findKey` throws.
  */
 export async function verifyWithFoundKey(
@@ -65,7 +66,7 @@ export async function verifyWithFoundKey(
   const payload = deepFreeze(readPart(read.payload))
   const key = await findKey(deepFreeze(read.header), payload)
   const verified = toPayload(signedClaims(read, key ? [key] : []), config)
-  // An instance without keys of its own takes all its tokens from `findKey`.
+  // If the instance has no keys of its own, all its tokens are verified with `findKey`.
   noteFoundKey(verified, () => ring.verification.length === 0 || isSignedByRing(read.token, ring))
   return judge(verified, config, options)
 }
@@ -73,27 +74,27 @@ export async function verifyWithFoundKey(
 interface ReadToken {
   readonly token: string
   readonly header: UnverifiedHeader
-  /** The second part, as it stands in the token. */
+  /** The second part of the token, not decoded. */
   readonly payload: string
 }
 
-/** All that a token must be before a key is looked for. */
+/** Checks everything that needs no key. @throws JWTDecodeError */
 function readToken(token: unknown, { decodeAlgorithms }: KeyRing): ReadToken {
   if (typeof token !== 'string' || token.length > LONGEST_TOKEN || !THREE_PARTS.test(token)) throw new JWTDecodeError()
   const [first = '', payload = '', signature = ''] = token.split('.')
   if (!isWhole(first) || !isWhole(payload) || !isWhole(signature)) throw new JWTDecodeError()
   const header = readHeader(first)
-  // RFC 8725 §3.1: the algorithm is one that was configured, whatever the token says.
+  // RFC 8725 §3.1: only configured algorithms, whatever the token says.
   if (!isOneOf(decodeAlgorithms, header.alg)) throw new JWTDecodeError()
-  // RFC 7515 §4.1.11: what must be understood is not understood here. b64 (RFC 7797) changes what is signed.
+  // RFC 7515 §4.1.11: `crit` lists extensions, and none is supported. b64 (RFC 7797) changes what is signed.
   if ('crit' in header || 'b64' in header) throw new JWTDecodeError()
   return { token, header: header as UnverifiedHeader, payload }
 }
 
-/** A letter that is left over after groups of four stands for no byte (RFC 4648 §4): decoders drop it, and it was not signed. */
+/** A single character after groups of four encodes no byte (RFC 4648 §4). Decoders drop it, and it was not signed. */
 const isWhole = ({ length }: string) => length % 4 !== 1
 
-/** The header that was read last: an issuer writes the same one into all tokens that it signs with a key. */
+/** The last header, cached: all tokens that an issuer signs with one key have the same header. */
 let lastHeader: { readonly text: string; readonly header: Record<string, unknown> } | undefined
 
 function readHeader(text: string): Record<string, unknown> {
@@ -106,14 +107,14 @@ function readPart(text: string): Record<string, unknown> {
     const part: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
     if (isObject(part)) return part
   } catch {
-    // Not JSON: refused like everything else that is no object.
+    // Not JSON: refused below, like JSON that is not an object.
   }
   throw new JWTDecodeError()
 }
 
 const isOneOf = (algorithms: readonly Algorithm[], value: unknown) => algorithms.includes(value as Algorithm)
 
-/** With named keys `kid` is a key into our own map and nothing else; without, it is not looked at. */
+/** The keys to try. With `keys`, `kid` selects one of them; without, `kid` is ignored. */
 function candidates(ring: KeyRing, kid: unknown): readonly VerificationKey[] {
   if (!ring.byKid) return ring.verification
   const key = typeof kid === 'string' ? ring.byKid.get(kid) : undefined
@@ -132,15 +133,15 @@ const isSignedByOneOf = (keys: readonly VerificationKey[], token: string, alg: A
   keys.some(({ key, algorithms }) => algorithms.has(alg) && isSignedBy(key, token, alg))
 
 /**
- * Whether a key of the ring has signed a token that has been verified with a key from `findKey`. The ring's keys are tried
- * whatever `kid` the token names: which key is meant has been decided, and the question is whose it is.
+ * Whether a key of the ring also verifies a token that a key from `findKey` has verified. All keys of the ring are tried,
+ * whatever the token's `kid`.
  */
 function isSignedByRing(token: string, ring: KeyRing): boolean {
   const { header } = readToken(token, ring)
   return isSignedByOneOf(ring.verification, token, header.alg)
 }
 
-/** Refuse a verified token that no key of the ring has signed. @throws TokenInvalidSignatureError */
+/** Refuses a verified token that no key of the ring has signed. @throws TokenInvalidSignatureError */
 export function checkSignedByRing(token: string, ring: KeyRing): void {
   if (!isSignedByRing(token, ring)) throw new TokenInvalidSignatureError({ cause: NOT_OURS })
 }
@@ -162,14 +163,14 @@ function checkTimes(payload: TokenPayload, config: Config): void {
   const { iat, nbf } = payload
   const skew = Math.max(config.decodeLeeway, CLOCK_SKEW)
   if (iat > now + skew) throw new JWTDecodeError('The token is not valid yet')
-  // An nbf at or before iat only repeats it; a later one was asked for and is kept more strictly.
+  // The clock skew is allowed only if nbf is not later than iat: a later nbf was set by the application.
   if (nbf !== undefined && nbf > now + (nbf <= iat ? skew : config.decodeLeeway)) {
     throw new JWTDecodeError('The token is not valid yet')
   }
   if (isExpired(payload, config)) throw new TokenExpiredError()
 }
 
-/** Whether a token is past its end. */
+/** Whether a token has expired, `decodeLeeway` included. */
 export const isExpired = ({ exp }: Pick<TokenPayload, 'exp'>, { now, decodeLeeway }: Config) =>
   now() / 1000 >= exp + decodeLeeway
 
@@ -179,7 +180,7 @@ function checkIssuer(payload: TokenPayload, { decodeIssuer }: Config): void {
   if (iss !== undefined && typeof iss !== 'string') throw malformedClaim('iss')
 }
 
-/** RFC 7519 §4.1.3: who does not find itself in `aud` refuses; one that expects none is in none. */
+/** RFC 7519 §4.1.3: a token with `aud` is refused unless `decodeAudience` names one of its audiences. */
 function checkAudience(payload: TokenPayload, { decodeAudience }: Config): void {
   const { aud } = payload as { aud?: unknown }
   if (aud === undefined && decodeAudience === undefined) return

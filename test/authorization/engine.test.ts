@@ -240,7 +240,10 @@ describe('an evaluator', () => {
   test('of a deny rule is a mistake that is reported when the engine is made', () => {
     for (const evaluators of [[yes], [no], []]) {
       const rules = [{ ...DENY, name: 'freeze', evaluators }] as unknown as PolicyRule[]
-      assert.throws(() => new PolicyEngine({ rules }), /rules\[0\] \(freeze\): evaluators belong to allow rules/)
+      assert.throws(
+        () => new PolicyEngine({ rules }),
+        /rules\[0\] \(freeze\): evaluators are not allowed in a deny rule/,
+      )
     }
   })
 
@@ -307,10 +310,13 @@ describe('wrong rules', () => {
     [rule({ resources: ['documents:*', ''] }), 'resources'],
     [rule({ resources: ['documents:**'] }), 'resources'],
     [rule({ resources: [/documents/] }), 'resources'],
-    [rule({ resource: ['*'] }), '"resource"'],
-    [rule({ condition: [] }), '"condition"'],
-    [rule({ subjects: ['test'] }), '"subjects"'],
-    [JSON.parse('{"effect":"allow","actions":["*"],"resources":["*"],"__proto__":{}}'), '"__proto__"'],
+    [rule({ resource: ['*'] }), 'unknown option "resource"; it takes '],
+    [rule({ condition: [] }), 'unknown option "condition"; it takes '],
+    [rule({ subjects: ['test'] }), 'unknown option "subjects"; it takes '],
+    [
+      JSON.parse('{"effect":"allow","actions":["*"],"resources":["*"],"__proto__":{}}'),
+      'unknown option "__proto__"; it takes ',
+    ],
     [Object.create(ALLOW), 'effect'],
     [rule({ name: '' }), 'name'],
     [rule({ reason: 5 }), 'reason'],
@@ -346,7 +352,7 @@ describe('wrong rules', () => {
     [withCondition({ operator: 'gt', value: true }), 'conditions[0]: value'],
     [withCondition({ operator: 'lte', value: new Date(Number.NaN) }), 'conditions[0]: value'],
     [withCondition({ operator: 'exists', value: false }), 'conditions[0]: value'],
-    [withCondition({ vlaue: 1 }), 'conditions[0]: "vlaue"'],
+    [withCondition({ vlaue: 1 }), 'conditions[0]: unknown option "vlaue"; it takes '],
   ]
 
   test('are reported when the engine is made, each by its place and its member, and no value is printed', () => {
@@ -373,9 +379,9 @@ describe('wrong rules', () => {
     ] as unknown as PolicyRule[]
     const problems = problemsIn(() => new PolicyEngine({ rules, evaluators: [5] as never, rule: [] } as never))
     assert.deepEqual(
-      problems.map(problem => /^(.*?) (?:must|is not)/.exec(problem)?.[1]),
+      problems.map(problem => /^(.*?)(?: must|; it takes rules, evaluators$)/.exec(problem)?.[1]),
       [
-        '"rule"',
+        'PolicyEngine: unknown option "rule"',
         'rules[0] (owners): actions',
         'rules[0] (owners): conditions[0]: source',
         'rules[0] (owners): conditions[0]: key',

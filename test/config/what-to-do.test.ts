@@ -80,9 +80,20 @@ describe('a problem says what to do', () => {
     for (const options of [{ expiry: '5m' }, '5m', null]) {
       await assert.rejects(authx.createTokenPair('test', options as object), {
         name: 'TypeError',
-        message: /accessExpiry/,
+        message: /^createTokenPair: .*accessExpiry/,
       })
     }
+  })
+
+  test('an unknown option of a token names the call and the options', () => {
+    const authx = makeAuthX()
+    const takes = 'it takes expiry, notBefore, data, audience, scopes, headers'
+    assert.throws(() => authx.createAccessToken('test', { foo: 1 } as object), {
+      message: `createAccessToken: unknown option "foo"; ${takes}, fresh, sid, renewable`,
+    })
+    assert.throws(() => authx.createRefreshToken('test', { foo: 1 } as object), {
+      message: `createRefreshToken: unknown option "foo"; ${takes}`,
+    })
   })
 
   test('a number as subject', () => {

@@ -91,7 +91,7 @@ test('a named key with a member that does not exist is a construction error', ()
   const keys = [{ kid: 'one', secretKey: 'x'.repeat(32), secretkey: 'misspelt' }]
   assert.throws(() => new AuthX({ keys }), {
     name: 'BadConfigurationError',
-    message: /keys\[0\] takes .*, not secretkey/,
+    message: /keys\[0\]: unknown option "secretkey"; it takes kid, secretKey, privateKey, publicKey/,
   })
 })
 

@@ -119,9 +119,21 @@ describe('setKeys with wrong keys', () => {
     ['keys and a secret', { keys: [{ kid: 'a', secretKey: TEST_NEW_SECRET }], secretKey: TEST_SECRET }, ['keys']],
     ['one kid twice', { keys: ['a', 'a'].map(kid => ({ kid, secretKey: TEST_NEW_SECRET })) }, ['keys[1].kid']],
     ['a key pair for an algorithm of secrets', { ...newRsa }, ['secretKey', 'publicKey']],
-    ['an option that is not about keys', { secretKey: TEST_NEW_SECRET, cookieSecure: false }, ['"cookieSecure"']],
-    ['a getKey', { secretKey: TEST_NEW_SECRET, getKey: () => TEST_SECRET }, ['"getKey"']],
-    ['a name that is not an option', { secretKey: TEST_NEW_SECRET, secret: 'TEST_ONLY' }, ['"secret"']],
+    [
+      'an option that is not about keys',
+      { secretKey: TEST_NEW_SECRET, cookieSecure: false },
+      ['setKeys: unknown option "cookieSecure"; it takes algorithm, '],
+    ],
+    [
+      'a getKey',
+      { secretKey: TEST_NEW_SECRET, getKey: () => TEST_SECRET },
+      ['setKeys: unknown option "getKey"; it takes algorithm, '],
+    ],
+    [
+      'a name that is not an option',
+      { secretKey: TEST_NEW_SECRET, secret: 'TEST_ONLY' },
+      ['setKeys: unknown option "secret"; it takes algorithm, '],
+    ],
     ['no object', TEST_NEW_SECRET, ['setKeys']],
     ['nothing', undefined, ['setKeys']],
   ]

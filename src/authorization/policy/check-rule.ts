@@ -1,4 +1,4 @@
-import { isObject } from '../../config/values.js'
+import { isObject, unknownOptions } from '../../config/values.js'
 import { isScope } from '../../token/scopes.js'
 import { attributePath } from './attributes.js'
 import { OPERATORS } from './operators.js'
@@ -7,7 +7,7 @@ import { isPattern } from './patterns.js'
 const SOURCES = ['subject', 'resource', 'environment', 'token']
 const CONDITION_MEMBERS = ['source', 'key', 'operator', 'value']
 
-/** A check of one member: what "must be" said of it, or nothing if it is right. */
+/** Checks one member: returns the end of its error message, or `undefined` if the value is valid. */
 type Check = (value: unknown) => string | undefined
 
 const must =
@@ -20,7 +20,7 @@ const isListOf = (holds: (item: unknown) => boolean) => (value: unknown) =>
   Array.isArray(value) && value.length > 0 && Array.from(value).every(holds)
 
 const patterns = must(
-  "a non-empty list of names such as 'documents:edit', 'documents:*' or '*'; a * stands alone between colons",
+  "a non-empty list of names such as 'documents:edit', 'documents:*' or '*'; a * must be a whole part between colons",
   isListOf(isPattern),
 )
 const text = must('a non-empty string', isText)
@@ -44,15 +44,14 @@ export function isFunction(value: unknown): boolean {
   return typeof value === 'function'
 }
 
-/** What is wrong with a rule, one sentence each. They name members, never values. */
+/** The mistakes in a rule, one sentence each. The sentences name members, never values. */
 export function ruleProblems(given: unknown, position: string): string[] {
   if (!isObject(given)) return [`${position} must be an object: { effect, actions, resources, ... }`]
-  // What a rule inherits is not copied, and so must not be judged either.
+  // compileRule copies own members only, so inherited ones are not checked.
   const rule: Record<string, unknown> = { ...given }
   const label = ruleLabel(rule, position)
-  const problems = Object.keys(rule)
-    .filter(member => !Object.hasOwn(REQUIRED, member) && !Object.hasOwn(OPTIONAL, member))
-    .map(member => `${JSON.stringify(member)} is not a member of a rule`)
+  const members = Object.keys({ ...REQUIRED, ...OPTIONAL })
+  const problems = unknownProblems(rule, members)
   for (const [member, check] of Object.entries({ ...REQUIRED, ...OPTIONAL })) {
     const value = rule[member]
     if (value === undefined && Object.hasOwn(OPTIONAL, member)) continue
@@ -60,12 +59,12 @@ export function ruleProblems(given: unknown, position: string): string[] {
     if (problem !== undefined) problems.push(`${member} ${problem}`)
   }
   if (rule.allScopesRequired !== undefined && rule.scopes === undefined) {
-    problems.push('allScopesRequired says how scopes are meant, and there are none')
+    problems.push('allScopesRequired needs scopes; add scopes, or remove it')
   }
   if (rule.effect === 'deny' && rule.evaluators !== undefined) {
     problems.push(
-      'evaluators belong to allow rules: none can switch a deny rule off. ' +
-        'Write conditions, or let an evaluator of an allow rule or of the engine say false',
+      'evaluators are not allowed in a deny rule: an evaluator cannot switch it off. ' +
+        'Use conditions, or return false from an evaluator of an allow rule or of the engine',
     )
   }
   const conditions = Array.isArray(rule.conditions) ? rule.conditions : []
@@ -73,16 +72,19 @@ export function ruleProblems(given: unknown, position: string): string[] {
   return problems.map(problem => `${label}: ${problem}`)
 }
 
-/** What decisions and mistakes call a rule. */
+function unknownProblems(given: object, members: readonly string[]): string[] {
+  const unknown = Object.keys(given).filter(member => !members.includes(member))
+  return unknown.length > 0 ? [`${unknownOptions(unknown)}; it takes ${members.join(', ')}`] : []
+}
+
+/** The name of a rule in decisions and error messages. */
 export function ruleLabel(rule: { readonly name?: unknown }, position: string): string {
   return isText(rule.name) ? `${position} (${rule.name})` : position
 }
 
 function conditionProblems(condition: unknown, position: string): string[] {
   if (!isObject(condition)) return [`${position} must be an object: { source, key, operator, value }`]
-  const problems = Object.keys(condition)
-    .filter(member => !CONDITION_MEMBERS.includes(member))
-    .map(member => `${JSON.stringify(member)} is not a member of a condition`)
+  const problems = unknownProblems(condition, CONDITION_MEMBERS)
   const { source, key, operator = 'equals', value }: Record<string, unknown> = { ...condition }
   if (!SOURCES.includes(source as string)) problems.push(`source must be one of ${SOURCES.join(', ')}`)
   if (!attributePath(key)) {

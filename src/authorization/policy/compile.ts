@@ -4,13 +4,13 @@ import { OPERATORS, type Verdict } from './operators.js'
 import { matchesPattern } from './patterns.js'
 import type { PolicyCondition, PolicyContext, PolicyRule } from './rule.js'
 
-/** One condition of a rule, and its name in a decision. */
+/** One requirement of a rule. `about` is its name in decisions. */
 interface Requirement {
   readonly about: string
   test(context: PolicyContext): Verdict
 }
 
-/** A rule made ready: checked, copied, so that nobody changes it later. */
+/** A checked and frozen copy of a rule, ready to evaluate. */
 export interface CompiledRule {
   readonly rule: PolicyRule
   readonly label: string
@@ -18,7 +18,7 @@ export interface CompiledRule {
   readonly requirements: readonly Requirement[]
 }
 
-/** Make a rule ready that `ruleProblems` has nothing to say about. */
+/** Compiles a rule in which `ruleProblems` finds no mistakes. */
 export function compileRule(given: PolicyRule, label: string): CompiledRule {
   const rule = frozenCopy(given)
   const requirements = (rule.conditions ?? []).map(compileCondition)
@@ -35,7 +35,7 @@ export function compileRule(given: PolicyRule, label: string): CompiledRule {
 
 function scopesRequirement(scopes: readonly string[], all: boolean): Requirement {
   const cover = all ? coversAll : coversAny
-  // A token without scopes has none; without a token nothing is known.
+  // A token without the claim has no scopes. Without a token the result is unknown (undefined).
   return { about: 'scopes', test: ({ payload }) => payload && cover(payload.scopes ?? [], scopes) }
 }
 
@@ -61,7 +61,7 @@ function sourceOf(context: PolicyContext, source: PolicyCondition['source']): un
   }
 }
 
-/** Evaluators stay the functions that they are; a Date could be changed though frozen, so it is a new one. */
+/** Copies and freezes a value. A Date is copied, because a frozen one can still change. Functions are not copied. */
 function frozenCopy<T>(value: T): T {
   if (value instanceof Date) return new Date(value) as T
   if (typeof value !== 'object' || value === null) return value

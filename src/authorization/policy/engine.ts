@@ -1,29 +1,30 @@
-import { isObject } from '../../config/values.js'
+import { isObject, unknownOptions } from '../../config/values.js'
 import { BadConfigurationError, PolicyDeniedError, PolicyEvaluationError } from '../../errors.js'
 import { isFunction, ruleLabel, ruleProblems } from './check-rule.js'
 import { type CompiledRule, compileRule } from './compile.js'
 import { isName, toName } from './patterns.js'
 import type { PolicyContext, PolicyDecision, PolicyEvaluator, PolicyQuestion, PolicyRule } from './rule.js'
 
-/** What a PolicyEngine starts with; `addRule` and `addEvaluator` add to it. */
+/** Options of a PolicyEngine. `addRule` and `addEvaluator` add to them later. */
 export interface PolicyEngineOptions {
-  /** Their order does not matter. */
+  /** The rules, in any order. Default: none, so that everything is denied. */
   readonly rules?: readonly PolicyRule[] | undefined
-  /** Asked before any allow rule counts, besides its own evaluators. */
+  /** Evaluators that every allow rule needs, in addition to its own. Default: none. */
   readonly evaluators?: readonly PolicyEvaluator[] | undefined
 }
 
 const OPTION_NAMES = ['rules', 'evaluators']
 
 /**
- * Decides who may do what. Everything is denied that no allow rule covers, and a deny rule wins over all allow rules,
- * whatever their order. What cannot be told (a missing attribute, one of another type) never allows and always denies.
+ * Decides who may do what. A request is denied unless an allow rule applies. A deny rule overrides all allow rules,
+ * whatever their order. If a result is unknown (an attribute is missing or has another type), an allow rule does not
+ * apply, and a deny rule does.
  */
 export class PolicyEngine {
   #rules: readonly CompiledRule[] = []
   #evaluators: readonly PolicyEvaluator[] = []
 
-  /** @throws BadConfigurationError naming everything that is wrong with the rules. */
+  /** @throws BadConfigurationError naming all mistakes in the options and rules. */
   constructor(options: PolicyEngineOptions = {}) {
     const problems = engineProblems(options)
     if (problems.length > 0) throw new BadConfigurationError(problems)
@@ -31,14 +32,14 @@ export class PolicyEngine {
     this.#evaluators = [...(options.evaluators ?? [])]
   }
 
-  /** The rules in force, frozen. */
+  /** The current rules, frozen. */
   get rules(): readonly PolicyRule[] {
     return this.#rules.map(({ rule }) => rule)
   }
 
   /**
-   * Add a rule; it is in force for the next request.
-   * @throws BadConfigurationError naming everything that is wrong with the rule.
+   * Adds a rule. It takes effect on the next request.
+   * @throws BadConfigurationError naming all mistakes in the rule.
    */
   addRule(rule: PolicyRule): void {
     const position = `rules[${this.#rules.length}]`
@@ -48,15 +49,15 @@ export class PolicyEngine {
   }
 
   /**
-   * Add a check that every allow rule needs besides its own.
-   * @throws BadConfigurationError if it is no function.
+   * Adds an evaluator that every allow rule needs, in addition to its own.
+   * @throws BadConfigurationError if `evaluator` is not a function.
    */
   addEvaluator(evaluator: PolicyEvaluator): void {
     if (!isFunction(evaluator)) throw new BadConfigurationError(['an evaluator must be a function'])
     this.#evaluators = [...this.#evaluators, evaluator]
   }
 
-  /** The decision about one request. It never rejects: what goes wrong denies, and is in `error`. */
+  /** Decides about one request. It never rejects: an error denies the request and is in `error` of the decision. */
   async evaluate(question: PolicyQuestion): Promise<PolicyDecision> {
     const [rules, evaluators] = [this.#rules, this.#evaluators]
     try {
@@ -76,7 +77,7 @@ async function decide(
   const { action, resource } = context
   const covering = rules.filter(rule => rule.covers(action, resource))
   const denied = covering.filter(({ rule }) => rule.effect === 'deny').map(rule => denial(rule, context))
-  // Which of several decides does not depend on their order: a rule that denies comes before one that failed.
+  // A rule that denies is reported before a rule that failed, whatever their order.
   const refusal = denied.find(decision => decision && !decision.error) ?? denied.find(decision => decision)
   if (refusal) return refusal
 
@@ -91,7 +92,7 @@ async function decide(
   return failed ?? allowed ?? { allowed: false, reason: `no rule allows ${action} on ${resource}` }
 }
 
-/** What a deny rule comes to: it counts unless something in it is known not to hold. */
+/** The decision of a deny rule. It applies unless something in it is known not to hold. */
 function denial({ rule, label, requirements }: CompiledRule, context: PolicyContext): PolicyDecision | undefined {
   try {
     const verdicts = requirements.map(({ about, test }) => ({ about, verdict: test(context) }))
@@ -104,7 +105,7 @@ function denial({ rule, label, requirements }: CompiledRule, context: PolicyCont
   }
 }
 
-/** What an allow rule comes to: it counts if everything in it is known to hold, and every evaluator says so. */
+/** The decision of an allow rule. It applies if everything in it is known to hold and every evaluator returns true. */
 async function permission(
   { rule, label, requirements }: CompiledRule,
   evaluators: readonly PolicyEvaluator[],
@@ -115,7 +116,7 @@ async function permission(
     for (const evaluator of [...evaluators, ...(rule.evaluators ?? [])]) {
       const verdict: unknown = await evaluator(context, rule)
       if (verdict === false) return undefined
-      // A forgotten `return` is a mistake to be found, not an answer.
+      // A missing `return` in an evaluator must be reported, not read as false.
       if (verdict !== true) throw new TypeError('an evaluator must return true or false, or a promise of it')
     }
     return { allowed: true, reason: rule.reason ?? `${label} allows`, rule }
@@ -128,12 +129,12 @@ function undecided(reason: string, cause: unknown, rule?: PolicyRule): PolicyDec
   return { allowed: false, reason, ...(rule && { rule }), error: new PolicyEvaluationError(reason, { cause }) }
 }
 
-/** @throws PolicyDeniedError for a list that makes no name; TypeError if action or resource is something else that is none. */
+/** @throws PolicyDeniedError for an invalid list of parts; TypeError if action or resource is otherwise not a name. */
 function toContext(question: PolicyQuestion): PolicyContext {
   const { subject, resourceAttrs, environment } = question
   const [action, resource] = [toName(question.action, 'action'), toName(question.resource, 'resource')]
   for (const name of [action, resource]) {
-    // An empty part would be one thing to a rule with a wildcard and another to one without.
+    // Rules with and without a wildcard would treat an empty part differently.
     if (!isName(name)) throw new TypeError('action and resource must be names, no part of which is empty')
   }
   return Object.freeze({
@@ -149,9 +150,9 @@ function toContext(question: PolicyQuestion): PolicyContext {
 function engineProblems(options: PolicyEngineOptions): string[] {
   if (!isObject(options)) return ['the options of a PolicyEngine must be an object: { rules, evaluators }']
   const { rules = [], evaluators = [] } = options as Record<string, unknown>
-  const problems = Object.keys(options)
-    .filter(name => !OPTION_NAMES.includes(name))
-    .map(name => `${JSON.stringify(name)} is not an option of a PolicyEngine`)
+  const unknown = Object.keys(options).filter(name => !OPTION_NAMES.includes(name))
+  const problems: string[] = []
+  if (unknown.length > 0) problems.push(`PolicyEngine: ${unknownOptions(unknown)}; it takes ${OPTION_NAMES.join(', ')}`)
   if (!Array.isArray(rules)) problems.push('rules must be a list of rules')
   else problems.push(...rules.flatMap((rule, n) => ruleProblems(rule, `rules[${n}]`)))
   if (!Array.isArray(evaluators) || !evaluators.every(isFunction))

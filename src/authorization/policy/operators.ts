@@ -1,12 +1,12 @@
 import type { PolicyOperator } from './rule.js'
 
-/** Whether a condition holds; `undefined` if the attribute is missing or of another type, so that it cannot be told. */
+/** Whether a condition holds. `undefined` (unknown) if the attribute is missing or has another type. */
 export type Verdict = boolean | undefined
 
 export interface Operator {
-  /** Completes "value must be ...". */
+  /** The end of the error message "value must be ...". */
   readonly takes: string
-  /** Whether a rule may compare with this. */
+  /** Whether `value` is valid in a condition with this operator. */
   accepts(value: unknown): boolean
   test(attribute: unknown, value: unknown): Verdict
 }
@@ -14,7 +14,7 @@ export interface Operator {
 type Scalar = string | number | boolean
 type Typed = readonly [type: 'string' | 'number' | 'boolean' | 'date', value: Scalar]
 
-/** What can be compared, as type and value. NaN, infinities, `null` and objects cannot. */
+/** Type and value, if `value` can be compared. NaN, infinities, `null` and objects cannot. */
 function typed(value: unknown): Typed | undefined {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : ['date', value.getTime()]
   if (typeof value === 'number') return Number.isFinite(value) ? ['number', value] : undefined
@@ -24,7 +24,7 @@ function typed(value: unknown): Typed | undefined {
 
 const isValue = (value: unknown) => typed(value) !== undefined
 const isOrdered = (value: unknown) => isValue(value) && typeof value !== 'boolean'
-/** Of one type: what is compared with a mixed list would be of another type than some of it, and so never be told. */
+/** All items have one type: with a mixed list, the result of a comparison would often be unknown. */
 const isList = (value: unknown) =>
   Array.isArray(value) && value.every(isValue) && new Set(value.map(item => typed(item)?.[0])).size === 1
 
@@ -39,7 +39,7 @@ function isIn(attribute: unknown, list: unknown): Verdict {
   return verdicts.includes(false) ? false : undefined
 }
 
-/** Lists and sets. A text contains nothing: `'notadmin'` must not pass for a list with `'admin'` in it. */
+/** For lists and sets only: the text `'notadmin'` must not pass as a list that contains `'admin'`. */
 function contains(attribute: unknown, value: unknown): Verdict {
   if (!Array.isArray(attribute) && !(attribute instanceof Set)) return undefined
   const verdicts = [...attribute].map(item => equals(item, value))
@@ -62,7 +62,7 @@ const compare =
   }
 
 const onValue = (test: Operator['test']): Operator => ({
-  takes: 'a string, a finite number, a boolean or a Date (for null there is exists)',
+  takes: 'a string, a finite number, a boolean or a Date (for null use exists)',
   accepts: isValue,
   test,
 })
@@ -79,7 +79,7 @@ const onOrder = (holds: (attribute: Scalar, value: Scalar) => boolean): Operator
   test: compare(holds),
 })
 
-/** The ten operators. Texts are compared as they stand, character code by character code. */
+/** All operators. Strings are compared by their character codes. */
 export const OPERATORS: Readonly<Record<PolicyOperator, Operator>> = {
   equals: onValue(equals),
   notEquals: onValue(not(equals)),

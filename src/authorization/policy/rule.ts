@@ -1,19 +1,19 @@
 import type { TokenPayload } from '../../token/payload.js'
 import type { PolicyName } from './patterns.js'
 
-/** What a rule does to the requests that it covers. */
+/** Whether a rule allows or denies the requests that it covers. */
 export type PolicyEffect = 'allow' | 'deny'
 
-/** What a condition looks at: who asks, what is asked for, the circumstances, the claims of the token. */
+/** Where a condition reads its attribute: the user, the resource, the environment, or the claims of the token. */
 export type PolicySource = 'subject' | 'resource' | 'environment' | 'token'
 
-/** What a condition can compare. Values of different types are never equal, and never unequal either. */
+/** A value in a condition. If the attribute has another type, neither `equals` nor `notEquals` holds. */
 export type PolicyValue = string | number | boolean | Date
 
 /** One comparison of an attribute with a value. Default operator: `equals`. */
 export type PolicyCondition = {
   readonly source: PolicySource
-  /** The attribute: `'department'`, `'address.city'`, or a list of its parts where a name has dots. */
+  /** The attribute: `'department'`, `'address.city'`, or a list of its parts if a part contains a dot. */
   readonly key: string | readonly string[]
 } & (
   | { readonly operator?: 'equals' | 'notEquals' | 'contains'; readonly value: PolicyValue }
@@ -26,89 +26,98 @@ export type PolicyCondition = {
 export type PolicyOperator = NonNullable<PolicyCondition['operator']>
 
 interface RuleMembers {
-  /** What decisions and mistakes call the rule. */
+  /** The name of the rule in decisions and error messages. Default: its position only. */
   readonly name?: string | undefined
-  /** Names with `:` between their parts. `documents:*` covers `documents` and all below it, `*` covers everything. */
+  /**
+   * The actions that the rule covers: names with `:` between parts. `documents:*` covers `documents` and all below it,
+   * `*` covers everything.
+   */
   readonly actions: readonly string[]
-  /** Names of resources, as in `actions`. A `*` in the middle stands for one part: `documents:*:comments`. */
+  /**
+   * The resources that the rule covers, written like `actions`. A `*` in the middle is exactly one part:
+   * `documents:*:comments`.
+   */
   readonly resources: readonly string[]
-  /** All have to hold. */
+  /** Conditions that must all hold. Default: none. */
   readonly conditions?: readonly PolicyCondition[] | undefined
-  /** What the token's scopes have to cover. */
+  /** Scopes that the token must have. Default: none. */
   readonly scopes?: readonly string[] | undefined
-  /** Whether the token needs all of `scopes`, or one. Default true. */
+  /** True: the token needs all of `scopes`. False: one is enough. Default true. */
   readonly allScopesRequired?: boolean | undefined
-  /** Why, for the reader of the decision. It does not reach the client. */
+  /** The `reason` of the rule's decisions, for logs. It is not sent to the client. */
   readonly reason?: string | undefined
 }
 
-/** Who may do what. An allow rule counts if everything in it holds; a deny rule unless something in it does not. */
+/**
+ * Who may do what. An allow rule applies if everything in it holds. A deny rule applies unless something in it is known
+ * not to hold.
+ */
 export type PolicyRule =
   | (RuleMembers & {
       readonly effect: 'allow'
-      /** Asked once the rest of the rule holds; each has to say `true`. */
+      /** Called if the rest of the rule holds. Each must return `true`. Default: none. */
       readonly evaluators?: readonly PolicyEvaluator[] | undefined
     })
   | (RuleMembers & { readonly effect: 'deny'; readonly evaluators?: undefined })
 
 /**
- * A check in code. It can only narrow what is allowed: `false` takes the rule away. Anything but `true` and `false`, and
- * a rejection, deny the request.
+ * A check in code for an allow rule. If it returns `false`, the rule does not apply. If it returns anything except `true`
+ * and `false`, throws or rejects, the request is denied.
  */
 export type PolicyEvaluator = (context: PolicyContext, rule: PolicyRule) => boolean | Promise<boolean>
 
 type Attributes = Readonly<Record<string, unknown>>
 
-/** One question to an engine, as guards and `authorize` ask it. */
+/** One question to a policy engine, as guards and `authorize` ask it. */
 export interface PolicyRequest {
-  /** What somebody wants to do: `documents:edit`. */
+  /** The action: `documents:edit`. */
   readonly action: string
-  /** What they want to do it to: `documents:42`. */
+  /** The resource of the action: `documents:42`. */
   readonly resource: string
-  /** The verified payload of the token: source `token`, and the scopes of rules. */
+  /** The verified payload of the token, for conditions with the source `token` and for the scopes of rules. */
   readonly payload?: TokenPayload | undefined
-  /** The login type of the instance that asks. */
+  /** The login type of the instance that asks, if it has one. */
   readonly loginType?: string | undefined
-  /** Attributes of who asks: source `subject`. */
+  /** Attributes of the user, for conditions with the source `subject`. */
   readonly subject?: unknown | undefined
-  /** Attributes of what is asked for: source `resource`. */
+  /** Attributes of the resource, for conditions with the source `resource`. */
   readonly resourceAttrs?: unknown | undefined
-  /** The circumstances: source `environment`. */
+  /** Attributes of the request, such as time or IP address, for conditions with the source `environment`. */
   readonly environment?: Attributes | undefined
 }
 
-/** One question to a PolicyEngine. The names may be lists of parts, which is how values of clients belong into them. */
+/** One question to a PolicyEngine. To put a client's value into a name, pass the name as a list of parts. */
 export interface PolicyQuestion extends Omit<PolicyRequest, 'action' | 'resource'> {
-  /** What somebody wants to do: `'documents:edit'`, or `['documents', 'edit']`. */
+  /** The action: `'documents:edit'`, or `['documents', 'edit']`. */
   readonly action: PolicyName
   /**
-   * What they want to do it to: `'documents:42'`, or `['documents', id]`. A list with a part that is empty, is no string,
-   * or holds `:` or `*` is denied.
+   * The resource of the action: `'documents:42'`, or `['documents', id]`. The request is denied if a part of a list is
+   * empty, is not a string, or contains `:` or `*`.
    */
   readonly resource: PolicyName
 }
 
-/** The question as evaluators see it: what was not given, or is no object, is empty. */
+/** The question that evaluators get. Attributes that were not given, or are not an object, are `{}`. */
 export interface PolicyContext extends PolicyRequest {
   readonly subject: Attributes
   readonly resourceAttrs: Attributes
   readonly environment: Attributes
 }
 
-/** The answer, for the developer: a client learns no more than that it was denied. */
+/** The answer of a policy engine, for the developer. A client only learns that it was denied. */
 export interface PolicyDecision {
-  /** Whether it may be done. */
+  /** Whether the action is allowed. */
   readonly allowed: boolean
-  /** Why: the reason of the rule, or what was missing. */
+  /** Why: the `reason` of the rule, or a sentence that says what decided. */
   readonly reason: string
-  /** The rule that decided; none if no rule allowed it. */
+  /** The rule that decided. Absent if no rule applied. */
   readonly rule?: PolicyRule | undefined
-  /** Why the question could not be answered, which denies: a PolicyEvaluationError, with what was thrown as `cause`. */
+  /** Set if the evaluation failed, which denies: a PolicyEvaluationError whose `cause` is what was thrown. */
   readonly error?: Error | undefined
 }
 
-/** What decides: a PolicyEngine, or anything else that answers as it does. */
+/** A PolicyEngine, or an object with the same method `evaluate`. */
 export interface PolicyDecider {
-  /** Decide about one request. A rejection denies it. */
+  /** Decides about one request. If it rejects, the request is denied. */
   evaluate(request: PolicyRequest): Promise<PolicyDecision>
 }
