@@ -130,7 +130,7 @@ export function checkScopes(scopes: unknown): void {
 export function checkSubject(sub: unknown): void {
   if (!isWellFormed(sub) || sub === '')
     throw new TypeError(
-      'the subject must be a non-empty string without lone surrogates; convert a number: String(user.id)',
+      'the subject must be a string: non-empty, without lone surrogates; convert a number: String(user.id)',
     )
 }
 
@@ -138,9 +138,6 @@ export function checkSubject(sub: unknown): void {
 export function checkSid(sid: unknown): void {
   if (!isWellFormed(sid) || sid === '') throw new TypeError('sid must be a non-empty string without lone surrogates')
 }
-
-/** The calls that take the options, for messages. */
-const CALLS = { access: 'createAccessToken', refresh: 'createRefreshToken' } as const
 
 function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions, config: Config): void {
   checkSubject(sub)
