@@ -1,9 +1,8 @@
 import type { Middleware } from 'koa'
-import { type Internals, internalsOfMaker } from '../authenticate/internals.js'
+import { internalsOfMaker } from '../authenticate/internals.js'
 import type { PolicyName } from '../authorization/policy/patterns.js'
 import type { TokenPayload } from '../token/payload.js'
 import { classWithGuards, type ForEachGuard } from './guard-list.js'
-import type { GuardOwner } from './make-guard.js'
 import type { PolicyGuardOptions, PolicyResource } from './policy-guard.js'
 import type { GuardOptions, TokenGuardOptions } from './token-guards.js'
 
@@ -73,11 +72,8 @@ export interface GuardMethods<Claims extends object, Subject> {
   ): Guard<{ token: TokenPayload<Claims> }>
 }
 
-/** Returns the owner of the guards of an instance. */
-export const ownerOf = (internals: Internals): GuardOwner => ({ internals, policyEngine: () => internals.policyEngine })
-
 /** The base class of AuthX. It has a method for each guard of the list. */
-export const InstanceGuards = classWithGuards((authx, name, args) => ({
-  owner: ownerOf(internalsOfMaker(authx, name)),
-  args,
-})) as new <Claims extends object, Subject>() => ForEachGuard<GuardMethods<Claims, Subject>>
+export const InstanceGuards = classWithGuards((authx, name, args) => {
+  const internals = internalsOfMaker(authx, name)
+  return { owner: { internals, policyEngine: () => internals.policyEngine }, args }
+}) as new <Claims extends object, Subject>() => ForEachGuard<GuardMethods<Claims, Subject>>
