@@ -1,17 +1,17 @@
 import type { KeyObject } from 'node:crypto'
 import type { Algorithm } from '../config/options.js'
 
-/** HS: the least length of the secret, the length of the hash's output (RFC 7518 §3.2). */
+/** HS: the minimum length of the secret in bytes, which is the length of the hash (RFC 7518 §3.2). */
 const SECRET_BYTES: Partial<Record<Algorithm, number>> = { HS256: 32, HS384: 48, HS512: 64 }
 
-/** ES: the one curve (RFC 7518 §3.4), as OpenSSL names it. */
+/** ES: the curve of each algorithm (RFC 7518 §3.4), with its name in OpenSSL. */
 const CURVES: Partial<Record<Algorithm, { openssl: string; name: string }>> = {
   ES256: { openssl: 'prime256v1', name: 'P-256' },
   ES384: { openssl: 'secp384r1', name: 'P-384' },
   ES512: { openssl: 'secp521r1', name: 'P-521' },
 }
 
-/** RS and PS (RFC 7518 §3.3, §3.5). */
+/** RS and PS: the minimum length of the modulus in bits (RFC 7518 §3.3, §3.5). */
 const RSA_BITS = 2048
 
 export type KeyFamily = 'secret' | 'rsa' | 'ec'
@@ -23,23 +23,23 @@ export function familyOf(algorithm: Algorithm): KeyFamily {
   return algorithm.startsWith('ES') ? 'ec' : 'rsa'
 }
 
-/** The bytes that a secret of `algorithm` has at least. */
+/** The minimum length of a secret for `algorithm`, in bytes. 0 for other algorithms. */
 export const leastBytes = (algorithm: Algorithm) => SECRET_BYTES[algorithm] ?? 0
 
-/** A key, and the one algorithm that it is for if it says so itself. */
+/** A key. `only` is its one algorithm, if the key itself names one. */
 interface Candidate {
   readonly key: KeyObject
   readonly only?: Algorithm
 }
 
-/** Why the key cannot be used with `algorithm`, completing "<key> ..."; `undefined` if it can. */
+/** Why the key cannot be used with `algorithm`: the end of the message "<option> ...". `undefined` if it can. */
 export function misfit({ key, only }: Candidate, algorithm: Algorithm): string | undefined {
   const family = familyOf(algorithm)
   if ((key.asymmetricKeyType ?? 'secret') !== family) {
-    return `is not a key for ${algorithm}, which takes ${TAKES[family]}; set algorithm to one that the key is for, or give such a key`
+    return `is not a key for ${algorithm}, which takes ${TAKES[family]}; set algorithm to one that fits the key, or give ${TAKES[family]}`
   }
   if (only !== undefined && only !== algorithm) {
-    return `says that it is for ${only}, not for ${algorithm}; set algorithm to one that the key is for, or give such a key`
+    return `is a key for ${only} only, not for ${algorithm}; set algorithm to ${only}, or give a key for ${algorithm}`
   }
   if (family === 'secret') {
     const bytes = leastBytes(algorithm)
@@ -58,8 +58,8 @@ export function misfit({ key, only }: Candidate, algorithm: Algorithm): string |
 }
 
 /**
- * The `listed` algorithms that `key` can be used with or, if there is none, why: of the first of its own family, or else of
- * `wanted`.
+ * The algorithms of `listed` that the key can be used with. If there is none, a string says why the key does not fit
+ * the first algorithm of its own family, or `wanted` if `listed` has none of that family.
  */
 export function usableWith(
   candidate: Candidate,

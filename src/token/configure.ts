@@ -12,9 +12,9 @@ interface Configured {
 }
 
 /**
- * Read the options and their keys. Keys are not checked if the options that name algorithms or keys are wrong, and a
- * wrong option is not also reported as missing.
- * @param wrong options that have been reported already.
+ * Reads the options and their keys. Problems of keys are not reported if `algorithm`, `decodeAlgorithms` or `keys` is
+ * wrong. An option that is wrong is not reported twice.
+ * @param wrong options that have already been reported.
  */
 export function configure(options: AuthXOptions, wrong: readonly string[] = []): Configured {
   const { config, problems, wrong: alsoWrong } = resolveOptions(options)
@@ -37,8 +37,8 @@ const KEY_OPTIONS: ReadonlySet<string> = new Set<keyof KeyOptions>([
 ])
 
 /**
- * The ring that replaces `ring`. Only its algorithms are kept, and only if the options leave them out. If `algorithm` is
- * given, `decodeAlgorithms` has its default again.
+ * Makes the ring that replaces `ring`. It keeps the algorithms of `ring` that the options leave out, and no keys. If
+ * the options set `algorithm` only, `decodeAlgorithms` gets its default.
  */
 export function replacementRing(
   options: KeyOptions,

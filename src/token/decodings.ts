@@ -1,21 +1,24 @@
 import { isObject } from '../config/values.js'
 
-/** Shorter runs of letters are words; no key is that short. */
+/** In characters. Shorter runs of letters are words: no key is that short. */
 const SHORTEST_RUN = 32
 
-/** What stands for white space in text that has come through a shell, JSON or a configuration file. */
+/** White space, quotes and escapes that a shell, JSON or a configuration file can add to a text. */
 const BLANKS = /(?:\\+[rnt])|[\s\0\u200b\ufeff"'`\\]/g
 
-/** A text without white space, quotes and what stands for them. */
+/** Removes white space, quotes, backslashes and escaped white space. */
 export const squeeze = (text: string): string => text.replace(BLANKS, '')
 
-/** The texts that bytes may stand for. Without NUL bytes UTF-16 reads like any other text, for all that is ASCII. */
+/**
+ * The texts that bytes may encode: UTF-8, and UTF-16 if there are NUL bytes. ASCII in UTF-16 is text with NUL bytes
+ * between.
+ */
 export function textsOf(bytes: Buffer): string[] {
   const text = bytes.toString('utf8')
   return bytes.includes(0) ? [text, bytes.toString('latin1').replaceAll('\0', '')] : [text]
 }
 
-/** What a text may stand for, in the encodings that keys travel in. A text that is none of them has few or none. */
+/** The bytes that a text may encode: every decoding that does not fail, in the encodings that are usual for keys. */
 export function decodingsOf(text: string): Buffer[] {
   const squeezed = squeeze(text)
   const runs = text.split(/[^\w+/-]+/).filter(run => run.length >= SHORTEST_RUN && run.length < squeezed.length)
@@ -29,7 +32,7 @@ function fromLetters(letters: string): Buffer[] {
   return [...(isHex ? [Buffer.from(hex, 'hex')] : []), ...(isBase64 ? [Buffer.from(letters, 'base64')] : [])]
 }
 
-/** Characters as URLs, JSON, programs and HTML write them. */
+/** Escaped characters of URLs, JSON, source code and HTML. */
 const ESCAPE = /(?:%|\\+u00|\\+x|&#x)([0-9a-f]{2});?/gi
 
 function fromEscapes(text: string): Buffer[] {
@@ -37,17 +40,17 @@ function fromEscapes(text: string): Buffer[] {
   return read === text ? [] : [Buffer.from(read)]
 }
 
-/** A list of bytes in decimal numbers, as JSON and `String(bytes)` write it. */
+/** A list of at least 32 bytes as decimal numbers, as JSON and `String(bytes)` write it. */
 function fromNumbers(text: string): Buffer[] {
   const numbers = text.match(/(?<![\w.])\d{1,3}(?:[\s,]+\d{1,3}){31,}/g) ?? []
   return numbers.map(list => Buffer.from(list.split(/[\s,]+/).map(Number)))
 }
 
-/** Bytes that somebody has read as Latin-1 text. */
+/** Bytes that were decoded as Latin-1. */
 const fromLatin1 = (text: string): Buffer[] =>
   /[\x80-\xff]/.test(text) && !/[^\0-\xff]/.test(text) ? [Buffer.from(text, 'latin1')] : []
 
-/** All objects inside of what a text says in JSON, and all texts. Empty if it is not JSON. */
+/** All objects and all strings in a JSON text, at any depth. Both lists are empty if the text is not JSON. */
 export function insideJson(text: string): { objects: Record<string, unknown>[]; texts: string[] } {
   const found = { objects: [] as Record<string, unknown>[], texts: [] as string[] }
   const waiting = [parsed(text)]

@@ -2,26 +2,26 @@ import type { JsonWebKey } from 'node:crypto'
 import type { KeyRing, VerificationKey } from './keys.js'
 import { sha256 } from './sha256.js'
 
-/** A public key as RFC 7517 §4 and RFC 7518 §6 write it. */
+/** A public key as a JWK (RFC 7517 §4, RFC 7518 §6). */
 export interface PublicJwk {
   readonly kty: string
   readonly kid: string
   readonly use: 'sig'
-  /** Left out if the key verifies several algorithms. */
+  /** The algorithm. Missing if the key verifies several algorithms. */
   readonly alg?: string
   readonly [member: string]: string | undefined
 }
 
 /**
- * The public members, in the order of RFC 7638 §3.2. Only what is listed here is ever published: a secret has none of
- * these types, and a member of a private key is not among them.
+ * The public members for each type of key, in the order of RFC 7638 §3.2. Only members in this list are published. It
+ * contains no type of secrets and no member of private keys.
  */
 const PUBLIC_MEMBERS: Readonly<Record<string, readonly string[]>> = {
   rsa: ['e', 'kty', 'n'],
   ec: ['crv', 'kty', 'x', 'y'],
 }
 
-/** The public keys that tokens are verified with, current and previous, each once (RFC 7517 §5). */
+/** The set of all public keys that verify tokens, current and previous, without duplicates (RFC 7517 §5). */
 export function publicKeySet(ring: KeyRing): { keys: readonly PublicJwk[] } {
   const entries = ring.byKid ? [...ring.byKid] : ring.verification.map(key => [undefined, key] as const)
   const keys = new Map<string, PublicJwk>()
@@ -47,5 +47,5 @@ function toJwk({ key, algorithms }: VerificationKey, kid: string | undefined): P
   }
 }
 
-/** RFC 7638 §3: the digest of the members in their order, without white space. */
+/** The thumbprint of a key (RFC 7638 §3): the digest of its members in their order, as JSON without white space. */
 const thumbprint = (members: Record<string, string>) => sha256(JSON.stringify(members))

@@ -7,21 +7,22 @@ import type { KeyRing, VerificationKey } from './keys.js'
 import { type KeyOrProblem, readVerificationKey } from './read-key.js'
 import { sha256 } from './sha256.js'
 
-/** A KeyObject is one or two kilobytes. Past this many, importing the one used least recently again is the lesser evil. */
+/** A KeyObject takes one or two kilobytes. Beyond this number, the key that was used least recently is dropped. */
 const MOST_KEYS = 1000
 
 /**
- * What `getKey` returned, read once for each key: reading costs many times the check itself, and the hook returns the
- * same key at every request. What cannot be a key is remembered too, for it costs as much. Text, bytes and JWKs are found
- * by a digest: no copy of them is kept, and a JWK that is changed in place is another key.
+ * Imports each key that `getKey` returns once. Importing takes many times longer than verifying a signature, and
+ * `getKey` returns the same few keys at every request. Values that are not keys are cached too, because rejecting them
+ * takes as long. Strings, bytes and JWKs are found by their digest, so no copy is kept and a JWK that was changed is a
+ * new key.
  */
 export class KeyCache {
   readonly #byDigest = new Map<string, KeyOrProblem>()
   readonly #byObject = new WeakMap<object, KeyOrProblem>()
 
   /**
-   * The key under the rules that configured keys are under.
-   * @throws BadConfigurationError if no token could be verified with it. It holds no key material.
+   * Reads a key, with the same rules as for keys in the options.
+   * @throws BadConfigurationError if it cannot verify any token. The message contains no key material.
    */
   read(input: unknown, { decodeAlgorithms, algorithm }: KeyRing): VerificationKey {
     const found = this.#find(input)
@@ -39,7 +40,7 @@ export class KeyCache {
     if (input instanceof KeyObject || types.isCryptoKey(input)) return this.#findByObject(input)
     if (!isObject(input) || input.kty === undefined) return readVerificationKey(input)
     const json = JSON.stringify({ ...input, toJSON: undefined })
-    // A text that reads like this JWK has a digest without the prefix: it is no key.
+    // The prefix separates this JWK from a string with the same JSON, which is not a key.
     return this.#findByDigest(`jwk ${sha256(json)}`, () => readVerificationKey(JSON.parse(json)))
   }
 
@@ -53,7 +54,7 @@ export class KeyCache {
 
   #findByDigest(digest: string, read: () => KeyOrProblem): KeyOrProblem {
     const found = this.#byDigest.get(digest) ?? read()
-    // Map keeps the order of insertion: the first is the one used least recently.
+    // A Map keeps the order of insertion, so the first entry is the one used least recently.
     this.#byDigest.delete(digest)
     this.#byDigest.set(digest, found)
     if (this.#byDigest.size > MOST_KEYS) this.#byDigest.delete(String(this.#byDigest.keys().next().value))

@@ -3,18 +3,18 @@ import { types } from 'node:util'
 import { ALGORITHMS, type Algorithm, type CryptoKeyLike } from '../config/options.js'
 import { isObject } from '../config/values.js'
 
-/** A key, and what it says of itself. */
+/** A key, and the restrictions that it names itself. */
 export interface FoundKey {
   readonly key: KeyObject
-  /** The one algorithm that it is for: `alg` of a JWK, the algorithm of a CryptoKey. */
+  /** The one algorithm of the key: `alg` of a JWK, the algorithm of a CryptoKey. */
   readonly only?: Algorithm
-  /** The only things that it may be used for: `key_ops` of a JWK, `usages` of a CryptoKey. */
+  /** The only allowed operations: `key_ops` of a JWK, `usages` of a CryptoKey. */
   readonly operations?: readonly string[]
 }
 
 /**
- * A KeyObject, a CryptoKey or a JWK as a key; `undefined` if `input` is none of these. A string says why it cannot be
- * one: text that completes "<option> ..." and holds no key material.
+ * Reads a KeyObject, a CryptoKey or a JWK. Returns `undefined` for strings, bytes and other values that are none of
+ * them. For a wrong value it returns why: the end of the message "<option> ...", without key material.
  */
 export function findKey(input: unknown): FoundKey | string | undefined {
   if (input instanceof KeyObject) return { key: input }
@@ -36,7 +36,7 @@ function fromCryptoKey(key: CryptoKeyLike): FoundKey | string {
   }
 }
 
-/** How WebCrypto calls the algorithms of RFC 7518 §3.1: a CryptoKey is made for one of them. */
+/** WebCrypto's names for the algorithms of RFC 7518 §3.1. A CryptoKey is made for one algorithm. */
 const FAMILIES: Readonly<Record<string, string>> = { HMAC: 'HS', 'RSASSA-PKCS1-v1_5': 'RS', 'RSA-PSS': 'PS' }
 const CURVES: Readonly<Record<string, Algorithm>> = { 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512' }
 
@@ -46,10 +46,10 @@ function algorithmOf(algorithm: { name: string; hash?: { name: string }; namedCu
   return ALGORITHMS.find(known => known === name)
 }
 
-/** The members that a public key has not (RFC 7518 §6.2.2, §6.3.2). */
+/** Members that only private keys have (RFC 7518 §6.2.2, §6.3.2). */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth']
 
-/** RFC 7517 §4. */
+/** Reads a JWK (RFC 7517 §4). */
 function fromJwk(jwk: Record<string, unknown>): FoundKey | string {
   const { kty, alg, use, key_ops: operations } = jwk
   if (typeof kty !== 'string') return notAJwk(jwk)
@@ -70,7 +70,7 @@ function notAJwk(object: Record<string, unknown>): string {
 
 function secretOf({ k }: Record<string, unknown>): KeyObject | string {
   if (typeof k === 'string' && /^[\w-]+$/.test(k)) return createSecretKey(Buffer.from(k, 'base64url'))
-  return 'is a JWK of a secret whose k is not base64url'
+  return 'is a JWK of a secret whose k is missing or not base64url'
 }
 
 function pairKeyOf(jwk: Record<string, unknown>): KeyObject | string {

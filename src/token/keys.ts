@@ -39,7 +39,7 @@ export interface MadeKeyRing {
   readonly warnings: readonly string[]
 }
 
-/** Read all configured keys. */
+/** Reads all configured keys. */
 export function makeKeyRing(config: Config): MadeKeyRing {
   const reader = new KeyReader(config)
   const ring = config.keys ? reader.named(config.keys) : reader.unnamed()

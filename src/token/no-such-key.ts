@@ -2,25 +2,28 @@ import type { Algorithm, UnverifiedPayload } from '../config/options.js'
 import { isObject } from '../config/values.js'
 import { familyOf } from './algorithms.js'
 
-/** `code` of jose: no key of the set, or more than one, is what the token's header names. */
+/** `code` of errors of jose: the token's header fits no key of the set, or several. */
 const CODES: readonly unknown[] = ['ERR_JWKS_NO_MATCHING_KEY', 'ERR_JWKS_MULTIPLE_MATCHING_KEYS']
 
 /**
- * `code` of jose where a set of public keys is asked about an HS token, or about a payload whose claim `header` jose takes
- * for another header; with other tokens it is the set that is wrong.
+ * `code` of the error of jose for an HS token with a set of public keys, and for a payload with a claim `header`, which
+ * jose takes for a header. For other tokens, this `code` means that the set is wrong.
  */
 const UNSUPPORTED = 'ERR_JOSE_NOT_SUPPORTED'
 
-/** `name` of jwks-rsa: the set has no key with the token's `kid`, or has several and the token names none. */
+/**
+ * `name` of the error of jwks-rsa: no key has the token's `kid`, or the token has no `kid` and the set has several
+ * keys.
+ */
 const NAME = 'SigningKeyNotFoundError'
 
-/** An error may be wrapped in others, which may go in a circle. */
+/** How many levels of `cause` are read. An error can be its own cause. */
 const MOST_CAUSES = 8
 
 /**
- * Whether an error that `getKey` has thrown says that there is no key for this token: the answer is then that of a token
- * that nobody has signed. Every other error (no connection, a time limit, a rate limit, a set that cannot be read) means
- * that nothing is known. Of several errors together each has to say it.
+ * Whether an error of `getKey` means that there is no key for this token. The token then has an invalid signature.
+ * Every other error (no connection, a timeout, a rate limit, an unreadable set) says nothing about the token. An
+ * AggregateError counts if all its errors mean that there is no key.
  */
 export function saysNoSuchKey(
   error: unknown,

@@ -1,4 +1,4 @@
-/** DER of an OID (RFC 5280 §4.1.1.2, §4.1.2.7), in hexadecimal. Each says what kind of key or container the bytes hold. */
+/** OIDs in DER (RFC 5280 §4.1.1.2, §4.1.2.7), in hexadecimal. Each names the type of a key or of its container. */
 const OIDS = [
   '06092a864886f70d010101', // RSA
   '06092a864886f70d01010a', // RSASSA-PSS
@@ -20,7 +20,10 @@ const OIDS = [
   '300b0609608648016503040313', // ML-DSA-87
 ]
 
-/** RSA keys of the usual lengths without an OID (RFC 8017 A.1): the public ones whole, the private ones from the version on. */
+/**
+ * How RSA keys of the usual lengths begin without an OID (RFC 8017 A.1): public keys, then private keys from `version`
+ * on.
+ */
 const PKCS1 = [
   '30818902818100',
   '3082010a0282010100',
@@ -31,7 +34,10 @@ const PKCS1 = [
   '0201000282020100',
 ]
 
-/** The names of key types as OpenSSH's binary format begins with them: a length of four bytes and the name (RFC 4253 §6.6). */
+/**
+ * How keys begin in OpenSSH's binary format: the length of the type's name in four bytes, then the name (RFC 4253
+ * §6.6).
+ */
 const SSH = [
   '\0\0\0\x07ssh-rsa',
   '\0\0\0\x07ssh-dss',
@@ -49,10 +55,13 @@ const MARKS = [
   ...SSH.map(text => Buffer.from(text, 'latin1')),
 ]
 
-/** The bytes as they are, and as they become where somebody has read them as UTF-8 or as Latin-1 text. */
+/** Each mark, and the same bytes damaged by decoding them as UTF-8 or Latin-1. */
 const BINARY = MARKS.flatMap(mark => [mark, Buffer.from(mark.toString('utf8')), Buffer.from(mark.toString('latin1'))])
 
-/** The letters of base64 for a mark at each of the three places where it may begin, without those that its neighbours change. */
+/**
+ * Each mark in base64, for its three possible positions in a group of three bytes. Letters that also encode bits of the
+ * bytes before or after the mark are left out.
+ */
 const BASE64 = MARKS.flatMap(mark =>
   [0, 1, 2].map(before => {
     const bits = (before + mark.length) * 8
@@ -63,10 +72,10 @@ const BASE64 = MARKS.flatMap(mark =>
 
 const HEX = MARKS.map(mark => mark.toString('hex'))
 
-/** Whether bytes hold the mark of a key or of a container of keys. None is so short that random bytes have it by chance. */
+/** Whether bytes contain the mark of a key or of a container of keys. Marks are too long to appear in random bytes. */
 export const hasMark = (bytes: Buffer): boolean => BINARY.some(mark => bytes.includes(mark))
 
-/** Whether a text without white space holds a mark in base64, base64url or hexadecimal. */
+/** Whether a text without white space contains a mark in base64, base64url or hexadecimal. */
 export function hasMarkInText(text: string): boolean {
   const base64 = text.replaceAll('-', '+').replaceAll('_', '/')
   const hex = text.toLowerCase()

@@ -3,15 +3,15 @@ import { decodingsOf, insideJson, squeeze, textsOf } from './decodings.js'
 import { hasMark, hasMarkInText } from './pair-key-marks.js'
 import { SEQUENCE } from './pem.js'
 
-/** Base64 of hexadecimal of base64 of JSON is four deep; nobody goes further by accident. */
+/** How deeply encodings may be nested. Base64 of hexadecimal of base64 of JSON is four deep; more is no accident. */
 const MOST_LAYERS = 4
 
 /**
- * Whether bytes are a key of a key pair, public or private, a certificate or a set of such keys, in whatever form and
- * encoding: PEM, DER, JWK, OpenSSH and others, in base64, hexadecimal, JSON or UTF-16, in one another too. As an HMAC
- * secret such a key is the confusion of RFC 8725 §2.1: everybody who has the public key signs. Random bytes, and random
- * text in hexadecimal or base64, are never mistaken for one. A single number out of a key (a modulus, a coordinate)
- * cannot be told from random bytes.
+ * Whether bytes are a key of a key pair (public or private), a certificate, or a set of them. Finds PEM, DER, JWK,
+ * OpenSSH and other formats, also encoded in base64, hexadecimal, JSON or UTF-16, and nested. Anyone who has the public
+ * key could sign tokens if it were the HMAC secret (RFC 8725 §2.1). Random bytes, and random text in hexadecimal or
+ * base64, are never taken for a key. A single number of a key (a modulus, a coordinate) is not found: it looks like
+ * random bytes.
  */
 export const holdsPairKey = (bytes: Buffer): boolean => search(bytes, MOST_LAYERS)
 
@@ -33,13 +33,13 @@ function searchText(text: string, layers: number): boolean {
 const isBinaryKey = (bytes: Buffer) =>
   hasMark(bytes) || isDer(bytes) || [bytes, withoutLineBreak(bytes)].some(each => isPoint(each) || isModulus(each))
 
-/** A file that an editor has saved ends with one. */
+/** Removes one line break from the end: editors add it when they save a file. */
 const withoutLineBreak = (bytes: Buffer) => (bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes)
 
-/** Keys of kinds that have no mark. */
+/** Whether bytes are a key or a certificate in DER. Finds the types of keys that `hasMark` does not know. */
 function isDer(bytes: Buffer): boolean {
   if (bytes[0] !== SEQUENCE) return false
-  // Its type does not say that it takes private keys too, and makes the public half of them.
+  // createPublicKey also reads private keys and returns their public half. Its types do not say so.
   const types = ['spki', 'pkcs1', 'pkcs8', 'sec1'] as const
   const tries = types.map(type => () => createPublicKey({ key: bytes, format: 'der', type: type as 'spki' }))
   return [...tries, () => new X509Certificate(bytes)].some(succeeds)
@@ -52,7 +52,10 @@ const COORDINATE_BYTES: readonly [crv: string, bytes: number][] = [
   ['P-521', 66],
 ]
 
-/** A point of a curve that is not compressed (SEC 1 §2.3.3), with its first byte, 4, or without. Random bytes are on no curve. */
+/**
+ * Whether bytes are an uncompressed point of a curve (SEC 1 §2.3.3), with or without the first byte 4. Random bytes are
+ * not on a curve.
+ */
 function isPoint(bytes: Buffer): boolean {
   const point = bytes.length % 2 === 1 && bytes[0] === 4 ? bytes.subarray(1) : bytes
   const half = point.length / 2
@@ -63,7 +66,7 @@ function isPoint(bytes: Buffer): boolean {
   })
 }
 
-/** An RSA modulus as DER and OpenSSL write it, with a zero byte before its first bit: one byte more than 2048, 3072 or 4096 bits. */
+/** Whether bytes are an RSA modulus of 2048, 3072 or 4096 bits after a zero byte, as DER and OpenSSL write it. */
 function isModulus(bytes: Buffer): boolean {
   const [zero, first = 0] = bytes
   const odd = (bytes.at(-1) ?? 0) % 2 === 1
@@ -72,10 +75,13 @@ function isModulus(bytes: Buffer): boolean {
 
 const TYPE = 'RSA|EC|OKP|AKP|P-\\d{3}|secp256k1|Ed25519|Ed448|X25519|X448'
 
-/** After a member of a JWK the next one comes, or nothing: in JSON, YAML, a query, or a JWK that is cut short. In a sentence a word comes. */
+/**
+ * What follows a member of a JWK in JSON, YAML, a query string or a JWK that is cut off: the next member or the end. In
+ * a sentence, another word follows.
+ */
 const END_OF_MEMBER = '["\'\\\\\\s,;&}\\]]*(?:$|\\w+["\'\\\\]*\\s*[:=])'
 
-/** Words that files of keys have and secrets do not, even where the rest of the file is damaged. */
+/** Words that appear in key files and not in secrets. They are found even if the rest of the file is damaged. */
 const WORDS = new RegExp(
   [
     'BEGIN[A-Z0-9\\s_+]{0,30}(?:PUBLIC[\\s_+]*KEY|PRIVATE[\\s_+]*KEY|CERTIFICATE)',
@@ -92,7 +98,9 @@ const WORDS = new RegExp(
 
 const namesKey = (text: string) => WORDS.test(text)
 
-/** A JWK of a key pair (RFC 7518 §6.2, §6.3), with or without `kty`. Of one with `crv` the words tell. */
+/**
+ * Whether an object is a JWK of a key pair (RFC 7518 §6.2, §6.3), with or without `kty`. `WORDS` finds JWKs with `crv`.
+ */
 function isPairJwk({ kty, n, e, x, y }: Record<string, unknown>): boolean {
   if (typeof kty === 'string' && kty !== 'oct') return true
   if (typeof x === 'string' && typeof y === 'string') {
@@ -101,7 +109,7 @@ function isPairJwk({ kty, n, e, x, y }: Record<string, unknown>): boolean {
   return typeof n === 'string' && typeof e === 'string' && LONG_NUMBER.test(n) && /^[\w-]+$/.test(e)
 }
 
-/** 512 bits in base64url, the shortest RSA modulus that anybody has had. */
+/** At least 512 bits in base64url: the shortest RSA modulus in use. */
 const LONG_NUMBER = /^[\w-]{86,}$/
 
 function succeeds(run: () => unknown): boolean {

@@ -3,27 +3,27 @@ import type { Config } from '../config/table.js'
 import { isObject } from '../config/values.js'
 import { JWTDecodeError } from '../errors.js'
 
-/** The claims of a token, spelt as RFC 7519 spells them. Times are seconds since 1970. */
+/** The claims of a token, with the names of RFC 7519. Times are seconds since 1970. */
 export interface RegisteredClaims {
   /** Subject: who the token is about (RFC 7519 §4.1). */
   sub: string
-  /** The token's own id. */
+  /** The token's id, unique for each token. */
   jti: string
-  /** What the token is for. */
+  /** Access or refresh token. */
   type: TokenType
-  /** Issued at. */
+  /** When the token was issued. */
   iat: number
-  /** Expires at. */
+  /** When the token expires. */
   exp: number
-  /** Not before. */
+  /** When the token becomes valid. */
   nbf?: number
   /** Issuer. */
   iss?: string
   /** Audience. */
   aud?: string | string[]
-  /** On access tokens: whether credentials were given for this very token. */
+  /** On access tokens: whether the user entered credentials to get this token. */
   fresh?: boolean
-  /** What a request with this token in a cookie has to repeat. */
+  /** The CSRF value that a request with this token in a cookie must repeat. */
   csrf?: string
   /** What the token may be used for (RFC 6749 §3.3). */
   scopes?: string[]
@@ -31,26 +31,29 @@ export interface RegisteredClaims {
   login_type?: string
   /** The session that the token belongs to. */
   sid?: string
-  /** On refresh tokens: how often the session had been rotated. */
+  /** On refresh tokens: the number of earlier rotations of the session. */
   gen?: number
-  /** On access tokens: whether `implicitRefresh` may put a new one in place of this one. Not there means no. */
+  /** On access tokens: whether `implicitRefresh` may replace the token. Missing means no. */
   renewable?: boolean
 }
 
-/** The verified content of a token, deeply frozen. `Claims` types what the application put into `data`. */
+/** The verified claims of a token, deeply frozen. `Claims` is the type of the application's claims in `data`. */
 export type TokenPayload<Claims extends object = Record<string, unknown>> = DeepReadonly<RegisteredClaims & Claims>
 
-/** `T` as it is once it is deeply frozen. */
+/** The type of a deeply frozen `T`. */
 export type DeepReadonly<T> = T extends (infer Item)[]
   ? readonly DeepReadonly<Item>[]
   : T extends object
     ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
     : T
 
-/** Past this, a Date cannot hold the time (the end of year 9999). */
+/** The latest allowed time, the end of the year 9999, in seconds since 1970. */
 export const LAST_SECOND = 253_402_300_799
 
-/** Lone surrogates are all alike once they are bytes: two names would be one, and some encoders throw. */
+/**
+ * Whether `value` is a string without lone surrogates. In UTF-8 all lone surrogates become the same bytes, so two names
+ * would be equal; some encoders throw.
+ */
 export const isWellFormed = (value: unknown): value is string =>
   typeof value === 'string' && !/\p{Surrogate}/u.test(value)
 
@@ -62,7 +65,7 @@ export function isTextList(value: unknown): boolean {
   return Array.isArray(value) && value.every(each => typeof each === 'string')
 }
 
-/** Each claim that has a meaning here, and whether a value can carry it; `iss` and `aud` are judged with what is expected. */
+/** The claims that koa-authx reads, and whether a value is valid. `iss` and `aud` are checked by `verify`. */
 const SHAPES = Object.entries<{ required?: true; holds: (value: unknown) => boolean }>({
   sub: { required: true, holds: isText },
   jti: { required: true, holds: isText },
@@ -80,7 +83,8 @@ const SHAPES = Object.entries<{ required?: true; holds: (value: unknown) => bool
 })
 
 /**
- * The payload that `claims`, the verified but untrusted JSON of a token, stand for. They are frozen with it.
+ * Makes a payload from `claims`, the JSON of a token with a valid signature. Checks the types of the claims and freezes
+ * them.
  * @throws JWTDecodeError if a claim is missing or of the wrong type.
  */
 export function toPayload(claims: unknown, config: Config): TokenPayload {
@@ -98,7 +102,7 @@ export function malformedClaim(name: string): JWTDecodeError {
   return new JWTDecodeError(undefined, undefined, { cause: `the claim ${name} is missing or malformed` })
 }
 
-/** The subject is always `sub`, whatever claim it travelled in. */
+/** Copies the subject from the claim that `identityClaim` names to `sub`. */
 function withSubject(claims: Record<string, unknown>, { identityClaim }: Config): Record<string, unknown> {
   if (identityClaim === 'sub') return claims
   return { ...claims, sub: Object.hasOwn(claims, identityClaim) ? claims[identityClaim] : undefined }

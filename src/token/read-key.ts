@@ -5,22 +5,22 @@ import { type FoundKey, findKey } from './key-object.js'
 import { holdsPairKey } from './pair-key.js'
 import { documentIn, pemsOf, textOf, whyNoPem } from './pem.js'
 
-/** A key that can be used. */
+/** A key that was read successfully. */
 export interface ReadKey {
   readonly key: KeyObject
-  /** The one algorithm that the key is for, where it says so itself. */
+  /** The one algorithm of the key, if the key itself names one. */
   readonly only?: Algorithm
 }
 
-/** A key, or why what was given cannot be one: text that completes "<option> ..." and holds no key material. */
+/** A key, or why the value is not a valid key: the end of the message "<option> ...", without key material. */
 export type KeyOrProblem = ReadKey | string
 
-/** What a key is to be used for. */
+/** What a key is used for. */
 export type KeyOperation = 'sign' | 'verify'
 
 const NO_KEY = 'must be a string, a Buffer, a KeyObject, a CryptoKey or a JWK'
 
-/** A secret for HS algorithms, for all of `operations`. */
+/** Reads a secret for HS algorithms. The key must allow all of `operations`. */
 export function readSecret(input: unknown, operations: readonly KeyOperation[] = ['verify']): KeyOrProblem {
   const found = findKey(input)
   if (typeof found === 'string') return found
@@ -36,7 +36,7 @@ export function readSecret(input: unknown, operations: readonly KeyOperation[] =
 
 const PAIR_KEY =
   'is a key of a key pair, not a secret; give it as privateKey or publicKey and set algorithm, or give a random secret'
-const JWK_TEXT = 'is the text of a JWK; give the object, JSON.parse(text), or the secret alone'
+const JWK_TEXT = 'is the JSON text of a JWK; give the object, JSON.parse(text), or only the secret'
 
 export const readPrivateKey = (input: unknown): KeyOrProblem => readPairKey(input, 'private')
 export const readPublicKey = (input: unknown): KeyOrProblem => readPairKey(input, 'public')
@@ -50,7 +50,7 @@ function readPairKey(input: unknown, kind: 'private' | 'public'): KeyOrProblem {
   const document = documentIn(bytes)
   if (document === undefined) return whyNoPem(bytes, kind)
   const isPrivate = typeof document === 'string' ? /PRIVATE ?KEY-----/.test(document) : firstKey(document, 'private')
-  if (kind === 'public' && isPrivate) return 'holds a private key; give the public one'
+  if (kind === 'public' && isPrivate) return 'contains a private key; give the public one'
   const key = firstKey(document, kind)
   if (key) return { key }
   return kind === 'private' && firstKey(document, 'public')
@@ -58,7 +58,10 @@ function readPairKey(input: unknown, kind: 'private' | 'public'): KeyOrProblem {
     : whyNoPem(bytes, kind)
 }
 
-/** The JSON text of a JWK. As a secret it is refused, for others may take the text itself. */
+/**
+ * Reads the JSON text of a JWK; `undefined` if the bytes are another text. `readSecret` refuses such a text, because
+ * other libraries may use the text itself as the secret.
+ */
 function findJwk(bytes: Buffer): ReturnType<typeof findKey> {
   const text = textOf(bytes)
   const [jwk] = /^\s*\{/.test(text) ? insideJson(text).objects : []
@@ -71,15 +74,15 @@ function firstKey(document: string | Buffer, kind: 'private' | 'public'): KeyObj
     try {
       return read(pem)
     } catch {
-      // The next one may be readable; if none is, the caller says why.
+      // Try the next document. If none is readable, the caller says why.
     }
   }
   return undefined
 }
 
 /**
- * A key to verify with, of which nobody has said what it is: a PEM document is a public key, other text and bytes are a
- * secret. The key alone decides this, never the token that it is for (RFC 8725 §2.1).
+ * Reads a key that verifies tokens and is not declared as secret or public: a PEM document is a public key, other
+ * strings and bytes are a secret. This depends on the key only, never on the token (RFC 8725 §2.1).
  */
 export function readVerificationKey(input: unknown): KeyOrProblem {
   const bytes = bytesOf(input)
@@ -90,19 +93,25 @@ export function readVerificationKey(input: unknown): KeyOrProblem {
   return read === PAIR_KEY ? PAIR_KEY_FOUND : read
 }
 
-/** Text that has dashes of a PEM document and no key is a secret, as it is in `secretKey`. */
+/**
+ * Whether bytes are a PEM document with a key. A text with `-----BEGIN` but without a key is a secret, as in
+ * `secretKey`.
+ */
 const isPemKey = (bytes: Buffer) => bytes.includes('-----BEGIN') && holdsPairKey(bytes)
 
 const PAIR_KEY_FOUND =
-  'is a key of a key pair, but neither a PEM document nor an object, and a public key is never a secret; return a PEM document, a KeyObject, a CryptoKey or a JWK'
+  'is a key of a key pair, but neither a PEM document nor an object; return a PEM document, a KeyObject, a CryptoKey or a JWK'
 
-/** A copy. What is in `keys`, and what `getKey` returns, may be anything. */
+/**
+ * A copy of the bytes; `undefined` for other types. Values in `keys` and values that `getKey` returns can have any
+ * type.
+ */
 function bytesOf(input: unknown): Buffer | undefined {
   if (typeof input === 'string') return Buffer.from(input, 'utf8')
   return input instanceof Uint8Array ? Buffer.from(input) : undefined
 }
 
-/** Why a key must not be used for this; `undefined` if it may be. */
+/** Why a key has the wrong type or does not allow the `needed` operations; `undefined` if it fits. */
 function misuse(
   { key, operations }: FoundKey,
   wanted: KeyObject['type'],
@@ -111,7 +120,7 @@ function misuse(
   if (key.type !== wanted) return `is a ${key.type} key, not a ${wanted} one`
   const missing = operations && needed.filter(operation => !operations.includes(operation))
   return missing?.length
-    ? `must not be used to ${missing.join(' and ')}: its key_ops or usages do not list it`
+    ? `must not be used to ${missing.join(' and ')}: its key_ops or usages do not list it; give a key that allows it`
     : undefined
 }
 

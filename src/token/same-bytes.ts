@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 
-/** In a time that depends on the lengths only, which are no secret. */
+/** Whether two buffers are equal. The time it takes depends on their lengths only, which are not secret. */
 export function sameBytes(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b)
 }

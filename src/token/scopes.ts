@@ -1,11 +1,12 @@
-/** A scope of RFC 6749 §3.3: printable ASCII without space, quote and backslash. */
+/** A scope (RFC 6749 §3.3): printable ASCII without space, quote and backslash. */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
 export const isScope = (value: unknown): value is string => typeof value === 'string' && SCOPE.test(value)
 
 /**
- * Whether one of the scopes `held` covers `wanted`. `admin:*` covers `admin` and all that begins with `admin:`, at any
- * depth; `*` covers everything; any other scope covers itself. A wildcard stands last, after a colon.
+ * Whether one of the scopes `held` covers `wanted`. `admin:*` covers `admin` and everything that begins with `admin:`,
+ * at any depth. `*` covers everything. Any other scope covers only itself: a wildcard works only at the end, after a
+ * colon.
  */
 export function covers(held: readonly string[], wanted: string): boolean {
   return held.some(scope => {

@@ -4,19 +4,20 @@ import type { KeyRing } from './keys.js'
 import type { RegisteredClaims } from './payload.js'
 import { LONGEST_TOKEN } from './verify.js'
 
-/** Claims to be signed. A member that is undefined is left out, as JSON does. */
+/** The claims of a new token. Members that are `undefined` are left out, as in JSON. */
 export type Claims = RegisteredClaims & Record<string, unknown>
 
-/** The token would be larger than what is accepted back. */
+/** The token would be larger than `LONGEST_TOKEN`, so `verify` would refuse it. */
 export class TokenTooLargeError extends TypeError {}
 
-/** What the library itself writes into the header or refuses to read there. */
+/** Header members that koa-authx writes itself, or that `verify` refuses. */
 const RESERVED_HEADERS = ['alg', 'typ', 'kid', 'crit', 'b64']
 
 /**
- * The signed token. The claims are handed over as text: jsonwebtoken would fill in times of its own otherwise.
- * @throws TypeError if `headers` names a reserved member; TokenTooLargeError.
- * @throws BadConfigurationError on an instance that has no key to sign with.
+ * Signs a token.
+ * @throws TypeError if `headers` contains a reserved member.
+ * @throws TokenTooLargeError
+ * @throws BadConfigurationError if the instance has no key that signs.
  */
 export function sign(
   claims: Claims,
@@ -34,8 +35,8 @@ export function sign(
 }
 
 /**
- * Sign whatever is given, with any header but for `alg`: tests need tokens that must be refused.
- * @throws BadConfigurationError on an instance that has no key to sign with.
+ * Signs any claims with any header except `alg`, without checks: tests need invalid tokens.
+ * @throws BadConfigurationError if the instance has no key that signs.
  */
 export function signAny(claims: object, ring: KeyRing, headers: Record<string, unknown>): string {
   if (!ring.signing) {
@@ -45,10 +46,11 @@ export function signAny(claims: object, ring: KeyRing, headers: Record<string, u
   }
   const { algorithm, key, kid } = ring.signing
   const header = { typ: 'JWT', kid, ...headers, alg: algorithm }
+  // As text: jsonwebtoken would add `iat` to an object.
   return jsonwebtoken.sign(textOf(claims), key, { algorithm, header })
 }
 
-/** Claims of another issuer may be nested as deeply as a token has room; there the stack ends first. */
+/** The claims as JSON. Claims of another issuer can be nested so deeply that JSON.stringify overflows the stack. */
 function textOf(claims: object): string {
   try {
     return JSON.stringify(claims)
@@ -58,7 +60,7 @@ function textOf(claims: object): string {
   }
 }
 
-/** The subject travels in the claim that is configured for it. */
+/** Moves the subject from `sub` to the claim that `identityClaim` names. */
 export function withIdentity(claims: Claims, identityClaim: string): Record<string, unknown> {
   if (identityClaim === 'sub') return claims
   const { sub, ...others } = claims

@@ -6,8 +6,8 @@ import { familyOf } from './algorithms.js'
 import { sameBytes } from './same-bytes.js'
 
 /**
- * Whether `key`, which is one for `algorithm`, has signed `token`, which has three parts.
- * @throws JWTDecodeError for what jsonwebtoken cannot read.
+ * Whether the signature of `token` is valid. `token` must have three parts, and `key` must fit `algorithm`.
+ * @throws JWTDecodeError if jsonwebtoken cannot read the token.
  */
 export function isSignedBy(key: KeyObject, token: string, algorithm: Algorithm): boolean {
   return familyOf(algorithm) === 'secret'
@@ -16,8 +16,8 @@ export function isSignedBy(key: KeyObject, token: string, algorithm: Algorithm):
 }
 
 /**
- * RFC 7518 §3.2, in the one spelling that an issuer writes. Not by jsonwebtoken, which reads header and payload once more:
- * that takes longer than the HMAC.
+ * Verifies an HMAC (RFC 7518 §3.2). Only the canonical base64url of the signature is accepted. jsonwebtoken is not
+ * used, because it parses header and payload again, which takes longer than the HMAC.
  */
 function isSignedWithSecret(key: KeyObject, token: string, algorithm: Algorithm): boolean {
   const end = token.lastIndexOf('.')
@@ -29,7 +29,7 @@ function isSignedWithSecret(key: KeyObject, token: string, algorithm: Algorithm)
 
 function isSignedWithPrivateKey(publicKey: KeyObject, token: string, algorithm: Algorithm): boolean {
   try {
-    // Times are judged by us, in our order.
+    // `verify` checks the times, later.
     jsonwebtoken.verify(token, publicKey, { algorithms: [algorithm], ignoreExpiration: true, ignoreNotBefore: true })
     return true
   } catch (error) {

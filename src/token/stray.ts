@@ -1,4 +1,4 @@
-/** What does not belong at the ends of a secret, or inside of it, and how a warning calls it. */
+/** Characters that are probably in a secret by mistake, and the words for them in the warning. */
 const STRAYS: readonly [pattern: RegExp, seen: string][] = [
   [/^\ufeff/, 'begins with a byte order mark'],
   [/^\ufeff?[\s\u200b]/, 'begins with white space'],
@@ -7,26 +7,26 @@ const STRAYS: readonly [pattern: RegExp, seen: string][] = [
   [/[^\S\r\n]$|\u200b$/, 'ends with white space'],
   [/(?:\\+[rn])$/, 'ends with a literal \\n or \\r'],
   [/^[\s\ufeff]*(["'`]).*\1\s*$/s, 'is in quotes'],
-  [/\S[^\S\r\n]*[\r\n]+[^\S\r\n]*\S/, 'holds a line break'],
-  [/\0/, 'holds NUL characters, as UTF-16 does'],
+  [/\S[^\S\r\n]*[\r\n]+[^\S\r\n]*\S/, 'contains a line break'],
+  [/\0/, 'contains NUL characters, as UTF-16 does'],
 ]
 
 /**
- * What a secret holds that its owner may not know of, in words that complete "<option> ..."; `undefined` if nothing. The
- * secret stays as it is: servers that trim it and servers that do not would refuse each other's tokens. Random bytes are
- * not text, and may end with any byte.
+ * Names characters that are probably in a secret by mistake: the end of the warning "<option> ...". `undefined` if
+ * there are none. The secret itself is not changed, because servers that trim it and servers that do not would refuse
+ * each other's tokens. Random bytes are not text and can end with any byte.
  */
 export function strayIn(secret: Buffer): string | undefined {
   const text = readable(secret)
   const seen = text === undefined ? [] : STRAYS.filter(([pattern]) => pattern.test(text)).map(([, words]) => words)
   if (seen.length === 0) return undefined
   return (
-    `${seen.join(', ')}. That is part of the secret, and a server whose secret is without it refuses these tokens. If it is ` +
-    'a mistake, remove it on every server, and keep the present secret in previousSecretKey until its tokens have expired.'
+    `${seen.join(', ')}. This is part of the secret: a server whose secret does not have it refuses the tokens. If it is ` +
+    'a mistake, remove it on every server and keep the old secret in previousSecretKey until its tokens have expired.'
   )
 }
 
-/** A text without control characters other than white space and NUL; `undefined` if the bytes are not one. */
+/** The text, if the bytes are text: no control characters except white space and NUL. Otherwise `undefined`. */
 function readable(bytes: Buffer): string | undefined {
   const utf16 = ['fffe', 'feff'].includes(bytes.toString('hex', 0, 2))
   const text = bytes.toString('utf8', utf16 ? 2 : 0)

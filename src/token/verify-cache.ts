@@ -1,23 +1,25 @@
 import type { TokenPayload } from './payload.js'
 
-/** Marks for each token that may be kept: so many may come before the same one again. */
+/**
+ * The number of marks for each token in the cache. About so many other tokens can come between two uses of one token.
+ */
 const MARKS = 4
 
 /**
- * Tokens whose signature has been found good, with their frozen payloads: the same client mostly sends the same token
- * again. Found by the whole token and nothing less; another spelling of it is only a miss, and what a key has not signed
- * never gets in. It answers "did our key sign this?" and nothing else: times, issuer, audience and revocation are judged
- * on every request, and each key ring has a cache of its own, so that other keys begin with an empty one.
+ * Caches tokens whose signature is valid, with their frozen payloads, because a client sends the same token many times.
+ * The cache key is the whole token. Tokens that no key has signed are never added. The cache only answers whether the
+ * signature is valid: times, issuer, audience and revocation are checked on every request. Each key ring has its own
+ * cache, so that new keys start with an empty one.
  */
 export class VerifyCache {
   readonly #half: number
-  /** Marks of tokens that have come once, each where it says itself: the next one there takes its place. */
+  /** Marks of tokens that came once. A mark's index depends on its value; a later mark with this index replaces it. */
   readonly #once: Uint32Array
-  /** Two generations in place of a list in order of use: what is found in the older one moves to the younger. */
+  /** Two generations instead of an ordered list: a token found in the older one moves to the younger one. */
   #young = new Map<string, TokenPayload>()
   #old = new Map<string, TokenPayload>()
 
-  /** `size`: how many tokens are kept at most, an odd number rounded up; 0 keeps none. */
+  /** `size`: the maximum number of tokens. An odd number is rounded up; 0 turns the cache off. */
   constructor(size: number) {
     this.#half = Math.ceil(size / 2)
     this.#once = new Uint32Array(MARKS * size)
@@ -31,7 +33,7 @@ export class VerifyCache {
     return old
   }
 
-  /** From its second time on a token is kept: one that comes once would only push out those that come again. */
+  /** Adds a token the second time it comes. Tokens that come only once would push out tokens that come again. */
   add(token: string, payload: TokenPayload): void {
     if (this.#half === 0) return
     const mark = markOf(token)
@@ -50,8 +52,8 @@ export class VerifyCache {
 }
 
 /**
- * 32 bits of a token's end, which is that of its signature and so as good as chance. Two tokens with the same mark are
- * no harm: the second is kept one visit too early.
+ * A 32-bit hash of the last 8 characters of a token. They are part of the signature and therefore look random. If two
+ * tokens have the same mark, the second is only added one request too early.
  */
 function markOf(token: string): number {
   let mark = 0

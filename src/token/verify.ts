@@ -50,9 +50,9 @@ function verifySignature(token: unknown, ring: KeyRing, config: Config): TokenPa
 }
 
 /**
- * Verify a token with the key that `findKey` finds, and with no key of the ring. `findKey` is called only if the token is
- * well-formed and its algorithm is in `decodeAlgorithms`. The key verifies only algorithms of its own family, whatever
- * the token says.
+ * Verify a token with the key that `findKey` finds, and with no key of the ring. `findKey` is called only if the token
+ * is well-formed and its algorithm is in `decodeAlgorithms`. The key verifies only algorithms of its own family,
+ * whatever the token says.
  * @throws JWTDecodeError or a subclass, or what `findKey` throws.
  */
 export async function verifyWithFoundKey(
@@ -133,8 +133,8 @@ const isSignedByOneOf = (keys: readonly VerificationKey[], token: string, alg: A
   keys.some(({ key, algorithms }) => algorithms.has(alg) && isSignedBy(key, token, alg))
 
 /**
- * Whether a key of the ring also verifies a token that a key from `findKey` has verified. All keys of the ring are tried,
- * whatever the token's `kid`.
+ * Whether a key of the ring also verifies a token that a key from `findKey` has verified. All keys of the ring are
+ * tried, whatever the token's `kid`.
  */
 function isSignedByRing(token: string, ring: KeyRing): boolean {
   const { header } = readToken(token, ring)
@@ -147,8 +147,8 @@ export function checkSignedByRing(token: string, ring: KeyRing): void {
 }
 
 const NOT_OURS =
-  'only a key that getKey returned has signed the token: refresh, renewal, and a logout by its session, take tokens that a ' +
-  'configured key of this instance has signed'
+  'only a key from getKey has signed the token: to refresh, renew or end a session, send a token that a configured key ' +
+  'of this instance has signed'
 
 function judge(payload: TokenPayload, config: Config, options: VerifyOptions): TokenPayload {
   if (options.signatureOnly) return payload

@@ -125,7 +125,7 @@ describe('a CryptoKey or a JWK that does not fit is a construction error', () =>
     [
       'an oct of another algorithm',
       () => ({ secretKey: oct(64, { alg: 'HS512' }) }),
-      'secretKey says that it is for HS512',
+      'secretKey is a key for HS512 only',
     ],
     [
       'an oct that only verifies',
@@ -141,7 +141,7 @@ describe('a CryptoKey or a JWK that does not fit is a construction error', () =>
     [
       'an HMAC key of SHA-512 for HS256',
       async () => ({ secretKey: (await generateSecret('HS512')) as KeyInput }),
-      'secretKey says',
+      'secretKey is a key for HS512 only',
     ],
     [
       'an HMAC key made of a public key',
@@ -217,7 +217,7 @@ describe('a CryptoKey or a JWK that does not fit is a construction error', () =>
     [
       'a CryptoKey of PS256 for RS256',
       async () => ({ algorithm: 'RS256', publicKey: await importSPKI(rsa.publicKey, 'PS256') }),
-      'publicKey says that it is for PS256',
+      'publicKey is a key for PS256 only',
     ],
     [
       'a list as a named key',
@@ -239,7 +239,7 @@ describe('a CryptoKey or a JWK that does not fit is a construction error', () =>
     ]) {
       const problems = problemsOf({ algorithm: 'RS256', privateKey })
       assert.ok(
-        problems.every(problem => problem.startsWith('privateKey says that it is for RS512')),
+        problems.every(problem => problem.startsWith('privateKey is a key for RS512 only')),
         problems.join('\n'),
       )
     }

@@ -163,10 +163,10 @@ describe('what is no readable key is called by what it is', () => {
 
   test('the text of a JWK as a secret', () => {
     const secretKey = JSON.stringify({ kty: 'oct', k: randomBytes(32).toString('base64url') })
-    assertOneProblem(problemsOf({ secretKey }), 'secretKey is the text of a JWK')
+    assertOneProblem(problemsOf({ secretKey }), 'secretKey is the JSON text of a JWK')
     assertOneProblem(
       problemsIn(() => AuthX.fromEnv({}, { JWT_SECRET_KEY: TEST_SECRET, JWT_PREVIOUS_SECRET_KEY: secretKey })),
-      'previousSecretKey[0] is the text of a JWK',
+      'previousSecretKey[0] is the JSON text of a JWK',
     )
   })
 })
@@ -184,7 +184,7 @@ describe('a secret with something that does not belong there', () => {
     ['a byte order mark', `\ufeff${TEST_SECRET}`, /byte order mark/],
     ['quotes around it', `"${TEST_SECRET}"`, /in quotes/],
     ['single quotes around it, and a line break', `'${TEST_SECRET}'\n`, /line break, is in quotes/],
-    ['a line break inside', `${TEST_SECRET}\n${TEST_SECRET}`, /holds a line break/],
+    ['a line break inside', `${TEST_SECRET}\n${TEST_SECRET}`, /contains a line break/],
     ['a Buffer of a file', Buffer.from(`${TEST_SECRET}\n`), /ends with a line break/],
     ['a Buffer of a file in UTF-16', Buffer.from(`\ufeff${TEST_SECRET}`, 'utf16le'), /UTF-16/],
     ['a KeyObject of a file', createSecretKey(Buffer.from(`${TEST_SECRET}\n`)), /ends with a line break/],
