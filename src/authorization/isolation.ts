@@ -1,6 +1,6 @@
 import type { Config } from '../config/table.js'
 
-/** The options that decide about the cookies of one login type. */
+/** The options that decide which cookies one login type uses. */
 export type CookieOptions = Pick<
   Config,
   | 'tokenLocation'
@@ -18,8 +18,9 @@ const NAMES = {
 } as const
 
 /**
- * Where the cookies of two login types have one name: the later login would overwrite, and either logout clear, what
- * belongs to the other. One sentence a collision; names of paths do not help, since a browser sends both to the longer.
+ * Finds cookies of different login types that have the same name, one sentence for each. A login would overwrite the
+ * other type's cookie, and a logout would clear it. Different paths do not help, because a browser sends both cookies
+ * to the longer path.
  */
 export function cookieCollisions(types: ReadonlyMap<string, CookieOptions>): string[] {
   const taken = new Map<string, { loginType: string; option: string }>()
@@ -29,7 +30,7 @@ export function cookieCollisions(types: ReadonlyMap<string, CookieOptions>): str
       const first = taken.get(options[option])
       if (first && first.loginType !== loginType) {
         problems.push(
-          `${option} of login type ${loginType} is ${first.option} of login type ${first.loginType}; change one of them`,
+          `${option} of login type ${loginType} equals ${first.option} of login type ${first.loginType}; change one of them`,
         )
       } else taken.set(options[option], { loginType, option })
     }

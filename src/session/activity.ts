@@ -1,8 +1,8 @@
 import type { SessionRecord } from './record.js'
 
 /**
- * When a session was last active, as it is shown to people: to the minute, and only when that minute is over. Until then
- * the activity before it is shown. A list that changed at once would tell a thief with a copied refresh token when its
+ * When a session was last active, as lists show it: rounded to the minute, and only after this minute has passed. Until
+ * then lists show the activity before. If lists changed at once, a thief with a copied refresh token could see when its
  * owner refreshes, and so when the copy can be replayed.
  */
 
@@ -13,13 +13,15 @@ const MINUTE = 60_000
 /** The beginning of the minute that `time` is in; both milliseconds. */
 export const minuteOf = (time: number) => Math.floor(time / MINUTE) * MINUTE
 
-/** What a record says of activity after one at `now`. */
+/** The activity members of a record after an activity at `now` (milliseconds). */
 export function activityAt(before: Activity, now: number): Activity {
   const activeBefore = before.lastActiveAt < minuteOf(now) ? before.lastActiveAt : before.activeBefore
   return { lastActiveAt: now, ...(activeBefore !== undefined && { activeBefore }) }
 }
 
-/** The last activity (milliseconds) that is shown at `now`. What a clock ahead of this one has written is not. */
+/**
+ * The last activity that lists show at `now`; both milliseconds. Times from a clock ahead of this one are not shown.
+ */
 export function shownActivity(record: Activity & Pick<SessionRecord, 'createdAt'>, now: number): number {
   const { createdAt, lastActiveAt, activeBefore = createdAt } = record
   return minuteOf(lastActiveAt < minuteOf(now) ? lastActiveAt : activeBefore)

@@ -3,47 +3,47 @@ import type { StoreUnavailableError } from '../errors.js'
 import { debug, described } from '../tracing.js'
 
 /**
- * What `authx.on` announces. Ids only: neither tokens nor claims nor CSRF values. `sid` is the session, or the `jti` of a
- * token that names none.
+ * The events of `authx.on`. They contain ids only: no tokens, no claims, no CSRF values. `sid` is the id of the
+ * session, or the `jti` of a token without a session.
  */
 export interface AuthXEvents {
-  /** A session was opened, or a single token made. */
+  /** A session was opened, or a token without a session was issued. */
   issued: { sid: string; sub: string }
-  /** A refresh token was exchanged for its successor, or an access token renewed by `implicitRefresh`. */
+  /** A refresh token was exchanged for its successor, or `implicitRefresh` renewed an access token. */
   refreshed: { sid: string; sub: string }
   /**
-   * A used-up refresh token came again inside the grace period, and got the same successor. `replays`: how many
-   * generations of refresh tokens in a row have been replayed, this one included; 1 for the first. A second replay of one
-   * generation has the number of the first.
+   * A used-up refresh token was sent again within the grace period and got the same successor. `replays`: how many
+   * generations of refresh tokens in a row were replayed, including this one; 1 for the first. Several replays of one
+   * generation have the same number.
    */
   replayed: { sid: string; sub: string; replays: number }
   /**
-   * A used-up refresh token came again; its session has been revoked. If the store did not say so in time, this is told
-   * all the same, beside a `storeError`: the session may live until a used-up token comes the next time.
+   * A used-up refresh token was sent again, and its session has been revoked. If the store failed or timed out, there
+   * is also a `storeError`: the session may stay live until a used-up token is sent again.
    */
   reuse: { sid: string; sub: string }
   /**
-   * A session, or a token that names none, has been revoked. With `unconfirmed` the store failed or was late when it was
-   * told to: the call was answered with an error, and the session has ended or has not.
+   * A session, or a token without a session, has been revoked. With `unconfirmed`, the store failed or timed out: the
+   * caller got an error, and the session may or may not have ended.
    */
   revoked: { sid: string; sub: string; unconfirmed?: true }
   /**
-   * Everything of a subject up to now has been revoked, but for the session `except`. With `unconfirmed` the store failed
-   * or was late when it was told to: the call was answered with an error, and the sessions have ended or have not.
+   * All sessions and tokens of a subject up to now have been revoked, except the session `except`. With `unconfirmed`,
+   * the store failed or timed out: the caller got an error, and the sessions may or may not have ended.
    */
   allRevoked: { sub: string; except?: string; unconfirmed?: true }
-  /** A refresh token came that is one generation ahead of the store: an acknowledged write has been lost. */
+  /** A refresh token is one generation ahead of the store: the store has lost a confirmed write. */
   storeRollback: { sid: string; sub: string }
-  /** The store did not answer, or not in time; `error.cause` says why. */
+  /** The store failed or timed out. `error.cause` says why. */
   storeError: { operation: string; error: StoreUnavailableError }
 }
 
 /** The names of the events. */
 export type EventName = keyof AuthXEvents
-/** What is called with an event; what it throws becomes a process warning. */
+/** A function that is called with an event. If it throws or rejects, a process warning is emitted. */
 export type Listener<Name extends EventName> = (event: AuthXEvents[Name]) => void
 
-/** An emitter whose listeners cannot change an answer: what they throw or reject becomes a process warning. */
+/** An emitter whose listeners cannot affect responses: if one throws or rejects, a process warning is emitted. */
 export class Events {
   readonly #emitter = new EventEmitter()
 
@@ -65,7 +65,7 @@ export class Events {
       void Promise.resolve()
         .then(() => listener(event))
         .catch(error => {
-          const reason = error instanceof Error ? error.message : 'what it threw is no Error'
+          const reason = error instanceof Error ? error.message : 'it threw a value that is not an Error'
           process.emitWarning(`a listener of '${name}' failed: ${reason}`, 'AuthXWarning')
         })
     }

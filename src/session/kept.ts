@@ -2,32 +2,35 @@ import type { Config } from '../config/table.js'
 import type { TokenPayload } from '../token/payload.js'
 import { KEPT_AFTER_EXP, type SessionRecord } from './record.js'
 
-/** For how long the store keeps what refuses tokens, as pure functions. Times are milliseconds but for claims. */
+/** How long the store keeps records that refuse tokens, as pure functions. Times are milliseconds, except claims. */
 
 /**
- * Until when to keep what refuses a token that names no session. To a clock that is ahead less of its life is left than
- * there is: the whole of it is counted from now.
+ * Until when to keep a record that refuses a token without a session. If the clock of this server is fast, the token's
+ * end seems nearer than it is, so the whole life of the token is counted from now.
  */
 const keptForLife = (beganAt: number, endsAt: number, now: number) =>
   Math.max(endsAt, now + endsAt - beganAt) + KEPT_AFTER_EXP
 
-/** Until when (milliseconds) to keep a live record, so that a token that opened it cannot open it again. */
+/** Until when (milliseconds) to keep a live record. The token that opened the session must not open it again. */
 export function recordKeptUntil({ keptUntil, openerExp, createdAt }: SessionRecord, now: number): number {
   return openerExp === undefined ? keptUntil : Math.max(keptUntil, keptForLife(createdAt, openerExp * 1000, now))
 }
 
 /**
- * Until when (milliseconds) to keep what takes the place of a session's record. Tokens that name a session are refused
- * without it: it says why for a while. One that names none has opened the session, and would open it again.
+ * Until when (milliseconds) to keep the tombstone of a session. Tokens with a `sid` are refused without it too; it only
+ * says why. But a token without a `sid` that opened the session could open it again.
  */
 export function tombstoneKeptUntil(record: SessionRecord, now: number): number {
   const { createdAt, expiresAt, keptUntil, openerExp } = record
   if (openerExp !== undefined) return keptForLife(createdAt, openerExp * 1000, now)
-  // Version 0.1.0 wrote no openerExp, and kept only sessions that were opened in this way until their absolute end.
+  // Version 0.1.0 wrote no openerExp. It kept only sessions that were opened by such a token until their absolute end.
   return keptUntil >= expiresAt + KEPT_AFTER_EXP ? keptUntil : now + KEPT_AFTER_EXP
 }
 
-/** Until when (milliseconds) to refuse a token that names no session: while it, or what it is renewed to, can be good. */
+/**
+ * Until when (milliseconds) to refuse a token without a session: as long as it, or the token it is renewed to, is
+ * valid.
+ */
 export function tokenKeptUntil(
   { iat, exp, renewable }: Pick<TokenPayload, 'iat' | 'exp' | 'renewable'>,
   now: number,

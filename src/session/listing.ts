@@ -3,36 +3,36 @@ import type { Device } from './record.js'
 import { acceptedRecord, type Owner, type RotationConfig, type StoredState } from './rotation.js'
 
 /**
- * What is shown of sessions to people. No decision about a token is taken from a list: a session that is missing from it
- * is as good, and as revocable, as any other.
+ * The sessions that lists show. Lists do not decide about tokens: a session that is missing from a list is valid, and
+ * can be revoked, like any other.
  */
 
-/** One login, as the application sees it. */
+/** A live session: one login of a subject. */
 export interface Session {
-  /** Its id, the claim `sid` of its tokens. */
+  /** The session's id: the claim `sid` of its tokens. */
   sid: string
-  /** Whose it is. */
+  /** The subject that logged in. */
   sub: string
-  /** The login, rounded down to the minute. */
+  /** When the login was, rounded down to the minute. */
   createdAt: Date
   /**
-   * The login, the last refresh or, with `sessionTracking`, the last guarded request; rounded down to the minute. Activity
-   * in a minute that is not over is not shown yet.
+   * When the session was last active, rounded down to the minute: the login, the last refresh or, with
+   * `sessionTracking`, the last guarded request. Activity in the current minute is not shown yet.
    */
   lastActiveAt: Date
-  /** The absolute end; the session ends earlier if it is not refreshed. */
+  /** The absolute end of the session. It ends earlier if it is not refreshed. */
   expiresAt: Date
-  /** What `login` was given, and with `sessionTracking` user agent and IP address. */
+  /** The `device` that was passed to `login`; with `sessionTracking`, also user agent and IP address. */
   device: Device
 }
 
-/** The live sessions of a subject, the most recently active first; of those of one minute the youngest login first. */
+/** The live sessions of a subject, the most recently active first. Within one minute, the newest login comes first. */
 export interface SessionList extends Array<Session> {
-  /** True if live sessions may be missing: a list has room for the 500 youngest. Absent if none is missing. */
+  /** True if live sessions may be missing, because a list shows only the 500 newest. Otherwise absent. */
   incomplete?: true
 }
 
-/** A session as it is shown; `undefined` if guards accept no token of it: it has ended, by itself too. */
+/** The session as lists show it; `undefined` if it was revoked or has expired, so that guards accept no token of it. */
 export function toSession(owner: Owner, known: StoredState, now: number, config: RotationConfig): Session | undefined {
   const record = acceptedRecord(owner, known, now, config)
   if (!record) return undefined

@@ -2,37 +2,44 @@ import { isObject } from '../config/values.js'
 import { StoreUnavailableError } from '../errors.js'
 import { sha256 } from '../token/sha256.js'
 
-/** What the application knows of where a session lives: user agent, IP address, its own fields. */
+/** What is known about the device of a session: user agent, IP address, fields of the application. */
 export type Device = Readonly<Record<string, unknown>>
 
 /** A live session in the store, under `session:<id>`. Members ending in `At`, and `keptUntil`, are milliseconds. */
 export interface SessionRecord {
   readonly sub: string
-  /** What keeps instances apart that share a store: a session of another login type is none of theirs. */
+  /** Separates instances that share a store: they do not accept sessions of another login type. */
   readonly loginType?: string
   readonly gen: number
-  /** The subject's cut-off as its login read it, before it wrote this record. */
+  /** The subject's cut-off, read at login before this record was written. */
   readonly cutoff: number
   readonly createdAt: number
   readonly rotatedAt: number
   readonly lastActiveAt: number
-  /** The last activity in an earlier minute than `lastActiveAt`: what is shown until that minute is over. */
+  /**
+   * The last activity before the minute of `lastActiveAt`. Lists show it until the minute of `lastActiveAt` has passed.
+   */
   readonly activeBefore?: number
-  /** The absolute end: nothing of the session is good after it. */
+  /** The absolute end: after it, all tokens of the session are invalid. */
   readonly expiresAt: number
-  /** When the last of its tokens ends, as things stand. */
+  /** When the last token that login or refresh has issued expires. */
   readonly endsAt: number
-  /** Until when the store keeps the live record, at least: past the last `exp` of its tokens. */
+  /** The minimum time until which the store keeps the live record: later than the last `exp` of its tokens. */
   readonly keptUntil: number
-  /** `exp` (seconds) of the token that opened the session, if that names none: so long it could open it again. */
+  /**
+   * `exp` (seconds) of the token that opened the session, if it has no `sid`. Until then it could open the session
+   * again.
+   */
   readonly openerExp?: number
-  /** Of the current refresh token; `iat` and `exp` are seconds. */
+  /** `jti`, `iat` and `exp` are claims of the current refresh token; `iat` and `exp` are seconds. */
   readonly jti: string
   readonly iat: number
   readonly exp: number
-  /** Given to successors of a token that had none, when cookies came into use after it was issued. */
+  /**
+   * The CSRF value of new tokens, if the refresh token has none because it was issued before cookies were configured.
+   */
   readonly csrf?: string
-  /** The generation whose token was replayed last, and how many in a row were up to it. */
+  /** The last generation that was replayed, and how many generations in a row were replayed up to it. */
   readonly replayed?: Replayed
   readonly device: Device
 }
@@ -42,50 +49,55 @@ export interface Replayed {
   readonly inARow: number
 }
 
-/** What takes the place of a session, or stands for a single token, when it has been revoked. */
+/** Replaces the record of a session that was revoked. Also the record of a revoked token that has no session. */
 export interface Tombstone {
   readonly revoked: true
 }
 
-/** What is stored under `subject:<hash>`: sessions whose login read an earlier cut-off are dead, but for one. */
+/**
+ * The record of a subject in the store, under `subject:<hash>`. Sessions whose login read an earlier cut-off are
+ * revoked, except one.
+ */
 export interface SubjectRecord {
   readonly cutoff: number
-  /** The sid of the session that outlived the cut-off. */
+  /** The `sid` of the session that the cut-off does not revoke. */
   readonly except?: string
 }
 
 /**
- * `[sid, end in milliseconds]` of each session, under `sessions:<hash>`, the oldest login first. An empty `sid` stands for
- * sessions that have no room: the last of their ends, and the subject's cut-off when they were left out.
+ * The list of a subject's sessions in the store, under `sessions:<hash>`: `[sid, end in milliseconds]` of each, the
+ * oldest login first. An entry with an empty `sid` means that sessions were left out because the list was full: it has
+ * the latest of their ends, and the subject's cut-off at that time.
  */
 export type Listing = readonly (readonly [sid: string, end: number, cutoff?: number])[]
 
 export const NEVER_CUT: SubjectRecord = { cutoff: 0 }
 
 /**
- * Tokens may be accepted `decodeLeeway` past their `exp`; what revokes them has to outlive that. What takes the place of a
- * session is kept as long, for tokens that name a session are refused where there is no record.
+ * Milliseconds for which records are kept after the `exp` of their tokens. Tokens are accepted for `decodeLeeway` after
+ * `exp`, and the record that revokes them must exist longer. Tombstones of sessions are kept for this time too: without
+ * a record, tokens that have a `sid` are refused anyway.
  */
 export const KEPT_AFTER_EXP = 10 * 60_000
 
-/** Ten years: a cut-off outlives every token that it has to refuse. */
+/** Ten years, in milliseconds. A cut-off must be kept longer than any token that it revokes. */
 export const CUTOFF_KEPT = 10 * 365 * 86_400_000
 
 export const TOMBSTONE = JSON.stringify({ revoked: true } satisfies Tombstone)
 
 const PLAIN_ID = /^[A-Za-z0-9_-]{1,64}$/
 
-/** Ids of other issuers may be of any length and hold any characters. */
+/** The key of a session's record. Ids of other issuers can have any length and any characters, so they are hashed. */
 export const sessionKey = (id: string) => `session:${PLAIN_ID.test(id) ? id : `~${sha256(id)}`}`
 
-/** Two login types may call different people by one name. */
+/** The hash of subject and login type. Two login types can use one subject for different people. */
 export const subjectHash = (sub: string, loginType = '') => sha256(JSON.stringify([loginType, sub]))
 
 export const subjectKey = (sub: string, loginType: string | undefined) => `subject:${subjectHash(sub, loginType)}`
 
 export const listingKey = (sub: string, loginType: string | undefined) => `sessions:${subjectHash(sub, loginType)}`
 
-/** The member of a new record that says of which login type it is, if there are types. */
+/** The member `loginType` of a new record, or nothing if there is no login type. */
 export const ofLoginType = (loginType: string | undefined) => (loginType === undefined ? {} : { loginType })
 
 const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value)
@@ -111,7 +123,7 @@ function notOurs(what: string): StoreUnavailableError {
   return new StoreUnavailableError({ cause: new Error(`the store holds a ${what} that koa-authx did not write`) })
 }
 
-/** `undefined` for what is no JSON: the error of JSON.parse quotes what it was given. */
+/** Parses JSON; `undefined` if it is invalid. The error of JSON.parse is dropped, because it quotes the value. */
 function parse(value: string): unknown {
   try {
     return JSON.parse(value)
@@ -120,7 +132,10 @@ function parse(value: string): unknown {
   }
 }
 
-/** @throws StoreUnavailableError if the value is not one that this library wrote. Unknown is not the same as not revoked. */
+/**
+ * Parses and checks a session's record.
+ * @throws StoreUnavailableError if koa-authx did not write the value: the token might be revoked.
+ */
 export function parseSession(value: string | undefined): SessionRecord | Tombstone | undefined {
   if (value === undefined) return undefined
   const record = parse(value)
@@ -136,7 +151,7 @@ export function parseSession(value: string | undefined): SessionRecord | Tombsto
   throw notOurs('session record')
 }
 
-/** @throws StoreUnavailableError if the value is not one that this library wrote. */
+/** Parses and checks a subject's record. @throws StoreUnavailableError if koa-authx did not write the value. */
 export function parseSubject(value: string | undefined): SubjectRecord {
   if (value === undefined) return NEVER_CUT
   const record = parse(value)
@@ -150,7 +165,9 @@ export function parseSubject(value: string | undefined): SubjectRecord {
   throw notOurs('subject record')
 }
 
-/** @throws StoreUnavailableError if the value is not one that this library wrote. */
+/**
+ * Parses and checks a subject's list of sessions. @throws StoreUnavailableError if koa-authx did not write the value.
+ */
 export function parseListing(value: string | undefined): Listing {
   if (value === undefined) return []
   const pairs = parse(value)

@@ -4,41 +4,43 @@ import { activityAt } from './activity.js'
 import { KEPT_AFTER_EXP, ofLoginType, type SessionRecord, type SubjectRecord, type Tombstone } from './record.js'
 
 /**
- * The state machine of a session, without a store and without a clock of its own. Times are milliseconds, but for the
- * claims `iat` and `exp`, which are seconds as always.
+ * The state machine of a session, as pure functions without store and clock. Times are milliseconds, except the claims
+ * `iat` and `exp`, which are seconds.
  */
 
 export type Presented = Pick<TokenPayload, 'sub' | 'jti' | 'iat' | 'exp' | 'type' | 'login_type' | 'sid' | 'gen'>
 
-/** The options that decide. */
+/** The options that the state machine uses. */
 export type RotationConfig = Pick<Config, 'refreshGracePeriod' | 'sessionExpires' | 'decodeLeeway'>
 
-/** What the store says about a token: the record of its id, and its subject's cut-off. */
+/** What the store contains about a token: the record of its session, and its subject's cut-off. */
 export interface StoredState {
   readonly record: SessionRecord | Tombstone | undefined
   readonly subject: SubjectRecord
 }
 
 export type Decision =
-  /** The token is the current one: it is used up, its successor is of generation `gen`. */
+  /** The token is valid: it becomes used up, and its successor has the generation `gen`. */
   | { readonly outcome: 'rotate'; readonly gen: number; readonly rollback: boolean }
   | Replay
-  /** A used-up token came again: the session ends. */
+  /** A used-up token was presented again: the session must end. */
   | { readonly outcome: 'reuse'; readonly record: SessionRecord }
   | { readonly outcome: 'revoked'; readonly reason: RevokedReason }
 
-/** The direct predecessor came again in time: it gets the successor that the record describes. */
+/**
+ * The direct predecessor was presented again within the grace period. It gets the successor that the record describes.
+ */
 export interface Replay {
   readonly outcome: 'replay'
   /** The record with this replay counted. */
   readonly record: SessionRecord
-  /** How many generations in a row have been replayed, this one included. */
+  /** How many generations in a row were replayed, including the current replay. */
   readonly replays: number
-  /** Whether the store counts it already: a token that is replayed twice is counted once. */
+  /** Whether the record already counts it. Several replays of one token count once. */
   readonly isCounted: boolean
 }
 
-/** Why a token, or the session that it names, is over. The order is that in which reasons are looked for. */
+/** Why a token or its session is revoked. Reasons are checked in this order. */
 export type RevokedReason =
   | 'unknownSession'
   | 'ended'
@@ -52,13 +54,13 @@ export type RevokedReason =
 
 const revoked = (reason: RevokedReason) => ({ outcome: 'revoked', reason }) as const
 
-/** A token that names no session is judged by itself. */
+/** The id of the token's record: its `sid`, or its `jti` if it has no session. */
 export const idOf = ({ sid, jti }: Pick<Presented, 'sid' | 'jti'>) => sid ?? jti
 
 export const isTombstone = (record: StoredState['record']): record is Tombstone =>
   record !== undefined && 'revoked' in record
 
-/** What has to be right about a session: its id, and whose it is. */
+/** The id of a session, and the subject and login type that it must belong to. */
 export interface Owner {
   readonly id: string
   readonly sub: string
@@ -67,7 +69,7 @@ export interface Owner {
 
 export const ownerOf = (token: Presented): Owner => ({ id: idOf(token), sub: token.sub, loginType: token.login_type })
 
-/** Whether a record is about the subject, and the login type, that a token is about. */
+/** Whether a record has the subject and the login type of a token. */
 export const isOf = (record: SessionRecord, about: Pick<Presented, 'sub' | 'login_type'>) =>
   whoseInstead(record, about) === undefined
 
@@ -76,7 +78,7 @@ function whoseInstead(record: SessionRecord, about: Pick<Presented, 'sub' | 'log
   return record.loginType === about.login_type ? undefined : 'otherLoginType'
 }
 
-/** The record of a session that nobody has ended; otherwise why there is none. */
+/** The record of a session that was not revoked; otherwise the reason. */
 function heldOrReason(owner: Owner, { record, subject }: StoredState): SessionRecord | RevokedReason {
   if (record === undefined) return 'unknownSession'
   if (isTombstone(record)) return 'ended'
@@ -86,21 +88,21 @@ function heldOrReason(owner: Owner, { record, subject }: StoredState): SessionRe
 }
 
 /**
- * The record of a session that nobody has ended, as the store has it; `undefined` if there is none. It asks no clock: a
- * session that is over by the clock of this server may live for others, and has to be ended for them.
+ * The record of a session that was not revoked; `undefined` if there is none. It uses no clock: a session that has
+ * expired by the clock of this server can be live for other servers, so it must still be possible to revoke it.
  */
 export function heldRecord(owner: Owner, known: StoredState): SessionRecord | undefined {
   const held = heldOrReason(owner, known)
   return typeof held === 'string' ? undefined : held
 }
 
-/** The record of a session that nobody has ended and that is before its absolute end; otherwise why there is none. */
+/** The record of a session that was not revoked and is not past its absolute end; otherwise the reason. */
 function liveOrReason(owner: Owner, known: StoredState, now: number): SessionRecord | RevokedReason {
   const held = heldOrReason(owner, known)
   return typeof held !== 'string' && now >= held.expiresAt ? 'pastEnd' : held
 }
 
-/** Whether the last token of login and refresh has expired; the session has ended by itself then. */
+/** Whether the last token that login or refresh issued has expired. The session has then ended by itself. */
 const isSpent = ({ endsAt }: SessionRecord, now: number, { decodeLeeway }: RotationConfig) =>
   now >= endsAt + decodeLeeway * 1000
 
@@ -109,7 +111,10 @@ function acceptedOrReason(owner: Owner, known: StoredState, now: number, config:
   return typeof live !== 'string' && isSpent(live, now, config) ? 'lastTokenExpired' : live
 }
 
-/** The record of a session of which guards accept access tokens; `undefined` if there is none. Just so long it is shown. */
+/**
+ * The record of a session whose access tokens are accepted by guards; `undefined` if there is none. Lists show exactly
+ * such sessions.
+ */
 export function acceptedRecord(
   owner: Owner,
   known: StoredState,
@@ -120,10 +125,10 @@ export function acceptedRecord(
   return typeof accepted === 'string' ? undefined : accepted
 }
 
-/** The absolute end (milliseconds) of the session that a token opens which names none. */
+/** The absolute end (milliseconds) of the session that the refresh of a token without a session opens. */
 const ownEnd = ({ iat }: Presented, { sessionExpires }: RotationConfig) => (iat + sessionExpires) * 1000
 
-/** What a refresh with this token comes to. */
+/** Decides the result of a refresh with `token`. */
 export function decide(token: Presented, known: StoredState, now: number, config: RotationConfig): Decision {
   if (known.record === undefined && token.sid === undefined) {
     if (isCutOff(token, known.subject)) return revoked('cutOff')
@@ -148,12 +153,12 @@ function replay(record: SessionRecord, gen: number): Replay {
   return { outcome: 'replay', record: { ...record, replayed: { gen, inARow: replays } }, replays, isCounted: false }
 }
 
-/** What a guard is told. */
+/** The result of `assess`. */
 export type Assessment = { readonly outcome: 'good' } | Extract<Decision, { outcome: 'reuse' | 'revoked' }>
 
 const GOOD: Assessment = { outcome: 'good' }
 
-/** Whether a guard lets an access or a refresh token pass, as far as the store is concerned. It changes nothing. */
+/** Whether a guard accepts an access or refresh token, judged by what the store contains. */
 export function assess(token: Presented, known: StoredState, now: number, config: RotationConfig): Assessment {
   if (token.type === 'refresh') {
     const decision = decide(token, known, now, config)
@@ -166,12 +171,18 @@ export function assess(token: Presented, known: StoredState, now: number, config
   return typeof accepted === 'string' ? revoked(accepted) : GOOD
 }
 
-/** For tokens that name no session: their issue is known to the second only, so the whole second of the cut-off is dead. */
+/**
+ * Whether a token without a session was issued before the cut-off. `iat` is in whole seconds, so tokens of the
+ * cut-off's second count as before.
+ */
 function isCutOff({ iat }: Presented, { cutoff }: SubjectRecord): boolean {
   return iat * 1000 <= cutoff
 }
 
-/** How a rotation is written down: the generation that it makes, its refresh token's id, and the access token's `exp`. */
+/**
+ * One rotation: the new generation, the `jti` of the new refresh token, and the `exp` (seconds) of the new access
+ * token.
+ */
 export interface Rotation {
   readonly gen: number
   readonly jti: string
@@ -179,18 +190,20 @@ export interface Rotation {
   readonly now: number
 }
 
-/** The record after a rotation of `before`. */
+/** The record after a rotation. `before` is the record before it. */
 export function successor(token: Presented, before: SessionRecord, rotation: Rotation): SessionRecord {
   const { gen, jti, accessExp, now } = rotation
   const iat = Math.floor(now / 1000)
-  // A session keeps the life that its login gave to its refresh tokens, within its absolute end.
+  // New refresh tokens last as long as the one of the login, at most until the absolute end.
   const exp = Math.min(iat + Math.max(1, Math.ceil(token.exp - token.iat)), Math.floor(before.expiresAt / 1000))
   const endsAt = Math.max(before.endsAt, exp * 1000, accessExp * 1000)
   const keptUntil = Math.max(before.keptUntil, keptUntilAfter(exp, accessExp))
   return { ...before, gen, jti, iat, exp, endsAt, keptUntil, rotatedAt: now, ...activityAt(before, now) }
 }
 
-/** The record that a rotation changes; what a token without a session opens, if there is none yet. */
+/**
+ * The record that a rotation changes. If there is none, the record of the session that a token without a session opens.
+ */
 export function recordBefore(
   token: Presented,
   { record, subject }: StoredState,
@@ -199,16 +212,16 @@ export function recordBefore(
   return record === undefined || isTombstone(record) ? opened(token, subject, config) : record
 }
 
-/** When (milliseconds) the session of a valid token, or a token without a session, ends unless it is refreshed. */
+/** When (milliseconds) the session of a valid token ends if it is not refreshed. Also for a token without a session. */
 export function endOf(token: Presented, { record }: StoredState, config: RotationConfig): number {
   if (record === undefined || isTombstone(record)) return ownEnd(token, config)
   return Math.min(record.expiresAt, record.exp * 1000)
 }
 
-/** Until when to keep what judges tokens with these `exp` (seconds). */
+/** Until when (milliseconds) to keep the record of tokens with the given `exp` (seconds). */
 export const keptUntilAfter = (...exps: number[]) => Math.ceil(Math.max(...exps)) * 1000 + KEPT_AFTER_EXP
 
-/** The session that a token opens which names none: it began when the token was issued. */
+/** The record of the session that a token without a session opens. The session begins when the token was issued. */
 function opened(token: Presented, subject: SubjectRecord, config: RotationConfig): SessionRecord {
   const { sub, jti, iat, exp, login_type } = token
   const createdAt = iat * 1000

@@ -1,4 +1,4 @@
-// Not the global one: tests of applications put others in its place.
+// Not the global setTimeout: tests of applications replace it.
 import { setTimeout } from 'node:timers'
 import type { Config } from '../config/table.js'
 import type { TokenStore } from '../store.js'
@@ -31,11 +31,11 @@ import {
   MOST_LISTED,
 } from './stored-list.js'
 
-/** Whose list it is. */
+/** The owner of a list. */
 type Subject = Pick<Owner, 'sub' | 'loginType'>
 
 interface DueChange extends Change, Subject {
-  /** After it the change is not made: its caller has been told that it failed. */
+  /** The change must not be made later, because its caller then has an error. */
   readonly deadline: Deadline
 }
 
@@ -44,23 +44,24 @@ interface Found {
   readonly record: StoredState['record']
 }
 
-/** What the store knows about the sessions of a list. */
+/** What the store contains about the sessions of a list. */
 interface Reading {
   readonly subject: SubjectRecord
   readonly found: readonly Found[]
   readonly isIncomplete: boolean
 }
 
-/** Guards of others get their turn between one `get` and the next. */
+/** The maximum number of records in one `get`. Guards can use the store between one `get` and the next. */
 const RECORDS_AT_ONCE = 50
-/** A list without sessions is kept for a minute: stores refuse a date that is not in the future. */
+/** An empty list is kept for a minute (milliseconds), because stores require an expiry in the future. */
 const KEPT_EMPTY = 60_000
-/** How long one piece of a list keeps the pieces of other lists waiting. Longer, and one slow key would stop all lists. */
+/** How long one `get` of a list can delay other lists. With more, one slow key would stop all lists. */
 const LONGEST_TURN_MS = 20
 
 /**
- * The lists of all subjects. In one process the calls about one list are served together, and long lists are read in
- * pieces, one at a time: however often somebody logs in or asks for a list, there is room for guards.
+ * Reads and writes the lists of all subjects' sessions. Calls for one list in one process are served together. Long
+ * lists are read in pieces, one piece at a time, so that many logins and many calls of `listSessions` do not delay
+ * guards.
  */
 export class SessionLists {
   readonly #store: TokenStore
@@ -76,8 +77,8 @@ export class SessionLists {
   }
 
   /**
-   * List a session that has been written. A list that the library did not write is left alone: it costs nobody a login,
-   * and reading it fails.
+   * Adds a session to its list, after its record was written. If koa-authx did not write the stored list, the list is
+   * not changed: the login still succeeds, and reading the list fails.
    * @throws StoreUnavailableError if the session is not listed before the deadline.
    */
   async add(
@@ -86,18 +87,18 @@ export class SessionLists {
     deadline: Deadline,
   ): Promise<void> {
     if (!hasRoomFor(sid)) return
-    // The answer that the session is written may have come too late.
+    // The store may have confirmed the record too late.
     if (deadline.over()) throw deadline.error()
     await this.#writes.call(listingKey(sub, loginType), { add: [sid, expiresAt], sub, loginType, deadline })
-    // The others may have been written without this one.
+    // The list may have been written with other changes, but without this one.
     if (deadline.over()) throw deadline.error()
   }
 
-  /** @throws StoreUnavailableError */
+  /** The live sessions of a subject. @throws StoreUnavailableError */
   async of(sub: string): Promise<SessionList> {
     const { loginType, now } = this.#config
     const reading = await this.#reads.call(listingKey(sub, loginType), { sub, loginType })
-    // A long list takes a while to copy: of many callers each takes a turn of the event loop of its own.
+    // Copying a long list takes time, so each of many callers gets its own turn of the event loop.
     this.#lastShown = this.#lastShown.then(endOfTurn)
     await this.#lastShown
     return shown({ sub, loginType }, reading, now(), this.#config)
@@ -113,7 +114,10 @@ export class SessionLists {
     return { subject, found, isIncomplete: isIncomplete(list, subject, this.#config.now()) }
   }
 
-  /** The first piece is a read like any other; those that follow come one at a time. */
+  /**
+   * Reads the records of `entries` in pieces. The first piece is read at once, further pieces of all lists one at a
+   * time.
+   */
   async #records(entries: Listing, deadline: Deadline): Promise<Found[]> {
     const records = this.#recordsFor(deadline)
     const found: Found[] = []
@@ -128,19 +132,19 @@ export class SessionLists {
 
   #inTurn<T>(get: () => Promise<T>): Promise<T> {
     const piece = this.#lastPiece.then(get)
-    // A store in this process answers before others have had a turn of the event loop.
+    // A store in this process would answer before other requests get a turn of the event loop.
     this.#lastPiece = this.#lastPiece.then(() => settledWithin(piece, LONGEST_TURN_MS)).then(endOfTurn)
     return piece
   }
 
-  /** Take ended sessions out of a list. Nobody waits for it; what fails is done when they are seen again. */
+  /** Removes ended sessions from a list, in the background. If it fails, the next reading of the list tries again. */
   forget({ sub, loginType }: { sub: string; loginType?: string | undefined }, ended: ReadonlySet<string>): void {
     if (ended.size === 0) return
     const change = { ended, sub, loginType, deadline: this.#deadline() }
     this.#writes.call(listingKey(sub, loginType), change).catch(() => {})
   }
 
-  /** Make all the changes that are still wanted. Conflicts with other processes are tried again until the deadline. */
+  /** Makes all changes whose deadline has not passed. After a conflict with another process it tries again. */
   async #write(key: string, changes: readonly DueChange[]): Promise<void> {
     const deadline = this.#deadline()
     await withDeadline(deadline, async () => {
@@ -163,8 +167,8 @@ export class SessionLists {
   }
 
   /**
-   * As long as the records of the sessions in it. To a clock that is ahead, less of their lives is left than there is: the
-   * longest life is counted from now.
+   * Until when to keep the list: as long as the records of its sessions. If the clock of this server is fast, their
+   * ends seem nearer than they are, so a whole `sessionExpires` is counted from now.
    */
   #keptUntil(list: Listing): number {
     const { now, sessionExpires } = this.#config
@@ -173,8 +177,9 @@ export class SessionLists {
   }
 
   /**
-   * Which sessions can leave a list: looked at are those that should have ended by themselves, and all if the list has
-   * become too long. Half of the time is for that; what is not known then is taken for live.
+   * Finds ended sessions to remove from a list. It checks sessions that should have ended by themselves, or all
+   * sessions if the list is too long. This takes at most half of the time that is left. Sessions that could not be read
+   * count as live.
    */
   async #room(list: Listing, owner: Subject, deadline: Deadline): Promise<{ ended: Set<string>; cutoff: number }> {
     const isOver = ([, end]: Listing[number]) => end + KEPT_AFTER_EXP <= this.#config.now()
@@ -206,7 +211,7 @@ function settledWithin(promise: Promise<unknown>, milliseconds: number): Promise
   })
 }
 
-/** Callers share a reading, and each gets objects of its own. */
+/** The list for one caller. Callers share a reading, so each gets its own objects. */
 function shown(
   owner: Subject,
   { subject, found, isIncomplete }: Reading,
@@ -217,18 +222,21 @@ function shown(
     .map(({ id, record }) => toSession({ id, ...owner }, { record, subject }, now, config))
     .filter(session => session !== undefined)
   const youngest = live.slice(-MOST_LISTED)
-  // All at once: a call for each device takes four times as long.
+  // One call for all: a call for each device takes four times as long.
   const devices = structuredClone(youngest.map(({ device }) => device))
   const list: SessionList = youngest
     .map((session, place) => ({ ...session, device: devices[place] ?? {} }))
     .reverse()
-    // By what is shown: the order must not tell more.
+    // Sorted by the rounded time: the order must not reveal more than the list shows.
     .sort((a, b) => b.lastActiveAt.getTime() - a.lastActiveAt.getTime())
   if (isIncomplete || live.length > MOST_LISTED) list.incomplete = true
   return list
 }
 
-/** The store decides, not the clock of this server: what ends by itself is gone when the store lets go of its record. */
+/**
+ * The ids of sessions that have ended. The clock of this server is not used: a session that ends by itself has ended
+ * when the store removes its record.
+ */
 function endedAmong(found: readonly Found[], owner: Subject, subject: SubjectRecord): Set<string> {
   const { sub, loginType } = owner
   const isHeld = ({ id, record }: Found) => heldRecord({ id, sub, loginType }, { record, subject }) !== undefined

@@ -1,4 +1,4 @@
-// Not the global one: tests of applications put another in its place, which never comes.
+// Not the global setImmediate: tests of applications replace it with one that never fires.
 import { setImmediate } from 'node:timers'
 import { StoreUnavailableError } from '../errors.js'
 import type { TokenStore } from '../store.js'
@@ -18,33 +18,36 @@ import {
 } from './record.js'
 import { idOf } from './rotation.js'
 
-/** What was read under a session's key, parsed and as it stands in the store. */
+/** A session's record, parsed (`record`) and as the string in the store (`raw`). */
 export interface LoadedRecord {
   readonly record: SessionRecord | Tombstone | undefined
   readonly raw: string | undefined
 }
 
-/** What judges a token: the record of its session, or of itself if it names none, and its subject's cut-off. */
+/**
+ * The stored state of a token: the record of its session, or of the token if it has no session, and its subject's
+ * record.
+ */
 export interface LoadedState extends LoadedRecord {
   readonly keys: readonly string[]
   readonly rawSubject: string | undefined
   readonly subject: SubjectRecord
 }
 
-/** What was last read about a token: the same strings need not be parsed again. */
+/** The last state read for a token. If the strings in the store are unchanged, they are not parsed again. */
 const lastKnown = new WeakMap<TokenPayload, LoadedState>()
 
 /**
- * One operation on the store: records in, records out, nothing begun after its deadline. Whatever is not an answer is a
- * StoreUnavailableError: a rejected promise, an answer of the wrong shape and a value that is not ours all mean that
- * nothing is known.
+ * Reads and writes records for one operation. It does not start a call after the operation's deadline. If a call of the
+ * store rejects, or returns a value of the wrong type or one that koa-authx did not write, it throws
+ * StoreUnavailableError.
  */
 export class SessionRecords {
   readonly #store: TokenStore
   readonly #now: () => number
   readonly #deadline: Deadline
 
-  /** `now`: the library's clock. The store's own may be another one, as in tests. */
+  /** `now`: the clock of koa-authx. The store's clock can differ, as in tests. */
   constructor(store: TokenStore, now: () => number, deadline: Deadline) {
     this.#store = store
     this.#now = now
@@ -57,8 +60,8 @@ export class SessionRecords {
     const [raw, rawSubject] = await this.get(keys)
     if (before && before.raw === raw && before.rawSubject === rawSubject) return before
     const known = { keys, raw, rawSubject, record: parseSession(raw), subject: parseSubject(rawSubject) }
-    // A payload of the library's own is frozen; what a caller has made may be another token's the next time. A refresh
-    // token seldom comes again.
+    // Payloads of koa-authx are frozen. The application can change its own payloads, so they are not cached. Refresh
+    // tokens seldom come twice.
     if (token.type === 'access' && Object.isFrozen(token)) lastKnown.set(token, known)
     return known
   }
@@ -73,19 +76,19 @@ export class SessionRecords {
     return parseSubject(value)
   }
 
-  /** Write a session's record in the place of what was read. */
+  /** Writes a session's record if the store still has `raw`. Resolves to whether it was written. */
   write(sid: string, raw: string | undefined, record: SessionRecord): Promise<boolean> {
     return this.compareAndSet(sessionKey(sid), raw, JSON.stringify(record), recordKeptUntil(record, this.#now()))
   }
 
-  /** Put a tombstone in the place of what was read; for ten minutes at least. */
+  /** Writes a tombstone if the store still has `raw`. It is kept for at least ten minutes. */
   bury(sid: string, raw: string | undefined, keptUntil: number): Promise<boolean> {
     return this.compareAndSet(sessionKey(sid), raw, TOMBSTONE, Math.max(keptUntil, this.#now() + KEPT_AFTER_EXP))
   }
 
   /**
-   * A write that has an event. `tell` is called when it has been done, and also when nobody knows, for its answer failed
-   * or is late: `isSure` is false then. It is not called if somebody else wrote in between.
+   * Calls `write`, and then `tell` to emit its event. If the store failed or timed out, the value may have been
+   * written: `tell` is called with `isSure` false. It is not called after a conflict, when `write` resolves to false.
    */
   async telling(tell: (isSure: boolean) => void, write: () => Promise<boolean>): Promise<boolean> {
     let written: boolean | undefined
@@ -97,7 +100,7 @@ export class SessionRecords {
     }
   }
 
-  // Not through a helper, here and below: that would be two more promises in every guarded request.
+  // The try blocks here and in compareAndSet are not one function: it would add two promises to every guarded request.
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     this.#checkTime()
     let values: unknown
@@ -107,10 +110,12 @@ export class SessionRecords {
       throw new StoreUnavailableError({ cause })
     }
     if (Array.isArray(values) && values.length === keys.length && values.every(isValue)) return values
-    throw new StoreUnavailableError({ cause: new Error('the answer of the store is not a list of values') })
+    throw new StoreUnavailableError({
+      cause: new Error('get of the store did not return a list with one value for each key'),
+    })
   }
 
-  /** `keptUntil` is milliseconds on the library's clock. */
+  /** Writes `value` if the store still has `expected`. `keptUntil`: milliseconds, by the clock of koa-authx. */
   async compareAndSet(key: string, expected: string | undefined, value: string, keptUntil: number): Promise<boolean> {
     this.#checkTime()
     const expiresAt = new Date(Date.now() + keptUntil - this.#now())
@@ -120,13 +125,13 @@ export class SessionRecords {
     } catch (cause) {
       throw new StoreUnavailableError({ cause })
     }
-    // The caller tries again. If the store always returns false at once, timers and deadlines must still run.
+    // The caller tries again. Timers and deadlines must run even if the store always returns false at once.
     if (written === false) await endOfTurn()
     if (typeof written === 'boolean') return written
-    throw new StoreUnavailableError({ cause: new Error('the answer of the store is neither true nor false') })
+    throw new StoreUnavailableError({ cause: new Error('compareAndSet of the store did not return true or false') })
   }
 
-  /** The caller has been told that this failed: what is not done by now must not be done. */
+  /** Throws after the deadline. The caller then already has an error, so nothing more must be written. */
   #checkTime(): void {
     if (this.#deadline.over()) throw this.#deadline.error()
   }

@@ -28,7 +28,7 @@ import * as rotation from './rotation.js'
 import { SessionLists } from './session-lists.js'
 import { type LoadedRecord, SessionRecords } from './session-records.js'
 
-/** The access token's times, seconds. */
+/** `iat` and `exp` of an access token, in seconds. */
 export interface AccessTimes {
   iat: number
   exp: number
@@ -39,19 +39,22 @@ export type Mint<T> = (sid: string, record: SessionRecord, times: AccessTimes) =
 
 interface Rotated<T> {
   readonly minted: T
-  /** How many generations in a row have been replayed, if it was a replay. */
+  /** How many generations in a row were replayed. Missing if it was not a replay. */
   readonly replays?: number
-  /** The record, if the token named no session and this refresh has to list it. */
+  /** The record, if the token has no `sid` and this refresh must add the session to its list. */
   readonly opened?: SessionRecord | undefined
 }
 
-/** Errors that came of a store that took its whole time. */
+/** Errors of calls in which the store timed out. */
 const late = new WeakSet<object>()
 
-/** Whether the store let a deadline pass, as against having refused at once or answered something unreadable. */
+/** Whether an error means that the store timed out. False if the store failed at once or returned an invalid value. */
 export const isLate = (error: unknown) => error instanceof StoreUnavailableError && late.has(error)
 
-/** Sessions and revocation: the only caller of the store. Every method is one operation with one deadline. */
+/**
+ * Sessions and revocation. Only this class and `SessionLists` use the store. Every method is one operation with one
+ * deadline.
+ */
 export class Sessions {
   readonly #store: TokenStore
   readonly #config: Config
@@ -66,22 +69,22 @@ export class Sessions {
     this.#lists = new SessionLists(store, config)
   }
 
-  /** Write the record of a new session, then list it. */
+  /** Writes the record of a new session, then adds it to the subject's list. @throws StoreUnavailableError */
   async open(sid: string, draft: Omit<SessionRecord, 'cutoff'>): Promise<void> {
     const deadline = this.#deadline()
     await this.#operation('open', deadline, async records => {
       const { cutoff } = await records.subject(draft.sub, draft.loginType)
       if (!(await records.write(sid, undefined, { ...draft, cutoff })))
-        throw new StoreUnavailableError({ cause: new Error('the new session is in the store already') })
+        throw new StoreUnavailableError({ cause: new Error('the store already contains the new session') })
       await this.#lists.add(sid, draft, deadline)
     })
     this.#events.emit('issued', { sid, sub: draft.sub })
   }
 
   /**
-   * Check a verified token against its session and its subject's cut-off. `'watch'` does not update `lastActiveAt`.
-   * @returns the end (milliseconds) of the token's session, or of the token if it has no session.
-   * @throws RevokedTokenError, ReusedTokenError (for a refresh token that has been used up), StoreUnavailableError.
+   * Checks a verified token against its session and its subject's cut-off. `'watch'` does not update `lastActiveAt`.
+   * @returns when (milliseconds) the token's session ends, or the token if it has no session.
+   * @throws RevokedTokenError, ReusedTokenError (for a used-up refresh token), StoreUnavailableError.
    */
   check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<number> {
     return this.#operation(name, this.#deadline(), async records => {
@@ -95,8 +98,8 @@ export class Sessions {
   }
 
   /**
-   * Whether what a token belongs to goes on: its session, though the token has expired or been used up, or the token
-   * alone if there is none. @throws StoreUnavailableError
+   * Whether the session of a token is live, even if the token has expired or is used up. Without a session: whether the
+   * token is valid. @throws StoreUnavailableError
    */
   isLive(token: TokenPayload): Promise<boolean> {
     return this.#operation('check', this.#deadline(), async records => {
@@ -110,9 +113,9 @@ export class Sessions {
   }
 
   /**
-   * Use a refresh token up. `mint` makes the tokens of the record that it is given; it is called before anything is
-   * written, and its failure leaves everything as it was.
-   * @throws RevokedTokenError, ReusedTokenError (the session has been revoked then), StoreUnavailableError.
+   * Exchanges a refresh token for its successor. `mint` makes the new tokens from the new record. It is called before
+   * anything is written: if it throws, nothing changes.
+   * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
   async rotate<T>(
     token: TokenPayload,
@@ -133,7 +136,7 @@ export class Sessions {
     return minted
   }
 
-  /** One read, one decision, one write; `undefined` if somebody else wrote in between. */
+  /** Reads, decides and writes once. Resolves to `undefined` after a conflict with another write. */
   async #tryToRotate<T>(
     records: SessionRecords,
     sid: string,
@@ -148,11 +151,11 @@ export class Sessions {
     if (decision.outcome === 'reuse') return this.#endReused(records, sid, known, decision.record)
     if (decision.outcome === 'replay') {
       const { record, replays, isCounted } = decision
-      // A replay adds nothing to the session's life.
+      // A replay does not make the session longer.
       const end = Math.min(record.endsAt, record.expiresAt)
       const minted = mint(sid, record, this.#times(end, accessExpiry, now))
       if (!isCounted && !(await records.write(sid, known.raw, record))) return undefined
-      // The refresh that came first may have failed to list the session.
+      // The first refresh may have failed to add the session to the list.
       return { minted, replays, opened: token.sid === undefined ? record : undefined }
     }
 
@@ -179,8 +182,9 @@ export class Sessions {
   }
 
   /**
-   * End what the token belongs to: its session, or the token alone if it names none. Done already is done.
+   * Revokes the session of a token, or the token if it has no session. Does nothing if it is already revoked.
    * @throws TokenInvalidSignatureError if the token would end a session and no configured key has signed it.
+   * @throws StoreUnavailableError
    */
   async revoke(token: TokenPayload): Promise<void> {
     const sid = rotation.idOf(token)
@@ -194,7 +198,7 @@ export class Sessions {
         if (record !== undefined && !rotation.isOf(record, token)) return
         if (record !== undefined) checkOwn(token)
         const { now } = this.#config
-        // Judged is not whether the token has expired: it may be good for others, if this server's clock is ahead.
+        // An expired token is revoked too: if this server's clock is fast, the token can be valid for other servers.
         const keptUntil = token.sid === undefined ? tokenKeptUntil(token, now(), this.#config) : 0
         if (await this.#bury(records, sid, read, this.#telling(sid, token.sub), keptUntil)) return
       }
@@ -205,7 +209,9 @@ export class Sessions {
     return isSure => this.#events.emit('revoked', { sid, sub, ...confirmed(isSure) })
   }
 
-  /** Put a tombstone in the place of what was read, and tell of it; take a session out of the list. */
+  /**
+   * Replaces the record by a tombstone, calls `tell`, and removes the session from the list. False after a conflict.
+   */
   async #bury(
     records: SessionRecords,
     sid: string,
@@ -222,8 +228,8 @@ export class Sessions {
   }
 
   /**
-   * End a session by its id; with `sub`, only if it is that subject's. Resolves to whether one was ended: one that the
-   * store holds and nobody has ended, whatever the clock of this server says.
+   * Revokes a session by its id; with `sub`, only if it belongs to this subject. Resolves to whether a session was
+   * revoked: one that is in the store and was not revoked before, even if it has expired by the clock of this server.
    */
   async revokeSession(sid: string, sub?: string): Promise<boolean> {
     const { loginType } = this.#config
@@ -241,8 +247,8 @@ export class Sessions {
   }
 
   /**
-   * Move the subject's cut-off: every session whose login began before is dead, but for `except`, if nobody has ended
-   * that one.
+   * Moves the subject's cut-off: revokes all sessions whose login began before, except the session `except`. `except`
+   * has no effect if that session was already revoked.
    */
   async revokeAll(sub: string, except?: string): Promise<void> {
     const { loginType } = this.#config
@@ -252,7 +258,7 @@ export class Sessions {
         const [raw, spared] = await records.get(except === undefined ? [key] : [key, sessionKey(except)])
         const known = { subject: parseSubject(raw), record: parseSession(spared) }
         const now = this.#config.now()
-        // A session that an earlier cut-off ended must not come back by being named now.
+        // `except` must not revive a session that an earlier cut-off revoked.
         const held = except !== undefined && rotation.heldRecord({ id: except, sub, loginType }, known) !== undefined
         const next: SubjectRecord = { cutoff: Math.max(now, known.subject.cutoff + 1), ...(held && { except }) }
         const tell = (isSure: boolean) =>
@@ -268,7 +274,7 @@ export class Sessions {
     return this.#operation('list', this.#deadline(), () => this.#lists.of(sub))
   }
 
-  /** A live session; `undefined` if it has ended or never was. */
+  /** The live session with this id; `undefined` if it has ended or does not exist. */
   async find(sid: string): Promise<Session | undefined> {
     const { loginType, now } = this.#config
     return this.#operation('find', this.#deadline(), async records => {
@@ -296,7 +302,7 @@ export class Sessions {
     })
   }
 
-  /** Of an outage, thousands of sockets that are watched tell once a second, not each by itself. */
+  /** True at most once a second: in an outage, thousands of watched sockets must not emit one event each. */
   #isNews(): boolean {
     const now = performance.now()
     if (now - this.#toldAt < 1000) return false
@@ -308,7 +314,7 @@ export class Sessions {
     return new Deadline(this.#config.storeTimeout)
   }
 
-  /** Of a new access token; `end`: milliseconds. */
+  /** The times of a new access token. It expires not later than `end` (milliseconds). */
   #times(end: number, expiry: Duration | Date | undefined, now: number): AccessTimes {
     const exp = timeOf('expiry', expiry === undefined ? this.#config.accessTokenExpires : expiry, now)
     return { iat: Math.floor(now / 1000), exp: Math.min(exp, Math.floor(end / 1000)) }
@@ -318,7 +324,7 @@ export class Sessions {
     return usesCookies(this.#config) && !token.csrf ? { ...record, csrf: record.csrf ?? randomUUID() } : record
   }
 
-  /** Write `lastActiveAt`, at most once a minute. Nobody waits for it and nobody misses it. */
+  /** Writes `lastActiveAt` in the background, at most once a minute. Errors are ignored. */
   #touch(records: SessionRecords, token: TokenPayload, { record, raw }: LoadedRecord): void {
     const { sessionTracking, sessionUpdateLastActive, now } = this.#config
     if (!sessionTracking || !sessionUpdateLastActive || record === undefined || rotation.isTombstone(record)) return
@@ -329,11 +335,13 @@ export class Sessions {
 
 const confirmed = (isSure: boolean): { unconfirmed?: true } => (isSure ? {} : { unconfirmed: true })
 
-/** Koa prints no causes, and the reason may hold what is not for every log. */
+/**
+ * Warns once about an outage. Koa does not print causes, and the cause may contain data that must not be in every log.
+ */
 function warnAboutOutage(): void {
   warnOnce(
     'AUTHX_STORE_UNAVAILABLE',
-    'The store gave no answer; what needs one is answered with 503 until it does. Is it running, is there a folder for ' +
-      "its file, has it been closed? Why it was: authx.on('storeError', ({ error }) => console.error(error.cause))",
+    'The store failed or timed out; requests that need it get 503. Check that it is running, that the folder of its file ' +
+      "exists, and that it is not closed. To see the cause: authx.on('storeError', ({ error }) => console.error(error.cause))",
   )
 }

@@ -2,22 +2,27 @@ import type { Listing, SubjectRecord } from './record.js'
 
 /** The stored list of a subject's sessions, as pure functions. */
 
-/** How many live sessions a list shows. */
+/** The maximum number of live sessions that a list shows. */
 export const MOST_LISTED = 500
-/** So many are kept before ended ones are looked for. With the longest ids that is just below 64 kB, the most of a value. */
+/**
+ * With more entries, ended sessions are removed. With the longest ids, 700 entries take just below 64 kB, the limit of
+ * a value.
+ */
 const MOST_KEPT = 700
-/** Bytes of an id with its quotes. Ids of the library's own have 38; an id of another issuer may be of any length. */
+/**
+ * Maximum bytes of a listed id, quotes included. Ids of koa-authx have 38. Ids of other issuers can have any length.
+ */
 const LONGEST_ID = 66
 
-/** The id in the place of those that are live, or may be, and have no room: no session has an empty id. */
+/** The id of the entry for sessions that were left out and may be live. No session has an empty id. */
 const UNLISTED = ''
 
 export type Entry = Listing[number]
 
-/** What is to become of a list. */
+/** A change of a list. */
 export interface Change {
   readonly add?: Entry
-  /** Ids of sessions that have ended: an end is final, so it does not matter when they go. */
+  /** Ids of sessions that have ended. An end is final, so it does not matter when they are removed. */
   readonly ended?: ReadonlySet<string>
 }
 
@@ -28,7 +33,7 @@ const isEntry = ([sid]: Entry) => sid !== UNLISTED
 /** The sessions in a list, the oldest first. */
 export const entriesOf = (list: Listing): Listing => list.filter(isEntry)
 
-/** The list after all the changes. */
+/** The list after all `changes`. */
 export function changed(list: Listing, changes: readonly Change[]): Listing {
   const added = new Map(changes.flatMap(({ add }) => (add ? [[add[0], add] as const] : [])))
   const gone = changes.flatMap(({ ended }) => ended ?? [])
@@ -39,8 +44,8 @@ export function changed(list: Listing, changes: readonly Change[]): Listing {
 export const isTooLong = (list: Listing) => entriesOf(list).length > MOST_KEPT
 
 /**
- * The list, or if it is too long its youngest sessions, with a note that others are not in it.
- * @param cutoff the subject's, read after the list: the sessions left out are dead once it moves on.
+ * The list unchanged or, if it is too long, its newest sessions and an entry for those that were left out.
+ * @param cutoff the subject's cut-off, read after the list. A later cut-off revokes all sessions that were left out.
  */
 export function fitted(list: Listing, cutoff: number): Listing {
   if (!isTooLong(list)) return list

@@ -14,29 +14,42 @@ import type { AccessTimes } from './sessions.js'
 
 /** Options of `login` and `createTokenPair`. */
 export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
-  /** Whether the access token is fresh: credentials were given just now. Default false; true in `login`. */
+  /**
+   * Whether the access token is fresh: the user has just entered credentials. Default: true in `login`, otherwise
+   * false.
+   */
   fresh?: boolean | undefined
-  /** When the access token ends. Default `accessTokenExpires`. Never after the session's absolute end. */
+  /**
+   * When the access token expires: a duration from now, or a Date. Not after the session's absolute end. Default:
+   * `accessTokenExpires`.
+   */
   accessExpiry?: Duration | Date | undefined
-  /** When the refresh token ends; its successors get the same life. Default `refreshTokenExpires`. */
+  /**
+   * When the refresh token expires: a duration from now, or a Date. Its successors last as long. Default:
+   * `refreshTokenExpires`.
+   */
   refreshExpiry?: Duration | Date | undefined
   /**
-   * Whether `implicitRefresh` renews the access token when it comes in its cookie. Default in `login`: true if access
-   * tokens travel in cookies and `accessExpiry` is not given; without a store, `refreshExpiry` must not be shorter than
-   * `refreshTokenExpires` either. Default in `createTokenPair`: false. What `refresh` issues later does not depend on it.
+   * Whether `implicitRefresh` renews the access token if a request sends it in a cookie. Default in `login`: true if
+   * access tokens are sent in cookies and `accessExpiry` is not given; without a store, also only if `refreshExpiry` is
+   * not shorter than `refreshTokenExpires`. Default in `createTokenPair`: false. Tokens that `refresh` issues later do
+   * not depend on it.
    */
   renewable?: boolean | undefined
-  /** What the list of sessions shows of this one: a small object of JSON values. */
+  /**
+   * The `device` that `listSessions` shows for the session: an object of JSON values, up to 8192 characters. Default
+   * `{}`.
+   */
   device?: Record<string, unknown> | undefined
 }
 
-/** What is needed to issue tokens. */
+/** The options and keys that issue tokens. */
 export interface Issuer {
   readonly config: Config
   readonly ring: KeyRing
 }
 
-/** A signed token beside what is in it. */
+/** A signed token and its claims. */
 export interface Issued {
   readonly token: string
   readonly claims: Claims
@@ -49,7 +62,9 @@ export interface Draft {
   readonly record: Omit<SessionRecord, 'cutoff'>
 }
 
-/** How long a token lasts that goes out now, in seconds. The clock has no say: a second may have ended meanwhile. */
+/**
+ * How long a new token is valid, in seconds. Does not use the clock, so the result does not change between two calls.
+ */
 export const lifeOf = ({ claims }: Issued): number => Math.max(0, claims.exp - claims.iat)
 
 const LARGEST_DEVICE = 8192
@@ -59,9 +74,9 @@ const PAIR_OPTIONS = new Set(
 )
 
 /**
- * Sign both tokens of a new session, and describe its record. Nothing is written.
- * @param forCookies whether the access token goes where it can be renewed, if `options` do not say it of the token.
- * @throws TypeError naming the option that is wrong.
+ * Signs both tokens of a new session and makes its record. Writes nothing.
+ * @param forCookies whether the pair is for `login`, which can set cookies. Decides the default of `renewable`.
+ * @throws TypeError naming the wrong option.
  */
 export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions, forCookies = false): Draft {
   const { config } = issuer
@@ -108,8 +123,8 @@ export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions
 }
 
 /**
- * Sign the tokens that a session's record describes after a rotation: for the same record and the same presented token
- * always the same refresh token, and each time a new access token.
+ * Signs the tokens of a session after a rotation. The same record and presented token always give the same refresh
+ * token. The access token is new each time.
  */
 export function successorPair(
   issuer: Issuer,
@@ -127,8 +142,9 @@ export function successorPair(
 }
 
 /**
- * The access token again with a later end, and not fresh. A token that names no session keeps its id and `iat`, by
- * which it is revoked and its age is told; one of a session is a new token of that session.
+ * Renews an access token: a copy with a later end that is not fresh. A token without a session keeps its `jti` and
+ * `iat`, because they identify it in the store and limit its renewals. A token with a session gets a new `jti` and
+ * `iat`.
  */
 export function renewedAccess(issuer: Issuer, payload: TokenPayload, { iat, exp }: AccessTimes): Issued {
   const { jti, iat: issued, nbf } = payload
@@ -146,7 +162,7 @@ export interface AccessChanges {
   readonly scopes?: readonly string[] | undefined
 }
 
-/** The access token for a refresh token, where there is no store to rotate in. */
+/** Makes the access token of a refresh if there is no store, so that the refresh token is not rotated. */
 export function statelessAccess(
   issuer: Issuer,
   presented: TokenPayload,
@@ -157,14 +173,14 @@ export function statelessAccess(
   return issueChanged(access, issuer, changes)
 }
 
-/** The claims of the access token that `refresh` issues: renewable as those of a login, whatever came before it. */
+/** The claims of the access token that `refresh` issues. It is renewable by the same rules as the token of a login. */
 function accessFor(
   refresh: Claims | TokenPayload,
   times: AccessTimes,
   { data, scopes, expiry }: AccessChanges,
   config: Config,
 ): Claims {
-  // Without a store a renewal would be counted from this token, and not from the login.
+  // Without a store, the limit of renewals would be counted from this token's `iat`, not from the login.
   const renewable = expiry === undefined && config.store !== undefined && mayRenew(refresh, config)
   return {
     ...accessClaimsFrom(refresh, times, config),
@@ -175,8 +191,8 @@ function accessFor(
 }
 
 /**
- * Whether access tokens beside this refresh token may be renewed, if they have the configured life. A session ends with
- * its refresh token; without a store nothing else keeps renewals from outliving one that was given a shorter life.
+ * Whether access tokens issued with this refresh token may be renewed, if they have the configured lifetime. Without a
+ * store they may not if the refresh token has a shorter lifetime than configured, because renewals would outlive it.
  */
 function mayRenew({ iat, exp }: Pick<Claims, 'iat' | 'exp'>, config: Config): boolean {
   if (!config.tokenLocation.access.includes('cookies')) return false
@@ -189,25 +205,29 @@ function issue(claims: Claims, { ring, config }: Issuer, headers?: Record<string
 }
 
 /**
- * Issue what a token of the client's pays for. That it becomes too large is no fault of the application.
- * @throws JWTDecodeError
+ * Issues a token with the claims of a token that the client sent. If it is too large, the request is wrong, not the
+ * application. @throws JWTDecodeError
  */
 function reissue(claims: Claims, issuer: Issuer): Issued {
   try {
     return issue(claims, issuer)
   } catch (error) {
     if (!(error instanceof TokenTooLargeError)) throw error
-    throw new JWTDecodeError(undefined, undefined, { cause: 'its successor would be larger than what is accepted' })
+    throw new JWTDecodeError(undefined, undefined, {
+      cause: 'the new token would be larger than the largest accepted token',
+    })
   }
 }
 
-/** With claims of the application's, that a token becomes too large is a fault of the application. */
+/**
+ * Issues an access token of `refresh`. If `data` makes it too large, the application gets the error, not the client.
+ */
 const issueChanged = (access: Claims, issuer: Issuer, { data }: AccessChanges): Issued =>
   data ? issue(access, issuer) : reissue(access, issuer)
 
-/** @throws TypeError */
+/** @throws TypeError if `device` is not a plain object of JSON values, or is too large. */
 export function checkDevice(device: unknown): asserts device is Device {
   checkJsonObject(device, 'device')
   if (JSON.stringify(device).length > LARGEST_DEVICE)
-    throw new TypeError(`device is larger than ${LARGEST_DEVICE} characters`)
+    throw new TypeError(`device must be at most ${LARGEST_DEVICE} characters of JSON`)
 }

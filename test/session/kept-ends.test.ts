@@ -168,7 +168,7 @@ describe('a session that was ended', () => {
     setTime(t, TEST_NOW + 10 * MINUTE - 1)
     assert.match(String(await cause()), /has been ended/)
     setTime(t, TEST_NOW + 10 * MINUTE)
-    assert.match(String(await cause()), /it has ended more than ten minutes ago/)
+    assert.match(String(await cause()), /it ended more than ten minutes ago/)
   })
 
   test('leaves the list, and the others in it stay for as long as they can live', async t => {
