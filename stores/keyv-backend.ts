@@ -1,7 +1,7 @@
 import { type Deadline, withDeadline } from '../src/time/deadline.js'
 import { UnsureWrites } from './keyv-unsure.js'
 
-/** What adapters of Keyv have besides their verbs, as far as it matters here. */
+/** Properties of Keyv's storage adapters, other than their methods, that this store reads. */
 interface AdapterTraits {
   readonly opts?: Readonly<Record<string, unknown>>
   /** The connection, of the adapters for Redis and memcached; the Map of MemoryAdapter. */
@@ -11,18 +11,18 @@ interface AdapterTraits {
   readonly getRaw?: unknown
 }
 
-/** What the stores of this process share that are over one backend. */
+/** The state that all stores over one backend share in this process. */
 export class KeyvBackend {
   readonly unsure = new UnsureWrites()
   readonly #turns = new Map<string, Promise<unknown>>()
 
-  /** Whether a call about this name is under way. */
+  /** Whether a call for `name` is running. */
   isTaken(name: string): boolean {
     return this.#turns.has(name)
   }
 
   /**
-   * Do `work` when the calls before it are done with the name, or not at all if its time is over by then. `work` has to
+   * Runs `work` after the earlier calls for `name`. If the deadline is over by then, it rejects instead. `work` must
    * settle when the deadline is over.
    */
   async inTurn<T>(name: string, deadline: Deadline, work: () => Promise<T>): Promise<T> {
@@ -43,7 +43,7 @@ export class KeyvBackend {
 const byObject = new WeakMap<object, KeyvBackend>()
 const byAddress = new Map<string, KeyvBackend>()
 
-/** The one for each backend of this process, as far as it can be told which backend a storage adapter is for. */
+/** The shared state for the backend of a storage adapter, as far as the adapter shows which backend it uses. */
 export function backendOf(store: object): KeyvBackend {
   const identity = identityOf(store)
   if (typeof identity === 'string') return sharedIn(byAddress, identity)
@@ -60,8 +60,9 @@ function sharedIn<K>(
 }
 
 /**
- * The server's address if the adapter tells it, else its connection, else itself. Two databases of one server count as
- * one backend: their records only wait for each other where their names are the same.
+ * Identifies a backend: the server's address if the adapter shows it, else the adapter's connection, else the adapter.
+ * Two databases of one server count as one backend. The only effect is that records with the same name wait for each
+ * other.
  */
 function identityOf(store: object): string | object {
   const { opts, client, redis } = traitsOf(store)
@@ -69,7 +70,7 @@ function identityOf(store: object): string | object {
   const socket = (options?.socket ?? options) as { host?: unknown; port?: unknown; path?: unknown } | undefined
   if (typeof socket?.path === 'string') return socket.path
   if (typeof socket?.host === 'string') return addressOf(socket.host, socket.port)
-  // A Cluster and a group of sentinels have no address of their own, and their adapter tells a wrong one.
+  // A Cluster or a group of sentinels has no single address, and the adapter shows a wrong one.
   if (opts?.dialect === 'redis' && client && !client.options) return client
   const url = opts?.uri ?? opts?.url
   return typeof url === 'string' && url !== '' ? urlAddress(url) : (client ?? store)
@@ -99,7 +100,7 @@ function addressOf(host: string, port: unknown): string {
 }
 
 /**
- * Refuse a storage adapter that is known to lose or to hide what it is given.
+ * Refuses a storage adapter that is known to lose records or to hide errors.
  * @throws TypeError
  */
 export function refuseUnfit(store: object): void {
@@ -109,15 +110,15 @@ export function refuseUnfit(store: object): void {
 
 function whyUnfit({ opts, client, getRaw }: AdapterTraits): string | undefined {
   if (typeof getRaw === 'function' || isAdapter(opts?.store))
-    return 'is another Keyv, which can hide errors and has a life and a namespace of its own; give the inner Keyv'
-  if (opts?.ttl) return 'has an option ttl, which ends records before their time; leave it out'
+    return 'is another Keyv, which can hide errors and has its own ttl and namespace; give the inner Keyv'
+  if (opts?.ttl) return 'has an option ttl, which deletes records too early; leave it out'
   if (opts?.expires || client?.options?.expires)
-    return 'has an option expires, which ends records before their time; leave it out'
-  if (opts?.useGridFS) return 'has the option useGridFS, with which it reads errors as "nothing there"; leave it out'
+    return 'has an option expires, which deletes records too early; leave it out'
+  if (opts?.useGridFS) return 'has the option useGridFS, which turns errors into missing records; leave it out'
   if (opts?.dialect === 'dynamo')
-    return 'is for DynamoDB: it reads what may be out of date, and ends records after six hours; take another store'
+    return 'is for DynamoDB: its reads can be out of date, and it deletes records after six hours; use another store'
   if (client?.options?.clientSideCache)
-    return 'has a client with clientSideCache, which answers with revoked records for a while; leave it out'
+    return 'has a client with clientSideCache, which returns old records for a while after a logout; leave it out'
   return undefined
 }
 

@@ -39,8 +39,8 @@ export class KeyvRecords {
   }
 
   /**
-   * The name under which the backend keeps a key, with the Keyv's namespace. Keyv leaves that out where a key begins
-   * with it already, and then two keys would be one: here it is always there.
+   * The name of a key in the backend. It always begins with the Keyv's namespace. Keyv itself does not add the
+   * namespace to a key that already begins with it, so two keys could get one name.
    */
   nameOf(key: string): string {
     const { namespace, useKeyPrefix } = this.#keyv
@@ -50,8 +50,8 @@ export class KeyvRecords {
   }
 
   /**
-   * Reads a record, expired or not. Keyv's own `getRaw` deletes an expired record by its name, and so also deletes
-   * what has been written under that name in the meantime.
+   * Reads a record, expired or not. Keyv's own `getRaw` deletes expired records by name, so it could delete a record
+   * that was written in the meantime.
    */
   async read(name: string): Promise<KeyvRecord | undefined> {
     const { hooks, store } = this.#keyv
@@ -64,7 +64,7 @@ export class KeyvRecords {
     return data && recordOf(data)
   }
 
-  /** Keep `sealed` at least until its end. A boolean other than true, from the backend, is an error. */
+  /** Writes `sealed` and keeps it at least until its expiry. @throws Error if the Keyv does not return true. */
   async write(name: string, sealed: string): Promise<void> {
     this.#checkNamespace()
     const written = await this.#keyv.set(name, sealed, lifeFor(endOf(sealed)))
@@ -83,7 +83,9 @@ export class KeyvRecords {
     throw notOurs()
   }
 
-  /** Each Keyv that is made over an adapter puts its own namespace there: records of the others are then not found. */
+  /**
+   * A second Keyv over one adapter replaces the adapter's namespace, and the records of the first are no longer found.
+   */
   #checkNamespace(): void {
     const { namespace, store } = this.#keyv
     if (store instanceof Map || (store.namespace ?? undefined) === namespace) return
@@ -99,7 +101,7 @@ export function seal(value: string, expiresAt: Date): string {
   return `${expiresAt.getTime()}:${value}`
 }
 
-/** Milliseconds since 1970. */
+/** The expiry in a sealed value, in milliseconds since 1970. */
 export function endOf(sealed: string): number {
   return Number(sealed.slice(0, sealed.indexOf(':')))
 }
@@ -113,7 +115,7 @@ function lifeFor(endsAt: number): number {
   return life <= LONGEST_LIFE_MS ? life : FOR_EVER
 }
 
-/** The adapter for memcached returns an expired record without a value if there is nothing. */
+/** Whether there is no record. The adapter for memcached then returns an expired record without a value. */
 function isNothing(raw: unknown): boolean {
   if (raw === undefined || raw === null) return true
   const { value, expires } = raw as { value?: unknown; expires?: unknown }
@@ -133,5 +135,5 @@ function recordOf(data: { value?: unknown; expires?: unknown }): KeyvRecord {
 }
 
 function notOurs(): Error {
-  return new Error('KeyvTokenStore: a stored value is not ours')
+  return new Error('KeyvTokenStore: the backend holds a value that this store did not write')
 }

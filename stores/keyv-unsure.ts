@@ -1,49 +1,50 @@
 import { createHash } from 'node:crypto'
 
-/** Milliseconds, after it was given up, for which a write without an answer blocks other writes of its key. */
+/** Milliseconds for which a write without an answer blocks other writes of its key, counted from its timeout. */
 const WAITED_FOR_MS = 10_000
 
 /** Milliseconds for which the backend may still apply a rejected write. */
 const REMEMBERED_MS = 600_000
 
-/** How many names are remembered at most. While there are more, writes reject. */
+/** The maximum number of names. When it is reached, writes of other names reject. */
 const MOST_NAMES = 10_000
 
-/** How many names are looked through at each addition for what need not be remembered any more. */
+/** How many names are checked, at each addition, for writes that can be forgotten. */
 const SWEPT_AT_ONCE = 10
 
-/** A write that was given up or rejected. The backend may have applied it, or may still apply it. */
+/** A write that timed out or was rejected. The backend may have applied it, or may still apply it. */
 interface UnsureWrite {
-  /** A hash of what it writes, which may be large; `undefined` if it deletes. */
+  /** The hash of the value, because values can be large; `undefined` for a deletion. */
   readonly content: string | undefined
   readonly givenUpAt: number
-  /** Read the record again, and undo what this write has changed. */
+  /** Reads the record again and undoes the change of this write. */
   readonly verify: () => void
   outcome: 'pending' | 'made' | 'rejected'
-  /** A later write of the same name has been acknowledged: this one must not be seen after it. */
+  /** A later write of the same name was confirmed, so readers must not see this one. */
   isSuperseded: boolean
 }
 
 interface UnsureName {
   readonly writes: Set<UnsureWrite>
-  /** What was last acknowledged while there were such writes. */
+  /** The last confirmed value since the first of `writes` was added. */
   acknowledged?: string
 }
 
 /**
- * The writes of which this process does not know whether the backend will still make them, by the name of the record.
+ * Unsure writes: the backend may still apply them. They are stored by the name of their record.
  *
- * Keyv has no way to take a write back, so one that is late may land on a newer one. Three rules keep what was
- * acknowledged: while such a write has no answer, others of its name are refused, for a bounded time. After that others
- * are let through, and what the late one writes is known by its content when it is read, and replaced. It is forgotten
- * only after a read that began when it was made.
+ * Keyv cannot cancel a write, so a late write may replace a newer one. Three rules protect confirmed values. While a
+ * write has no answer, other writes of its name are refused, for a limited time. Later, other writes are allowed; if a
+ * read then finds the content of the late write, the confirmed value is written again. A late write is forgotten only
+ * after a read that began after the backend had applied it.
  */
 export class UnsureWrites {
   readonly #names = new Map<string, UnsureName>()
 
   /**
-   * Remember a write. `running` settles when the backend answers. `verify` has to read the record in its turn: it is
-   * called when the write has been made, and before one is forgotten that may have been made unseen.
+   * Adds a write. `running` settles when the backend answers. `verify` must read the record after the running calls for
+   * its name. It is called when the backend has applied the write, and before a write is forgotten that it may have
+   * applied.
    */
   add(name: string, sealed: string | undefined, running: Promise<unknown>, verify: () => void): void {
     this.#sweep()
@@ -61,12 +62,12 @@ export class UnsureWrites {
     )
   }
 
-  /** How many names there are. */
+  /** The number of names with unsure writes. */
   get size(): number {
     return this.#names.size
   }
 
-  /** @throws Error while a write of this name has no answer, for a bounded time, or while too many names are unsure. */
+  /** @throws Error while a write of `name` has no answer, for a limited time, or if there are too many names. */
   refuseWhilePending(name: string): void {
     if (this.#names.size >= MOST_NAMES && !this.#names.has(name)) {
       this.#sweep()
@@ -79,7 +80,7 @@ export class UnsureWrites {
     }
   }
 
-  /** A write was made and has been read back: what is unsure was begun before it. */
+  /** Call it after a write was read back. All unsure writes of `name` began before it. */
   acknowledge(name: string, sealed: string): void {
     const entry = this.#names.get(name)
     if (!entry) return
@@ -87,13 +88,15 @@ export class UnsureWrites {
     for (const write of entry.writes) write.isSuperseded = true
   }
 
-  /** Whether a read may meet a write that must not be seen any more. */
+  /** Whether a read may find a value that a later write has replaced. */
   mayMislead(name: string): boolean {
     for (const { isSuperseded } of this.#names.get(name)?.writes ?? []) if (isSuperseded) return true
     return false
   }
 
-  /** What was acknowledged, if what is held is a late write that came over it. */
+  /**
+   * The confirmed value, if `held`, the value in the backend, is a late write that replaced it. Otherwise `undefined`.
+   */
   whatToRestore(name: string, held: string | undefined): string | undefined {
     const entry = this.#names.get(name)
     if (entry?.acknowledged === undefined || entry.acknowledged === held) return undefined
@@ -102,7 +105,7 @@ export class UnsureWrites {
     return isLate ? entry.acknowledged : undefined
   }
 
-  /** The writes of which the backend says by now that they are made. A read that begins now sees whether they matter. */
+  /** The writes that the backend has applied. A read that begins now shows whether they must be undone. */
   made(name: string): readonly object[] {
     return [...(this.#names.get(name)?.writes ?? [])].filter(({ outcome }) => outcome === 'made')
   }
@@ -114,14 +117,14 @@ export class UnsureWrites {
     if (entry.writes.size === 0) this.#names.delete(name)
   }
 
-  /** Forget writes whose time is over, a few names at a time. The rest goes to the end of the line. */
+  /** Forgets old writes, checking a few names at a time. Names with other writes move to the end. */
   #sweep(): void {
     const before = performance.now() - REMEMBERED_MS
     for (const [name, entry] of [...firstOf(this.#names, SWEPT_AT_ONCE)]) {
       this.#names.delete(name)
       for (const write of entry.writes) {
         if (write.givenUpAt > before) continue
-        // A write without an answer can only undo what was acknowledged after it.
+        // A write that no confirmed write has followed cannot undo anything.
         if (!write.isSuperseded) entry.writes.delete(write)
         else if (write.outcome !== 'pending') settle(write)
       }
@@ -130,7 +133,7 @@ export class UnsureWrites {
   }
 }
 
-/** Nothing of it is to come any more: the next read shows whether it has to be put right. */
+/** The backend will not apply the write later any more. `verify` reads the record and undoes the write if necessary. */
 function settle(write: UnsureWrite): void {
   write.outcome = 'made'
   write.verify()

@@ -22,24 +22,24 @@ export type { StoreOptions, TimedStoreOptions }
 export type KeyvTokenStoreOptions = TimedStoreOptions
 
 /**
- * Sessions in any Keyv. Keyv has no compare-and-set, so writes of the same key take turns **in this process**: right
- * for one process with one thread, and no more. Stores over the same backend share their turns where the adapters tell
- * that it is the same (the adapter or Map itself, the connection, the server's address); make one store for each
- * backend elsewhere. For several processes, take SqliteTokenStore or RedisTokenStore.
+ * Sessions in any Keyv, **for one process with one thread**. Keyv has no compare-and-set, so writes of the same key run
+ * one after the other in this process. Several stores over one backend coordinate their writes only if their adapters
+ * show that the backend is the same: the same adapter or Map, the same connection, or the same server address.
+ * Otherwise make only one store for each backend. For several processes, use SqliteTokenStore or RedisTokenStore.
  *
- * The store reads every write back, and judges by itself when a record ends. The backend is given a minute more, and no
- * end at all for what lives longer than 24 days: such records stay until they are read after their end. A default `ttl`
- * of the Keyv is not used. The store sets `throwOnErrors` of the Keyv and of its storage adapter: otherwise a Keyv that
- * cannot reach its backend answers "no value", which here would mean "not revoked".
+ * The store reads every write back, and checks itself whether a record has expired. The backend gets an expiry one
+ * minute later, or none for records that live longer than 24 days: such records stay until they are read after their
+ * expiry. A default `ttl` of the Keyv is not used. The store sets `throwOnErrors` of the Keyv and of its storage
+ * adapter: otherwise a Keyv that cannot reach its backend would answer "no value", which would mean "not revoked".
  *
- * A call that has no answer within `timeout` rejects, and lets go of its key. While a write without an answer may still
- * be made, other writes of its key reject, for up to ten seconds. If it is made later, over a newer one, the newer one
- * is put back when this process next reads the key. The Keyv stays the caller's: `close()` does not disconnect it.
+ * A call without an answer within `timeout` rejects. After a write that timed out, other writes of its key reject for
+ * up to ten seconds, because the backend may still apply it. If the backend applies it later and so replaces a newer
+ * value, the newer value is written again when this process next reads the key. `close()` does not disconnect the Keyv.
  *
  * @throws TypeError for an invalid option, and for a storage adapter that is known to lose records or to hide errors.
- * Calls reject with whatever the backend throws, with Error for a write that cannot be read back, for a stored value
- * that this store did not write and for an adapter with the namespace of another Keyv, with RangeError for an
- * `expiresAt` that is not in the future, and with Error once the store is closed.
+ * Calls reject with the errors of the backend; with Error if a write cannot be read back, a stored value was not
+ * written by this store, the adapter has the namespace of another Keyv, or the store is closed; and with RangeError for
+ * an `expiresAt` that is not in the future.
  */
 export class KeyvTokenStore implements TokenStore {
   readonly #records: KeyvRecords
@@ -88,7 +88,7 @@ export class KeyvTokenStore implements TokenStore {
     return this.#backend.inTurn(name, deadline, () => work(deadline))
   }
 
-  // Reads need no turn: they change nothing.
+  // Reads do not wait for other calls, because they change nothing.
   async #get(name: string): Promise<string | undefined> {
     const deadline = this.#deadline()
     const record = await this.#read(name, deadline)
@@ -102,7 +102,7 @@ export class KeyvTokenStore implements TokenStore {
     return withDeadline(deadline, () => this.#records.read(name))
   }
 
-  /** In turn: read, and put back what was acknowledged if a late write has come over it. */
+  /** Reads, and writes the confirmed value again if a late write has replaced it. Call it in turn. */
   async #readChecked(name: string, deadline: Deadline): Promise<KeyvRecord | undefined> {
     const { unsure } = this.#backend
     const made = unsure.made(name)
@@ -119,23 +119,19 @@ export class KeyvTokenStore implements TokenStore {
     return undefined
   }
 
-  /** In turn: write, and read it back. Resolves to what is there. */
+  /** Writes a value and reads it back. Call it in turn. */
   async #write(name: string, sealed: string, deadline: Deadline): Promise<KeyvRecord> {
     await this.#change(name, sealed, deadline, () => this.#records.write(name, sealed))
     const record = await this.#read(name, deadline)
     if (record?.sealed !== sealed)
-      throw new Error(
-        'KeyvTokenStore: what was written cannot be read back; the backend or a hook of the Keyv drops it',
-      )
+      throw new Error('KeyvTokenStore: a written value cannot be read back; the backend or a hook of the Keyv drops it')
     if (record.keptUntil < record.endsAt)
-      throw new Error(
-        'KeyvTokenStore: what was written is kept for less than it was written for; a hook of the Keyv changes its ttl',
-      )
+      throw new Error('KeyvTokenStore: a written value expires too early; a hook of the Keyv changes its ttl')
     this.#backend.unsure.acknowledge(name, sealed)
     return record
   }
 
-  /** In turn: have the backend change something, and remember it if its outcome is not known. */
+  /** Runs `act`, which changes a record. If it fails or times out, the write is unsure. Call it in turn. */
   async #change(name: string, sealed: string | undefined, deadline: Deadline, act: () => Promise<void>): Promise<void> {
     if (deadline.over()) throw deadline.error()
     const running = act()
@@ -147,7 +143,7 @@ export class KeyvTokenStore implements TokenStore {
     }
   }
 
-  /** Delete what has ended, if it still has in its turn. Nobody waits for it. */
+  /** Deletes an expired record in the background, after checking again that it has expired. */
   #discard(name: string): void {
     if (this.#backend.isTaken(name)) return
     this.#inBackground(name, async deadline => {
@@ -156,7 +152,7 @@ export class KeyvTokenStore implements TokenStore {
     })
   }
 
-  /** What fails here is tried again at the next read. */
+  /** Errors are ignored: the next read tries again. */
   #inBackground(name: string, work: (deadline: Deadline) => Promise<unknown>): void {
     this.#inTurn(name, this.#deadline(), work).catch(() => {})
   }

@@ -2,11 +2,11 @@ import type { KeyvStoreAdapter, StoredData } from 'keyv'
 import { closedError } from './options.js'
 import { TickBatch } from './tick-batch.js'
 
-/** What is kept under a key. */
+/** A record in the Map. */
 export interface MemoryRecord {
   /** The stored string. */
   readonly value: string
-  /** Milliseconds since 1970. */
+  /** When the record expires, in milliseconds since 1970. */
   readonly expires: number
 }
 
@@ -20,9 +20,9 @@ const sweepRound = 60
  * does not keep the process alive.
  */
 export class MemoryAdapter implements KeyvStoreAdapter {
-  /** What Keyv looks for before it offers its iterator. */
+  /** Keyv checks `dialect` before it offers its iterator. */
   readonly opts = { dialect: 'map', url: '' }
-  /** The Map. Adapters over the same one are recognised by it, as others are by their connection. */
+  /** The Map. KeyvTokenStore uses it to recognise adapters with the same backend. */
   readonly client: object
   /** Set by the Keyv that uses this adapter. */
   namespace?: string | undefined
@@ -38,7 +38,10 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     this.#cursor = map.entries()
   }
 
-  /** Write if the key holds `expected`. `expires`: milliseconds since 1970. Resolves to whether it was written. */
+  /**
+   * Writes `value` if the key has the value `expected`. `expires`: milliseconds since 1970. Resolves to whether it
+   * wrote.
+   */
   // Nothing is awaited between the comparison and the write, so no other call can come between them.
   async compareAndSet(key: string, expected: string | undefined, value: string, expires: number): Promise<boolean> {
     if (this.#read(key, Date.now()) !== expected) return false
@@ -46,7 +49,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     return true
   }
 
-  /** The values of `keys`, in their order; `undefined` where there is none. */
+  /** The values of `keys`, in their order; `undefined` for a missing value. */
   async getMany<Value>(keys: readonly string[]): Promise<StoredData<Value | undefined>[]> {
     this.#checkOpen()
     await this.#turn.over()
@@ -59,31 +62,31 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     return this.#read(key, Date.now()) as StoredData<Value> | undefined
   }
 
-  /** Store a value. `ttl`: milliseconds; default: no expiry. */
+  /** Stores a value. `ttl`: milliseconds; default: no expiry. */
   async set(key: string, value: string, ttl?: number): Promise<boolean> {
     this.#write(key, { value, expires: ttl ? Date.now() + ttl : Number.POSITIVE_INFINITY })
     return true
   }
 
-  /** Delete the value under `key`. Resolves to whether there was one. */
+  /** Deletes the value under `key`. Resolves to whether there was one. */
   async delete(key: string): Promise<boolean> {
     const held = this.#read(key, Date.now()) !== undefined
     this.#map.delete(key)
     return held
   }
 
-  /** Delete what belongs to Keyv's namespace, or everything if it has none. */
+  /** Deletes all records of the Keyv's namespace, or all records if there is no namespace. */
   async clear(): Promise<void> {
     const start = this.namespace ? `${this.namespace}:` : ''
     for (const key of this.#map.keys()) if (key.startsWith(start)) this.#map.delete(key)
   }
 
-  /** Keyv listens for errors; here they are rejections. */
+  /** Does nothing. Keyv listens for errors here, but this adapter rejects calls instead. */
   on(): this {
     return this
   }
 
-  /** Stop the timer. Later calls reject. */
+  /** Stops the timer. Later calls reject. */
   async disconnect(): Promise<void> {
     this.#closed = true
     this.#rest()
@@ -101,7 +104,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
   #valueAt(key: string, now: number): string | undefined {
     const record = this.#map.get(key)
     if (record === undefined) return undefined
-    // Another kind of store over the same Map has written it. To ignore it would let revoked tokens pass.
+    // Another kind of store over the same Map has written it. If it were ignored, revoked tokens could pass.
     if (typeof record.expires !== 'number') throw new Error('The memory store: the Map holds a value that is not ours')
     return record.expires > now ? record.value : undefined
   }
@@ -112,7 +115,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepEvery).unref()
   }
 
-  /** Look at the next portion: all of a small Map, a sixtieth of a large one, so that no sweep holds up a request. */
+  /** Deletes expired records in the next part of the Map: all of a small Map, a sixtieth of a large one. */
   #sweep(): void {
     const now = Date.now()
     for (let left = Math.max(sweepAtLeast, this.#map.size / sweepRound); left > 0; left--) {

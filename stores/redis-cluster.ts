@@ -1,11 +1,11 @@
 import type { RedisClusterType } from '@keyv/redis'
 
-/** Milliseconds. The Cluster is asked for its nodes at most this often. */
+/** The minimum time in milliseconds between two reads of the Cluster's nodes. */
 const askAgainAfter = 500
 
 /**
- * Has node-redis learn a Cluster's nodes again. By itself it does so only when a node says that a key has moved; one
- * that is dead says nothing, and the replica in its place would never be found.
+ * Makes node-redis read the nodes of a Cluster again. node-redis does this itself only if a node answers that a key has
+ * moved. A dead node does not answer, so the replica that replaces it would never be found.
  */
 export class ClusterNodes {
   readonly #cluster: RedisClusterType
@@ -16,7 +16,7 @@ export class ClusterNodes {
     this.#cluster = cluster
   }
 
-  /** Some node gave no answer: others may have taken its place. Done in the background, and not again at once. */
+  /** Call it when a node did not answer: another node may have replaced it. Reads the nodes in the background. */
   doubt(): void {
     const now = performance.now()
     if (this.#asking || now - this.#asked < askAgainAfter) return
@@ -31,24 +31,24 @@ export class ClusterNodes {
   async #learn(): Promise<void> {
     const { masters } = this.#cluster
     const candidates = masters.filter(({ client }) => client?.isReady !== false)
-    // Take a node that answers now: node-redis would wait for a frozen node without limit.
+    // Use a node that answers now: node-redis would wait for a frozen node without limit.
     const answering = candidates.map(async node => {
       const client = await this.#cluster.nodeClient(node)
       await client.ping()
       return client
     })
     const start = candidates.length > 0 ? await Promise.any(answering) : masters[0]?.client
-    // A Cluster that was closed meanwhile would open connections to all its nodes again.
+    // A Cluster client that was closed in the meantime would open connections to all nodes again.
     if (!start || !this.#cluster.isOpen) return
     try {
-      // No answer from `start` makes it try the root nodes.
+      // If `start` does not answer, it tries the root nodes.
       await this.#cluster._slots.rediscover(start)
     } finally {
       if (!this.#cluster.isOpen) this.#hangUp()
     }
   }
 
-  /** Closed while it was learning: what it has opened since would keep the process alive. */
+  /** Closes connections that were opened after the client was closed. They would keep the process alive. */
   #hangUp(): void {
     for (const { client } of [...this.#cluster.masters, ...this.#cluster.replicas]) {
       if (client?.isOpen) client.destroy()

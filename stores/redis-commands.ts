@@ -8,7 +8,7 @@ import type {
 /** A client, cluster client or sentinel client of node-redis 5. */
 export type RedisClient = RedisClientConnectionType
 
-/** Replies are strings and commands keep their order, whatever `commandOptions` of the client say. */
+/** Overrides `commandOptions` of the client: replies must be strings, and commands must keep their order. */
 const OPTIONS = { typeMapping: {}, asap: false }
 
 export function isClient(connect: unknown): connect is RedisClient {
@@ -24,9 +24,9 @@ export function isSentinel(client: RedisClient): client is RedisSentinelType {
 }
 
 /**
- * Sends a command about `key` to the node that takes the writes, and resolves to its reply. It does not call node-redis's
- * methods of the commands (`get`, `evalSha`): these may be answered by a cache of the client (`clientSideCache`), by a
- * replica (`useReplicas`, `replicaPoolSize`), or by a script or function of the application that has their name.
+ * Sends a command for `key` to the master, and resolves to its reply. It does not call the methods of node-redis for
+ * commands (`get`, `evalSha`). A cache of the client (`clientSideCache`), a replica (`useReplicas`, `replicaPoolSize`),
+ * or a script or function of the application with the same name could answer these methods.
  */
 export function send(client: RedisClient, key: string, command: string[]): Promise<unknown> {
   if (isCluster(client)) return sendToCluster(client, key, command)
@@ -35,12 +35,12 @@ export function send(client: RedisClient, key: string, command: string[]): Promi
 }
 
 /**
- * With `useReplicas`, a node that was a replica keeps its READONLY connection when it becomes a master. When it is a
- * replica again, it would answer on it with what it has, instead of saying that the key has moved.
+ * With `useReplicas`, a replica that becomes a master keeps its READONLY connection. If it becomes a replica again, it
+ * would answer on this connection with old values, instead of answering that the key has moved.
  */
 function sendToCluster(cluster: RedisClusterType, key: string, command: string[]): Promise<unknown> {
   return cluster._execute<unknown>(key, false, { ...OPTIONS }, async (client, options) => {
-    // After ASKING (its chainId) nothing may come in between, and a master answers.
+    // After ASKING (marked by chainId), no command may come in between, and a master answers.
     const mayBeReplica = client.options?.readonly && options?.chainId === undefined
     const allowed = mayBeReplica ? client.sendCommand(['READWRITE'], OPTIONS) : undefined
     const [reply] = await Promise.all([client.sendCommand(command, options), allowed])

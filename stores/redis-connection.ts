@@ -9,18 +9,18 @@ import { OwnClient, type RedisClientOptions } from './redis-own-client.js'
 import { RedisStoreError, refusalOf } from './redis-refusal.js'
 
 /**
- * Milliseconds without a single answer to calls that waited for one, after which the connection counts as dead. Only
- * time counts in which this process could hear an answer.
+ * Milliseconds after which a connection counts as dead if no waiting call gets an answer. Time in which the event loop
+ * is blocked does not count.
  */
 const RESET_AFTER_MS = 1000
-/** Milliseconds. How often the connection is checked, so that a dead one is found before a caller needs it. */
+/** Milliseconds between checks of the connection, so that a dead one is found before a caller needs it. */
 const HEARTBEAT_MS = 1000
 /** Limits waiting calls, because each holds memory: a Redis that stalls under load must not crash the process. */
 const LONGEST_QUEUE = 10_000
 const TOO_MANY = 'too many calls wait'
 
 export interface RedisConnectionOptions {
-  /** Milliseconds after which a call rejects. */
+  /** Milliseconds after which a call without an answer rejects. */
   timeout: number
   /** The prefix of the keys, for messages. */
   prefix: string
@@ -38,9 +38,9 @@ export class RedisConnection {
   readonly #options: RedisConnectionOptions
   readonly #nodes: ClusterNodes | undefined
   readonly #inFlight = new Set<Promise<unknown>>()
-  /** Calls that the client has not settled, those given up included. */
+  /** The number of calls that the client has not settled, including those that timed out. */
   #unsettled = 0
-  /** Since the first call without an answer after the last answer. */
+  /** The deadline of the first call that timed out after the last answer. */
   #silence: Deadline | undefined
   #lastError: unknown
   readonly #heartbeat: NodeJS.Timeout | undefined
@@ -59,22 +59,21 @@ export class RedisConnection {
     }
   }
 
-  /** Whether different calls may be answered by different machines, each with a clock of its own. */
+  /** Whether different machines, with different clocks, may answer different calls. */
   get manyMachines(): boolean {
     return this.#given !== undefined && (isCluster(this.#given) || isSentinel(this.#given))
   }
 
-  /** Send a command about `key`, within `call`. Resolves to the reply, which is null where there is nothing. */
+  /** Sends a command for `key`. Use it inside `call`. Resolves to the reply: null if there is no value. */
   send(key: string, command: string[]): Promise<unknown> {
     return send(this.#client, key, command)
   }
 
-  /** Run `work`, which sends commands, within the time that a call has. */
+  /** Runs `work`, which sends commands, with the timeout of one call. */
   async call<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
     if (this.#closing) throw closedError('RedisTokenStore')
-    if (this.#given?.isOpen === false)
-      throw new RedisStoreError('Redis is not connected: the client given needs its connect()')
-    // In a Cluster, one node may be frozen while the others work: there the client's own options must set the limit.
+    if (this.#given?.isOpen === false) throw new RedisStoreError('Redis is not connected; call connect() of the client')
+    // Not for a Cluster: one node may be frozen while the others work. Its limit is set by the client's own options.
     if (this.#unsettled >= LONGEST_QUEUE && !this.#nodes) throw outOfReach([TOO_MANY])
     const deadline = new Deadline(this.#options.timeout, noAnswer)
     const firstAttempt = this.#own?.firstAttempt
@@ -88,7 +87,9 @@ export class RedisConnection {
     }
   }
 
-  /** Wait for the running calls, each of which has a timeout, then disconnect; not a client of the caller. */
+  /**
+   * Waits for the running calls, each of which has a timeout, and disconnects. A client of the caller stays connected.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#hangUp()
     return this.#closing
@@ -147,7 +148,7 @@ export class RedisConnection {
     })
   }
 
-  /** Reconnect if nothing was answered for a second. node-redis itself may wait hours on a dead connection. */
+  /** Reconnects if there was no answer for a second. node-redis itself may wait for hours on a dead connection. */
   #missed(deadline: Deadline): void {
     this.#nodes?.doubt()
     this.#silence ??= deadline
@@ -172,7 +173,7 @@ export class RedisConnection {
   }
 }
 
-/** `ECONNREFUSED` and the like, or the name of node-redis's own error class. */
+/** The code of an error, such as `ECONNREFUSED`, or the name of its class in node-redis. */
 function codeOf(error: unknown): string | undefined {
   const { code } = (error ?? {}) as { code?: unknown }
   if (error instanceof RedisStoreError) return error.message

@@ -7,7 +7,7 @@ const STORE = 'RedisTokenStore'
 
 const TAKES = "takes a url ('redis://localhost:6379', a string), options of node-redis, or a client of node-redis 5"
 
-/** All options that `createClient` of node-redis 5 takes. It ignores others, and then connects to this machine. */
+/** All options that `createClient` of node-redis 5 takes. It ignores unknown options and could connect to localhost. */
 const CLIENT_OPTIONS: Record<keyof RedisClientOptions, true> = {
   url: true,
   socket: true,
@@ -38,10 +38,10 @@ const CLIENT_OPTIONS: Record<keyof RedisClientOptions, true> = {
 
 const CLUSTER_FORM =
   'for a Cluster or Sentinel, give the client that createCluster or createSentinel of node-redis made'
-const REPLICAS_ANSWER = `${STORE}: the option readonly lets a replica answer, which may not know yet of what was revoked; leave it out`
-const SECOND_FORM = 'it belongs into the second argument'
+const REPLICAS_ANSWER = `${STORE}: the option readonly lets a replica answer, which may not have the latest logouts; leave it out`
+const SECOND_FORM = 'it belongs in the second argument'
 
-/** What other packages, or this one elsewhere, call it, and what to write instead. */
+/** Names of options in other packages, or at another place in this one, and what to write instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   ...namesFor(ADDRESS_FORMS, [
     ...['host', 'hostname', 'server', 'address', 'addr', 'ip', 'endpoint', 'port', 'path', 'unixSocket', 'socketPath'],
@@ -62,7 +62,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   ...namesFor(`${SECOND_FORM}, as prefix`, ['keyPrefix', 'namespace']),
 }
 
-/** What an option has to be, where node-redis takes something else and fails later, or does something else. */
+/** The types of options for which node-redis accepts a wrong type and fails later. */
 const TYPES: Readonly<Record<string, readonly [isRight: (value: unknown) => boolean, words: string]>> = {
   username: [isString, 'a string'],
   password: [isString, 'a string'],
@@ -73,10 +73,10 @@ const TYPES: Readonly<Record<string, readonly [isRight: (value: unknown) => bool
   RESP: [value => value === 2 || value === 3, '2 or 3'],
 }
 
-/** @throws TypeError for what RedisTokenStore cannot connect with, or would connect with to another Redis than is meant. */
+/** @throws TypeError if RedisTokenStore cannot connect with `connect`, or would connect to the wrong server. */
 export function checkConnect(connect: unknown): void {
   if (isText(connect)) checkUrl(connect)
-  else if (Array.isArray(connect)) throw new TypeError(`${STORE}: an array is no Redis; ${CLUSTER_FORM}`)
+  else if (Array.isArray(connect)) throw new TypeError(`${STORE} does not take an array; ${CLUSTER_FORM}`)
   else if (isClient(connect)) checkClient(connect)
   else if (isPlainObject(connect)) checkOptions(connect as Record<string, unknown>)
   else throw new TypeError(`${STORE} ${TAKES}`)
@@ -101,7 +101,7 @@ function checkOptions(options: Record<string, unknown>): void {
     const [isRight, words] = (Object.hasOwn(TYPES, name) && TYPES[name]) || []
     if (value !== undefined && isRight?.(value) === false) throw new TypeError(`${STORE}: ${name} must be ${words}`)
   }
-  // A variable of the environment that is not set would be this machine.
+  // node-redis would connect to localhost if an environment variable for url is not set.
   if ('url' in options && !isText(options.url)) throw new TypeError(`${STORE}: url must be a non-empty string`)
   if (isText(options.url)) checkUrl(options.url)
   if (options.readonly) throw new TypeError(REPLICAS_ANSWER)
@@ -115,7 +115,7 @@ function notTaken(name: string): string {
   return `${JSON.stringify(name)} is not an option of node-redis; ${ELSEWHERE[elsewhere]}`
 }
 
-/** node-redis takes `redis:6379` for this machine, and the port for the number of a database. */
+/** node-redis reads `redis:6379` as localhost, database 6379. */
 function checkUrl(url: string): void {
   if (/^rediss?:/i.test(url) && !/^rediss?:\/\/[^/?#]/i.test(url)) {
     throw new TypeError(`${STORE}: the url names no host; write redis://host:port`)

@@ -3,18 +3,21 @@ import { Deadline } from '../src/time/deadline.js'
 import type { RedisClient } from './redis-commands.js'
 import { RedisStoreError } from './redis-refusal.js'
 
-/** What node-redis's `createClient` takes. */
+/** Options of `createClient` of node-redis. */
 export type RedisClientOptions = NonNullable<Parameters<typeof createClient>[0]>
 
 type Client = ReturnType<typeof createClient>
 type Wait = ReturnType<Deadline['wait']>
 
-/** Milliseconds of the counted time that an attempt to connect has, with TLS and login. */
+/**
+ * Milliseconds for an attempt to connect, including TLS and login. Time in which the event loop is blocked does not
+ * count.
+ */
 const ATTEMPT_MS = 2000
 
 /**
- * Milliseconds after which node-redis ends an attempt to connect. Its timers run by the clock, also while this process
- * is blocked and can hear no answer. So this only ends attempts that were given up before.
+ * Milliseconds after which node-redis ends an attempt to connect. Its timers also run while this process is blocked and
+ * cannot read an answer. So this limit is only for attempts that the store has already given up.
  */
 const LAST_RESORT_MS = 10_000
 
@@ -25,23 +28,23 @@ export interface ClientListener {
 }
 
 /**
- * A client of the store's own. It fails at once while Redis is away and reconnects by itself (by default, node-redis
- * queues calls without limit). `renew` replaces a connection that hangs, with a new client: node-redis cannot cancel an
- * attempt to connect.
+ * The store's own client. While there is no connection, calls fail at once (by default, node-redis queues them without
+ * limit). It reconnects by itself. `renew` replaces a connection that hangs. It makes a new client, because node-redis
+ * cannot cancel an attempt to connect.
  */
 export class OwnClient {
   readonly #options: RedisClientOptions
   readonly #queueLength: number
   readonly #listener: ClientListener
   #client: Client
-  /** From the beginning of an attempt until there is a socket. */
+  /** Whether an attempt to connect has started and has no socket yet. */
   #isConnecting = false
   #attempt: Wait | undefined
   #isClosed = false
   #firstAttempt: Promise<void> | undefined
   #endFirstAttempt = () => {}
 
-  /** @throws TypeError for a url or options that node-redis does not take. */
+  /** @throws TypeError if node-redis does not accept the url or the options. */
   constructor(options: RedisClientOptions, queueLength: number, listener: ClientListener) {
     this.#options = options
     this.#queueLength = queueLength
@@ -63,12 +66,12 @@ export class OwnClient {
     return this.#client.isReady
   }
 
-  /** Until the first attempt to connect has succeeded or failed; undefined afterwards. */
+  /** Resolves when the first attempt to connect has succeeded or failed; `undefined` afterwards. */
   get firstAttempt(): Promise<void> | undefined {
     return this.#firstAttempt
   }
 
-  /** Give up the connection, or the attempt to get one, for a new attempt. */
+  /** Drops the connection, or the attempt to connect, and starts a new attempt. */
   renew(): void {
     this.#abandon()
     if (this.#isClosed) return
@@ -140,7 +143,7 @@ export class OwnClient {
       if (client.isOpen) client.destroy()
     }
     this.#endAttempt()
-    // node-redis knows the socket, and can close it, only when that has connected.
+    // node-redis can close a socket only after it has connected.
     if (this.#isConnecting) client.once('connect', destroy)
     else destroy()
   }
@@ -159,7 +162,7 @@ function createClientWith(options: RedisClientOptions, queueLength: number, isWa
       } as RedisClientOptions['socket'],
     })
   } catch {
-    // The error of URL carries the whole url, password included.
+    // The original error contains the whole url, including the password.
     throw new TypeError(
       'RedisTokenStore: the url (redis://[[user]:password@]host[:port][/database]) or an option is wrong',
     )

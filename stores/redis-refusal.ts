@@ -1,12 +1,12 @@
-/** An error whose message we wrote ourselves, and which may therefore be shown. */
+/** An error with a message of this package. It contains no keys, addresses or passwords, so it may be shown. */
 export class RedisStoreError extends Error {}
 
-/** What the user of Redis has to be allowed besides the keys. `TIME` is of the script, and so are its `GET` and `SET`. */
+/** The commands that the Redis user must be allowed to run. The script runs `TIME`, `GET` and `SET`. */
 const COMMANDS = ['get', 'set', 'eval', 'evalsha', 'time']
 
 /**
- * Says which refusal an error reply is; undefined for an error that is no reply. What follows the first word of a reply
- * may name keys, users and hosts, and is not shown. `prefix`: that of the store's keys.
+ * Describes an error reply of Redis; `undefined` for an error that is not a reply. Only the first word of a reply is
+ * shown, because the rest may contain keys, users and hosts. `prefix`: the prefix of the store's keys.
  */
 export function refusalOf(error: unknown, prefix: string): string | undefined {
   if (!(error instanceof Error)) return undefined
@@ -16,12 +16,15 @@ export function refusalOf(error: unknown, prefix: string): string | undefined {
   return `NOPERM: ${missing}. The ACL rules that the store needs: ${all}`
 }
 
-/** The word that begins an error reply (`READONLY`, `OOM`, `WRONGPASS`). */
+/** The first word of an error reply, such as `READONLY`, `OOM` or `WRONGPASS`. */
 function wordOf(error: Error): string | undefined {
   return /^-?([A-Z]{2,}) /.exec(error.message)?.[1]
 }
 
-/** Redis 6 and 7, and Valkey, say it in words of their own; those of Redis 7.0 do not name a command that a script runs. */
+/**
+ * Which permission is missing. Redis 6, Redis 7 and Valkey have different messages. Redis 7.0 does not name the command
+ * if a script runs it.
+ */
 function missingPermission(message: string, prefix: string): string | undefined {
   const [, command] = /no permissions to run the '([a-z|_-]+)' command/i.exec(message) ?? []
   if (command !== undefined) return `the user may not run '${command}'; add ${rule(command)} to its ACL rules`

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { RedisStoreError } from './redis-refusal.js'
 
 /**
- * Compare-and-set in Redis, where nothing else runs in between. KEYS[1] the key; ARGV: deadline (milliseconds of Redis's
- * own clock), time to live in milliseconds, value, and the expected value unless nothing is expected. Answers a word and
- * the time.
+ * Compare-and-set as a script, which Redis runs without interruption. KEYS[1]: the key. ARGV: the deadline
+ * (milliseconds by Redis's clock), the time to live in milliseconds, the value, and the expected value (left out if
+ * there should be no value). Returns a word and Redis's time.
  *
- * The deadline is what keeps a write that was given up from being applied later: a Redis that was frozen or cut off
- * reads it from its socket when it wakes up, long after the caller was told that it failed.
+ * The deadline prevents that a write is applied after its timeout. A Redis that was frozen or disconnected reads the
+ * command from its socket when it continues, long after the caller got an error.
  */
 export const script = `
 local time = redis.call('TIME')
@@ -30,22 +30,25 @@ export interface ScriptAnswer {
   now: number
 }
 
-/** @throws Error for anything that the script does not answer. */
+/** Parses the script's answer. @throws Error if it is invalid. */
 export function readAnswer(reply: unknown): ScriptAnswer {
   const [, answer, now] = /^(late|differs|written) (\d+\.\d+)$/.exec(String(reply)) ?? []
-  if (answer === undefined) throw new RedisStoreError('Redis gave an answer that cannot be read')
+  if (answer === undefined) throw new RedisStoreError("the answer of Redis to the store's script is invalid")
   return { answer: answer as ScriptAnswer['answer'], now: Number(now) }
 }
 
 /**
- * What Redis's clock says at a moment of ours (`performance.now()`): the two are not synchronised. Every answer proves
- * that Redis's clock stood at `now` somewhere between sending and receiving. We keep the least offset that this allows,
- * so that Redis never takes a deadline for later than it is, and keep it for as long as the answers allow.
+ * Converts `performance.now()` to Redis's clock. Each answer shows that Redis's clock was at `now` at some moment
+ * between sending and receiving. This allows a range of offsets. The smallest one is used, so that a deadline is never
+ * later on Redis's clock than here. It is kept as long as further answers allow it.
  */
 export class RedisClock {
   #offset: number | undefined
 
-  /** Milliseconds of Redis's clock; 0 while nothing is known of it, which the script answers with the time. */
+  /**
+   * `moment` on Redis's clock, in milliseconds; 0 if no answer was received yet. The script then answers `late` and its
+   * time.
+   */
   at(moment: number): number {
     return this.#offset === undefined ? 0 : moment + this.#offset
   }
@@ -56,7 +59,7 @@ export class RedisClock {
     if (this.#offset === undefined || this.#offset < least || this.#offset > most) this.#offset = least
   }
 
-  /** Another machine may answer from now on. */
+  /** Call it when another machine may answer from now on. */
   forget(): void {
     this.#offset = undefined
   }

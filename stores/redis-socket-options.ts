@@ -6,7 +6,7 @@ type KeysOf<T> = T extends unknown ? keyof T : never
 type SocketOption = KeysOf<NonNullable<RedisClientOptions['socket']>>
 
 export const ADDRESS_FORMS = "write { socket: { host, port } }, { socket: { path } } or { url: 'redis://host:port' }"
-export const TLS_FORM = 'write { socket: { tls: true } }, and what else TLS takes beside tls'
+export const TLS_FORM = 'write { socket: { tls: true } }, with other options of TLS next to tls'
 
 /** Options of TLS. Without `tls: true` node-redis ignores them, and the connection is not encrypted. */
 const TLS_OPTIONS = {
@@ -46,7 +46,7 @@ const TLS_OPTIONS = {
   ticketKeys: true,
 } as const
 
-/** All that node-redis passes to Node's net and tls, but for `timeout`, which it sets itself. */
+/** All options that node-redis passes to Node's net and tls, except `timeout`, which it sets itself. */
 const SOCKET_OPTIONS: Record<Exclude<SocketOption, 'timeout'>, true> = {
   host: true,
   port: true,
@@ -72,14 +72,14 @@ const SOCKET_OPTIONS: Record<Exclude<SocketOption, 'timeout'>, true> = {
   ...TLS_OPTIONS,
 }
 
-/** What people write in `socket`, and what to write instead. */
+/** Wrong names in `socket`, and what to write instead. */
 const INSTEAD: Readonly<Record<string, string>> = {
   timeout: 'write connectTimeout or socketTimeout',
   ssl: TLS_FORM,
 }
 const BESIDE = ['url', 'username', 'password', 'database', 'name', 'RESP', 'pingInterval', 'commandsQueueMaxLength']
 
-/** @returns what is wrong with the option `socket`; undefined if nothing is. `url`: the option beside it. */
+/** Checks the option `socket`, together with the option `url`. Returns what is wrong, or `undefined`. */
 export function problemOfSocket(socket: unknown, url: unknown): string | undefined {
   if (!isPlainObject(socket)) return `socket must be an object; ${ADDRESS_FORMS}`
   const given = Object.entries(socket)
@@ -116,7 +116,7 @@ function problemOfTogether(socket: Record<string, unknown>, url: unknown): strin
 function whatElse(name: string): string {
   if (Object.hasOwn(INSTEAD, name)) return INSTEAD[name] as string
   const beside = BESIDE.find(each => each.toLowerCase() === name.toLowerCase())
-  if (beside !== undefined) return `${beside} belongs beside socket, not into it`
+  if (beside !== undefined) return `${beside} belongs next to socket, not in it`
   return didYouMean(name, Object.keys(SOCKET_OPTIONS), ADDRESS_FORMS)
 }
 

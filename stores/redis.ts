@@ -24,22 +24,22 @@ export type { RedisClient, RedisClientOptions, StoreOptions, TimedStoreOptions }
 /** Options of `RedisTokenStore`. */
 export type RedisTokenStoreOptions = TimedStoreOptions
 
-/** A deadline that is over on every clock. */
+/** A deadline that has passed on every clock: the script answers with its time and writes nothing. */
 const NEVER = '0'
 
 /**
  * Sessions in Redis or Valkey, for any number of processes on any number of machines, through `@keyv/redis`.
  *
- * With a url or node-redis options, the store makes a client of its own: it rejects calls at once while Redis is away,
- * and reconnects by itself; the constructor needs no running Redis. With a client, cluster or sentinel of node-redis 5,
- * the caller connects and closes it. Every call ends within `timeout`. A write that timed out is not applied later,
- * even if clocks differ. On a Cluster, each key is read by a command of its own. Answers never come from a cache of the
- * client or from a replica.
+ * With a url or options of node-redis, the store makes its own client. While Redis is down, calls reject at once, and
+ * the client reconnects automatically. The constructor needs no running Redis. If you give a client, cluster or
+ * sentinel of node-redis 5, you connect and close it. Every call ends within `timeout`. A write that timed out is not
+ * applied later, even if clocks differ. On a Cluster, each key is read with a separate command. Answers never come from
+ * a cache of the client or from a replica.
  *
  * Redis must not evict: `maxmemory-policy noeviction`.
  *
- * @throws TypeError for an invalid option. Calls reject with Error if Redis is out of reach, refuses or does not answer
- * in time; with RangeError for an `expiresAt` that is not in the future; and with Error once the store is closed.
+ * @throws TypeError for an invalid option. Calls reject with Error if Redis is out of reach, refuses the command or
+ * does not answer in time, or if the store is closed; and with RangeError for an `expiresAt` that is not in the future.
  */
 export class RedisTokenStore implements TokenStore {
   readonly #prefix: string
@@ -59,8 +59,8 @@ export class RedisTokenStore implements TokenStore {
     })
   }
 
-  // Single GETs, written together and so one round trip. MGET would answer "nothing" for a key that is not a string, and
-  // on a Cluster fails when the keys live on different nodes.
+  // Single GETs, sent together, take one round trip. MGET would hide a key that is not a string, and on a Cluster it
+  // fails if the keys are on different nodes.
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     const connection = this.#connection
     const values = await connection.call(() => Promise.all(keys.map(key => this.#read(this.#prefix + key))))
@@ -76,12 +76,12 @@ export class RedisTokenStore implements TokenStore {
     return this.#connection.close()
   }
 
-  /** Of a machine that may be another one than before: learn its clock now, and not when a caller waits. */
+  /** After each new connection, which may be to another machine: reads its clock before a caller needs it. */
   #meet(): void {
     this.#clock.forget()
     if (this.#connection.manyMachines) return
     this.#run(this.#clock, this.#prefix, [NEVER, '1', '']).catch(() => {
-      // The first write learns it then, or fails for the same reason.
+      // The first write will read the clock, or fail for the same reason.
     })
   }
 
@@ -92,12 +92,12 @@ export class RedisTokenStore implements TokenStore {
     expiresAt: Date,
     deadline: Deadline,
   ): Promise<boolean> {
-    // Several machines may answer for a Cluster or a Sentinel, each with a clock of its own: learn it every time.
+    // In a Cluster or with sentinels, several machines with different clocks may answer, so each write reads the clock.
     const clock = this.#connection.manyMachines ? new RedisClock() : this.#clock
-    // Late is also what left this process late, or was sent before anything was known of Redis's clock.
+    // A write is also `late` if this process sent it late, or before it had read Redis's clock. Then it tries again.
     while (!deadline.over()) {
       const ttl = millisecondsUntil(expiresAt)
-      // Nobody is told before that moment that the write has failed; Redis applies it until then, and not after.
+      // Redis applies the write until this moment and not later. The caller gets a timeout only after it.
       const until = performance.now() + deadline.left()
       const values = [clock.at(until).toFixed(3), String(ttl), value]
       const { answer } = await this.#run(clock, key, expected === undefined ? values : [...values, expected])
@@ -112,7 +112,7 @@ export class RedisTokenStore implements TokenStore {
     const reply = await this.#connection.send(key, ['GET', key])
     if (reply === null) return undefined
     if (typeof reply === 'string') return reply
-    throw new RedisStoreError('Redis gave an answer that is not a string')
+    throw new RedisStoreError('the answer of Redis to GET is not a string')
   }
 
   async #run(clock: RedisClock, key: string, values: string[]): Promise<ScriptAnswer> {

@@ -29,12 +29,12 @@ const longestWait = 16
 const forEver = 8.64e15
 
 /**
- * A Keyv storage adapter over one SQLite file, with the compare-and-set that Keyv lacks. Nothing is opened before the
- * first call; a call that cannot open the file rejects and the next one tries again. A lock that another process holds
- * is waited for with a timer, never inside SQLite, so the event loop goes on.
+ * A Keyv storage adapter over one SQLite file, with the compare-and-set that Keyv lacks. The first call opens the file.
+ * If this fails, the call rejects and the next call tries again. While another process holds a lock, calls wait with a
+ * timer, not inside SQLite, so the event loop is not blocked.
  */
 export class SqliteAdapter implements KeyvStoreAdapter {
-  /** What Keyv looks for before it offers its iterator. Adapters over one file are recognised by `url`. */
+  /** Keyv checks `dialect` before it offers its iterator. Adapters over one file have the same `url`. */
   readonly opts: { readonly dialect: 'sqlite'; readonly url: string }
   /** Set by the Keyv that uses this adapter. */
   namespace?: string | undefined
@@ -43,20 +43,23 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   #connection: Connection | undefined
   #purger: NodeJS.Timeout | undefined
   #closed = false
-  /** Closed, and the reads that were under way have been answered. */
+  /** Closed, and the running reads have been answered. */
   #done = false
   readonly #turn = new TickBatch()
 
-  /** `timeout`: milliseconds to wait for a lock. */
+  /** `timeout`: how long to wait for a lock, in milliseconds. */
   constructor(path: string, timeout: number) {
     this.#file = new SqliteFile(path)
     this.opts = { dialect: 'sqlite', url: path === ':memory:' ? '' : resolve(path) }
     this.#timeout = timeout
   }
 
-  /** Write only if the key holds `expected`, in one statement and so for all processes; `expires` in ms since 1970. */
+  /**
+   * Writes `value` if the key has the value `expected`, atomically for all processes. `expires`: milliseconds since
+   * 1970. Resolves to whether it was written.
+   */
   async compareAndSet(key: string, expected: string | undefined, value: string, expires: number): Promise<boolean> {
-    // run(), not RETURNING: it steps to the end, so that a commit that fails is seen.
+    // run(), not RETURNING: it runs the statement to its end, so that a failed commit is noticed.
     const { changes } = await this.#call(statement =>
       expected === undefined
         ? statement(sql.insert).run(key, value, expires, Date.now())
@@ -66,8 +69,8 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   }
 
   /**
-   * The values of `keys` in their order. Guards ask for two, and get both as they stood at one moment: most of what a
-   * statement costs is its transaction.
+   * The values of `keys`, in their order; `undefined` for a missing value. Keys are read in pairs, because guards need
+   * two: one statement reads both at one moment, and costs hardly more than for one.
    */
   async getMany<Value>(keys: readonly string[]): Promise<StoredData<Value | undefined>[]> {
     this.#checkOpen()
@@ -90,29 +93,29 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return value as StoredData<Value> | undefined
   }
 
-  /** Store a value. `ttl`: milliseconds; default: no expiry. */
+  /** Stores a value. `ttl`: milliseconds; default: no expiry. */
   async set(key: string, value: string, ttl?: number): Promise<boolean> {
     await this.#call(statement => statement(sql.set).run(key, value, ttl ? Date.now() + ttl : forEver))
     return true
   }
 
-  /** Delete the value under `key`. Resolves to whether there was one. */
+  /** Deletes the value under `key`. Resolves to whether there was one. */
   async delete(key: string): Promise<boolean> {
     return (await this.#call(statement => erase(statement, sql.delete, key, Date.now()))) === 1
   }
 
-  /** Delete what belongs to Keyv's namespace, or everything if it has none. */
+  /** Deletes all records of the Keyv's namespace, or all records if there is no namespace. */
   async clear(): Promise<void> {
     const start = this.namespace ? `${this.namespace}:` : ''
     await this.#call(statement => erase(statement, sql.clear, start, start))
   }
 
-  /** Keyv listens for errors; here they are rejections. */
+  /** Does nothing. Keyv listens for errors here, but this adapter rejects calls instead. */
   on(): this {
     return this
   }
 
-  /** Close the file. Later calls reject. */
+  /** Closes the file. Later calls reject. */
   async disconnect(): Promise<void> {
     this.#closed = true
     await this.#turn.settled()
@@ -139,7 +142,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
         return work(this.#statements())
       } catch (error) {
         if (!isLocked(error)) throw this.#failed(error)
-        // Jitter, or processes that were refused together come back together.
+        // Jitter: without it, processes that found the lock together would try again together.
         const pause = wait * (0.5 + Math.random())
         if (pause > deadline.left()) throw this.#stayedLocked(error)
         await pauseBefore(deadline, pause)
@@ -164,7 +167,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return connection
   }
 
-  /** A connection that has failed is not used again: the next call opens the file again. */
+  /** Drops a connection that has failed. The next call opens the file again. */
   #failed(cause: unknown): Error {
     this.#drop()
     if (isDamage(cause)) this.#file.distrust()
@@ -187,33 +190,35 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     clearTimeout(this.#purger)
     this.#purger = setTimeout(() => {
       const connection = this.#connection
-      // A file that was deleted or replaced would go on being read and written here and by nobody else.
+      // If the file was deleted or replaced, only this process would still read and write it.
       if (connection && this.#file.isWhole(connection)) {
         this.#schedulePurge(this.#purge() ? purgePause : purgeEvery)
         return
       }
       this.#drop()
-      // Perhaps another program has emptied the log, and no call comes: opened again, it goes on.
+      // Another program may have emptied the log. Open the file again, so that purging continues without a call.
       if (connection && this.#file.isSameFile(connection)) this.#purge()
     }, after).unref()
   }
 
-  /** Delete one batch of expired records; whether there may be more. Small, because SQLite works on the event loop. */
+  /**
+   * Deletes a small batch of expired records, because SQLite blocks the event loop. Returns whether there may be more.
+   */
   #purge(): boolean {
     try {
       const statement = this.#statements()
       const now = Date.now()
-      // Ask first: a DELETE takes the write lock even if it finds nothing.
+      // Check first: a DELETE takes the write lock even if it finds nothing.
       if (statement(sql.expired).get(now) === undefined) return false
       return erase(statement, sql.purge, now, purgeBatch) === purgeBatch
     } catch {
-      // Locked, or broken: the next turn or the next call will see. Nothing expired is ever read meanwhile.
+      // Locked or damaged: the next purge or the next call handles it. Expired records are never read in the meantime.
       return false
     }
   }
 }
 
-/** Delete, and mark the file, in one transaction; how many rows there were. */
+/** Deletes rows and updates the mark in one transaction. Returns the number of deleted rows. */
 function erase(statement: (sql: string) => Statement, deletion: string, ...values: (string | number)[]): number {
   statement('BEGIN IMMEDIATE').run()
   try {
@@ -231,7 +236,7 @@ function erase(statement: (sql: string) => Statement, deletion: string, ...value
   }
 }
 
-/** The time of a deadline goes on only while somebody waits. */
+/** Sleeps, and lets the time of `deadline` run: a deadline counts only while something waits for it. */
 async function pauseBefore(deadline: Deadline, milliseconds: number): Promise<void> {
   const wait = deadline.wait(() => {})
   await sleep(milliseconds)

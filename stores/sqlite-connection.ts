@@ -12,30 +12,32 @@ const schema = `
 export interface Connection {
   readonly database: Database
   readonly statements: Map<string, Statement>
-  /** Which file it is, to notice that another one has taken its place. */
+  /** The identity of the file, to notice that another file has replaced it. */
   readonly identity: string
 }
 
-/** Milliseconds after which a file that was refused is tried again, though it looks as it did. */
+/** Milliseconds after which a refused file is opened again even if it has not changed. */
 const refusedFor = 10_000
 
-/** What is in the file is not what was written. */
+/** The file is damaged, or is a mixture of two states. */
 class WrongContent extends Error {}
 
-/** A database file: opens it, and sees to it that its content is what was written. */
+/** Opens a database file and checks that its content is what was written. */
 export class SqliteFile {
   readonly #path: string
   readonly #open = sqliteDriver()
-  /** How the file looked when it and its log were last seen to belong together. */
+  /** The `look` of the file when it last fitted its log. */
   #fitted = ''
-  /** Whether the log has held something of the store since the file was opened. Before, SQLite does not change the file. */
+  /**
+   * Whether the log has had data of the store since the file was opened. Until then, SQLite does not change the file.
+   */
   #logged = false
-  /** Which file has been read and found whole. */
+  /** The identity of the last file whose content was checked. */
   #whole = ''
   #refused: { look: string; at: number; error: WrongContent } | undefined
 
   constructor(path: string) {
-    // The process may change its folder before the file is opened again.
+    // The process may change its working directory before the file is opened again.
     this.#path = path === ':memory:' ? path : resolve(path)
   }
 
@@ -51,22 +53,24 @@ export class SqliteFile {
     }
   }
 
-  /** Whether a connection still leads to the file that is under the path. */
+  /** Whether the file of a connection is still the file at the path. */
   isSameFile({ identity }: Connection): boolean {
     return this.#path === ':memory:' || identity === lookAt(this.#path).identity
   }
 
-  /** Whether a connection leads to the file under the path, and the file is as it was read. Cheap: asked for each write. */
+  /** Whether the file of a connection is still at the path and unchanged by others. A cheap check for each write. */
   isCurrent(connection: Connection): boolean {
     return this.#logged ? this.isSameFile(connection) : this.isWhole(connection)
   }
 
-  /** Whether a connection leads to the file under the path, and the file is as it was read. Checks all that can be noticed. */
+  /** Whether the file of a connection is still at the path and unchanged by others. A complete check. */
   isWhole(connection: Connection): boolean {
     return this.#path === ':memory:' || (this.isSameFile(connection) && this.#isAsRead())
   }
 
-  /** Close. SQLite writes the log into the file then: a file that the log does not belong to is marked as a mixture. */
+  /**
+   * Closes a connection. SQLite then writes the log into the file: if they do not fit, the file is marked as a mixture.
+   */
   close(connection: Connection): void {
     const { database } = connection
     const lastWords = this.#isOfAnother(connection) ? [() => database.exec(sqlOfMarks.condemn)] : []
@@ -74,30 +78,32 @@ export class SqliteFile {
       try {
         work()
       } catch {
-        // It is given up either way; what was wrong has been reported by the call that failed.
+        // The connection is dropped anyway. The call that failed has reported the error.
       }
     }
   }
 
-  /** The content has turned out to be damaged: it is read as a whole before it is used again. */
+  /** Call it if the content is damaged: the whole file is checked before it is used again. */
   distrust(): void {
     this.#whole = ''
   }
 
-  /** To read a large file for each call would stop the event loop. */
+  /**
+   * Whether the file was refused and has not changed. Reading a large file for each call would block the event loop.
+   */
   #isStillRefused(): boolean {
     const refused = this.#refused
     return refused?.look === this.#look() && performance.now() - refused.at < refusedFor
   }
 
-  /** Whether the file is as it was, or was changed by its log alone. What is in its place may be damaged, or half copied. */
+  /** Whether the file is unchanged, or only its log has changed it. Otherwise it may be damaged, or half copied. */
   #isAsRead(): boolean {
     const fit = this.#fitOrUnread()
     if (fit === 'empty') this.distrust()
     return fit === 'fits' || fit === 'unmarked'
   }
 
-  /** Whether the file was overwritten under an open connection, and the log is of the file of before. */
+  /** Whether the file was overwritten while it was open, so that the log belongs to the old content. */
   #isOfAnother(connection: Connection): boolean {
     return this.#path !== ':memory:' && this.isSameFile(connection) && this.#fitOrUnread() === 'another'
   }
@@ -106,7 +112,7 @@ export class SqliteFile {
     try {
       return this.#fit()
     } catch {
-      // It cannot be read: the next call will say so.
+      // It cannot be read. The next call will report it.
       return 'unmarked'
     }
   }
@@ -118,10 +124,10 @@ export class SqliteFile {
     if (links > 1) throw this.#manyNames()
     const database = this.#open(this.#path)
     try {
-      // Fails while another process is switching as well; then the whole call is tried again.
+      // Fails if another process does it at the same time. Then the whole call is tried again.
       database.prepare('PRAGMA journal_mode = WAL').get()
       this.#logged = false
-      // A file that was not in WAL mode has been changed by that.
+      // The pragma changes a file that was not in WAL mode.
       if (fit === 'empty') this.#fitted = lookAt(this.#path).look
       database.exec(schema)
       this.#checkContent(database, identity)
@@ -132,7 +138,7 @@ export class SqliteFile {
     }
   }
 
-  /** Makes the file if there is none. */
+  /** Compares the file with its log. Creates the file if it is missing. */
   #fit(): Fit {
     const file = hold(this.#path)
     const { look } = lookAt(this.#path)
@@ -159,24 +165,24 @@ export class SqliteFile {
 
   #mixture = () =>
     new WrongContent(
-      `${this.#path} does not belong to its write-ahead log, ${logOf(this.#path)}: a backup was put in the place of the file while ` +
-        `the log was left there, or while a process had the file open. ${this.#putBack()}`,
+      `${this.#path} does not belong to its write-ahead log, ${logOf(this.#path)}: the file was replaced by a backup, but the ` +
+        `log was not deleted, or a process had the file open. ${this.#putBack()}`,
     )
 
   #damage = (problem: string) => new WrongContent(`${this.#path} is damaged: ${problem}. ${this.#putBack()}`)
 
-  /** sqlite.org/howtocorrupt.html §2.5 */
+  /** Hard links damage a database: sqlite.org/howtocorrupt.html §2.5 */
   #manyNames = () =>
     new Error(
-      `${this.#path} has another name, a hard link, and SQLite would keep a log of its own for each name. Delete the other ` +
-        'name, or make a symbolic link of it; a hard link is no backup',
+      `${this.#path} has a second name (a hard link), and SQLite would keep a separate log for each name. Delete the other ` +
+        'name, or replace it by a symbolic link; a hard link is not a backup',
     )
 
   #putBack = () =>
-    `Stop all processes that use the file, delete it and the files ending in -wal and -shm beside it, and put a backup in its place`
+    `Stop all processes that use the file, delete it and the files next to it that end in -wal and -shm, and put a backup in its place`
 }
 
-/** What SQLite finds wrong about the table and its indexes; `undefined` if nothing. */
+/** The first problem that SQLite finds in the table and its indexes; `undefined` if there is none. */
 function problemIn(database: Database): string | undefined {
   try {
     const [row] = database.prepare('PRAGMA integrity_check(koa_authx)').all() as { integrity_check: string }[]

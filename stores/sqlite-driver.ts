@@ -18,10 +18,10 @@ type NodeSqlite = { DatabaseSync: new (path: string) => Database }
 type BetterSqlite = new (path: string, options: { timeout: number }) => Database
 
 /**
- * How to open a database here: with node:sqlite where Node has it, else with better-sqlite3. Both without a busy
- * timeout, which would stop the event loop for as long as another process holds the lock.
+ * Returns a function that opens a database: with node:sqlite if Node has it, otherwise with better-sqlite3. Both have
+ * no busy timeout, because it would block the event loop while another process holds the lock.
  *
- * @throws Error if neither is there.
+ * @throws Error if there is no driver.
  */
 export function sqliteDriver(): (path: string) => Database {
   const builtin = nodeSqlite()
@@ -30,15 +30,15 @@ export function sqliteDriver(): (path: string) => Database {
   return path => new BetterSqlite(path, { timeout: 0 })
 }
 
-/** SQL for the text in a column, of which `textOf` makes a string. node:sqlite ends a text at its first NUL, but not bytes. */
+/** SQL that reads a text column for `textOf`. As bytes, because node:sqlite cuts a text at its first NUL. */
 export const wholeText = (column: string) => (nodeSqlite() ? `CAST(${column} AS BLOB)` : column)
 
-/** The text that was read so; `undefined` for none. @throws Error for anything else. */
+/** The string in a value that was read with `wholeText`; `undefined` for NULL. @throws Error for other types. */
 export function textOf(value: unknown): string | undefined {
   if (value === null) return undefined
   if (typeof value === 'string') return value
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()
-  throw new Error('the database holds a value that is no text')
+  throw new Error('the database holds a value that is not text')
 }
 
 function nodeSqlite(): NodeSqlite | undefined {
@@ -53,10 +53,10 @@ function requireBetterSqlite(): BetterSqlite {
   }
 }
 
-/** BUSY, LOCKED and PROTOCOL with all their extended codes: another connection is in the way, now. */
+/** BUSY, LOCKED and PROTOCOL with all their extended codes: another connection holds a lock. */
 export const isLocked = (error: unknown): boolean => isOneOf(error, [5, 6, 15], /^SQLITE_(BUSY|LOCKED|PROTOCOL)/)
 
-/** CORRUPT and NOTADB with all their extended codes: the content of the file is not what SQLite has written. */
+/** CORRUPT and NOTADB with all their extended codes: the file is damaged or is not a database. */
 export const isDamage = (error: unknown): boolean => isOneOf(error, [11, 26], /^SQLITE_(CORRUPT|NOTADB)/)
 
 function isOneOf(error: unknown, codes: readonly number[], names: RegExp): boolean {

@@ -1,17 +1,17 @@
 import { fstatSync, openSync, realpathSync, statSync } from 'node:fs'
 
 export interface FileLook {
-  /** Which file a path leads to. */
+  /** The file that a path leads to: device and inode. */
   readonly identity: string
-  /** Its size and time besides: another look is another content. */
+  /** The identity with size and time of change. If it differs, the content has changed. */
   readonly look: string
-  /** How many names it has. */
+  /** The number of names (hard links). */
   readonly links: number
 }
 
 export const noFile: FileLook = { identity: '', look: '', links: 0 }
 
-/** Of a file that is not there, or may not be seen, `noFile`. */
+/** Reads identity, size and time of the file at `path`; `noFile` if it is missing or not accessible. */
 export function lookAt(path: string): FileLook {
   try {
     const { dev, ino, size, mtimeNs, nlink } = statSync(path, { bigint: true })
@@ -22,7 +22,7 @@ export function lookAt(path: string): FileLook {
   }
 }
 
-/** Where SQLite keeps the write-ahead log of a database: beside the file that a link leads to. */
+/** The path of a database's write-ahead log. SQLite keeps it next to the real file, not next to a symbolic link. */
 export function logOf(path: string): string {
   try {
     return `${realpathSync(path)}-wal`
@@ -31,15 +31,15 @@ export function logOf(path: string): string {
   }
 }
 
-/** Descriptors by identity of the file. */
+/** Open descriptors, by the identity of their file. */
 const held = new Map<string, number>()
 
 /**
- * A descriptor to read a database past SQLite; `undefined` if it may not be read, or there is no such folder. A file that
- * is missing is made first, for its owner alone: SQLite gives its log and its index the same permissions.
+ * A descriptor to read a database without SQLite; `undefined` if the file is not readable or its folder is missing. A
+ * missing file is created with mode 0600. SQLite gives its log and its index the same mode.
  *
- * It is never closed. The system drops all locks that a process has on a file when the process closes any descriptor of
- * it, those of SQLite too (sqlite.org/howtocorrupt.html §2.2).
+ * The descriptor is never closed. If a process closes any descriptor of a file, the system drops all locks that the
+ * process has on the file, also the locks of SQLite (sqlite.org/howtocorrupt.html §2.2).
  */
 export function hold(path: string): number | undefined {
   const known = held.get(lookAt(path).identity)
@@ -50,7 +50,7 @@ export function hold(path: string): number | undefined {
     held.set(`${dev}:${ino}`, descriptor)
     return descriptor
   } catch {
-    // SQLite will say what is wrong.
+    // SQLite will report what is wrong.
     return undefined
   }
 }

@@ -1,14 +1,15 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** In the place of a mark: what the file holds is a mixture. */
+/** Replaces the mark if the file is a mixture of two states. */
 export const MIXED = 'koa_authx mixed'
 
 const next = `UPDATE koa_authx_mark SET mark = 'koa_authx ' || substr(mark, -16) || ' ' || hex(randomblob(8)) WHERE mark <> '${MIXED}'`
 
 /**
- * SQLite does not notice that a write-ahead log was written for another state of the file: a backup beside the log of
- * before is read as a mixture of both. So each write gives a row a new mark, which names the mark before it. A file and
- * a log fit if the mark in the file, read past the log, is the one that the log begins after, or one of the log's own.
+ * SQLite does not notice if a write-ahead log belongs to another state of the file: a backup next to an old log is read
+ * as a mixture of both. Therefore each write stores a new mark in a row, together with the mark before it. A file and a
+ * log belong together if the mark in the file, read without the log, is the mark before the log's first one or one of
+ * the log's marks.
  */
 export const marksSchema = `
   CREATE TABLE IF NOT EXISTS koa_authx_mark (mark TEXT NOT NULL) STRICT;
@@ -22,12 +23,15 @@ export const sqlOfMarks = {
   read: 'SELECT mark FROM koa_authx_mark',
   first: `INSERT INTO koa_authx_mark
     SELECT 'koa_authx 0000000000000000 ' || hex(randomblob(8)) WHERE NOT EXISTS (SELECT 1 FROM koa_authx_mark)`,
-  /** Once for each transaction that deletes: a trigger would name marks that no file ever has, for it runs for each row. */
+  /**
+   * Runs once in each transaction that deletes. Not a trigger: it would run for each row, and make marks that no file
+   * ever has.
+   */
   next,
   condemn: `UPDATE koa_authx_mark SET mark = '${MIXED}'`,
 }
 
-/** A row of one text of 43 characters, as a page of a table holds it (SQLite file format §1.6, §2.1). */
+/** How a row with one text of 43 characters begins in a page (SQLite file format §1.6, §2.1). */
 const CELL = Buffer.from([45, 1, 2, 99])
 const TABLE_LEAF = 13
 const MARK = /^koa_authx ([0-9A-F]{16}) ([0-9A-F]{16})$/
@@ -36,48 +40,51 @@ const NEVER = '0'.repeat(16)
 const tries = 5
 
 /**
- * Whether a log was written for its file as that is. `empty`: it holds nothing, so nothing of it can be in the file.
- * `unmarked`: what it holds is of other tables, or it cannot be told.
+ * Whether a log belongs to the present state of its file. `fits`: it does. `another`: it belongs to another state.
+ * `empty`: the log is empty. `unmarked`: the log contains only other tables, or the result is unknown.
  */
 export type Fit = 'fits' | 'another' | 'empty' | 'unmarked'
 
-/** `path`: that of the log. `file`: a descriptor. */
+/** Compares a log with its file. `path`: the path of the log. `file`: a descriptor of the database. */
 export function fitOf(path: string, file: number): Fit {
   for (let n = 0; n < tries; n++) {
     const verdict = compared(path, file)
     if (verdict !== 'unknown') return verdict
   }
-  // Other processes write all the time. Nobody is refused without proof.
+  // Other processes write all the time. A file is refused only if it certainly does not fit.
   return 'unmarked'
 }
 
 function compared(path: string, file: number): Fit | 'unknown' {
   const schema = read(file, 0, 100)?.readUInt32BE(40)
   const log = readLog(path)
-  // SQLite discards the log beside an empty file.
+  // SQLite discards the log of an empty file.
   if (schema === undefined || log === undefined) return 'empty'
   if (log.marks.size === 0) return 'unmarked'
   const mark = markOf(file, log)
-  // VACUUM INTO, which changes the order of pages, leaves a newer version than that of the file that was copied.
+  // VACUUM INTO changes the order of pages. Its copy has a newer schema version than the original.
   if (log.marks.has(mark) && schema <= log.schema) return 'fits'
-  // The log may have grown, or begun again, and been copied into the file meanwhile.
+  // In the meantime, the log may have grown or started again, and may have been copied into the file.
   const again = readLog(path)
   const stood = again?.salts === log.salts && markOf(file, again) === mark
   return stood && !(again.marks.has(mark) && schema <= again.schema) ? 'another' : 'unknown'
 }
 
 interface Log {
-  /** Other salts are another log. */
+  /** Identifies the log: a new log has other salts. */
   readonly salts: string
   readonly pageSize: number
-  /** The pages that hold a mark: one, or two where VACUUM has moved it. */
+  /** The pages that contain a mark: one, or two if VACUUM has moved it. */
   readonly pages: ReadonlySet<number>
   readonly marks: ReadonlySet<string>
-  /** The newest version of the schema that the log holds. */
+  /** The newest schema version in the log. */
   readonly schema: number
 }
 
-/** The mark in the file itself: in a page that the log has a newer copy of, or in any, where VACUUM has moved it since. */
+/**
+ * The mark in the file, read without the log. Searches the pages that had a mark in the log, then all (VACUUM moves
+ * it).
+ */
 function markOf(file: number, { pages, pageSize }: Log): string {
   for (const page of pages) {
     const mark = markIn(read(file, (page - 1) * pageSize, pageSize))
@@ -90,7 +97,7 @@ function markOf(file: number, { pages, pageSize }: Log): string {
   }
 }
 
-/** What a log says of marks; `undefined` if it holds nothing (SQLite file format §4.1). */
+/** Reads the marks in a log; `undefined` if the log is empty or missing (SQLite file format §4.1). */
 function readLog(path: string): Log | undefined {
   const file = opened(path)
   if (file === undefined) return undefined
@@ -109,7 +116,7 @@ function readFrames(file: number, header: Buffer): Log {
   let schema = Number.POSITIVE_INFINITY
   for (let at = 32; ; at += 24 + pageSize) {
     const frame = read(file, at, 24 + pageSize)
-    // Frames of an earlier log stay behind those of the present one, with other salts.
+    // Frames of an earlier log may follow. They have other salts.
     if (frame === undefined || frame.compare(header, 16, 24, 8, 16) !== 0) break
     const [page, content] = [frame.readUInt32BE(0), frame.subarray(24)]
     if (page === 1) schema = content.readUInt32BE(40)
@@ -134,7 +141,7 @@ function opened(path: string): number | undefined {
   try {
     return openSync(path, 'r')
   } catch {
-    // It is not there, or SQLite will say why it cannot be read.
+    // The file is missing, or SQLite will report why it cannot be read.
     return undefined
   }
 }

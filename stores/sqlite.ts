@@ -8,7 +8,7 @@ import { SqliteAdapter } from './sqlite-adapter.js'
 
 export { SqliteAdapter, type StoreOptions, type TimedStoreOptions }
 
-/** `file:`, `sqlite:` and anything with `://`. A drive of Windows (`C:\`) is a path. */
+/** A url: `file:`, `sqlite:` or any scheme with `://`. A drive of Windows (`C:\`) is a path. */
 const URL_FORM = /^(file|sqlite3?):|^[a-z][a-z0-9+.-]*:\/\//i
 
 /** Options of `SqliteTokenStore`. */
@@ -16,18 +16,18 @@ export type SqliteTokenStoreOptions = TimedStoreOptions
 
 /**
  * Sessions in one SQLite file, for any number of processes of one machine (WAL does not work on network file systems).
- * Uses `node:sqlite` where Node has it, else `better-sqlite3`. `:memory:` is a database of this store's own.
+ * Uses `node:sqlite` if Node has it, otherwise `better-sqlite3`. `:memory:` is a separate database for each store.
  *
- * The file is opened at the first call, and again after a failure; its folder must exist. A new file, and those that
- * SQLite keeps beside it, are for their owner only (mode 0600); an existing file keeps its mode. When a process opens
- * the file for the first time, SQLite reads it as a whole: about half a second for 200,000 records, during which
- * nothing else runs. Commits are not synchronised one by one (`synchronous=NORMAL`): a killed process loses nothing, a
- * power cut may lose the last moments. `timeout` is how long a call waits for another process's lock.
+ * The file is opened at the first call, and again after a failure. Its folder must exist. Only the owner can read a new
+ * file and the files that SQLite keeps next to it (mode 0600). An existing file keeps its mode. When a process opens
+ * the file for the first time, SQLite checks the whole file: this takes about half a second for 200,000 records and
+ * blocks the process. Commits are not synchronised one by one (`synchronous=NORMAL`): a killed process loses nothing, a
+ * power cut may lose the last writes. `timeout` is how long a call waits for another process's lock.
  *
  * @throws TypeError for an invalid option, Error if there is no driver. Calls reject with Error if the file cannot be
  * opened, read or written, stays locked, is not a database, is damaged, has another hard link, or does not belong to
- * the write-ahead log beside it, with RangeError for an `expiresAt` that is not in the future, and with Error once the
- * store is closed.
+ * the write-ahead log next to it, or if the store is closed; and with RangeError for an `expiresAt` that is not in the
+ * future.
  */
 export class SqliteTokenStore extends AdapterTokenStore {
   constructor(path: string, options?: SqliteTokenStoreOptions) {
@@ -35,7 +35,7 @@ export class SqliteTokenStore extends AdapterTokenStore {
       throw new TypeError("SqliteTokenStore takes the path of a file: new SqliteTokenStore('tokens.sqlite')")
     if (URL_FORM.test(path))
       throw new TypeError(
-        "SqliteTokenStore: a url is no path, and would be the name of a file; give the path: new SqliteTokenStore('tokens.sqlite')",
+        "SqliteTokenStore takes a path, not a url; give the path: new SqliteTokenStore('tokens.sqlite')",
       )
     const { prefix, timeout } = knownOptions('SqliteTokenStore', options, ['prefix', 'timeout'])
     const checked = checkedPrefix('SqliteTokenStore', prefix)
