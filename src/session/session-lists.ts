@@ -53,6 +53,8 @@ interface Reading {
 
 /** Guards of others get their turn between one `get` and the next. */
 const RECORDS_AT_ONCE = 50
+/** Records that the first pieces of all lists may read at the same time: a store may queue each as a command of its own. */
+const MOST_FIRST_RECORDS = 500
 /** A list without sessions is kept for a minute: stores refuse a date that is not in the future. */
 const KEPT_EMPTY = 60_000
 /** How long one piece of a list keeps the pieces of other lists waiting. Longer, and one slow key would stop all lists. */
@@ -68,6 +70,7 @@ export class SessionLists {
   readonly #writes = new Gathered<DueChange, void>((key, changes) => this.#write(key, changes))
   readonly #reads = new Gathered<Subject, Reading>((key, [subject]) => this.#read(key, subject as Subject))
   #lastPiece: Promise<unknown> = Promise.resolve()
+  #firstRecords = 0
   #lastShown: Promise<unknown> = Promise.resolve()
 
   constructor(store: TokenStore, config: Config) {
@@ -113,17 +116,27 @@ export class SessionLists {
     return { subject, found, isIncomplete: isIncomplete(list, subject, this.#config.now()) }
   }
 
-  /** The first piece is a read like any other; those that follow come one at a time. */
+  /** The first piece is a read like any other, if few are under way; those that follow come one at a time. */
   async #records(entries: Listing, deadline: Deadline): Promise<Found[]> {
     const records = this.#recordsFor(deadline)
     const found: Found[] = []
     for (let n = 0; n < entries.length; n += RECORDS_AT_ONCE) {
       const ids = entries.slice(n, n + RECORDS_AT_ONCE).map(([sid]) => sid)
       const get = () => withDeadline(deadline, () => records.get(ids.map(sessionKey)))
-      const values = await (n === 0 ? get() : this.#inTurn(get))
+      const atOnce = n === 0 && this.#firstRecords + ids.length <= MOST_FIRST_RECORDS
+      const values = await (atOnce ? this.#first(ids.length, get) : this.#inTurn(get))
       found.push(...ids.map((id, place) => ({ id, record: parseSession(values[place]) })))
     }
     return found
+  }
+
+  async #first<T>(count: number, get: () => Promise<T>): Promise<T> {
+    this.#firstRecords += count
+    try {
+      return await get()
+    } finally {
+      this.#firstRecords -= count
+    }
   }
 
   #inTurn<T>(get: () => Promise<T>): Promise<T> {
