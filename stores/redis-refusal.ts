@@ -11,9 +11,15 @@ const COMMANDS = ['get', 'set', 'eval', 'evalsha', 'time']
 export function refusalOf(error: unknown, prefix: string): string | undefined {
   if (!(error instanceof Error)) return undefined
   const missing = missingPermission(error.message, prefix)
-  if (missing === undefined) return wordOf(error)
+  if (missing === undefined) return unknownCommand(error.message) ?? wordOf(error)
   const all = [keysOf(prefix), ...COMMANDS.map(rule)].join(' ')
   return `NOPERM: ${missing}. The ACL rules that the store needs: ${all}`
+}
+
+/** Of an old server, a service with Redis's protocol, or a renamed command. What follows the name holds arguments. */
+function unknownCommand(message: string): string | undefined {
+  const [, command] = /^ERR unknown (?:sub)?command (?:or .* for )?['`]([a-z_-]+)['`]/i.exec(message) ?? []
+  return command && `ERR: it does not know the command '${command.toLowerCase()}'`
 }
 
 /** The word that begins an error reply (`READONLY`, `OOM`, `WRONGPASS`). */
