@@ -17,6 +17,8 @@ const RESET_AFTER_MS = 1000
 const HEARTBEAT_MS = 1000
 /** Limits waiting calls, because each holds memory: a Redis that stalls under load must not crash the process. */
 const LONGEST_QUEUE = 10_000
+/** Each key of a call is a command. The longest calls, pieces of lists of sessions, have so many; there are few of them. */
+const MOST_COMMANDS = 50 * LONGEST_QUEUE
 const TOO_MANY = 'too many calls wait'
 
 export interface RedisConnectionOptions {
@@ -54,7 +56,7 @@ export class RedisConnection {
       this.#nodes = isCluster(connect) ? new ClusterNodes(connect as RedisClusterType) : undefined
     } else {
       const clientOptions = typeof connect === 'string' ? { url: connect } : connect
-      this.#own = new OwnClient(clientOptions, LONGEST_QUEUE, { onReady: this.#onReady, onError: this.#onError })
+      this.#own = new OwnClient(clientOptions, MOST_COMMANDS, { onReady: this.#onReady, onError: this.#onError })
       this.#heartbeat = setInterval(this.#beat, HEARTBEAT_MS).unref()
     }
   }

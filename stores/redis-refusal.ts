@@ -11,9 +11,18 @@ const COMMANDS = ['get', 'set', 'eval', 'evalsha', 'time']
 export function refusalOf(error: unknown, prefix: string): string | undefined {
   if (!(error instanceof Error)) return undefined
   const missing = missingPermission(error.message, prefix)
-  if (missing === undefined) return wordOf(error)
+  if (missing === undefined) return unknownCommand(error.message) ?? wordOf(error)
   const all = [keysOf(prefix), ...COMMANDS.map(rule)].join(' ')
   return `NOPERM: ${missing}. The ACL rules that the store needs: ${all}`
+}
+
+/**
+ * The command that the server does not know: an old server, a service with Redis's protocol, or a renamed command. The
+ * rest of the message contains arguments.
+ */
+function unknownCommand(message: string): string | undefined {
+  const [, command] = /^ERR unknown (?:sub)?command (?:or .* for )?['`]([a-z_-]+)['`]/i.exec(message) ?? []
+  return command && `ERR: it does not know the command '${command.toLowerCase()}'`
 }
 
 /** The first word of an error reply, such as `READONLY`, `OOM` or `WRONGPASS`. */

@@ -96,6 +96,13 @@ export function heldRecord(owner: Owner, known: StoredState): SessionRecord | un
   return typeof held === 'string' ? undefined : held
 }
 
+/**
+ * Whether another call has moved a cut-off as this one would, since this one read it `before`: past the sessions of
+ * then, past the tokens without a session that were issued until it had `begun` (milliseconds), and sparing the same.
+ */
+export const isCutSince = (before: SubjectRecord, now: SubjectRecord, begun: number, except: string | undefined) =>
+  now.cutoff > before.cutoff && now.cutoff >= begun && now.except === except
+
 /** The record of a session that was not revoked and is not past its absolute end; otherwise the reason. */
 function liveOrReason(owner: Owner, known: StoredState, now: number): SessionRecord | RevokedReason {
   const held = heldOrReason(owner, known)

@@ -53,6 +53,11 @@ interface Reading {
 
 /** The maximum number of records in one `get`. Guards can use the store between one `get` and the next. */
 const RECORDS_AT_ONCE = 50
+/**
+ * The maximum number of records that the first pieces of all lists read at the same time. A store may queue each record
+ * as a command of its own.
+ */
+const MOST_FIRST_RECORDS = 500
 /** An empty list is kept for a minute (milliseconds), because stores require an expiry in the future. */
 const KEPT_EMPTY = 60_000
 /** How long one `get` of a list can delay other lists. With more, one slow key would stop all lists. */
@@ -69,6 +74,7 @@ export class SessionLists {
   readonly #writes = new Gathered<DueChange, void>((key, changes) => this.#write(key, changes))
   readonly #reads = new Gathered<Subject, Reading>((key, [subject]) => this.#read(key, subject as Subject))
   #lastPiece: Promise<unknown> = Promise.resolve()
+  #firstRecords = 0
   #lastShown: Promise<unknown> = Promise.resolve()
 
   constructor(store: TokenStore, config: Config) {
@@ -115,8 +121,8 @@ export class SessionLists {
   }
 
   /**
-   * Reads the records of `entries` in pieces. The first piece is read at once, further pieces of all lists one at a
-   * time.
+   * Reads the records of `entries` in pieces. The first piece is read at once if few are being read, further pieces of
+   * all lists one at a time.
    */
   async #records(entries: Listing, deadline: Deadline): Promise<Found[]> {
     const records = this.#recordsFor(deadline)
@@ -124,10 +130,20 @@ export class SessionLists {
     for (let n = 0; n < entries.length; n += RECORDS_AT_ONCE) {
       const ids = entries.slice(n, n + RECORDS_AT_ONCE).map(([sid]) => sid)
       const get = () => withDeadline(deadline, () => records.get(ids.map(sessionKey)))
-      const values = await (n === 0 ? get() : this.#inTurn(get))
+      const atOnce = n === 0 && this.#firstRecords + ids.length <= MOST_FIRST_RECORDS
+      const values = await (atOnce ? this.#first(ids.length, get) : this.#inTurn(get))
       found.push(...ids.map((id, place) => ({ id, record: parseSession(values[place]) })))
     }
     return found
+  }
+
+  async #first<T>(count: number, get: () => Promise<T>): Promise<T> {
+    this.#firstRecords += count
+    try {
+      return await get()
+    } finally {
+      this.#firstRecords -= count
+    }
   }
 
   #inTurn<T>(get: () => Promise<T>): Promise<T> {

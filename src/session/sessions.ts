@@ -254,15 +254,20 @@ export class Sessions {
     const { loginType } = this.#config
     const key = subjectKey(sub, loginType)
     await this.#operation('revokeAll', this.#deadline(), async records => {
+      const begun = this.#config.now()
+      let first: SubjectRecord | undefined
       for (;;) {
         const [raw, spared] = await records.get(except === undefined ? [key] : [key, sessionKey(except)])
         const known = { subject: parseSubject(raw), record: parseSession(spared) }
-        const now = this.#config.now()
         // `except` must not revive a session that an earlier cut-off revoked.
         const held = except !== undefined && rotation.heldRecord({ id: except, sub, loginType }, known) !== undefined
-        const next: SubjectRecord = { cutoff: Math.max(now, known.subject.cutoff + 1), ...(held && { except }) }
-        const tell = (isSure: boolean) =>
-          this.#events.emit('allRevoked', { sub, ...(held && { except }), ...confirmed(isSure) })
+        const sparing = held ? { except } : {}
+        const tell = (isSure: boolean) => this.#events.emit('allRevoked', { sub, ...sparing, ...confirmed(isSure) })
+        // Of many calls at once each would have to write, and read again after each write of the others.
+        if (first && rotation.isCutSince(first, known.subject, begun, sparing.except)) return tell(true)
+        first ??= known.subject
+        const now = this.#config.now()
+        const next: SubjectRecord = { cutoff: Math.max(now, known.subject.cutoff + 1), ...sparing }
         const write = () => records.compareAndSet(key, raw, JSON.stringify(next), now + CUTOFF_KEPT)
         if (await records.telling(tell, write)) return
       }

@@ -25,6 +25,8 @@ export class SocketWatcher {
   readonly #internals: Internals
   /** The watched sockets by subject, because every event has a subject. */
   readonly #watched = new Map<string, Set<WatchedSocket>>()
+  /** The checks that others can still join. */
+  readonly #checks = new Map<TokenPayload, Promise<unknown>>()
   #isClosed = false
 
   constructor(internals: Internals) {
@@ -50,7 +52,10 @@ export class SocketWatcher {
     checkLoginType(payload, config)
     const pace = paceOf(withinOf(options, config.storeTimeout), config.storeTimeout)
     if (socket.readyState === CLOSED) return () => {}
-    const watched = new WatchedSocket(this.#internals, socket, payload, pace, () => this.#remove(watched))
+    const watched = new WatchedSocket(this.#internals, socket, payload, pace, {
+      check: this.#check,
+      onStop: () => this.#remove(watched),
+    })
     this.#watched.set(payload.sub, (this.#watched.get(payload.sub) ?? new Set()).add(watched))
     if (this.#isClosed) watched.close(GOING_AWAY, '')
     else watched.start()
@@ -66,6 +71,21 @@ export class SocketWatcher {
   /** Ask the store again about sockets of `sub`, after an event in this process. */
   #recheckNow(sub: string, concerns: (payload: TokenPayload) => boolean): void {
     for (const watched of this.#watched.get(sub) ?? []) if (concerns(watched.payload)) watched.recheckNow()
+  }
+
+  /**
+   * Sockets of one token that ask in the same microtasks share the answer. After an event all sockets of a subject ask,
+   * and thousands of calls at once would make the store refuse those of others. An event that comes in these microtasks
+   * is of a write that was done before the call.
+   */
+  readonly #check = (payload: TokenPayload): Promise<unknown> => {
+    const begun = this.#checks.get(payload)
+    if (begun) return begun
+    const check = Promise.resolve(this.#internals.revocation.check(payload, 'watch'))
+    this.#checks.set(payload, check)
+    // Not queueMicrotask: fake timers of an application replace it.
+    void Promise.resolve().then(() => this.#checks.delete(payload))
+    return check
   }
 
   #remove(watched: WatchedSocket): void {

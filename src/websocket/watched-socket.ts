@@ -25,13 +25,20 @@ const TRY_AGAIN_LATER = 1013
 /** The longest timer of Node. A longer one fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
+/** Who watches a socket. */
+export interface Watcher {
+  /** Resolves if the login of the payload goes on. Rejects with RevokedTokenError if it has ended. */
+  check(payload: TokenPayload): Promise<unknown>
+  onStop(): void
+}
+
 /** One watched socket with its timer and its store calls. */
 export class WatchedSocket {
   readonly payload: TokenPayload
   readonly #internals: Internals
   readonly #socket: ClosableSocket
   readonly #pace: watching.Pace
-  readonly #onStop: () => void
+  readonly #watcher: Watcher
   /** When the token expires, in milliseconds since 1970. */
   readonly #expiry: number
   #watch = watching.begin(performance.now())
@@ -43,13 +50,13 @@ export class WatchedSocket {
     socket: ClosableSocket,
     payload: TokenPayload,
     pace: watching.Pace,
-    onStop: () => void,
+    watcher: Watcher,
   ) {
     this.payload = payload
     this.#internals = internals
     this.#socket = socket
     this.#pace = pace
-    this.#onStop = onStop
+    this.#watcher = watcher
     this.#expiry = (payload.exp + internals.config.decodeLeeway) * 1000
   }
 
@@ -62,7 +69,7 @@ export class WatchedSocket {
     this.#isStopped = true
     clearTimeout(this.#timer)
     this.#socket.off('close', this.stop)
-    this.#onStop()
+    this.#watcher.onStop()
   }
 
   /** Ask the store now, because an event may have ended the login. */
@@ -111,7 +118,7 @@ export class WatchedSocket {
 
   #ask(now: number): void {
     this.#watch = watching.ask(this.#watch, now)
-    Promise.resolve(this.#internals.revocation.check(this.payload, 'watch')).then(
+    this.#watcher.check(this.payload).then(
       () => this.#answered(true),
       error => {
         if (!(error instanceof RevokedTokenError)) this.#answered(false)

@@ -333,6 +333,28 @@ describe('while the store does not answer', () => {
   })
 })
 
+describe('a thousand sockets of one token', () => {
+  test('ask the store once when something happens to their subject, and are closed all if it was their end', async t => {
+    const store = new MemoryTokenStore()
+    const authx = makeAuthX({ store })
+    t.after(() => authx.close())
+    const pair = await authx.createTokenPair('ada')
+    const other = await authx.createTokenPair('ada')
+    const payload = await authx.verifyToken(pair.access_token)
+    const sockets = Array.from({ length: 1000 }, () => new Recorder())
+    for (const socket of sockets) authx.closeWhenOver(socket, payload, { within: NEVER })
+    await setImmediate()
+    const get = t.mock.method(store, 'get')
+    await authx.revokeAllSessions('ada', { except: String(payload.sid) })
+    await setImmediate()
+    await authx.revoke(other.access_token)
+    await authx.revokeAllSessions('ada')
+    await until(() => sockets.every(({ endings }) => endings.length === 1))
+    assert.deepEqual(new Set(sockets.flatMap(({ endings }) => endings.map(String))), new Set([String(REVOKED)]))
+    assert.ok(get.mock.callCount() < 20, `${get.mock.callCount()} reads`)
+  })
+})
+
 /** A socket that does nothing but remember. */
 class Recorder extends EventEmitter implements ClosableSocket {
   readonly endings: Ending[] = []

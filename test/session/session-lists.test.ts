@@ -408,6 +408,20 @@ describe('reading a list', () => {
     assert.ok(store.mostReading <= 8 * 50 + 50, `${store.mostReading} keys at once`)
   })
 
+  test('of very many subjects at once is begun for ten of them, and for the others one after the other', async () => {
+    const store = new WatchedStore()
+    const authx = makeAuthX({ store, storeTimeout: 20_000 })
+    const subjects = times(60, n => `subject-${n}`)
+    for (const sub of subjects) await logins(authx, 60, sub)
+    store.mostReading = 0
+    const lists = await Promise.all(subjects.map(sub => authx.listSessions(sub)))
+    assert.deepEqual(
+      lists.map(({ length }) => length),
+      Array(60).fill(60),
+    )
+    assert.ok(store.mostReading <= 10 * 50 + 50 + 60 * 2, `${store.mostReading} keys at once`)
+  })
+
   test('leaves room for guards: they are answered over Redis while somebody asks for a long list again and again', async () => {
     const store = openShared({ kind: 'redis', at: redis.url }, { prefix: 'room:', timeout: 20_000 })
     const authx = makeAuthX({ store, storeTimeout: 20_000 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { AuthX, type AuthXOptions, type TokenPayload } from '../../src/index.js'
+import { AuthX, type AuthXOptions, type TokenPayload, type TokenStore } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { contentOf } from '../support/signing.js'
 
@@ -288,6 +288,47 @@ describe('revoking all sessions of a subject', () => {
     await authx.revokeAllSessions('ada', { except: String(mine.sid) })
     assert.equal(await authx.isRevoked(mine), false)
     assert.equal(await authx.isRevoked(theirs), true)
+  })
+
+  test('succeeds for a hundred calls at once, with a few calls of the store for each', async () => {
+    let calls = 0
+    const counting: TokenStore = {
+      get: keys => {
+        calls++
+        return store.get(keys)
+      },
+      compareAndSet: (...call) => {
+        calls++
+        return store.compareAndSet(...call)
+      },
+    }
+    const revoked: unknown[] = []
+    const mine = await sessionOf('ada')
+    const theirs = await sessionOf('ada')
+    const busy = make({ store: counting, storeTimeout: 20_000 })
+    busy.on('allRevoked', event => void revoked.push(event))
+    const except = String(mine.sid)
+    await Promise.all(Array.from({ length: 100 }, () => busy.revokeAllSessions('ada', { except })))
+    assert.deepEqual([await authx.isRevoked(mine), await authx.isRevoked(theirs)], [false, true])
+    assert.ok(calls <= 300, `${calls} calls of the store`)
+    await Promise.all(Array.from({ length: 100 }, () => busy.revokeAllSessions('ada')))
+    assert.equal(await authx.isRevoked(mine), true)
+    assert.ok(calls <= 600, `${calls} calls of the store`)
+    assert.deepEqual(revoked, [...Array(100).fill({ sub: 'ada', except }), ...Array(100).fill({ sub: 'ada' })])
+  })
+
+  test('ends what a call at the same moment would have spared', async () => {
+    const mine = await sessionOf('ada')
+    const sparing = authx.revokeAllSessions('ada', { except: String(mine.sid) })
+    await Promise.all([sparing, authx.revokeAllSessions('ada')])
+    assert.equal(await authx.isRevoked(mine), true)
+  })
+
+  test('ends a lone token, though a call at the same moment comes from a server whose clock is behind', async () => {
+    const behind = make({ now: () => now - 3_600_000 })
+    const lone = await authx.verifyToken(authx.createAccessToken('ada'))
+    await Promise.all([behind.revokeAllSessions('ada'), authx.revokeAllSessions('ada')])
+    assert.equal(await authx.isRevoked(lone), true)
   })
 
   test('never brings a session back by naming it', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import { createCluster, createSentinel } from '@keyv/redis'
 import { AuthX, type StoreUnavailableError } from '../../src/index.js'
-import { type RedisClient, RedisTokenStore } from '../../stores/redis.js'
+import { type RedisClient, type RedisClientOptions, RedisTokenStore } from '../../stores/redis.js'
 import { refusalOf } from '../../stores/redis-refusal.js'
 import { blocksOf, readPage } from '../support/markdown.js'
 import { ask, type RedisServer, startRedis } from '../support/redis.js'
@@ -109,6 +109,31 @@ describe('a rule that is missing is named, and what to add', () => {
     await until(() => assert.rejects(store.get(['key']), /out of reach.*may not run 'select'; add \+select to its ACL/))
   })
 
+  const CACHING = { RESP: 3, clientSideCache: { ttl: 0, maxEntries: 10, evictPolicy: 'LRU' } } as const
+  const OF_OPTIONS: readonly (readonly [option: string, options: RedisClientOptions, rule: string])[] = [
+    ['database', { database: 3 }, '+select'],
+    ['name', { name: 'authx' }, '+client|setname'],
+    ['clientSideCache', CACHING, '+client|tracking'],
+    ['emitInvalidate', { RESP: 3, emitInvalidate: true }, '+client|tracking'],
+  ]
+  for (const [option, options, rule] of OF_OPTIONS) {
+    test(`of the option ${option}: ${rule}, which the page names and which suffices`, async t => {
+      await allow([redis], FOR_ALL)
+      const open = () => {
+        const store = new RedisTokenStore({ url: redis.url, ...LOGIN, ...options }, { timeout })
+        t.after(() => store.close())
+        return store
+      }
+      const refused = open()
+      const named = (error: Error) => error.message.includes(`add ${rule} to its ACL rules`)
+      await until(() => assert.rejects(refused.get(['key']), named))
+      assert.ok(readPage('docs/stores.md').includes(`\`${rule}\``))
+      await allow([redis], [...FOR_ALL, rule])
+      await works(open())
+      assert.deepEqual(await refusals(redis), [])
+    })
+  }
+
   test('in the cause of the event storeError and of the 503', async t => {
     await allow([redis], FOR_ALL)
     await redis.command('ACL', 'SETUSER', 'authx', '-evalsha')
@@ -143,6 +168,19 @@ describe('a rule that is missing is named, and what to add', () => {
       assert.match(String(refusalOf(new Error(message), 'authx:')), /^NOPERM: /)
     })
   }
+
+  test('and so is a command that Redis does not know, without its arguments', async t => {
+    const said = (message: string) => refusalOf(new Error(message), 'a:')
+    const unknown = "ERR: it does not know the command 'eval'"
+    assert.equal(said("ERR unknown command 'EVAL', with args beginning with: 'secret' "), unknown)
+    assert.equal(said('ERR unknown command `EVAL`, with args beginning with: `secret`, '), unknown)
+    assert.equal(said("ERR Unknown subcommand or wrong number of arguments for 'eval'. Try CLIENT HELP"), unknown)
+    await allow([redis], FOR_ALL)
+    const options = { url: redis.url, ...LOGIN, RESP: 3, maintNotifications: 'enabled' } as const
+    const store = new RedisTokenStore(options, { timeout })
+    t.after(() => store.close())
+    await until(() => assert.rejects(store.get(['key']), /does not know the command 'maint_notifications'/))
+  })
 
   test('and other refusals keep their word', () => {
     assert.equal(refusalOf(new Error('READONLY You can not write against a read only replica.'), 'a:'), 'READONLY')

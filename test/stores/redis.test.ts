@@ -127,6 +127,15 @@ describe('RedisTokenStore', () => {
     await store.close()
   })
 
+  test('ten thousand calls at once are answered, however many keys they have, and one more is refused', async () => {
+    const store = new RedisTokenStore(url, { timeout: 60_000 })
+    await store.get(['key'])
+    const calls = Array.from({ length: 10_000 }, () => store.get(['key', 'other']))
+    await assert.rejects(store.get(['key', 'other']), /too many calls wait/)
+    for (const values of await Promise.all(calls)) assert.deepEqual(values, [undefined, undefined])
+    await store.close()
+  })
+
   test('calls under way when it is closed come to their end', async () => {
     const store = new RedisTokenStore(url)
     const key = newKey()
