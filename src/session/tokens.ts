@@ -206,7 +206,7 @@ const issueChanged = (access: Claims, issuer: Issuer, { data }: AccessChanges): 
   data ? issue(access, issuer) : reissue(access, issuer)
 
 /** @throws TypeError */
-export function checkDevice(device: unknown): asserts device is Device {
+function checkDevice(device: unknown): asserts device is Device {
   checkJsonObject(device, 'device')
   if (JSON.stringify(device).length > LARGEST_DEVICE)
     throw new TypeError(`device is larger than ${LARGEST_DEVICE} characters`)
