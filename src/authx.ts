@@ -40,7 +40,7 @@ import type { TokenPairOptions } from './session/tokens.js'
 import { type AccessTokenOptions, checkSid, checkSubject, newClaims, type TokenOptions } from './token/claims.js'
 import { configure, replacementRing } from './token/configure.js'
 import { KeyCache } from './token/key-cache.js'
-import type { TokenPayload } from './token/payload.js'
+import { checkPayload, type TokenPayload } from './token/payload.js'
 import { sign } from './token/sign.js'
 import { verify } from './token/verify.js'
 import { authenticateUpgrade, type UpgradeOptions } from './websocket/authenticate-upgrade.js'
@@ -48,6 +48,8 @@ import { type CloseWhenOverOptions, SocketWatcher } from './websocket/socket-wat
 import type { ClosableSocket } from './websocket/watched-socket.js'
 
 const VERIFY_OPTIONS = new Set(['type', 'verifyType', 'verifyFresh'])
+const REVOKE_OPTIONS = new Set(['sub'])
+const REVOKE_ALL_OPTIONS = new Set(['except'])
 
 /**
  * Logins for Koa. One instance holds keys, options and the store. Create it once and use it for all requests.
@@ -297,7 +299,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * Revoke a token, given encoded or as a verified payload (RFC 7009 §2.1). If it belongs to a session, the session is
    * revoked with all its tokens. An encoded token requires a valid signature, but may have expired. Only
    * tokens that a configured key has signed revoke a session.
-   * @throws JWTDecodeError, LoginTypeMismatchError, StoreUnavailableError; BadConfigurationError without a store.
+   * @throws JWTDecodeError, LoginTypeMismatchError, StoreUnavailableError; TypeError for a payload that is not one of a
+   * token; BadConfigurationError without a store.
    */
   async revoke(tokenOrPayload: string | TokenPayload): Promise<void> {
     const sessions = this.#sessions()
@@ -305,17 +308,19 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     const payload = isPayload
       ? tokenOrPayload
       : await verifyToken(this.#internals, tokenOrPayload, undefined, { signatureOnly: true })
+    if (isPayload) checkPayload(payload, 'revoke')
     checkLoginType(payload, this.#internals.config)
     await sessions.revoke(payload)
   }
 
   /**
-   * Returns whether a token is revoked. A used refresh token counts as revoked.
-   * @throws StoreUnavailableError if the store does not answer, LoginTypeMismatchError; BadConfigurationError without a
-   * store.
+   * Returns whether a token is revoked, given as a verified payload. A used refresh token counts as revoked.
+   * @throws StoreUnavailableError if the store does not answer, LoginTypeMismatchError; TypeError for anything else, such
+   * as an encoded token; BadConfigurationError without a store.
    */
   async isRevoked(payload: TokenPayload): Promise<boolean> {
     this.#sessions()
+    checkPayload(payload, 'isRevoked')
     checkLoginType(payload, this.#internals.config)
     return this.#internals.revocation.isRevoked(payload)
   }
@@ -342,9 +347,10 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   /**
    * Revoke a session. With `sub`, it is revoked only if it belongs to this subject. Resolves to true if it was revoked.
    * What the store holds decides, not the clock of this server.
-   * @throws StoreUnavailableError; BadConfigurationError without a store.
+   * @throws StoreUnavailableError; TypeError naming the invalid option; BadConfigurationError without a store.
    */
   async revokeSession(sid: string, options: { sub?: string } = {}): Promise<boolean> {
+    checkNames(options, REVOKE_OPTIONS, 'revokeSession')
     // `sub: undefined` is a mistake of the caller. It must not revoke a session of any subject.
     if (Object.hasOwn(options, 'sub')) checkSubject(options.sub)
     return this.#sessions().revokeSession(sid, options.sub)
@@ -352,10 +358,11 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Revoke all sessions and tokens that a subject has now. With `except`, revoke all its sessions except this one.
-   * @throws StoreUnavailableError; BadConfigurationError without a store.
+   * @throws StoreUnavailableError; TypeError naming the invalid option; BadConfigurationError without a store.
    */
   async revokeAllSessions(sub: string, options: { except?: string | undefined } = {}): Promise<void> {
     checkSubject(sub)
+    checkNames(options, REVOKE_ALL_OPTIONS, 'revokeAllSessions')
     if (options.except !== undefined) checkSid(options.except)
     await this.#sessions().revokeAll(sub, options.except)
   }

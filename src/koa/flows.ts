@@ -18,7 +18,6 @@ import { revokedBecause } from '../session/revoked.js'
 import { idOf } from '../session/rotation.js'
 import type { Mint } from '../session/sessions.js'
 import {
-  checkDevice,
   type Draft,
   draftPair,
   type Issued,
@@ -113,12 +112,9 @@ export async function login(
   sub: string,
   options: TokenPairOptions,
 ): Promise<TokenResponse> {
-  const { device: own = {} } = options
-  checkDevice(own)
-  const device = { ...(internals.config.sessionTracking && whereabouts(ctx)), ...own }
-  const draft = draftPair(internals, sub, { ...options, fresh: options.fresh ?? true, device }, true)
+  const draft = draftPair(internals, sub, { ...options, fresh: options.fresh ?? true }, true)
   const cookies = linesFor(draft, internals.config)
-  await internals.requestCache.askStore(ctx.req, () => open(internals, draft))
+  await internals.requestCache.askStore(ctx.req, () => open(internals, tracked(draft, ctx, internals.config)))
   return handOut(internals, ctx, draft, cookies)
 }
 
@@ -233,6 +229,13 @@ function handOut(
   body.expires_in = lifeOf(access)
   if (cookies.length > 0 && config.cookieCsrfProtect && !config.csrfInCookies && csrf) body.csrf_token = csrf
   return body as TokenResponse
+}
+
+/** The draft with what `sessionTracking` records. The limit of `device` is for the application, not for the client. */
+function tracked(draft: Draft, ctx: AuthContext, { sessionTracking }: Config): Draft {
+  if (!sessionTracking) return draft
+  const device = { ...whereabouts(ctx), ...draft.record.device }
+  return { ...draft, record: { ...draft.record, device } }
 }
 
 /** The data of a request that `sessionTracking` records. */

@@ -25,10 +25,10 @@ import {
   entriesOf,
   fitted,
   hasRoomFor,
-  isIncomplete,
   isTooLong,
   lastEnd,
   MOST_LISTED,
+  mayBeMissing,
 } from './stored-list.js'
 
 /** The owner of a list. */
@@ -117,7 +117,14 @@ export class SessionLists {
     const [list, subject] = [parseListing(raw), parseSubject(rawSubject)]
     const found = await this.#records(entriesOf(list), deadline)
     this.forget(owner, endedAmong(found, owner, subject))
-    return { subject, found, isIncomplete: isIncomplete(list, subject, this.#config.now()) }
+    const missing = mayBeMissing(list, subject, this.#config.now())
+    const isIncomplete = typeof missing === 'string' ? await this.#isHeld(missing, owner, subject, deadline) : missing
+    return { subject, found, isIncomplete }
+  }
+
+  async #isHeld(sid: string, owner: Subject, subject: SubjectRecord, deadline: Deadline): Promise<boolean> {
+    const found = await this.#records([[sid, 0]], deadline)
+    return endedAmong(found, owner, subject).size === 0
   }
 
   /**

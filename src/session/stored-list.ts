@@ -54,12 +54,15 @@ export function fitted(list: Listing, cutoff: number): Listing {
   return [...entries.slice(-MOST_LISTED), [UNLISTED, lastEnd(unlisted), cutoff]]
 }
 
-/** Whether live sessions may be missing from a list. */
-export function isIncomplete(list: Listing, { cutoff, except }: SubjectRecord, now: number): boolean {
+/**
+ * Whether live sessions may be missing from a list. The id of one: only that session may be, because the last cut-off
+ * spared it.
+ */
+export function mayBeMissing(list: Listing, { cutoff, except }: SubjectRecord, now: number): boolean | string {
   const note = list.find(entry => !isEntry(entry))
   if (!note || note[1] <= now) return false
-  const mayBeSpared = except !== undefined && !list.some(([sid]) => sid === except)
-  return (note[2] ?? 0) >= cutoff || mayBeSpared
+  if ((note[2] ?? 0) >= cutoff) return true
+  return except !== undefined && !list.some(([sid]) => sid === except) && except
 }
 
 /** When (milliseconds) the last of the sessions ends. */

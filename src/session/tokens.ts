@@ -226,7 +226,7 @@ const issueChanged = (access: Claims, issuer: Issuer, { data }: AccessChanges): 
   data ? issue(access, issuer) : reissue(access, issuer)
 
 /** @throws TypeError if `device` is not a plain object of JSON values, or is too large. */
-export function checkDevice(device: unknown): asserts device is Device {
+function checkDevice(device: unknown): asserts device is Device {
   checkJsonObject(device, 'device')
   if (JSON.stringify(device).length > LARGEST_DEVICE)
     throw new TypeError(`device must be at most ${LARGEST_DEVICE} characters of JSON`)

@@ -90,12 +90,29 @@ const SHAPES = Object.entries<{ required?: true; holds: (value: unknown) => bool
 export function toPayload(claims: unknown, config: Config): TokenPayload {
   if (!isObject(claims)) throw new JWTDecodeError()
   const payload = withSubject(claims, config)
-  for (const [name, { required, holds }] of SHAPES) {
-    if (!Object.hasOwn(payload, name) ? required : !holds(payload[name])) {
-      throw malformedClaim(name)
-    }
-  }
+  const wrong = wrongClaim(payload)
+  if (wrong) throw malformedClaim(wrong)
   return deepFreeze(payload) as unknown as TokenPayload
+}
+
+/** The first claim that is missing or malformed. */
+function wrongClaim(payload: Record<string, unknown>): string | undefined {
+  const isWrong = ([name, { required, holds }]: (typeof SHAPES)[number]) => {
+    const value = Object.hasOwn(payload, name) ? payload[name] : undefined
+    return value === undefined ? required : !holds(value)
+  }
+  return SHAPES.find(isWrong)?.[0]
+}
+
+/**
+ * Check what the application passes as a verified payload: about something else, such as an encoded token, nothing is
+ * known. @throws TypeError
+ */
+export function checkPayload(payload: unknown, what: string): void {
+  if (isObject(payload) && !wrongClaim(payload)) return
+  throw new TypeError(
+    `${what}: the payload must be the content of a token, as guards and \`await verifyToken\` return it`,
+  )
 }
 
 export function malformedClaim(name: string): JWTDecodeError {

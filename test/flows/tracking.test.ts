@@ -27,6 +27,20 @@ test('an address that a client made up is not kept, and no header is too long fo
   for (const { device } of await api.authx.listSessions('ada')) assert.deepEqual(device, { userAgent: 'x'.repeat(512) })
 })
 
+test('no header is too long beside the largest device that an application may give', async t => {
+  const api = await flowApi(t, { sessionTracking: true })
+  const device = { name: 'x'.repeat(8192 - '{"name":""}'.length) }
+  assert.equal((await api.login({ device: { name: `${device.name}x` } })).status, 500)
+  assert.equal((await api.login({ device })).status, 200)
+  const userAgent = '"'.repeat(512)
+  assert.equal((await api.send({ method: 'POST', path: '/login', headers: [['User-Agent', userAgent]] })).status, 200)
+  const kept = (await api.authx.listSessions('ada')).map(session => session.device)
+  assert.deepEqual(
+    kept,
+    [userAgent, 'test browser'].map(name => ({ userAgent: name, ip: '127.0.0.1', ...device })),
+  )
+})
+
 test('with sessionTracking a guarded request writes down when the session was last active, once a minute', async t => {
   const api = await flowApi(t, { sessionTracking: true })
   const { json } = await api.login()

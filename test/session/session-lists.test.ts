@@ -378,6 +378,20 @@ describe('a list of more than 500 live sessions', () => {
     await authx.revokeAllSessions('ada', { except: String(sids[0]) })
     const list = await authx.listSessions('ada')
     assert.deepEqual([list.length, list.incomplete], [0, true])
+    await authx.revokeSession(String(sids[0]))
+    assert.equal((await authx.listSessions('ada')).incomplete, undefined)
+  })
+
+  test('is complete when one that was spared and listed has ended', async () => {
+    const { authx, sids } = await full(800)
+    const spared = String(sids.at(-1))
+    await authx.revokeAllSessions('ada', { except: spared })
+    await authx.revokeSession(spared)
+    const young = await login(authx)
+    for (const time of ['first', 'second']) {
+      const list = await authx.listSessions('ada')
+      assert.deepEqual([sidsIn(list), list.incomplete], [[young], undefined], time)
+    }
   })
 })
 

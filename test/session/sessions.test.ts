@@ -227,6 +227,31 @@ describe('revoking', () => {
     assert.equal(await authx.isRevoked(payload), false)
   })
 
+  test('of what is no payload of a token is a mistake that shows, and says nothing of any token', async () => {
+    const { access_token } = await authx.createTokenPair('ada')
+    const payload = await authx.verifyToken(access_token)
+    const { sid } = payload
+    for (const wrong of [{}, { sid }, { token: payload }, { ...payload, sid: 5 }, authx.verifyToken(access_token)]) {
+      await assert.rejects(authx.revoke(wrong as never), TypeError)
+      await assert.rejects(authx.isRevoked(wrong as never), TypeError)
+    }
+    assert.equal(await authx.isRevoked({ ...payload, nbf: undefined } as never), false)
+    await authx.revoke(access_token)
+    await assert.rejects(authx.isRevoked(access_token as never), TypeError)
+  })
+
+  test('with an option that does not exist is a mistake that shows, and ends nobody', async () => {
+    const payload = await sessionOf('ada')
+    const sid = String(payload.sid)
+    for (const wrong of [{ subject: 'eve' }, 'eve', null]) {
+      await assert.rejects(authx.revokeSession(sid, wrong as never), TypeError)
+    }
+    for (const wrong of [{ Except: sid }, sid, null]) {
+      await assert.rejects(authx.revokeAllSessions('ada', wrong as never), TypeError)
+    }
+    assert.equal(await authx.isRevoked(payload), false)
+  })
+
   test('a session that has been ended already is said not to have been ended now', async () => {
     const payload = await sessionOf('ada')
     await authx.revokeAllSessions('ada')
