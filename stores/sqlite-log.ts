@@ -56,18 +56,22 @@ export function fitOf(path: string, file: number): Fit {
 }
 
 function compared(path: string, file: number): Fit | 'unknown' {
-  const schema = read(file, 0, 100)?.readUInt32BE(40)
+  const header = read(file, 0, 100)
   const log = readLog(path)
   // SQLite discards the log of an empty file.
-  if (schema === undefined || log === undefined) return 'empty'
+  if (header === undefined || log === undefined) return 'empty'
   if (log.marks.size === 0) return 'unmarked'
   const mark = markOf(file, log)
-  // VACUUM INTO changes the order of pages. Its copy has a newer schema version than the original.
-  if (log.marks.has(mark) && schema <= log.schema) return 'fits'
+  if (isOf(log, header, mark)) return 'fits'
   // In the meantime, the log may have grown or started again, and may have been copied into the file.
   const again = readLog(path)
   const stood = again?.salts === log.salts && markOf(file, again) === mark
-  return stood && !(again.marks.has(mark) && schema <= again.schema) ? 'another' : 'unknown'
+  return stood && !isOf(again, header, mark) ? 'another' : 'unknown'
+}
+
+function isOf(log: Log, header: Buffer, mark: string): boolean {
+  // VACUUM INTO changes the order of pages. Its copy has a newer schema version than the original.
+  return (log.marks.has(mark) && schemaOf(header) <= log.schema) || log.replaced.has(versionOf(header))
 }
 
 interface Log {
@@ -79,7 +83,17 @@ interface Log {
   readonly marks: ReadonlySet<string>
   /** The newest schema version in the log. */
   readonly schema: number
+  /**
+   * Versions of the file, before and while the log is copied into it, if the first transaction of the log writes every
+   * page: SQLite restores a backup so into a database that is open (`.restore`). It brings the marks of the backup.
+   */
+  readonly replaced: ReadonlySet<string>
 }
+
+const schemaOf = (header: Buffer) => header.readUInt32BE(40)
+
+/** Two counters: SQLite increases one with each change of the first page, one with a new schema or a restored backup. */
+const versionOf = (header: Buffer, since = 0) => `${header.readUInt32BE(24) - since} ${schemaOf(header) - since}`
 
 /**
  * The mark in the file, read without the log. Searches the pages that had a mark in the log, then all (VACUUM moves
@@ -113,20 +127,39 @@ function readFrames(file: number, header: Buffer): Log {
   const pageSize = header.readUInt32BE(8)
   const pages = new Set<number>()
   const marks = new Set<string>()
+  const versions = new Set<string>()
+  const ofFirst = { pages: new Set<number>(), size: 0, versionBefore: '' }
   let schema = Number.POSITIVE_INFINITY
   for (let at = 32; ; at += 24 + pageSize) {
     const frame = read(file, at, 24 + pageSize)
     // Frames of an earlier log may follow. They have other salts.
     if (frame === undefined || frame.compare(header, 16, 24, 8, 16) !== 0) break
-    const [page, content] = [frame.readUInt32BE(0), frame.subarray(24)]
-    if (page === 1) schema = content.readUInt32BE(40)
+    const [page, size, content] = [frame.readUInt32BE(0), frame.readUInt32BE(4), frame.subarray(24)]
+    if (page === 1) {
+      schema = schemaOf(content)
+      versions.add(versionOf(content))
+      if (ofFirst.size === 0) ofFirst.versionBefore = versionOf(content, 1)
+    }
+    if (ofFirst.size === 0) {
+      ofFirst.pages.add(page)
+      // Only the last frame of a transaction says how many pages the database has after it.
+      ofFirst.size = size
+    }
     const mark = markIn(content)
     if (mark === undefined) continue
     if (marks.size === 0) marks.add(mark.before)
     marks.add(mark.own)
     pages.add(page)
   }
-  return { salts: header.toString('hex', 16, 24), pageSize, pages, marks, schema }
+  const replaced = hasAll(ofFirst, pageSize) ? versions.add(ofFirst.versionBefore) : new Set<string>()
+  return { salts: header.toString('hex', 16, 24), pageSize, pages, marks, schema, replaced }
+}
+
+/** Whether a transaction has written every page of the database, but for the one that SQLite never uses (§1.4). */
+function hasAll({ pages, size }: { pages: ReadonlySet<number>; size: number }, pageSize: number): boolean {
+  const unused = 2 ** 30 / pageSize + 1
+  const written = [...pages].filter(page => page <= size && page !== unused)
+  return size > 0 && written.length === size - (size >= unused ? 1 : 0)
 }
 
 function markIn(page: Buffer | undefined): { before: string; own: string } | undefined {

@@ -1,13 +1,24 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { SqliteAdapter, SqliteTokenStore } from '../../stores/sqlite.js'
 import { sqliteDriver } from '../../stores/sqlite-driver.js'
+import { restoredBySqlite } from '../support/sqlite-restore.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
@@ -155,6 +166,26 @@ describe('a backup that is copied over an SQLite file whose log holds nothing, w
   })
 })
 
+describe('a backup that SQLite restores into a file that stores have open', () => {
+  for (const [how, copy] of COPIES) {
+    test(`${how}: sets all stores back to it`, async () => {
+      const file = newFile()
+      const stores = [await written(file, copy), new SqliteTokenStore(file)]
+      for (const store of stores) assert.deepEqual(await store.get(keys), Array(keys.length).fill('later'))
+      // All of the log is in the file: the restore begins it anew.
+      sqlOn(file, 'PRAGMA wal_checkpoint(PASSIVE)')
+      await restoredBySqlite(`${file}.backup`, file)
+      await opensCopyOf(file)
+      for (const store of stores) assert.deepEqual(await store.get(keys), Array(keys.length).fill('backed up'))
+      assert.equal(await stores[0]?.compareAndSet('key 1', 'backed up', 'new', soon()), true)
+      await opensCopyOf(file)
+      assert.deepEqual(await stores[1]?.get(['key 1']), ['new'])
+      for (const store of stores) await store.close()
+      await holdsNew(file)
+    })
+  }
+})
+
 describe('what is no mixture is opened', () => {
   test('a file that another program copies the log into, and empties it, again and again', async () => {
     const file = newFile()
@@ -269,6 +300,28 @@ describe('what is no mixture is opened', () => {
     await until(() => assert.deepEqual(database.prepare('SELECT * FROM koa_authx').all(), []))
     await opensCopyOf(file)
     database.close()
+    await store.close()
+  })
+
+  test('a file into which the log of a restored backup was copied in part', async () => {
+    const file = newFile()
+    const store = await written(file, vacuum)
+    sqlOn(file, 'PRAGMA wal_checkpoint(PASSIVE)')
+    await restoredBySqlite(`${file}.backup`, file)
+    const [before, log] = [readFileSync(file), readFileSync(`${file}-wal`)]
+    const pageSize = log.readUInt32BE(8)
+    for (let copied = 1; copied * pageSize <= before.length; copied++) {
+      const copy = newFile()
+      writeFileSync(copy, before)
+      writeFileSync(`${copy}-wal`, log)
+      const target = openSync(copy, 'r+')
+      for (let n = 0; n < copied; n++) {
+        const frame = 32 + n * (24 + pageSize)
+        writeSync(target, log, frame + 24, pageSize, (log.readUInt32BE(frame) - 1) * pageSize)
+      }
+      closeSync(target)
+      await holds(copy, 'backed up')
+    }
     await store.close()
   })
 
