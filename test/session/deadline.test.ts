@@ -154,7 +154,7 @@ test('a process with nothing else to do waits for its deadlines, and ends then',
     const authx = new AuthX({ secretKey: '${TEST_SECRET}', store, storeTimeout: 30 })
     await authx.verifyToken(authx.createAccessToken('ada')).catch(error => console.log(error.name))`
   const node = ['--import', 'tsx', '--input-type=module', '-e', program]
-  const { status, stdout } = spawnSync(process.execPath, node, { timeout: 20_000, encoding: 'utf8' })
+  const { status, stdout } = spawnSync(process.execPath, node, { timeout: 50_000, encoding: 'utf8' })
   assert.deepEqual([status, stdout], [0, 'StoreUnavailableError\n'])
 })
 

@@ -143,7 +143,7 @@ describe('RedisTokenStore', () => {
         await store.get(['key']).catch(() => {})
         await store.close()`
       const node = ['--import', 'tsx', '--input-type=module', '-e', program]
-      const { status, stderr } = spawnSync(process.execPath, node, { timeout: 20_000, encoding: 'utf8' })
+      const { status, stderr } = spawnSync(process.execPath, node, { timeout: 50_000, encoding: 'utf8' })
       assert.equal(status, 0, stderr)
       assert.equal(stderr, '')
     }
@@ -154,7 +154,7 @@ describe('RedisTokenStore', () => {
       import { RedisTokenStore } from './stores/redis.js'
       await new RedisTokenStore(${JSON.stringify(url)}).close()`
     const node = ['--import', 'tsx', '--input-type=module', '-e', program]
-    const { status, stderr } = spawnSync(process.execPath, node, { timeout: 20_000, encoding: 'utf8' })
+    const { status, stderr } = spawnSync(process.execPath, node, { timeout: 50_000, encoding: 'utf8' })
     assert.equal(status, 0, stderr)
   })
 

@@ -218,7 +218,7 @@ describe('SqliteTokenStore and a file that is not in order', () => {
     // The limit of 512-byte blocks a file may have stands in for a disk that is full.
     const limited = `trap '' XFSZ; ulimit -f 400; exec "$0" --import tsx "$1" "$2"`
     const args = ['-c', limited, process.execPath, program, newFile()]
-    const { stdout, stderr } = spawnSync('sh', args, { encoding: 'utf8', timeout: 30_000 })
+    const { stdout, stderr } = spawnSync('sh', args, { encoding: 'utf8', timeout: 50_000 })
     assert.equal(stdout.trim(), 'rejected, and what was written is there', stderr)
   })
 
@@ -270,7 +270,7 @@ describe('SqliteTokenStore', () => {
       import { SqliteTokenStore } from './stores/sqlite.js'
       await new SqliteTokenStore(${JSON.stringify(newFile())}).compareAndSet('key', undefined, 'a', new Date(Date.now() + 60_000))`
     const node = ['--import', 'tsx', '--input-type=module', '-e', program]
-    const { status, stderr } = spawnSync(process.execPath, node, { timeout: 20_000, encoding: 'utf8' })
+    const { status, stderr } = spawnSync(process.execPath, node, { timeout: 50_000, encoding: 'utf8' })
     assert.equal(status, 0, stderr)
   })
 
