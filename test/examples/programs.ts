@@ -44,7 +44,7 @@ export class Program {
 
   /** Wait until `check` holds; fail at once if the program ends before. */
   async until(check: () => unknown): Promise<void> {
-    await until(() => this.ended || check(), 30_000)
+    await until(() => this.ended || check(), 60_000)
     if (this.ended) throw new Error(`the program ended: ${this.stderr}`)
   }
 
