@@ -2,13 +2,34 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { CREDENTIALS, loggedIn, MODES, type Scene } from './scene.js'
 
-/** The client's patience ends soon; to the server's clock it takes as long as it says. */
-function hurry(t: TestContext, { clock }: Scene): void {
-  const timeout = AbortSignal.timeout.bind(AbortSignal)
+/**
+ * The client's patience ends soon after the server has held an answer back, and not because this machine is slow; to
+ * the server's clock it takes as long as it says.
+ */
+function hurry(t: TestContext, server: Scene): void {
+  let { fate } = server
+  let held = 0
+  Object.defineProperty(server, 'fate', {
+    get: () => (line: string) => {
+      const decided = fate(line)
+      if (decided === 'held') held++
+      return decided
+    },
+    set: given => {
+      fate = given
+    },
+  })
   t.mock.method(AbortSignal, 'timeout', (milliseconds: number) => {
-    const signal = timeout(50)
-    signal.addEventListener('abort', () => clock.advance(milliseconds / 1000))
-    return signal
+    const controller = new AbortController()
+    const timer = setInterval(() => {
+      if (held === 0) return
+      held--
+      clearInterval(timer)
+      server.clock.advance(milliseconds / 1000)
+      controller.abort(new DOMException('the time is over', 'TimeoutError'))
+    }, 50)
+    t.after(() => clearInterval(timer))
+    return controller.signal
   })
 }
 

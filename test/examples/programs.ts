@@ -15,6 +15,7 @@ export type Environment = Record<string, string>
 /** A program as a user starts it, but that `koa-authx` is these sources. */
 export class Program {
   readonly #child: ChildProcess
+  readonly #closed: Promise<unknown>
   stdout = ''
   stderr = ''
 
@@ -25,6 +26,7 @@ export class Program {
       env: { ...Object.fromEntries(inherited), TSX_TSCONFIG_PATH: join(root, 'tsconfig.json'), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    this.#closed = once(this.#child, 'close')
     this.#child.stdout?.on('data', chunk => {
       this.stdout += chunk
     })
@@ -42,13 +44,14 @@ export class Program {
 
   /** Wait until `check` holds; fail at once if the program ends before. */
   async until(check: () => unknown): Promise<void> {
-    await until(() => this.ended || check(), 30_000)
+    await until(() => this.ended || check(), 60_000)
     if (this.ended) throw new Error(`the program ended: ${this.stderr}`)
   }
 
   /** The exit code once it has ended by itself, or `null` if a signal has ended it. */
   async exitCode(): Promise<number | null> {
-    if (!this.ended) await once(this.#child, 'close')
+    // By its exit alone, some of what it has printed may not be read yet.
+    await this.#closed
     return this.#child.exitCode
   }
 

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { AuthX, StoreUnavailableError, type TokenStore } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, bearer, cookie, makeAuthX, serve, TEST_SECRET } from '../support/app.js'
+import { within } from '../support/counted.js'
 import { contentOf } from '../support/signing.js'
 import { until } from '../support/until.js'
 
@@ -73,10 +74,8 @@ test('the blocklist and the store have one deadline together in a refresh', asyn
   )
   const { refresh_token } = await authx.createTokenPair('ada')
   store.hold()
-  const began = performance.now()
-  const { status } = await send({ method: 'POST', headers: [bearer(refresh_token)] })
+  const { status } = await within(60 + 40 + 1000, () => send({ method: 'POST', headers: [bearer(refresh_token)] }))
   assert.equal(status, 503)
-  assert.ok(performance.now() - began < 60 + 40 + 1000, 'it does not hang')
   store.release()
 })
 
@@ -155,7 +154,7 @@ test('a process with nothing else to do waits for its deadlines, and ends then',
     const authx = new AuthX({ secretKey: '${TEST_SECRET}', store, storeTimeout: 30 })
     await authx.verifyToken(authx.createAccessToken('ada')).catch(error => console.log(error.name))`
   const node = ['--import', 'tsx', '--input-type=module', '-e', program]
-  const { status, stdout } = spawnSync(process.execPath, node, { timeout: 20_000, encoding: 'utf8' })
+  const { status, stdout } = spawnSync(process.execPath, node, { timeout: 50_000, encoding: 'utf8' })
   assert.deepEqual([status, stdout], [0, 'StoreUnavailableError\n'])
 })
 

@@ -90,7 +90,8 @@ describe('SqliteTokenStore in a process that is busy', () => {
   test('waits for a lock for all its time, and only for that', async t => {
     const { folder, remove } = await temporaryFolder()
     const path = join(folder, 'tokens.sqlite')
-    const store = new SqliteTokenStore(path, { timeout: 100 })
+    // Long enough for the other process to let go, on a machine that is busy too.
+    const store = new SqliteTokenStore(path, { timeout: 1000 })
     t.after(() => store.close().then(remove))
     await store.compareAndSet('key', undefined, 'a', soon())
     const locker = fork(LOCKER, [path, 'BEGIN IMMEDIATE'], { execArgv: ['--import', 'tsx'] })
@@ -98,7 +99,7 @@ describe('SqliteTokenStore in a process that is busy', () => {
     await once(locker, 'message')
     await assert.rejects(store.compareAndSet('key', 'a', 'b', soon()), /locked/)
     const written = store.compareAndSet('key', 'a', 'b', soon())
-    block(BUSY)
+    block(1000 + BUSY)
     // It looks at least once more before the lock is let go.
     await sleep(30)
     locker.send('let go')

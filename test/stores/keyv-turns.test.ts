@@ -12,6 +12,7 @@ import { startMemcached } from '../support/memcached.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
+const NOW = Date.UTC(2026, 0, 1)
 const TIMEOUT_MS = 30
 /** Longer than a write without an answer keeps others off its key. */
 const LONG_MS = 11_000
@@ -153,9 +154,9 @@ describe('a write that is made after its call was given up', () => {
     const { store, adapter } = open()
     await stick(store, adapter, 'late')
     laterBy(t, LONG_MS)
-    const end = Date.now() + 400
-    assert.equal(await store.compareAndSet('key', undefined, 'brief', new Date(end)), true)
-    await until(() => Date.now() > end)
+    t.mock.timers.enable({ apis: ['Date'], now: NOW })
+    assert.equal(await store.compareAndSet('key', undefined, 'brief', new Date(NOW + 400)), true)
+    t.mock.timers.setTime(NOW + 400)
     adapter.stuck[0]?.land()
     assert.deepEqual(await store.get(['key']), [undefined])
     assert.equal(adapter.map.size, 0)
@@ -172,8 +173,10 @@ describe('a write that is made after its call was given up', () => {
   })
 
   test('and deletes what had ended does not delete what was written since', async t => {
+    t.mock.timers.enable({ apis: ['Date'], now: NOW })
     const { store, adapter } = open()
-    await store.compareAndSet('key', undefined, 'brief', new Date(Date.now() + 40))
+    await store.compareAndSet('key', undefined, 'brief', new Date(NOW + 40))
+    t.mock.timers.setTime(NOW + 40)
     adapter.hanging.add('delete')
     await until(async () => {
       await store.get(['key'])

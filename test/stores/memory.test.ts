@@ -57,7 +57,7 @@ describe('MemoryTokenStore', () => {
       import { MemoryTokenStore } from './stores/memory.js'
       await new MemoryTokenStore().compareAndSet('key', undefined, 'a', new Date(Date.now() + 60_000))`
     const node = ['--import', 'tsx', '--input-type=module', '-e', program]
-    const { status, stderr } = spawnSync(process.execPath, node, { timeout: 20_000, encoding: 'utf8' })
+    const { status, stderr } = spawnSync(process.execPath, node, { timeout: 50_000, encoding: 'utf8' })
     assert.equal(status, 0, stderr)
   })
 

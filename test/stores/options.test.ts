@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { Keyv } from 'keyv'
 import { KeyvTokenStore } from '../../stores/keyv.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
+import { millisecondsUntil } from '../../stores/options.js'
 import { RedisTokenStore } from '../../stores/redis.js'
 import { SqliteTokenStore } from '../../stores/sqlite.js'
 
@@ -42,3 +43,25 @@ for (const name of ['SqliteTokenStore', 'RedisTokenStore', 'KeyvTokenStore']) {
     assert.throws(() => STORES[name]?.({ timeOut: 5 }), { name: 'TypeError', message: /did you mean timeout\?/ })
   })
 }
+
+describe('the life of a record', () => {
+  const NOW = Date.UTC(2026, 0, 1)
+  const cases: readonly [clock: number, end: number, life: number][] = [
+    [NOW, NOW + 1, 1],
+    [NOW + 0.25, NOW + 1, 1],
+    [NOW + 0.75, NOW + 1, 1],
+    [NOW - 0.25, NOW + 1, 2],
+    [NOW + 0.5, NOW + 86_400_000, 86_400_000],
+  ]
+  for (const [clock, end, life] of cases) {
+    test(`of ${end - clock} ms is given to the backend as ${life} ms`, t => {
+      t.mock.method(Date, 'now', () => clock)
+      assert.equal(millisecondsUntil(new Date(end)), life)
+    })
+  }
+
+  test('is refused where none is left', t => {
+    t.mock.method(Date, 'now', () => NOW + 0.25)
+    for (const end of [NOW - 1, NOW, Number.NaN]) assert.throws(() => millisecondsUntil(new Date(end)), RangeError)
+  })
+})

@@ -34,7 +34,7 @@ function filesAfter(umask: string, path: string, folder?: string): string[] {
   const program = fileURLToPath(new URL('../support/sqlite-writer.ts', import.meta.url))
   const run = `umask ${umask}; exec "$0" --import tsx "$@"`
   const args = ['-c', run, process.execPath, program, path, ...(folder ? [folder] : [])]
-  const { stdout, stderr } = spawnSync('sh', args, { encoding: 'utf8', timeout: 30_000 })
+  const { stdout, stderr } = spawnSync('sh', args, { encoding: 'utf8', timeout: 50_000 })
   assert.match(stdout, /umask/, stderr)
   return stdout.trim().split('\n')
 }
@@ -98,7 +98,7 @@ describe('the files of SqliteTokenStore are for their owner only', () => {
       await store.close()
     })`
     const node = ['--import', 'tsx', '--input-type=module', '-e', uses, here, writer]
-    const { status, stderr } = spawnSync(process.execPath, node, { timeout: 20_000, encoding: 'utf8' })
+    const { status, stderr } = spawnSync(process.execPath, node, { timeout: 50_000, encoding: 'utf8' })
     assert.equal(status, 0, stderr)
     assert.deepEqual(readdirSync(here), [])
   })
@@ -170,7 +170,7 @@ test('other stores of the process that have the file open keep their locks on it
     const database = sqliteDriver()(${JSON.stringify(file)})
     database.exec('SELECT count(*) FROM koa_authx')
     database.close()`
-  spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], { timeout: 20_000 })
+  spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], { timeout: 50_000 })
   assert.ok(statSync(`${file}-wal`).size > 0, 'a process that closes the file does not take itself for the last one')
   assert.equal(await first.compareAndSet('key', 'a', 'b', soon()), true)
   const database = sqliteDriver()(file)

@@ -5,7 +5,9 @@
 import Router from '@koa/router'
 import Koa from 'koa'
 import { AuthX, type AuthXOptions } from '../../src/index.js'
+import { Deadline, withDeadline } from '../../src/time/deadline.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
+import { TOOK } from './api.js'
 import { openShared, type SharedBackend } from './store-kinds.js'
 
 export interface ApiOptions {
@@ -51,8 +53,14 @@ export function apiApp({ backend, options }: ApiOptions): { app: Koa; authx: Aut
   router.get('/refreshable', authx.refreshTokenRequired(), ctx => {
     ctx.body = { sub: ctx.state.token.sub }
   })
-  app.use(authx.middleware()).use(router.routes())
+  app.use(timed).use(authx.middleware()).use(router.routes())
   return { app, authx }
+}
+
+async function timed(ctx: Koa.Context, next: Koa.Next): Promise<void> {
+  const time = new Deadline(600_000)
+  await withDeadline(time, next)
+  ctx.set(TOOK, String(time.elapsed()))
 }
 
 if (process.send && process.argv[2]) {

@@ -19,7 +19,8 @@ export interface BlockedOrder {
 export type BlockedReport = readonly ('answered' | string)[]
 
 const { url, milliseconds, when, turns } = JSON.parse(process.argv[2] as string) as BlockedOrder
-const store = new RedisTokenStore(url)
+// Shorter than each block, and long enough for answers that are slow because the machine is busy.
+const store = new RedisTokenStore(url, { timeout: 1000 })
 if (when === 'later') await until(() => store.get(['key']))
 const outcomes = [...(await callsAround('read')), ...(await callsAround('idle')), await outcomeOf(write())]
 process.send?.(outcomes satisfies BlockedReport)

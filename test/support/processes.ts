@@ -13,21 +13,28 @@ export async function inProcesses(count: number, backend: SharedBackend, order: 
     fork(worker, [JSON.stringify(backend)], { execArgv: ['--import', 'tsx'] }),
   )
   try {
-    await Promise.all(processes.map(each => message(each)))
+    await Promise.all(processes.map(messageOf))
     const run = randomUUID()
     for (const [index, each] of processes.entries()) {
       const sent: WorkerMessage = { ...order, processes: { run, count, index } }
       each.send(sent)
     }
-    return (await Promise.all(processes.map(each => message(each)))) as WorkerReport[]
+    return (await Promise.all(processes.map(messageOf))) as WorkerReport[]
   } finally {
     for (const each of processes) each.kill()
   }
 }
 
-async function message(child: ChildProcess): Promise<unknown> {
-  const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`a worker ended with code ${code}`)))
+/** The next message of `child`. Rejects if it ends without one. */
+export async function messageOf(child: ChildProcess): Promise<unknown> {
+  const ended = endOf(child).then(({ code }) => Promise.reject(new Error(`a worker ended with code ${code}`)))
   ended.catch(() => {})
   const [said] = await Promise.race([once(child, 'message'), ended])
   return said
+}
+
+/** Resolves when `child` has ended and all its messages were told. By 'exit' alone it may have one left, if we are busy. */
+export async function endOf(child: ChildProcess): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+  const [[code, signal]] = await Promise.all([once(child, 'exit'), once(child, 'disconnect')])
+  return { code, signal }
 }

@@ -35,7 +35,7 @@ export interface RedisServerOptions {
   binary?: string | undefined
 }
 
-const startsWithin = 10_000
+const startsWithin = 30_000
 
 /** What ends the servers that run, if this process ends before them. */
 export const atExit = new Set<() => void>()

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Ends what hangs. node counts a file as a test too: this bounds each file as a whole. */
-const TEST_TIMEOUT_MS = 180_000
+const TEST_TIMEOUT_MS = 600_000
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** Ends this process with the exit code of `main`, or with 1 and the message of what it throws. */

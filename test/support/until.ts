@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Call `check` until it neither throws nor answers false; after `limit` milliseconds its last failure is thrown. */
-export async function until(check: () => unknown, limit = 5000): Promise<void> {
+export async function until(check: () => unknown, limit = 20_000): Promise<void> {
   const deadline = performance.now() + limit
   for (;;) {
     const failure = await outcome(check)

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { describe, test } from 'node:test'
+import { after, before, describe, mock, test } from 'node:test'
 import type { TokenStore } from '../../src/store.js'
 import { type StoreConformance, type SuiteProcesses, testTokenStore } from '../../src/testing/index.js'
+import { type SteadyClock, steadyClock } from '../support/counted.js'
 import { rightStores } from './right-stores.js'
 import { closeMistakes } from './wrong-stores/closing.js'
 import { dateMistakes, expiryIn } from './wrong-stores/dates.js'
@@ -28,7 +29,7 @@ const mistakes = [
   ...outageMistakes,
 ]
 
-/** Seen in the moment between two dates: not to be run beside much else. */
+/** Seen in the moment between two dates: not to be run beside much else, nor by a clock that jumps. */
 const timedMistakes = [...dateMistakes, ...expiringMistakes]
 
 describe('a store of some lines meets the contract', () => {
@@ -67,6 +68,15 @@ describe('the suite fails a store that', { concurrency: true }, () => {
 })
 
 describe('the suite fails, about dates, a store that', { concurrency: 8 }, () => {
+  let clock: SteadyClock
+  before(() => {
+    clock = steadyClock()
+    mock.method(Date, 'now', clock.now)
+  })
+  after(() => {
+    mock.restoreAll()
+    clock.stop()
+  })
   for (const each of timedMistakes) test(`${each.mistake}, and says so`, () => isCaught(each))
 })
 

@@ -59,7 +59,7 @@ describe('with a FaultyTokenStore', () => {
 
   test('that is slower than storeTimeout, the answer is 503; if it is quicker, all is well', async t => {
     const { api, store, access } = await loggedIn(t, { storeTimeout: 1000 })
-    store.slow(5000)
+    store.slow(60_000)
     assert.deepEqual(verdict(await api.protected(access)), UNAVAILABLE)
     store.slow(10)
     const { get } = store.calls

@@ -9,6 +9,7 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { endOf } from '../support/processes.js'
 import { findRedisServer, installRedisServer } from '../support/redis-binary.js'
 import type { Case, Chapter, Outcome, Pass } from './case.js'
 
@@ -69,7 +70,7 @@ function outcomeOf(file: string, n: number, pass: Pass, seconds: number, redis: 
       setTimeout(() => child.kill('SIGKILL'), 2000).unref()
     }, seconds * 1000)
     child.once('message', outcome => resolve(outcome as Outcome))
-    child.once('exit', code => {
+    endOf(child).then(({ code }) => {
       clearTimeout(timer)
       resolve(failed(`ended with ${code} and no outcome`))
     })

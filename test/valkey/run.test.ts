@@ -42,7 +42,7 @@ test('a signal to the run on Valkey ends its tests', async t => {
     stdio: 'ignore',
     env: { ...env, REDIS_SERVER: server, PID_FILE: pidFile },
   })
-  await until(() => existsSync(String(pidFile)) && readFileSync(String(pidFile), 'utf8') !== '', 20_000)
+  await until(() => existsSync(String(pidFile)) && readFileSync(String(pidFile), 'utf8') !== '', 60_000)
   const pid = Number(readFileSync(String(pidFile), 'utf8'))
   t.after(() => isRunning(pid) && process.kill(pid, 'SIGKILL'))
   assert.equal(isRunning(pid), true)

@@ -5,15 +5,15 @@ import { MemoryTokenStore } from '../../../stores/memory.js'
 import { bearer, TEST_NOW } from '../../support/app.js'
 import { clientOf, type Effect, loginContents, verdictOfGuard } from './effect.js'
 
-/** A store that takes its time; not for a verdict about speed, but so that a deadline of 1 ms passes first. */
+/** A store that takes its time; not for a verdict about speed, but so that a deadline of 1 ms passes first, also on a busy machine. */
 class SlowStore implements TokenStore {
   readonly #store = new MemoryTokenStore()
   async get(keys: readonly string[]) {
-    await sleep(30)
+    await sleep(1000)
     return this.#store.get(keys)
   }
   async compareAndSet(...args: Parameters<TokenStore['compareAndSet']>) {
-    await sleep(30)
+    await sleep(1000)
     return this.#store.compareAndSet(...args)
   }
 }

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
+import { endOf } from '../../support/processes.js'
 import { startRedis } from '../../support/redis.js'
 import { temporaryFolder } from '../../support/temporary.js'
 import { Broken, type Outcome } from '../case.js'
@@ -48,7 +49,7 @@ function watch(program: string, day: DayOptions): Promise<number> {
       done = performance.now()
       setTimeout(() => child.kill('SIGKILL'), LIMIT).unref()
     })
-    child.once('exit', (code, signal) => {
+    endOf(child).then(({ code, signal }) => {
       clearTimeout(limit)
       if (done !== undefined && signal === 'SIGKILL') return resolve(Number.POSITIVE_INFINITY)
       if (code !== 0 || done === undefined) return reject(new Error(`${day.kind}: the process ended with ${code}`))
