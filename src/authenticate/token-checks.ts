@@ -7,11 +7,11 @@ import {
   RefreshTokenRequiredError,
 } from '../errors.js'
 import type { Candidate } from '../request/locate.js'
+import { checkSignedByOwnKey } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 import { describe, isTraced, traced, type VerifyTrace } from '../tracing.js'
 import { chooseCandidate, type Identified } from './candidates.js'
 import type { Internals } from './internals.js'
-import { checkOwnKey } from './verification.js'
 
 /** The requirements for a token. */
 export interface TokenRequirement {
@@ -88,7 +88,7 @@ export function identify(
     return verified.then(payload => accept(internals, source, requirement, first, payload))
   }
   const read = (candidate: Candidate) =>
-    after(source.verify(candidate), payload => checkKind(internals, candidate, payload, requirement))
+    after(source.verify(candidate), payload => checkKind(internals, payload, requirement))
   // To choose between sessions, ask the store even with `accessTokenRevocation: false`.
   const askStore = ({ payload }: Identified) => internals.sessions && internals.revocation.endOf(payload)
   const ask = (identified: Identified) => source.checkRevocation(identified) ?? askStore(identified)
@@ -105,7 +105,7 @@ function accept(
   located: Candidate,
   payload: TokenPayload,
 ): Identified {
-  const identified = { payload: checkKind(internals, located, payload, requirement), located }
+  const identified = { payload: checkKind(internals, payload, requirement), located }
   source.checkOrigin(identified)
   return identified
 }
@@ -117,13 +117,12 @@ function after<T, U>(value: T | Promise<T>, next: (value: T) => U): U | Promise<
 
 function checkKind(
   internals: Internals,
-  { token }: Candidate,
   payload: TokenPayload,
   { type = 'access', verifyType = true, ownKey = payload.type === 'refresh' }: TokenRequirement,
 ): TokenPayload {
   if (verifyType) checkType(payload, type)
   checkLoginType(payload, internals.config)
-  if (ownKey) checkOwnKey(internals, token)
+  if (ownKey) checkSignedByOwnKey(payload)
   return payload
 }
 

@@ -4,7 +4,7 @@ import { Deadline } from '../time/deadline.js'
 import type { VerificationKey } from '../token/keys.js'
 import { saysNoSuchKey } from '../token/no-such-key.js'
 import type { TokenPayload } from '../token/payload.js'
-import { checkSignedByRing, type FindKey, type VerifyOptions, verify, verifyWithFoundKey } from '../token/verify.js'
+import { type FindKey, type VerifyOptions, verify, verifyWithFoundKey } from '../token/verify.js'
 import type { AuthContext, Internals } from './internals.js'
 
 /**
@@ -26,15 +26,6 @@ export function verifyToken(
     return ctx ? internals.requestCache.key(ctx.req, token, ask) : ask()
   }
   return verifyWithFoundKey(token, findKey, ring, config, options)
-}
-
-/**
- * Reject a verified token that none of the configured keys has signed, only a key of `getKey`. Use it before a token is
- * exchanged for tokens that our own key signs. Without `getKey` there is nothing to check.
- * @throws TokenInvalidSignatureError
- */
-export function checkOwnKey({ config, ring }: Internals, token: string): void {
-  if (config.getKey) checkSignedByRing(token, ring)
 }
 
 /**

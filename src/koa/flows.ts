@@ -15,8 +15,8 @@ import {
 import { allClearedCookies, type CookieLine, setCookies, tokenCookies } from '../request/cookies.js'
 import type { Candidate } from '../request/locate.js'
 import { revokedBecause } from '../session/revoked.js'
+import type { Mint } from '../session/rotate.js'
 import { idOf } from '../session/rotation.js'
-import type { Mint } from '../session/sessions.js'
 import {
   type Draft,
   draftPair,

@@ -46,13 +46,7 @@ export class Revocation {
 
   /** Whether a token is revoked. Always asks the store, whatever `accessTokenRevocation` says. @throws UnavailableError */
   async isRevoked(token: TokenPayload): Promise<boolean> {
-    try {
-      await this.endOf(token)
-      return false
-    } catch (error) {
-      if (error instanceof RevokedTokenError) return true
-      throw error
-    }
+    return (await this.endOf(token).catch(undefinedIfRevoked)) === undefined
   }
 
   /**
@@ -60,14 +54,10 @@ export class Revocation {
    * @throws UnavailableError
    */
   async isLive(token: TokenPayload): Promise<boolean> {
-    try {
-      const alone = token.sid === undefined && !isExpired(token, this.#config)
-      const [live] = await Promise.all([this.#sessions?.isLive(token) ?? alone, this.checkBlocklist(token)])
-      return live
-    } catch (error) {
-      if (error instanceof RevokedTokenError) return false
-      throw error
-    }
+    const alone = token.sid === undefined && !isExpired(token, this.#config)
+    const answers = Promise.all([this.#sessions?.isLive(token) ?? alone, this.checkBlocklist(token)])
+    const [isLive] = (await answers.catch(undefinedIfRevoked)) ?? [false]
+    return isLive
   }
 
   /** The deadline (`storeTimeout`) that all checks of one token share. */
@@ -86,4 +76,8 @@ export class Revocation {
     const cause = new TypeError('the token blocklist must resolve to true or false')
     throw new CallbackUnavailableError('tokenBlocklist', { cause })
   }
+}
+
+function undefinedIfRevoked(error: unknown): undefined {
+  if (!(error instanceof RevokedTokenError)) throw error
 }

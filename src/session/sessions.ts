@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import type { Duration } from '../config/duration.js'
 import type { Config } from '../config/table.js'
 import { ReusedTokenError, StoreUnavailableError } from '../errors.js'
 import { warnOnce } from '../request/warn.js'
 import type { TokenStore } from '../store.js'
 import { Deadline, withDeadline } from '../time/deadline.js'
-import { timeOf, usesCookies } from '../token/claims.js'
 import { checkOwn, isOwn } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 import { isExpired } from '../token/verify.js'
@@ -24,26 +22,10 @@ import {
   subjectKey,
 } from './record.js'
 import { revokedBecause } from './revoked.js'
+import { type Mint, Rotator } from './rotate.js'
 import * as rotation from './rotation.js'
 import { SessionLists } from './session-lists.js'
 import { type LoadedRecord, SessionRecords } from './session-records.js'
-
-/** `iat` and `exp` of an access token, in seconds. */
-export interface AccessTimes {
-  iat: number
-  exp: number
-}
-
-/** Makes the tokens that a record describes. */
-export type Mint<T> = (sid: string, record: SessionRecord, times: AccessTimes) => T
-
-interface Rotated<T> {
-  readonly minted: T
-  /** How many generations in a row were replayed. Missing if it was not a replay. */
-  readonly replays?: number
-  /** The record, if the token has no `sid` and this refresh must add the session to its list. */
-  readonly opened?: SessionRecord | undefined
-}
 
 /** Errors of calls in which the store timed out. */
 const late = new WeakSet<object>()
@@ -60,6 +42,7 @@ export class Sessions {
   readonly #config: Config
   readonly #events: Events
   readonly #lists: SessionLists
+  readonly #rotator: Rotator
   #toldAt = Number.NEGATIVE_INFINITY
 
   constructor(store: TokenStore, config: Config, events: Events) {
@@ -67,6 +50,7 @@ export class Sessions {
     this.#config = config
     this.#events = events
     this.#lists = new SessionLists(store, config)
+    this.#rotator = new Rotator(config, events, (records, sid, read, tell) => this.#bury(records, sid, read, tell))
   }
 
   /** Writes the record of a new session, then adds it to the subject's list. @throws StoreUnavailableError */
@@ -126,7 +110,7 @@ export class Sessions {
     const sid = rotation.idOf(token)
     const { minted, replays, opened } = await this.#operation('rotate', deadline, async records => {
       for (;;) {
-        const rotated = await this.#tryToRotate(records, sid, token, accessExpiry, mint)
+        const rotated = await this.#rotator.attempt(records, { token, accessExpiry, mint })
         if (rotated) return rotated
       }
     })
@@ -134,51 +118,6 @@ export class Sessions {
     else this.#events.emit('replayed', { sid, sub: token.sub, replays })
     if (opened) await this.#operation('rotate', deadline, () => this.#lists.add(sid, opened, deadline))
     return minted
-  }
-
-  /** Reads, decides and writes once. Resolves to `undefined` after a conflict with another write. */
-  async #tryToRotate<T>(
-    records: SessionRecords,
-    sid: string,
-    token: TokenPayload,
-    accessExpiry: Duration | Date | undefined,
-    mint: Mint<T>,
-  ): Promise<Rotated<T> | undefined> {
-    const known = await records.known(token)
-    const now = this.#config.now()
-    const decision = rotation.decide(token, known, now, this.#config)
-    if (decision.outcome === 'revoked') throw revokedBecause(decision.reason)
-    if (decision.outcome === 'reuse') return this.#endReused(records, sid, known, decision.record)
-    if (decision.outcome === 'replay') {
-      const { record, replays, isCounted } = decision
-      // A replay does not make the session longer.
-      const end = Math.min(record.endsAt, record.expiresAt)
-      const minted = mint(sid, record, this.#times(end, accessExpiry, now))
-      if (!isCounted && !(await records.write(sid, known.raw, record))) return undefined
-      // The first refresh may have failed to add the session to the list.
-      return { minted, replays, opened: token.sid === undefined ? record : undefined }
-    }
-
-    const before = rotation.recordBefore(token, known, this.#config)
-    const times = this.#times(before.expiresAt, accessExpiry, now)
-    const change = { gen: decision.gen, jti: randomUUID(), accessExp: times.exp, now }
-    const record = this.#withCsrf(token, rotation.successor(token, before, change))
-    const minted = mint(sid, record, times)
-    const tell = () => decision.rollback && this.#events.emit('storeRollback', { sid, sub: token.sub })
-    const write = () => records.write(sid, known.raw, record)
-    if (!(await (decision.rollback ? records.telling(tell, write) : write()))) return undefined
-    return { minted, opened: known.raw === undefined ? record : undefined }
-  }
-
-  async #endReused(
-    records: SessionRecords,
-    sid: string,
-    read: LoadedRecord,
-    { sub }: SessionRecord,
-  ): Promise<undefined> {
-    const tell = () => this.#events.emit('reuse', { sid, sub })
-    if (!(await this.#bury(records, sid, read, tell))) return undefined
-    throw new ReusedTokenError()
   }
 
   /**
@@ -317,16 +256,6 @@ export class Sessions {
 
   #deadline(): Deadline {
     return new Deadline(this.#config.storeTimeout)
-  }
-
-  /** The times of a new access token. It expires not later than `end` (milliseconds). */
-  #times(end: number, expiry: Duration | Date | undefined, now: number): AccessTimes {
-    const exp = timeOf('expiry', expiry === undefined ? this.#config.accessTokenExpires : expiry, now)
-    return { iat: Math.floor(now / 1000), exp: Math.min(exp, Math.floor(end / 1000)) }
-  }
-
-  #withCsrf(token: TokenPayload, record: SessionRecord): SessionRecord {
-    return usesCookies(this.#config) && !token.csrf ? { ...record, csrf: record.csrf ?? randomUUID() } : record
   }
 
   /** Writes `lastActiveAt` in the background, at most once a minute. Errors are ignored. */

@@ -9,8 +9,8 @@ import type { KeyRing } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
 import { type Claims, sign, TokenTooLargeError } from '../token/sign.js'
 import { type Device, ofLoginType, type SessionRecord } from './record.js'
+import type { AccessTimes } from './rotate.js'
 import { keptUntilAfter } from './rotation.js'
-import type { AccessTimes } from './sessions.js'
 
 /** Options of `login` and `createTokenPair`. */
 export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {

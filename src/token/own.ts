@@ -1,25 +1,44 @@
 import { TokenInvalidSignatureError } from '../errors.js'
 
-/** For payloads that a key from `getKey` has verified: whether a configured key also verifies their token. */
-const signedByOwnKey = new WeakMap<object, () => boolean>()
+/** What is known about a token that a key from `getKey` has verified. */
+interface FoundKeyNote {
+  /** Whether the instance has configured keys. If not, all its tokens are verified by `getKey`. */
+  readonly hasOwnKeys: boolean
+  /** Whether a configured key has signed the token too. It verifies a signature, and is seldom called. */
+  readonly isSignedByOwnKey: () => boolean
+}
 
-/** Stores a function that checks this. It verifies a signature, and is seldom called. */
-export function noteFoundKey(payload: object, isSignedByOwnKey: () => boolean): void {
-  signedByOwnKey.set(payload, isSignedByOwnKey)
+const notes = new WeakMap<object, FoundKeyNote>()
+
+/** Stores that a key from `getKey` has verified the token of a payload. */
+export function noteFoundKey(payload: object, note: FoundKeyNote): void {
+  notes.set(payload, note)
 }
 
 /**
- * Whether a configured key has signed the token of a payload. If only a key from `getKey` has signed it, its `sid` and
- * `sub` must not give access to a session, because the other issuer chooses them. Also true for payloads that the
- * application made itself.
+ * Refuses a token that only a key from `getKey` has signed, before it is exchanged for tokens that our own key signs. An
+ * instance without configured keys exchanges no tokens.
+ * @throws TokenInvalidSignatureError
  */
-export const isOwn = (payload: object): boolean => signedByOwnKey.get(payload)?.() ?? true
+export function checkSignedByOwnKey(payload: object): void {
+  if (notes.get(payload)?.isSignedByOwnKey() === false) throw new TokenInvalidSignatureError({ cause: NOT_OURS })
+}
 
-const NOT_OURS =
-  'only a key from getKey has signed the token: to list or end sessions, send a token that a configured key of this ' +
-  'instance has signed'
+/**
+ * Whether the `sid` and `sub` of a payload may give access to a session. Not if only a key from `getKey` has signed the
+ * token, because the other issuer chooses them. True for all tokens of an instance without configured keys, and for
+ * payloads that the application made itself.
+ */
+export function isOwn(payload: object): boolean {
+  const note = notes.get(payload)
+  return note === undefined || !note.hasOwnKeys || note.isSignedByOwnKey()
+}
 
 /** Refuses tokens of other issuers where they would list or end sessions. @throws TokenInvalidSignatureError */
 export function checkOwn(payload: object): void {
   if (!isOwn(payload)) throw new TokenInvalidSignatureError({ cause: NOT_OURS })
 }
+
+const NOT_OURS =
+  'only a key from getKey has signed the token: to refresh, renew, list or end a session, send a token that a ' +
+  'configured key of this instance has signed'

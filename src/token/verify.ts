@@ -66,8 +66,11 @@ export async function verifyWithFoundKey(
   const payload = deepFreeze(readPart(read.payload))
   const key = await findKey(deepFreeze(read.header), payload)
   const verified = toPayload(signedClaims(read, key ? [key] : []), config)
-  // If the instance has no keys of its own, all its tokens are verified with `findKey`.
-  noteFoundKey(verified, () => ring.verification.length === 0 || isSignedByRing(read.token, ring))
+  noteFoundKey(verified, {
+    hasOwnKeys: ring.verification.length > 0,
+    // All keys of the ring are tried, whatever the token's `kid`.
+    isSignedByOwnKey: () => isSignedByOneOf(ring.verification, read.token, read.header.alg),
+  })
   return judge(verified, config, options)
 }
 
@@ -131,24 +134,6 @@ function signedClaims(
 
 const isSignedByOneOf = (keys: readonly VerificationKey[], token: string, alg: Algorithm) =>
   keys.some(({ key, algorithms }) => algorithms.has(alg) && isSignedBy(key, token, alg))
-
-/**
- * Whether a key of the ring also verifies a token that a key from `findKey` has verified. All keys of the ring are
- * tried, whatever the token's `kid`.
- */
-function isSignedByRing(token: string, ring: KeyRing): boolean {
-  const { header } = readToken(token, ring)
-  return isSignedByOneOf(ring.verification, token, header.alg)
-}
-
-/** Refuses a verified token that no key of the ring has signed. @throws TokenInvalidSignatureError */
-export function checkSignedByRing(token: string, ring: KeyRing): void {
-  if (!isSignedByRing(token, ring)) throw new TokenInvalidSignatureError({ cause: NOT_OURS })
-}
-
-const NOT_OURS =
-  'only a key from getKey has signed the token: to refresh, renew or end a session, send a token that a configured key ' +
-  'of this instance has signed'
 
 function judge(payload: TokenPayload, config: Config, options: VerifyOptions): TokenPayload {
   if (options.signatureOnly) return payload
