@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { AuthX, StoreUnavailableError, type TokenStore } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, bearer, cookie, makeAuthX, serve, TEST_SECRET } from '../support/app.js'
+import { refreshing } from '../support/refresh.js'
 import { contentOf } from '../support/signing.js'
 import { until } from '../support/until.js'
 
@@ -65,16 +66,11 @@ test('the blocklist and the store have one deadline together in a refresh', asyn
   const store = new HeldStore()
   const authx = new AuthX({ secretKey: TEST_SECRET, store, storeTimeout: 60 })
   authx.setTokenBlocklist(() => new Promise(resolve => setTimeout(() => resolve(false), 40)))
-  const send = await serve(
-    t,
-    appOf(authx.middleware() as never, async ctx => {
-      ctx.body = await authx.refresh(ctx)
-    }),
-  )
+  const send = await refreshing(t, authx)
   const { refresh_token } = await authx.createTokenPair('ada')
   store.hold()
   const began = performance.now()
-  const { status } = await send({ method: 'POST', headers: [bearer(refresh_token)] })
+  const { status } = await send(refresh_token)
   assert.equal(status, 503)
   assert.ok(performance.now() - began < 60 + 40 + 1000, 'it does not hang')
   store.release()
@@ -108,14 +104,9 @@ test('a refresh whose store was late leaves its token good: the client may try a
   const store = new HeldStore()
   const clock = { now: Date.now() }
   const authx = new AuthX({ secretKey: TEST_SECRET, store, storeTimeout: 30, now: () => clock.now })
-  const send = await serve(
-    t,
-    appOf(authx.middleware() as never, async ctx => {
-      ctx.body = await authx.refresh(ctx)
-    }),
-  )
+  const send = await refreshing(t, authx)
   const { refresh_token } = await authx.createTokenPair('ada')
-  const refresh = () => send({ method: 'POST', headers: [bearer(refresh_token)] })
+  const refresh = () => send(refresh_token)
   store.hold()
   assert.equal((await refresh()).status, 503)
   clock.now += 15_000
