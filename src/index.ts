@@ -44,7 +44,8 @@ export type { AuthorizeOptions } from './guards/policy-decision.js'
 export type { PolicyGuardContext, PolicyGuardOptions, PolicyResource } from './guards/policy-guard.js'
 export type { GuardOptions, TokenGuardOptions } from './guards/token-guards.js'
 export type { RefreshOptions, TokenPair, TokenResponse } from './koa/flows.js'
-export { AuthManager, type AuthManagerOptions, type LoginTypes, type ManagedAuthX } from './manager.js'
+export { AuthManager, type AuthManagerOptions } from './manager.js'
+export type { LoginTypes, ManagedAuthX } from './manager-types.js'
 export type {
   OpenApiComponents,
   OpenApiHeader,

@@ -10,30 +10,12 @@ import { unknownOptions } from './config/values.js'
 import { BadConfigurationError, JWTDecodeError, LoginTypeMismatchError, MalformedTokenRequestError } from './errors.js'
 import { describeGuard } from './guards/guard-info.js'
 import { classWithGuards, type ForEachGuard, GUARDS } from './guards/guard-list.js'
-import { type Guard, InstanceGuards, type TokenState } from './guards/guard-methods.js'
+import { type Guard, InstanceGuards } from './guards/guard-methods.js'
 import type { GuardOwner } from './guards/make-guard.js'
 import type { AuthorizeOptions } from './guards/policy-decision.js'
-import type { PolicyGuardOptions, PolicyResource } from './guards/policy-guard.js'
-import type { GuardOptions, TokenGuardOptions } from './guards/token-guards.js'
+import type { ClaimsOf, LoginTypes, ManagedAuthX, ManagerGuardMethods } from './manager-types.js'
 import type { LocatedToken } from './request/locate.js'
 import type { TokenPayload } from './token/payload.js'
-
-/**
- * An AuthX with any claims. The manager needs only these methods. The type AuthX itself does not fit: for the compiler,
- * guards with other claims have another type.
- */
-export interface ManagedAuthX
-  extends Pick<
-    AuthX<object, unknown>,
-    'config' | 'createAccessToken' | 'createRefreshToken' | 'createTokenPair' | 'getTokenFromRequest' | 'close'
-  > {
-  middleware(): unknown
-  authorize(...asked: Parameters<AuthX['authorize']>): Promise<unknown>
-  verifyToken(...asked: Parameters<AuthX['verifyToken']>): Promise<unknown>
-}
-
-/** The instances, by their `loginType`. */
-export type LoginTypes = Readonly<Record<string, ManagedAuthX>>
 
 /** Options of `AuthManager`. */
 export interface AuthManagerOptions {
@@ -44,82 +26,6 @@ export interface AuthManagerOptions {
   policyEngine?: PolicyEngine | undefined
   /** The rules of the manager's own engine. Cannot be combined with `policyEngine`. Default: none. */
   policyRules?: readonly PolicyRule[] | undefined
-}
-
-type ClaimsOf<Instance> = Instance extends AuthX<infer Claims, infer _Subject> ? Claims : Record<string, unknown>
-type SubjectOf<Instance> = Instance extends AuthX<infer _Claims extends object, infer Subject> ? Subject : unknown
-type Token<Instance> = TokenPayload<ClaimsOf<Instance>>
-
-/**
- * The guards of a manager. Each belongs to the instance of a login type and rejects other login types
- * (LoginTypeMismatchError).
- */
-interface ManagerGuardMethods<Types extends LoginTypes> {
-  /**
-   * Makes the guard `tokenRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
-   */
-  tokenRequired<Type extends keyof Types & string, const Options extends TokenGuardOptions = object>(
-    loginType: Type,
-    options?: Options,
-  ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
-  /**
-   * Makes the guard `accessTokenRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
-   */
-  accessTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
-    loginType: Type,
-    options?: Options,
-  ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
-  /**
-   * Makes the guard `refreshTokenRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
-   */
-  refreshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
-    loginType: Type,
-    options?: Options,
-  ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
-  /**
-   * Makes the guard `freshTokenRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
-   */
-  freshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
-    loginType: Type,
-    options?: Options,
-  ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
-  /**
-   * Makes the guard `scopesRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
-   */
-  scopesRequired<Type extends keyof Types & string>(
-    loginType: Type,
-    ...scopes: string[]
-  ): Guard<{ token: Token<Types[Type]> }>
-  /**
-   * Makes the guard `anyScopeRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
-   */
-  anyScopeRequired<Type extends keyof Types & string>(
-    loginType: Type,
-    ...scopes: string[]
-  ): Guard<{ token: Token<Types[Type]> }>
-  /**
-   * Makes the guard `subjectRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type.
-   */
-  subjectRequired<Type extends keyof Types & string>(
-    loginType: Type,
-  ): Guard<{ token: Token<Types[Type]>; subject: SubjectOf<Types[Type]> }>
-  /**
-   * Makes the guard `policyRequired` of the instance of `loginType`. The manager's policy engine decides.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
-   */
-  policyRequired<Type extends keyof Types & string>(
-    loginType: Type,
-    action: PolicyName,
-    resource: PolicyResource<ClaimsOf<Types[Type]>>,
-    options?: PolicyGuardOptions<ClaimsOf<Types[Type]>>,
-  ): Guard<{ token: Token<Types[Type]> }>
 }
 
 /** The base class of AuthManager. It has a method for each guard of the list. */
@@ -265,14 +171,14 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     action: PolicyName,
     resource: PolicyName,
     options: AuthorizeOptions = {},
-  ): Promise<Token<Types[Type]>> {
+  ): Promise<TokenPayload<ClaimsOf<Types[Type]>>> {
     const engine = options.engine ?? this.policyEngine
     const authorized = this.get(loginType).authorize(ctxOrPayload, action, resource, { ...options, engine })
     const payload = await authorized.catch((error: unknown) => {
       if (Object.hasOwn(ctxOrPayload, 'jti')) throw error
       return explain(this as never, loginType, ctxOrPayload as AuthContext, {}, error)
     })
-    return payload as Token<Types[Type]>
+    return payload as TokenPayload<ClaimsOf<Types[Type]>>
   }
 
   /** Close all instances: their watched sockets and their stores. */

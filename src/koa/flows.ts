@@ -44,7 +44,7 @@ export interface TokenPair {
 }
 
 /** The body of a login or refresh response (RFC 6749 §5.1). It does not contain tokens that are only in cookies. */
-export interface TokenResponse {
+export interface TokenResponse extends Partial<TokenPair> {
   /** The encoded access token. Missing if it is only in a cookie. */
   access_token?: string
   /** The encoded refresh token. Missing if it is only in a cookie, or if there is none. */

@@ -8,6 +8,7 @@ import type Koa from 'koa'
 import type { AuthX, AuthXOptions, TokenResponse } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, bearer, type Client, cookie, makeAuthX, serve, TEST_NOW } from '../support/app.js'
+import { addLoginRoutes } from '../support/login-routes.js'
 import { blocksOf, projectFor, readPage } from '../support/markdown.js'
 import { contentOf } from '../support/signing.js'
 
@@ -36,19 +37,10 @@ interface Routes {
 
 function appFor(t: TestContext, authx: AuthX, { refresh = ctx => authx.refresh(ctx), before = [] }: Routes = {}) {
   const router = new Router()
-  router.post('/login', async ctx => {
-    ctx.body = await authx.login(ctx, 'ada', { scopes: ['a'] })
-  })
   router.post('/refresh', async ctx => {
     ctx.body = await refresh(ctx)
   })
-  router.post('/logout', async ctx => {
-    await authx.logout(ctx)
-    ctx.status = 204
-  })
-  router.all('/page', authx.accessTokenRequired(), ctx => {
-    ctx.body = ctx.state.token
-  })
+  addLoginRoutes(router, authx, { login: { scopes: ['a'] } })
   return serve(t, appOf(authx.middleware(), ...before).use(router.routes()))
 }
 
@@ -87,7 +79,7 @@ function clientOf() {
 }
 
 const COOKIES = { tokenLocation: ['cookies'] } as const
-const ASKED = ['GET /page', 'POST /page', 'POST /refresh', 'POST /logout']
+const ASKED = ['GET /protected', 'POST /protected', 'POST /refresh', 'POST /logout']
 
 const GOOD = [200, 200, 200, 204]
 const refused = (status: number, error: string) => ASKED.map(() => `${status} ${error}`)
@@ -178,9 +170,9 @@ describe('a former login is exchanged at its refresh', () => {
         await client.ask(await appFor(t, former), 'POST', '/login')
         const before = { ...client.jar, ...client.held }
         const send = await appFor(t, authx, { refresh: ctx => refreshOrExchange(ctx, authx, former) })
-        assert.equal((await client.ask(send, 'GET', '/page')).status, 401)
+        assert.equal((await client.ask(send, 'GET', '/protected')).status, 401)
         assert.equal((await client.ask(send, 'POST', '/refresh')).status, 200)
-        const page = await client.ask(send, 'GET', '/page')
+        const page = await client.ask(send, 'GET', '/protected')
         assert.deepEqual([page.status, page.json.sub, page.json.scopes, page.json.fresh], [200, 'ada', ['a'], false])
         assert.equal((await client.ask(send, 'POST', '/refresh')).status, 200)
         const again = clientOf()
@@ -213,11 +205,11 @@ describe('browsers are given their CSRF cookies before these are asked for', () 
     await client.ask(await appFor(t, make({ ...COOKIES, cookieCsrfProtect: false })), 'POST', '/login')
     const authx = make(COOKIES)
     const send = await appFor(t, authx, { before: [handOutCsrfCookies(authx)] })
-    const page = await client.ask(send, 'GET', '/page')
+    const page = await client.ask(send, 'GET', '/protected')
     assert.deepEqual([page.status, page.cookies.length], [200, 4])
-    assert.equal((await client.ask(send, 'GET', '/page')).cookies.length, 0)
+    assert.equal((await client.ask(send, 'GET', '/protected')).cookies.length, 0)
     for (const [path, status] of [
-      ['/page', 200],
+      ['/protected', 200],
       ['/refresh', 200],
       ['/logout', 204],
     ] as const) {
@@ -229,8 +221,8 @@ describe('browsers are given their CSRF cookies before these are asked for', () 
     const { handOutCsrfCookies } = await recipesOf(t)
     const authx = instances(t).make(COOKIES)
     const send = await appFor(t, authx, { before: [handOutCsrfCookies(authx)] })
-    const garbage = await send({ path: '/page', headers: [cookie({ access_token_cookie: 'garbage' })] })
+    const garbage = await send({ path: '/protected', headers: [cookie({ access_token_cookie: 'garbage' })] })
     assert.deepEqual([garbage.json.error_type, garbage.cookies], ['JWTDecodeError', []])
-    assert.equal((await send({ path: '/page' })).json.error_type, 'MissingTokenError')
+    assert.equal((await send({ path: '/protected' })).json.error_type, 'MissingTokenError')
   })
 })

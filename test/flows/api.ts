@@ -4,6 +4,7 @@ import type Koa from 'koa'
 import { AuthX, type AuthXOptions, type RefreshOptions, type TokenPairOptions } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, bearer, type Client, type Reply, serve, TEST_NOW, TEST_SECRET } from '../support/app.js'
+import { type Asked, addLoginRoutes } from '../support/login-routes.js'
 import { contentOf } from '../support/signing.js'
 
 /** An API over real HTTP whose clock the test sets. */
@@ -27,25 +28,8 @@ export async function flowApi(
   const store = new MemoryTokenStore()
   t.after(() => store.close())
   const authx = new AuthX({ secretKey: TEST_SECRET, store, now: () => clock.now, ...options })
-  let loginOptions: TokenPairOptions = {}
-  let refreshOptions: RefreshOptions
-  const router = new Router()
-  router.post('/login', async ctx => {
-    ctx.body = await authx.login(ctx, 'ada', loginOptions)
-  })
-  router.post('/refresh', async ctx => {
-    ctx.body = await authx.refresh(ctx, refreshOptions)
-  })
-  router.post('/logout', async ctx => {
-    await authx.logout(ctx)
-    ctx.status = 204
-  })
-  router.get('/protected', authx.accessTokenRequired(), ctx => {
-    ctx.body = ctx.state.token
-  })
-  router.get('/refreshable', authx.refreshTokenRequired(), ctx => {
-    ctx.body = ctx.state.token
-  })
+  const asked: Asked = {}
+  const router = addLoginRoutes(new Router(), authx, asked)
   const app = appOf(authx.middleware())
   prepare(app)
   const send = await serve(t, app.use(router.routes()))
@@ -56,11 +40,11 @@ export async function flowApi(
     send,
     clock,
     login(options = {}) {
-      loginOptions = options
+      asked.login = options
       return send({ method: 'POST', path: '/login', headers: [['User-Agent', 'test browser']] })
     },
     refresh(token, options = {}) {
-      refreshOptions = options
+      asked.refresh = options
       return withToken('POST', '/refresh', token)
     },
     logout: token => withToken('POST', '/logout', token),

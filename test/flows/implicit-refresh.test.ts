@@ -5,6 +5,7 @@ import Router from '@koa/router'
 import { AuthX, type AuthXOptions, type TokenPairOptions } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, cookie, type Reply, serve, TEST_NOW, TEST_SECRET } from '../support/app.js'
+import { addLoginRoutes } from '../support/login-routes.js'
 import { claimsOf, verdict } from './api.js'
 
 const MINUTE = 60_000
@@ -21,20 +22,7 @@ async function webApp(t: TestContext, options: AuthXOptions = {}, loginOptions: 
     now: () => clock.now,
     ...options,
   })
-  const router = new Router()
-  router.post('/login', async ctx => {
-    ctx.body = await authx.login(ctx, 'ada', loginOptions)
-  })
-  router.post('/refresh', async ctx => {
-    ctx.body = await authx.refresh(ctx)
-  })
-  router.post('/logout', async ctx => {
-    await authx.logout(ctx)
-    ctx.status = 204
-  })
-  router.get('/page', authx.accessTokenRequired(), ctx => {
-    ctx.body = ctx.state.token
-  })
+  const router = addLoginRoutes(new Router(), authx, { login: loginOptions })
   router.get('/logout-elsewhere', authx.accessTokenRequired(), async ctx => {
     await authx.revokeSession(String(ctx.state.token.sid))
     ctx.status = 204
@@ -79,9 +67,9 @@ describe('an access token in a cookie', () => {
     await app.browse('POST', '/login')
     const first = app.jar.access_token_cookie
     app.clock.now += 5 * MINUTE
-    assert.deepEqual((await app.browse('GET', '/page')).cookies, [])
+    assert.deepEqual((await app.browse('GET', '/protected')).cookies, [])
     app.clock.now += 1000
-    const page = await app.browse('GET', '/page')
+    const page = await app.browse('GET', '/protected')
     assert.equal(page.status, 200)
     assert.notEqual(app.jar.access_token_cookie, first)
     assert.equal(claimsOf(app.jar.access_token_cookie).exp, Math.floor(app.clock.now / 1000) + 900)
@@ -94,7 +82,7 @@ describe('an access token in a cookie', () => {
     const { csrf_access_token } = app.jar
     for (let round = 0; round < 10; round++) {
       app.clock.now += 14 * MINUTE
-      assert.equal((await app.browse('GET', '/page')).status, 200)
+      assert.equal((await app.browse('GET', '/protected')).status, 200)
     }
     assert.equal(app.jar.csrf_access_token, csrf_access_token)
     assert.equal((await app.browse('POST', '/logout')).status, 204)
@@ -107,7 +95,7 @@ describe('an access token in a cookie', () => {
     const before = claimsOf(app.jar.access_token_cookie)
     assert.equal(before.fresh, true)
     app.clock.now += 10 * MINUTE
-    await app.browse('GET', '/page')
+    await app.browse('GET', '/protected')
     const after = claimsOf(app.jar.access_token_cookie)
     const changed = Object.keys(after).filter(name => JSON.stringify(after[name]) !== JSON.stringify(before[name]))
     assert.deepEqual(changed.sort(), ['exp', 'fresh', 'iat', 'jti', 'nbf'])
@@ -118,19 +106,19 @@ describe('an access token in a cookie', () => {
     const app = await webApp(t, { sessionExpires: '20m' })
     await app.browse('POST', '/login')
     app.clock.now += 14 * MINUTE
-    await app.browse('GET', '/page')
+    await app.browse('GET', '/protected')
     assert.equal(claimsOf(app.jar.access_token_cookie).exp, TEST_NOW / 1000 + 20 * 60)
     app.clock.now += 5 * MINUTE
-    assert.deepEqual((await app.browse('GET', '/page')).cookies, [])
+    assert.deepEqual((await app.browse('GET', '/protected')).cookies, [])
     app.clock.now += MINUTE
-    assert.equal((await app.browse('GET', '/page')).status, 401)
+    assert.equal((await app.browse('GET', '/protected')).status, 401)
   })
 
   test('is not renewed once it has expired', async t => {
     const app = await webApp(t)
     await app.browse('POST', '/login')
     app.clock.now += 15 * MINUTE
-    const reply = await app.browse('GET', '/page')
+    const reply = await app.browse('GET', '/protected')
     assert.deepEqual(verdict(reply), [401, 'TokenExpiredError'])
     assert.deepEqual(reply.cookies, [])
   })
@@ -151,7 +139,7 @@ describe('an access token in a cookie', () => {
     await app.browse('POST', '/login')
     app.clock.now += 10 * MINUTE
     await app.authx.revoke(String(app.jar.access_token_cookie))
-    const page = await app.browse('GET', '/page')
+    const page = await app.browse('GET', '/protected')
     assert.equal(page.status, 200)
     assert.deepEqual(page.cookies, [])
   })
@@ -161,7 +149,7 @@ describe('an access token in a cookie', () => {
     await app.browse('POST', '/login')
     app.clock.now += 10 * MINUTE
     await app.store.close()
-    const page = await app.browse('GET', '/page')
+    const page = await app.browse('GET', '/protected')
     assert.equal(page.status, 200)
     assert.deepEqual(page.cookies, [])
   })
@@ -222,12 +210,12 @@ describe('routes and methods', () => {
     const app = await webApp(t, { implicitRefreshMethodExclude: ['GET'] })
     await app.browse('POST', '/login')
     app.clock.now += 10 * MINUTE
-    assert.deepEqual((await app.browse('HEAD', '/page')).cookies, [])
+    assert.deepEqual((await app.browse('HEAD', '/protected')).cookies, [])
   })
 
-  for (const path of ['/page', '/page/', '/PAGE', '/pa%67e']) {
+  for (const path of ['/protected', '/protected/', '/PROTECTED', '/pro%74ected']) {
     test(`an excluded route is excluded as ${path} too`, async t => {
-      const app = await webApp(t, { implicitRefreshRouteExclude: ['/page'] })
+      const app = await webApp(t, { implicitRefreshRouteExclude: ['/protected'] })
       await app.browse('POST', '/login')
       app.clock.now += 10 * MINUTE
       assert.deepEqual((await app.browse('GET', path)).cookies, [])
@@ -235,18 +223,18 @@ describe('routes and methods', () => {
   }
 
   test('what is excluded is excluded, whatever is included', async t => {
-    const lists = { implicitRefreshRouteInclude: ['/page'], implicitRefreshMethodExclude: ['GET'] }
+    const lists = { implicitRefreshRouteInclude: ['/protected'], implicitRefreshMethodExclude: ['GET'] }
     const app = await webApp(t, lists)
     await app.browse('POST', '/login')
     app.clock.now += 10 * MINUTE
-    assert.deepEqual((await app.browse('GET', '/page')).cookies, [])
+    assert.deepEqual((await app.browse('GET', '/protected')).cookies, [])
   })
 
   test('what is included is renewed', async t => {
-    const app = await webApp(t, { implicitRefreshRouteInclude: ['/page'], implicitRefreshMethodInclude: ['GET'] })
+    const app = await webApp(t, { implicitRefreshRouteInclude: ['/protected'], implicitRefreshMethodInclude: ['GET'] })
     await app.browse('POST', '/login')
     app.clock.now += 10 * MINUTE
-    assert.equal((await app.browse('GET', '/page')).cookies.length, 2)
+    assert.equal((await app.browse('GET', '/protected')).cookies.length, 2)
   })
 })
 
@@ -262,7 +250,7 @@ describe('a token that names no session', () => {
     const app = await lone(t)
     const before = claimsOf(app.jar.access_token_cookie)
     app.clock.now += 10 * MINUTE
-    await app.browse('GET', '/page')
+    await app.browse('GET', '/protected')
     const { jti, iat, exp } = claimsOf(app.jar.access_token_cookie)
     assert.deepEqual([jti, iat, exp], [before.jti, before.iat, app.clock.now / 1000 + 900])
   })
@@ -272,7 +260,7 @@ describe('a token that names no session', () => {
     const first = String(app.jar.access_token_cookie)
     for (let round = 0; round < 4; round++) {
       app.clock.now += 14 * MINUTE
-      await app.browse('GET', '/page')
+      await app.browse('GET', '/protected')
     }
     const kept: Date[] = []
     const write = app.store.compareAndSet.bind(app.store)
@@ -284,28 +272,28 @@ describe('a token that names no session', () => {
     await app.authx.revoke(first)
     assert.equal(kept.length, 1)
     assert.ok(Number(kept[0]) > Date.now() + life, 'the tombstone outlives every renewal')
-    assert.deepEqual(verdict(await app.browse('GET', '/page')), [401, 'RevokedTokenError'])
+    assert.deepEqual(verdict(await app.browse('GET', '/protected')), [401, 'RevokedTokenError'])
   })
 
   test('is not renewed beyond the life of a session, counted from its own issue', async t => {
     const app = await lone(t, { sessionExpires: '20m' })
     app.clock.now += 14 * MINUTE
-    await app.browse('GET', '/page')
+    await app.browse('GET', '/protected')
     assert.equal(claimsOf(app.jar.access_token_cookie).exp, TEST_NOW / 1000 + 20 * 60)
     app.clock.now += 5 * MINUTE
-    assert.deepEqual((await app.browse('GET', '/page')).cookies, [])
+    assert.deepEqual((await app.browse('GET', '/protected')).cookies, [])
   })
 
   test('is renewed without a store too; one of a session is not', async t => {
     const app = await lone(t, { store: undefined })
     app.clock.now += 10 * MINUTE
-    assert.equal((await app.browse('GET', '/page')).cookies.length, 2)
+    assert.equal((await app.browse('GET', '/protected')).cookies.length, 2)
     app.jar.access_token_cookie = app.authx.createAccessToken('ada', {
       renewable: true,
       sid: 'of-somewhere-else',
       expiry: '1m',
     })
-    assert.deepEqual((await app.browse('GET', '/page')).cookies, [])
+    assert.deepEqual((await app.browse('GET', '/protected')).cookies, [])
   })
 })
 

@@ -5,6 +5,7 @@ import { AuthX, type AuthXOptions, type RefreshOptions, type TokenPairOptions } 
 import { makeToken } from '../../src/testing/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, cookie, serve, TEST_NOW, TEST_SECRET } from '../support/app.js'
+import { type Asked, addLoginRoutes } from '../support/login-routes.js'
 import { claimsOf, verdict } from './api.js'
 
 const MINUTE = 60_000
@@ -17,22 +18,8 @@ async function webApp(t: TestContext, options: AuthXOptions = {}) {
   t.after(() => store.close())
   const now = () => clock.now
   const authx = new AuthX({ secretKey: TEST_SECRET, store, tokenLocation: ['cookies'], now, ...options })
-  let loginOptions: TokenPairOptions = {}
-  let refreshOptions: RefreshOptions = {}
-  const router = new Router()
-  router.post('/login', async ctx => {
-    ctx.body = await authx.login(ctx, 'ada', loginOptions)
-  })
-  router.post('/refresh', async ctx => {
-    ctx.body = await authx.refresh(ctx, refreshOptions)
-  })
-  router.post('/logout', async ctx => {
-    await authx.logout(ctx)
-    ctx.status = 204
-  })
-  router.get('/page', authx.accessTokenRequired(), ctx => {
-    ctx.body = 'page'
-  })
+  const asked: Asked = {}
+  const router = addLoginRoutes(new Router(), authx, asked)
   const send = await serve(t, appOf(authx.middleware(), authx.implicitRefresh()).use(router.routes()))
 
   const ask = (method: string, path: string, jar: Record<string, string>) =>
@@ -50,16 +37,16 @@ async function webApp(t: TestContext, options: AuthXOptions = {}) {
     ask,
     browse,
     login(options: TokenPairOptions = {}) {
-      loginOptions = options
+      asked.login = options
       return browse('POST', '/login')
     },
     refresh(jar: Record<string, string>, options: RefreshOptions = {}) {
-      refreshOptions = options
+      asked.refresh = options
       return browse('POST', '/refresh', jar)
     },
     /** The token that a page visit with this one gives; `undefined` if it gives none. */
     async renewed(token: string) {
-      const jar = await browse('GET', '/page', { access_token_cookie: token })
+      const jar = await browse('GET', '/protected', { access_token_cookie: token })
       return jar.access_token_cookie === token ? undefined : jar.access_token_cookie
     },
   }
@@ -111,7 +98,7 @@ describe('a token is not renewed', () => {
     assert.equal(renewable, true)
     const former = makeToken(app.authx, claims)
     app.clock.now += 14 * MINUTE
-    assert.equal((await app.ask('GET', '/page', { access_token_cookie: former })).status, 200)
+    assert.equal((await app.ask('GET', '/protected', { access_token_cookie: former })).status, 200)
     assert.equal(await app.renewed(former), undefined)
   })
 
@@ -234,7 +221,7 @@ describe('what has ended', () => {
     await app.authx.revoke(single)
     app.clock.now += 14 * MINUTE
     for (const token of [single, ofSession]) {
-      const reply = await app.ask('GET', '/page', { access_token_cookie: token })
+      const reply = await app.ask('GET', '/protected', { access_token_cookie: token })
       assert.deepEqual([...verdict(reply), reply.cookies], [401, 'RevokedTokenError', []])
     }
   })

@@ -5,6 +5,7 @@ import { AuthManager, AuthX, type AuthXError, type AuthXOptions, type KeyInput }
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { claimsOf, verdict } from '../flows/api.js'
 import { appOf, bearer, cookie, serve, TEST_NOW, TEST_SECRET } from '../support/app.js'
+import { addLoginRoutes } from '../support/login-routes.js'
 import { makeEcPair, makeRsaPair } from '../support/signing.js'
 
 const MINUTE = 60_000
@@ -35,20 +36,6 @@ async function tenantApp(t: TestContext, options: AuthXOptions = {}) {
   })
   const tenant = new AuthX({ ...common, secretKey: TENANT_SECRET, store: new MemoryTokenStore() })
   const causes: unknown[] = []
-  const router = new Router()
-  router.post('/refresh', async ctx => {
-    ctx.body = await authx.refresh(ctx)
-  })
-  router.post('/logout', async ctx => {
-    await authx.logout(ctx)
-    ctx.status = 204
-  })
-  router.get('/refreshable', authx.refreshTokenRequired(), ctx => {
-    ctx.body = ctx.state.token
-  })
-  router.get('/page', authx.accessTokenRequired(), ctx => {
-    ctx.body = ctx.state.token
-  })
   const app = appOf(authx.middleware(), async (_ctx, next) => {
     try {
       await next()
@@ -58,7 +45,7 @@ async function tenantApp(t: TestContext, options: AuthXOptions = {}) {
     }
   })
   if (options.secretKey !== undefined || !('secretKey' in options)) app.use(authx.implicitRefresh())
-  const send = await serve(t, app.use(router.routes()))
+  const send = await serve(t, app.use(addLoginRoutes(new Router(), authx).routes()))
   const ask = (method: string, path: string, token: unknown, ...more: (readonly [string, string])[]) =>
     send({ method, path, headers: [bearer(String(token)), ...more] })
   return { authx, tenant, clock, store, causes, ask, send }
@@ -105,7 +92,7 @@ describe('a token that a tenant has signed', () => {
     const token = app.tenant.createAccessToken('ada', { ...ofTenant, renewable: true })
     app.clock.now += 14 * MINUTE
     const headers = [cookie({ access_token_cookie: token })]
-    const reply = await app.send({ path: '/page', headers })
+    const reply = await app.send({ path: '/protected', headers })
     assert.deepEqual([reply.status, reply.cookies], [200, []])
   })
 
@@ -140,7 +127,7 @@ describe('a token that a tenant has signed', () => {
     }
     const access = app.tenant.createAccessToken('ada', ofTenant)
     assert.equal((await app.ask('POST', '/logout', access)).status, 204)
-    assert.deepEqual(verdict(await app.ask('GET', '/page', access)), [401, 'RevokedTokenError'])
+    assert.deepEqual(verdict(await app.ask('GET', '/protected', access)), [401, 'RevokedTokenError'])
   })
 
   test('is refused by an instance that has no key of its own, with 401 and not 500', async t => {
@@ -148,7 +135,7 @@ describe('a token that a tenant has signed', () => {
     const token = app.tenant.createRefreshToken('ada')
     assert.deepEqual(verdict(await app.ask('POST', '/refresh', token)), [401, 'TokenInvalidSignatureError'])
     assert.deepEqual(verdict(await app.ask('GET', '/refreshable', token)), [401, 'TokenInvalidSignatureError'])
-    assert.equal((await app.ask('GET', '/page', app.tenant.createAccessToken('ada'))).status, 200)
+    assert.equal((await app.ask('GET', '/protected', app.tenant.createAccessToken('ada'))).status, 200)
   })
 
   test('is told apart by the managed guard too', async t => {
@@ -182,7 +169,7 @@ describe('a token that is ours, of an instance with getKey', () => {
     assert.equal((await app.ask('POST', '/refresh', refresh_token)).status, 200)
     const token = app.authx.createAccessToken('ada', { renewable: true })
     app.clock.now += 14 * MINUTE
-    const { cookies } = await app.send({ path: '/page', headers: [cookie({ access_token_cookie: token })] })
+    const { cookies } = await app.send({ path: '/protected', headers: [cookie({ access_token_cookie: token })] })
     assert.equal(cookies.length, 2)
   })
 
@@ -244,7 +231,7 @@ describe('a token that a tenant has signed, with the sid of a session of ours', 
     })
     assert.deepEqual(verdict(await app.ask('POST', '/logout', forged)), [401, 'TokenInvalidSignatureError'])
     await assert.rejects(app.authx.revoke(forged), { name: 'TokenInvalidSignatureError' })
-    assert.equal((await app.ask('GET', '/page', ours.access_token)).status, 200)
+    assert.equal((await app.ask('GET', '/protected', ours.access_token)).status, 200)
     assert.equal((await app.ask('POST', '/logout', ours.access_token)).status, 204)
   })
 

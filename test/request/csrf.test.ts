@@ -10,7 +10,7 @@ describe('a guard asks for the CSRF value', () => {
     const asks = !['GET', 'OPTIONS'].includes(method)
     test(`of ${method} from a cookie: ${asks}`, async t => {
       const { client, jar, csrf } = await loggedIn(t)
-      const send = (headers: readonly Header[], path = '/access') =>
+      const send = (headers: readonly Header[], path = '/protected') =>
         outcome(client, { method, path, headers: [cookie(jar), ...headers] })
       assert.equal(await send([]), asks ? MISSING : '200')
       assert.equal(await send([['X-CSRF-TOKEN', 'wrong']]), asks ? WRONG : '200')
@@ -23,14 +23,14 @@ describe('a guard asks for the CSRF value', () => {
   test('never of a token that did not come from a cookie', async t => {
     const { client, jar } = await loggedIn(t)
     const headers = [bearer(jar.access_token_cookie ?? '')]
-    for (const path of ['/access', '/always'])
+    for (const path of ['/protected', '/always'])
       assert.equal(await outcome(client, { method: 'POST', path, headers }), '200')
   })
 
   test('of no method where cookies are not protected, or none is listed', async t => {
     for (const options of [{ cookieCsrfProtect: false }, { csrfMethods: ['TRACE'] }]) {
       const { client, jar } = await loggedIn(t, options)
-      assert.equal(await outcome(client, { method: 'POST', path: '/access', headers: [cookie(jar)] }), '200')
+      assert.equal(await outcome(client, { method: 'POST', path: '/protected', headers: [cookie(jar)] }), '200')
     }
   })
 })
@@ -52,7 +52,7 @@ describe('the CSRF value that is sent', () => {
     for (const value of wrong) {
       if (value === csrf) continue
       assert.equal(
-        await outcome(client, { method: 'POST', path: '/access', headers: [cookie(jar), ['X-CSRF-TOKEN', value]] }),
+        await outcome(client, { method: 'POST', path: '/protected', headers: [cookie(jar), ['X-CSRF-TOKEN', value]] }),
         WRONG,
         value,
       )
@@ -61,9 +61,9 @@ describe('the CSRF value that is sent', () => {
       ['X-CSRF-TOKEN', csrf],
       ['X-CSRF-TOKEN', csrf],
     ]
-    assert.equal(await outcome(client, { method: 'POST', path: '/access', headers: [cookie(jar), ...twice] }), WRONG)
+    assert.equal(await outcome(client, { method: 'POST', path: '/protected', headers: [cookie(jar), ...twice] }), WRONG)
     assert.equal(
-      await outcome(client, { method: 'POST', path: '/access', headers: [cookie(jar), ['X-CSRF-TOKEN', '']] }),
+      await outcome(client, { method: 'POST', path: '/protected', headers: [cookie(jar), ['X-CSRF-TOKEN', '']] }),
       MISSING,
     )
   })
@@ -71,7 +71,7 @@ describe('the CSRF value that is sent', () => {
   test('is not taken from the CSRF cookie, which the browser sends by itself', async t => {
     const { client, jar } = await loggedIn(t)
     assert.ok(jar.csrf_access_token)
-    assert.equal(await outcome(client, { method: 'POST', path: '/access', headers: [cookie(jar)] }), MISSING)
+    assert.equal(await outcome(client, { method: 'POST', path: '/protected', headers: [cookie(jar)] }), MISSING)
   })
 
   test('may come in a form field if that is configured, and only there', async t => {
@@ -79,7 +79,7 @@ describe('the CSRF value that is sent', () => {
     const closed = await loggedIn(t)
     const sent = (scene: Scene, text: string, type: Header = FORM): Sent => ({
       method: 'POST',
-      path: '/access',
+      path: '/protected',
       headers: [cookie(scene.jar), type],
       body: text,
     })
@@ -92,7 +92,7 @@ describe('the CSRF value that is sent', () => {
     assert.equal(await outcome(open.client, sent(open, `${body(open.csrf)}&${body(open.csrf)}`)), MISSING)
     const json = JSON.stringify({ csrf_token: open.csrf })
     assert.equal(await outcome(open.client, sent(open, json, ['Content-Type', 'application/json'])), MISSING)
-    assert.equal(await outcome(open.client, { ...sent(open, ''), path: `/access?csrf_token=${open.csrf}` }), MISSING)
+    assert.equal(await outcome(open.client, { ...sent(open, ''), path: `/protected?csrf_token=${open.csrf}` }), MISSING)
     const headerToo = {
       ...sent(open, body(open.csrf)),
       headers: [cookie(open.jar), FORM, ['X-CSRF-TOKEN', 'wrong'] as const],
@@ -113,7 +113,7 @@ describe('the CSRF value that is sent', () => {
     const other = await authx.createTokenPair('test')
     const value = authx.getCsrfToken(other.access_token) ?? ''
     assert.equal(
-      await outcome(client, { method: 'POST', path: '/access', headers: [cookie(jar), ['X-CSRF-TOKEN', value]] }),
+      await outcome(client, { method: 'POST', path: '/protected', headers: [cookie(jar), ['X-CSRF-TOKEN', value]] }),
       WRONG,
     )
   })
@@ -125,8 +125,8 @@ describe('the CSRF value that is sent', () => {
       const token = forgeWith({ csrf, iat: now, exp: now + 60 })
       for (const value of ['', 'undefined', 'null', '5', 'a', '[object Object]']) {
         const headers = [cookie({ access_token_cookie: token }), ['X-CSRF-TOKEN', value] as const]
-        assert.equal(await outcome(client, { method: 'POST', path: '/access', headers }), MISSING)
-        assert.equal(await outcome(client, { path: '/access', headers }), '200')
+        assert.equal(await outcome(client, { method: 'POST', path: '/protected', headers }), MISSING)
+        assert.equal(await outcome(client, { path: '/protected', headers }), '200')
       }
     }
   })

@@ -3,6 +3,7 @@ import { koaBody } from 'koa-body'
 import type { AuthX, AuthXOptions } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, type Client, makeAuthX, type Sent, serve } from '../support/app.js'
+import { addLoginRoutes } from '../support/login-routes.js'
 
 export type Header = readonly [name: string, value: string]
 
@@ -22,20 +23,7 @@ export async function loggedIn(t: Parameters<typeof serve>[0], options: AuthXOpt
     store: new MemoryTokenStore(),
     ...options,
   })
-  const router = new Router()
-  router.all('/login', async ctx => {
-    ctx.body = await authx.login(ctx, 'test')
-  })
-  router.all('/refresh', async ctx => {
-    ctx.body = await authx.refresh(ctx)
-  })
-  router.all('/logout', async ctx => {
-    await authx.logout(ctx)
-    ctx.status = 204
-  })
-  router.all('/access', authx.accessTokenRequired(), ctx => {
-    ctx.body = 'in'
-  })
+  const router = addLoginRoutes(new Router(), authx, { sub: 'test' })
   router.all('/always', authx.accessTokenRequired({ verifyCsrf: true }), ctx => {
     ctx.body = 'in'
   })

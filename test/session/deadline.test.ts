@@ -5,6 +5,7 @@ import { AuthX, StoreUnavailableError, type TokenStore } from '../../src/index.j
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, bearer, cookie, makeAuthX, serve, TEST_SECRET } from '../support/app.js'
 import { within } from '../support/counted.js'
+import { refreshing } from '../support/refresh.js'
 import { contentOf } from '../support/signing.js'
 import { until } from '../support/until.js'
 
@@ -66,15 +67,10 @@ test('the blocklist and the store have one deadline together in a refresh', asyn
   const store = new HeldStore()
   const authx = new AuthX({ secretKey: TEST_SECRET, store, storeTimeout: 60 })
   authx.setTokenBlocklist(() => new Promise(resolve => setTimeout(() => resolve(false), 40)))
-  const send = await serve(
-    t,
-    appOf(authx.middleware() as never, async ctx => {
-      ctx.body = await authx.refresh(ctx)
-    }),
-  )
+  const send = await refreshing(t, authx)
   const { refresh_token } = await authx.createTokenPair('ada')
   store.hold()
-  const { status } = await within(60 + 40 + 1000, () => send({ method: 'POST', headers: [bearer(refresh_token)] }))
+  const { status } = await within(60 + 40 + 1000, () => send(refresh_token))
   assert.equal(status, 503)
   store.release()
 })
@@ -107,14 +103,9 @@ test('a refresh whose store was late leaves its token good: the client may try a
   const store = new HeldStore()
   const clock = { now: Date.now() }
   const authx = new AuthX({ secretKey: TEST_SECRET, store, storeTimeout: 30, now: () => clock.now })
-  const send = await serve(
-    t,
-    appOf(authx.middleware() as never, async ctx => {
-      ctx.body = await authx.refresh(ctx)
-    }),
-  )
+  const send = await refreshing(t, authx)
   const { refresh_token } = await authx.createTokenPair('ada')
-  const refresh = () => send({ method: 'POST', headers: [bearer(refresh_token)] })
+  const refresh = () => send(refresh_token)
   store.hold()
   assert.equal((await refresh()).status, 503)
   clock.now += 15_000

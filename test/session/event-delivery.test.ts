@@ -3,7 +3,8 @@ import { describe, type TestContext, test } from 'node:test'
 import { AuthX, type AuthXEvents, type EventName, type TokenStore } from '../../src/index.js'
 import { FaultyTokenStore } from '../../src/testing/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
-import { appOf, bearer, serve, TEST_NOW, TEST_SECRET } from '../support/app.js'
+import { TEST_NOW, TEST_SECRET } from '../support/app.js'
+import { refreshing } from '../support/refresh.js'
 
 const NAMES = Object.keys({
   issued: 0,
@@ -56,13 +57,10 @@ async function sceneOf(t: TestContext) {
   const authx = new AuthX({ secretKey: TEST_SECRET, store, storeTimeout: 100, now: () => clock.now })
   const told: string[] = []
   for (const name of NAMES) authx.on(name, event => told.push(named(name, event)))
-  const app = appOf(authx.middleware()).use(async ctx => {
-    ctx.body = await authx.refresh(ctx)
-  })
-  const send = await serve(t, app)
+  const send = await refreshing(t, authx)
   /** The successor, or the name of the error. */
   const refresh = async (token: string): Promise<string> => {
-    const { status, json } = await send({ method: 'POST', headers: [bearer(token)] })
+    const { status, json } = await send(token)
     return status === 200 ? String(json.refresh_token) : String(json.error_type)
   }
   const news = async () => {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { AuthX } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
-import { appOf, bearer, serve, TEST_NOW, TEST_SECRET } from '../support/app.js'
+import { TEST_NOW, TEST_SECRET } from '../support/app.js'
+import { refreshing } from '../support/refresh.js'
 
 const MINUTE = 60_000
 const DAY = 86_400_000
@@ -83,10 +84,7 @@ describe('a server whose clock is ahead', () => {
   })
 
   test('writes activity that is not shown, and that the next refresh puts right', async t => {
-    const app = appOf(right.middleware()).use(async ctx => {
-      ctx.body = await right.refresh(ctx)
-    })
-    const send = await serve(t, app)
+    const send = await refreshing(t, right)
     const { access_token, refresh_token } = await right.createTokenPair('ada', { accessExpiry: '1d' })
     const lastActive = async () => (Number((await right.listSessions('ada'))[0]?.lastActiveAt) - TEST_NOW) / MINUTE
     time += 5 * MINUTE
@@ -99,7 +97,7 @@ describe('a server whose clock is ahead', () => {
     await right.verifyToken(access_token)
     time += 5 * MINUTE
     assert.equal(await lastActive(), 5)
-    await send({ method: 'POST', headers: [bearer(refresh_token)] })
+    await send(refresh_token)
     time += 5 * MINUTE
     assert.equal(await lastActive(), 20)
   })

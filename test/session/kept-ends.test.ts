@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
-import { after, afterEach, before, beforeEach, describe, type TestContext, test } from 'node:test'
+import { afterEach, beforeEach, describe, type TestContext, test } from 'node:test'
 import { createClient } from '@keyv/redis'
 import fc from 'fast-check'
 import type { AuthX, AuthXOptions, TokenPayload, TokenStore } from '../../src/index.js'
@@ -10,10 +9,9 @@ import { RedisTokenStore } from '../../stores/redis.js'
 import { SqliteTokenStore } from '../../stores/sqlite.js'
 import { sqliteDriver } from '../../stores/sqlite-driver.js'
 import { makeAuthX, TEST_NOW } from '../support/app.js'
-import { type RedisServer, startRedis } from '../support/redis.js'
 import { refreshWith } from '../support/refresh.js'
+import { sharedBackends } from '../support/shared-backends.js'
 import { contentOf } from '../support/signing.js'
-import { temporaryFolder } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
 const SECOND = 1000
@@ -27,16 +25,7 @@ const GONE = { name: 'RevokedTokenError' }
 /** Until when each key is kept, milliseconds. */
 type Kept = ReadonlyMap<string, number>
 
-let redis: RedisServer
-let files: Awaited<ReturnType<typeof temporaryFolder>>
-before(async () => {
-  redis = await startRedis()
-  files = await temporaryFolder()
-})
-after(async () => {
-  await redis.stop()
-  await files.remove()
-})
+const backends = sharedBackends()
 
 /** A store of each kind, and what is in it, looked at from outside. */
 const STORES: Record<string, (name: string) => { store: TokenStore; kept: () => Kept | Promise<Kept> }> = {
@@ -48,11 +37,11 @@ const STORES: Record<string, (name: string) => { store: TokenStore; kept: () => 
     }
   },
   SQLite: name => {
-    const file = join(files.folder, `${name}.sqlite`)
+    const file = backends.sqlite(name).at
     return { store: new SqliteTokenStore(file), kept: () => keptInFile(file) }
   },
   Redis: name => ({
-    store: new RedisTokenStore(redis.url, { prefix: `${name}:` }),
+    store: new RedisTokenStore(backends.redis().at, { prefix: `${name}:` }),
     kept: () => keptInRedis(`${name}:`),
   }),
 }
@@ -65,7 +54,7 @@ function keptInFile(file: string): Kept {
 }
 
 async function keptInRedis(prefix: string): Promise<Kept> {
-  const client = createClient({ url: redis.url })
+  const client = createClient({ url: backends.redis().at })
   await client.connect()
   const keys = await client.keys(`${prefix}*`)
   const lives = await Promise.all(keys.map(key => client.pTTL(key)))

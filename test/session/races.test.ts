@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type Answer, type Api, startApis } from '../support/api.js'
-import { type RedisServer, startRedis } from '../support/redis.js'
+import { sharedBackends } from '../support/shared-backends.js'
 import { contentOf } from '../support/signing.js'
 import type { SharedBackend } from '../support/store-kinds.js'
-import { temporaryFolder } from '../support/temporary.js'
 
 /** The deadline is tested elsewhere; on a loaded machine with a synchronous disk a race takes its time. */
 const storeTimeout = 20_000
@@ -16,25 +14,16 @@ interface Arena {
   backend(): SharedBackend | undefined
 }
 
-let redis: RedisServer
-let files: Awaited<ReturnType<typeof temporaryFolder>>
-before(async () => {
-  redis = await startRedis()
-  files = await temporaryFolder()
-})
-after(async () => {
-  await redis.stop()
-  await files.remove()
-})
+const backends = sharedBackends()
 
 const ARENAS: Arena[] = [
   { name: 'the memory store, in one process', processes: 1, backend: () => undefined },
   {
     name: 'SQLite, from four processes',
     processes: 4,
-    backend: () => ({ kind: 'sqlite', at: join(files.folder, 'race.sqlite') }),
+    backend: () => backends.sqlite('race'),
   },
-  { name: 'Redis, from four processes', processes: 4, backend: () => ({ kind: 'redis', at: redis.url }) },
+  { name: 'Redis, from four processes', processes: 4, backend: () => backends.redis() },
 ]
 
 const successes = (answers: readonly Answer[]) => answers.filter(({ status }) => status === 200)

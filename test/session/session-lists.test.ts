@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
-import { after, before, describe, type TestContext, test } from 'node:test'
-import type { Middleware } from 'koa'
+import { describe, test } from 'node:test'
 import type { AuthX, AuthXOptions, SessionList, TokenStore } from '../../src/index.js'
 import { listingKey } from '../../src/session/record.js'
 import { FaultyTokenStore } from '../../src/testing/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { type Api, startApis } from '../support/api.js'
-import { appOf, bearer, makeAuthX, type Reply, serve, TEST_NOW } from '../support/app.js'
-import { type RedisServer, startRedis } from '../support/redis.js'
+import { makeAuthX, TEST_NOW } from '../support/app.js'
+import { refreshing } from '../support/refresh.js'
+import { sharedBackends } from '../support/shared-backends.js'
 import { contentOf, forgeWith } from '../support/signing.js'
 import { openShared, type SharedBackend } from '../support/store-kinds.js'
-import { temporaryFolder } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
 const UNAVAILABLE = { name: 'StoreUnavailableError' }
@@ -83,38 +81,20 @@ async function logins(authx: AuthX, count: number, sub = 'ada'): Promise<string[
   return Promise.all(times(count, () => login(authx, sub)))
 }
 
-/** Sends refresh tokens to a server. */
-async function refreshing(t: TestContext, authx: AuthX): Promise<(token: string) => Promise<Reply>> {
-  const app = appOf(authx.middleware() as Middleware, async ctx => {
-    ctx.body = await authx.refresh(ctx)
-  })
-  const client = await serve(t, app)
-  return token => client({ method: 'POST', headers: [bearer(token)] })
-}
-
 const storedIn = async (store: TokenStore) => JSON.parse((await store.get([LIST]))[0] ?? '[]') as [string, number][]
 const write = async (store: TokenStore, key: string, value: string) => {
   const [former] = await store.get([key])
   assert.ok(await store.compareAndSet(key, former, value, new Date(Date.now() + YEAR)))
 }
 
-let redis: RedisServer
-let files: Awaited<ReturnType<typeof temporaryFolder>>
-before(async () => {
-  redis = await startRedis()
-  files = await temporaryFolder()
-})
-after(async () => {
-  await redis.stop()
-  await files.remove()
-})
+const backends = sharedBackends()
 
 const ARENAS: [string, number, () => SharedBackend | undefined][] = [
   ['of a memory store', 1, () => undefined],
-  ['in SQLite', 1, () => ({ kind: 'sqlite', at: join(files.folder, 'one.sqlite') })],
-  ['in SQLite, of two processes', 2, () => ({ kind: 'sqlite', at: join(files.folder, 'two.sqlite') })],
-  ['in Redis', 1, () => ({ kind: 'redis', at: redis.url })],
-  ['in Redis, of two processes', 2, () => ({ kind: 'redis', at: redis.url })],
+  ['in SQLite', 1, () => backends.sqlite('one')],
+  ['in SQLite, of two processes', 2, () => backends.sqlite('two')],
+  ['in Redis', 1, () => backends.redis()],
+  ['in Redis, of two processes', 2, () => backends.redis()],
 ]
 
 for (const [where, processes, backend] of ARENAS) {
@@ -232,7 +212,7 @@ describe('a login that was answered is in the list', () => {
 for (const kind of ['memory', 'sqlite', 'redis'] as const) {
   describe(`the list on ${kind}`, () => {
     test('still holds the session of who logs in once, and then in and out 1,200 times', async () => {
-      const at = kind === 'redis' ? redis.url : join(files.folder, 'in-and-out.sqlite')
+      const at = (kind === 'redis' ? backends.redis() : backends.sqlite('in-and-out')).at
       const store =
         kind === 'memory' ? new MemoryTokenStore() : openShared({ kind, at }, { prefix: 'inout:', timeout: 20_000 })
       const authx = makeAuthX({ store, storeTimeout: 20_000 })
@@ -437,7 +417,7 @@ describe('reading a list', () => {
   })
 
   test('leaves room for guards: they are answered over Redis while somebody asks for a long list again and again', async () => {
-    const store = openShared({ kind: 'redis', at: redis.url }, { prefix: 'room:', timeout: 20_000 })
+    const store = openShared(backends.redis(), { prefix: 'room:', timeout: 20_000 })
     const authx = makeAuthX({ store, storeTimeout: 20_000 })
     try {
       for (let n = 0; n < 20; n++) await logins(authx, 25)

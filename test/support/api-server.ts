@@ -3,11 +3,14 @@
  * when its parent does.
  */
 import Router from '@koa/router'
-import Koa from 'koa'
+import type Koa from 'koa'
 import { AuthX, type AuthXOptions } from '../../src/index.js'
 import { Deadline, withDeadline } from '../../src/time/deadline.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { TOOK } from './api.js'
+import { appOf } from './app.js'
+import { addLoginRoutes } from './login-routes.js'
+import { serveParent } from './serve-parent.js'
 import { openShared, type SharedBackend } from './store-kinds.js'
 
 export interface ApiOptions {
@@ -22,22 +25,9 @@ export function apiApp({ backend, options }: ApiOptions): { app: Koa; authx: Aut
   const timeout = options?.storeTimeout
   const store = backend ? openShared(backend, timeout === undefined ? {} : { timeout }) : new MemoryTokenStore()
   const authx = new AuthX({ secretKey: TEST_SECRET, store, ...options })
-  const app = new Koa()
-  // What fails is told to the client; the log would only drown the test's own output.
-  app.on('error', () => {})
-  const router = new Router()
+  const router = addLoginRoutes(new Router(), authx)
   router.get('/public', ctx => {
     ctx.body = { public: true }
-  })
-  router.post('/login/:sub', async ctx => {
-    ctx.body = await authx.login(ctx, String(ctx.params.sub))
-  })
-  router.post('/refresh', async ctx => {
-    ctx.body = await authx.refresh(ctx)
-  })
-  router.post('/logout', async ctx => {
-    await authx.logout(ctx)
-    ctx.status = 204
   })
   router.post('/logout-everywhere', authx.accessTokenRequired(), async ctx => {
     await authx.revokeAllSessions(ctx.state.token.sub)
@@ -47,13 +37,8 @@ export function apiApp({ backend, options }: ApiOptions): { app: Koa; authx: Aut
     const sessions = await authx.listSessions(ctx.state.token.sub)
     ctx.body = { sids: sessions.map(({ sid }) => sid), incomplete: sessions.incomplete === true }
   })
-  router.get('/protected', authx.accessTokenRequired(), ctx => {
-    ctx.body = { sub: ctx.state.token.sub }
-  })
-  router.get('/refreshable', authx.refreshTokenRequired(), ctx => {
-    ctx.body = { sub: ctx.state.token.sub }
-  })
-  app.use(timed).use(authx.middleware()).use(router.routes())
+  const app = appOf(timed as Koa.Middleware, authx.middleware())
+  app.use(router.routes())
   return { app, authx }
 }
 
@@ -64,10 +49,5 @@ async function timed(ctx: Koa.Context, next: Koa.Next): Promise<void> {
 }
 
 if (process.send && process.argv[2]) {
-  const { app } = apiApp(JSON.parse(process.argv[2]) as ApiOptions)
-  const server = app.listen(0, '127.0.0.1', () => {
-    const address = server.address()
-    if (address && typeof address === 'object') process.send?.(address.port)
-  })
-  process.on('disconnect', () => process.exit())
+  serveParent(apiApp(JSON.parse(process.argv[2]) as ApiOptions).app)
 }

@@ -24,6 +24,7 @@ const LAYERS = [
   'audit',
   'openapi',
   'authx.ts',
+  'manager-types.ts',
   'manager.ts',
   'index.ts',
   'testing',

@@ -4,6 +4,7 @@ import { koaBody } from 'koa-body'
 import type { OPTIONS } from '../../../src/config/table.js'
 import type { AuthX, AuthXOptions } from '../../../src/index.js'
 import { appOf, bearer, type Client, serve } from '../../support/app.js'
+import { addLoginRoutes } from '../../support/login-routes.js'
 import { contentOf } from '../../support/signing.js'
 
 export type OptionName = keyof typeof OPTIONS
@@ -20,31 +21,17 @@ export interface Effect {
   readonly with: unknown
 }
 
-/** An application with everything: logs in anybody, guards `/access` and `/refresh-guarded`. */
+/** An application with everything: logs in anybody, guards `/protected` and `/refreshable`. */
 export async function clientOf(authx: AuthX, t: TestContext): Promise<Client> {
-  const router = new Router()
-  router.post('/login', async ctx => {
-    ctx.body = await authx.login(ctx, 'test')
-  })
-  router.post('/logout', async ctx => {
-    await authx.logout(ctx)
-    ctx.status = 204
-  })
-  router.post('/refresh', async ctx => {
-    ctx.body = await authx.refresh(ctx)
-  })
-  router.all('/access', authx.accessTokenRequired(), ctx => {
-    ctx.body = { sub: ctx.state.token.sub }
-  })
-  router.all('/refresh-guarded', authx.refreshTokenRequired(), ctx => {
-    ctx.body = { sub: ctx.state.token.sub }
-  })
-  return serve(t, appOf(koaBody(), authx.middleware()).use(router.routes()))
+  return serve(
+    t,
+    appOf(koaBody(), authx.middleware()).use(addLoginRoutes(new Router(), authx, { sub: 'test' }).routes()),
+  )
 }
 
 /** What a guard says of a token in the header: `'good'`, or the error. */
 export async function verdictOfGuard(client: Client, token: unknown): Promise<unknown> {
-  const { status, json } = await client({ path: '/access', headers: [bearer(String(token))] })
+  const { status, json } = await client({ path: '/protected', headers: [bearer(String(token))] })
   return status === 200 ? 'good' : json.error_type
 }
 

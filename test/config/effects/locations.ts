@@ -7,7 +7,7 @@ const JSON_TYPE = ['Content-Type', 'application/json'] as const
 
 /** The status that a request gets which carries a token of `type` where `place` puts it. */
 function statusOf(place: (token: string) => Sent, type: 'access' | 'refresh' = 'access') {
-  const path = type === 'access' ? '/access' : '/refresh-guarded'
+  const path = type === 'access' ? '/protected' : '/refreshable'
   return async (authx: AuthX, t: TestContext) => {
     const token = type === 'access' ? authx.createAccessToken('test') : authx.createRefreshToken('test')
     const { path: query = '', ...sent } = place(token)
@@ -33,7 +33,7 @@ function csrfStatusOf(place: (csrf: string) => Sent, type: 'access' | 'refresh' 
     const client = await clientOf(authx, t)
     const jar = await jarOfLogin(client)
     const { headers = [], ...sent } = place(authx.getCsrfToken(jar[`${type}_token_cookie`] ?? '') ?? '')
-    const path = type === 'access' ? '/access' : '/refresh-guarded'
+    const path = type === 'access' ? '/protected' : '/refreshable'
     return (await client({ method, ...sent, path, headers: [cookie(jar), ...headers] })).status
   }
 }

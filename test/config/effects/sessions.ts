@@ -48,7 +48,7 @@ async function movesLastActive(authx: AuthX, t: TestContext): Promise<boolean> {
   const client = await clientOf(authx, t)
   const { json } = await client({ method: 'POST', path: '/login' })
   clock.time += 120_000
-  await client({ path: '/access', headers: [bearer(String(json.access_token))] })
+  await client({ path: '/protected', headers: [bearer(String(json.access_token))] })
   // Nobody waits for the write, but this store has done it by the time that the call returns. It is shown a minute later.
   const active = clock.time
   clock.time += 60_000

@@ -150,7 +150,7 @@ export const TOKEN_EFFECTS = {
   errorMessageKey: {
     given: { errorMessageKey: 'msg' },
     see: async (authx, t) =>
-      Object.keys((await (await clientOf(authx, t))({ path: '/access', headers: [bearer('a')] })).json),
+      Object.keys((await (await clientOf(authx, t))({ path: '/protected', headers: [bearer('a')] })).json),
     without: ['message', 'error_type'],
     with: ['msg', 'error_type'],
   },

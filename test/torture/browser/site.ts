@@ -1,9 +1,11 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Router from '@koa/router'
-import Koa from 'koa'
+import type Koa from 'koa'
 import { koaBody } from 'koa-body'
 import { AuthX, type AuthXOptions } from '../../../src/index.js'
+import { appOf } from '../../support/app.js'
+import { addLoginRoutes } from '../../support/login-routes.js'
 import type { SentRequest } from '../reference/place-rules.js'
 import { type RawAnswer, RawClient } from '../reference/raw-client.js'
 import { WatchedStore } from '../reference/watched-store.js'
@@ -46,7 +48,7 @@ export class Site {
     // The store answers at once; that a busy machine does not is tried elsewhere.
     const always = { secretKey: SECRET, now: () => NOW, storeTimeout: 10_000 }
     this.#authx = new AuthX({ ...always, ...options, store: this.#store })
-    this.#respond = appOf(this.#authx).callback()
+    this.#respond = applicationOf(this.#authx).callback()
   }
 
   send(request: SentRequest): Promise<RawAnswer> {
@@ -60,30 +62,16 @@ export class Site {
   }
 }
 
-function appOf(authx: AuthX): Koa {
+function applicationOf(authx: AuthX): Koa {
+  const flows = addLoginRoutes(new Router({ prefix: '/auth' }), authx)
   const router = new Router()
   const welcome: Koa.Middleware = ctx => {
     ctx.body = { sub: ctx.state.token.sub }
   }
-  router.all('/auth/login', async ctx => {
-    ctx.body = await authx.login(ctx, 'ada')
-  })
-  router.all('/auth/refresh', async ctx => {
-    ctx.body = await authx.refresh(ctx)
-  })
-  router.all('/auth/logout', async ctx => {
-    await authx.logout(ctx)
-    ctx.status = 204
-  })
   router.all('/app/page', authx.accessTokenRequired(), welcome)
   router.all('/app/always', authx.accessTokenRequired({ verifyCsrf: true }), welcome)
   router.all('/app/never', authx.accessTokenRequired({ verifyCsrf: false }), welcome)
-  router.all('/auth/refreshable', authx.refreshTokenRequired(), welcome)
-  const app = new Koa()
-  app.silent = true
-  app
-    .use(koaBody({ multipart: true }))
-    .use(authx.middleware())
-    .use(router.routes())
+  const app = appOf(koaBody({ multipart: true }), authx.middleware())
+  app.use(flows.routes()).use(router.routes())
   return app
 }

@@ -11,8 +11,8 @@ const PATIENCE = 20_000
 const PATHS: Readonly<Record<Ask['what'], readonly [method: string, path: string]>> = {
   login: ['POST', '/login/'],
   single: ['POST', '/single/'],
-  everywhere: ['POST', '/logout-everywhere/'],
-  guard: ['GET', '/guard'],
+  everywhere: ['POST', '/revoke-all/'],
+  guard: ['GET', '/protected'],
   refreshable: ['GET', '/refreshable'],
   refresh: ['POST', '/refresh'],
   logout: ['POST', '/logout'],

@@ -1,9 +1,10 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import Router from '@koa/router'
-import Koa from 'koa'
+import type Koa from 'koa'
 import { AuthX, type AuthXOptions } from '../../../src/index.js'
 import type { TokenStore } from '../../../src/store.js'
+import { appOf } from '../../support/app.js'
+import { routesOf } from '../fleet/routes.js'
 import { type RawAnswer, RawClient } from '../reference/raw-client.js'
 
 export const SECRET = 'TEST_ONLY_secret_of_servers_whose_clocks_differ'
@@ -38,7 +39,8 @@ export class Machine {
   restart(options: AuthXOptions, time: () => number): void {
     this.offset = 0
     this.#time = time
-    this.#respond = appOf(new AuthX({ ...options, secretKey: SECRET, store: this.#store, now: this.now })).callback()
+    const authx = new AuthX({ ...options, secretKey: SECRET, store: this.#store, now: this.now })
+    this.#respond = applicationOf(authx).callback()
   }
 
   send(method: string, path: string, token?: string): Promise<RawAnswer> {
@@ -54,33 +56,12 @@ export class Machine {
   }
 }
 
-function appOf(authx: AuthX): Koa {
-  const router = new Router()
-  router.post('/login/:sub', async ctx => {
-    ctx.body = await authx.login(ctx, String(ctx.params.sub))
-  })
+function applicationOf(authx: AuthX): Koa {
+  const router = routesOf(authx)
   router.post('/single/:sub', ctx => {
     ctx.body = { access_token: authx.createAccessToken(String(ctx.params.sub)) }
   })
-  router.post('/refresh', async ctx => {
-    ctx.body = await authx.refresh(ctx)
-  })
-  router.post('/logout', async ctx => {
-    await authx.logout(ctx)
-    ctx.status = 204
-  })
-  router.post('/logout-everywhere/:sub', async ctx => {
-    await authx.revokeAllSessions(String(ctx.params.sub))
-    ctx.status = 204
-  })
-  router.get('/guard', authx.accessTokenRequired(), ctx => {
-    ctx.body = { sub: ctx.state.token.sub }
-  })
-  router.get('/refreshable', authx.refreshTokenRequired(), ctx => {
-    ctx.body = { sub: ctx.state.token.sub }
-  })
-  const app = new Koa()
-  app.silent = true
-  app.use(authx.middleware()).use(router.routes())
+  const app = appOf(authx.middleware())
+  app.use(router.routes())
   return app
 }

@@ -2,14 +2,15 @@
  * A server process that can be asked how it fares: `fork` it with the JSON of `ServerOptions`. It sends its port when it
  * listens, answers an `Order` with a `Report`, and ends when its parent does.
  */
-import type { AddressInfo } from 'node:net'
 import { createCluster, createSentinel } from '@keyv/redis'
-import Router from '@koa/router'
-import Koa from 'koa'
 import { AuthX, type AuthXOptions } from '../../../src/index.js'
 import type { TokenStore } from '../../../src/store.js'
 import { type RedisClient, RedisTokenStore } from '../../../stores/redis.js'
+import { appOf } from '../../support/app.js'
+import { serveParent } from '../../support/serve-parent.js'
 import { openShared, type SharedBackend } from '../../support/store-kinds.js'
+import { heapInUse } from '../fleet/heap.js'
+import { routesOf } from '../fleet/routes.js'
 
 export type Backend =
   | SharedBackend
@@ -56,40 +57,6 @@ async function connected(client: RedisClient, timeout: number): Promise<TokenSto
   return new RedisTokenStore(client, { timeout })
 }
 
-function routes(authx: AuthX): Router {
-  const router = new Router()
-  router.post('/login/:sub', async ctx => {
-    ctx.body = await authx.login(ctx, String(ctx.params.sub))
-  })
-  router.post('/refresh', async ctx => {
-    ctx.body = await authx.refresh(ctx)
-  })
-  router.post('/logout', async ctx => {
-    await authx.logout(ctx)
-    ctx.status = 204
-  })
-  router.post('/revoke-all/:sub', async ctx => {
-    await authx.revokeAllSessions(String(ctx.params.sub))
-    ctx.status = 204
-  })
-  router.get('/sessions/:sub', async ctx => {
-    ctx.body = { sids: (await authx.listSessions(String(ctx.params.sub))).map(({ sid }) => sid) }
-  })
-  router.get('/protected', authx.accessTokenRequired(), ctx => {
-    ctx.body = { sub: ctx.state.token.sub }
-  })
-  router.get('/refreshable', authx.refreshTokenRequired(), ctx => {
-    ctx.body = { sub: ctx.state.token.sub }
-  })
-  return router
-}
-
-function report(): Report {
-  // What the first collection finalises, the second takes away.
-  for (let times = 0; times < 2; times++) globalThis.gc?.()
-  return { heap: process.memoryUsage().heapUsed, unhandled, rollbacks }
-}
-
 const { backend, options } = JSON.parse(process.argv[2] as string) as ServerOptions
 const store = await open(backend, options?.storeTimeout ?? 250)
 const secretKey = 'secret of the torture suite, not for use anywhere else: 0123456789'
@@ -97,15 +64,9 @@ const authx = new AuthX({ secretKey, store, ...options })
 authx.on('storeRollback', () => {
   rollbacks++
 })
-const app = new Koa()
 // What fails is told to the client; the log would only drown the table.
-app.silent = true
-app.use(authx.middleware()).use(routes(authx).routes())
-const server = app.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port))
-// Else a connection may be closed in the moment in which a client takes it for its next request.
-server.keepAliveTimeout = 0
-process.on('message', ({ euid }: Order) => {
+const app = appOf(authx.middleware()).use(routesOf(authx).routes())
+serveParent(app, ({ euid }: Order): Report => {
   if (euid !== undefined) process.seteuid?.(euid)
-  process.send?.(report())
+  return { heap: heapInUse(), unhandled, rollbacks }
 })
-process.on('disconnect', () => process.exit())

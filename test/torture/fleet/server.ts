@@ -2,16 +2,18 @@
  * One process of an API under torture: `fork` the compiled file with the JSON of `ServerOptions`. It sends its port when
  * it listens, answers the message 'figures' with `Figures`, and ends when its parent does.
  */
-import type { AddressInfo } from 'node:net'
 import Router from '@koa/router'
 import Keyv from 'keyv'
-import Koa from 'koa'
 import { AuthX, type AuthXOptions } from '../../../src/index.js'
 import type { TokenStore } from '../../../src/store.js'
 import { KeyvTokenStore } from '../../../stores/keyv.js'
 import { type MemoryRecord, MemoryTokenStore } from '../../../stores/memory.js'
+import { appOf } from '../../support/app.js'
+import { serveParent } from '../../support/serve-parent.js'
 import { openShared, type SharedBackend } from '../../support/store-kinds.js'
 import type { Content } from './content.js'
+import { heapInUse } from './heap.js'
+import { routesOf } from './routes.js'
 import { SteeredStore, steered } from './steering.js'
 
 /** Stores of one process, in a Map. */
@@ -60,38 +62,7 @@ function routerOf(n: number, { ahead = 0, ...options }: Instance, store: TokenSt
   const authx = new AuthX({ secretKey: SECRET, store, now: () => now() + ahead, ...options })
   const router = new Router({ prefix: `/${n}` })
   router.use(authx.middleware())
-  router.post('/login/:sub', async ctx => {
-    ctx.body = await authx.login(ctx, String(ctx.params.sub))
-  })
-  router.post('/refresh', async ctx => {
-    ctx.body = await authx.refresh(ctx)
-  })
-  router.post('/logout', async ctx => {
-    await authx.logout(ctx)
-    ctx.status = 204
-  })
-  router.post('/revoke-all/:sub', async ctx => {
-    const { except } = ctx.query
-    await authx.revokeAllSessions(String(ctx.params.sub), typeof except === 'string' ? { except } : {})
-    ctx.status = 204
-  })
-  router.get('/sessions/:sub', async ctx => {
-    ctx.body = { sids: (await authx.listSessions(String(ctx.params.sub))).map(({ sid }) => sid) }
-  })
-  router.get('/protected', authx.accessTokenRequired(), ctx => {
-    ctx.body = { sub: ctx.state.token.sub }
-  })
-  router.get('/refreshable', authx.refreshTokenRequired(), ctx => {
-    ctx.body = { sub: ctx.state.token.sub }
-  })
-  return router
-}
-
-function heapInUse(): number {
-  if (!globalThis.gc) return 0
-  // What the first collection finalises, the second takes away.
-  for (let times = 0; times < 2; times++) globalThis.gc()
-  return process.memoryUsage().heapUsed
+  return routesOf(authx, router)
 }
 
 function serve(options: ServerOptions): void {
@@ -99,21 +70,15 @@ function serve(options: ServerOptions): void {
   const map = new Map<string, MemoryRecord>()
   const store = new SteeredStore(open(options, map), speed)
   const now = () => origin + (Date.now() - origin) * speed
-  const app = new Koa()
   // What fails is told to the client; the log would only drown the table.
-  app.silent = true
-  app.use(steered(lost))
+  const app = appOf(steered(lost))
   for (const [n, instance] of instances.entries()) app.use(routerOf(n, instance, store, now).routes())
-  const server = app.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port))
-  // Else a connection may be closed in the moment in which a client takes it for its next request.
-  server.keepAliveTimeout = 0
-  process.on('message', () => {
+  serveParent(app, (): Figures => {
     const values = [...map.values()].map(({ value }) => value)
     const sessions = [...map.keys()].filter(key => key.includes(':session:')).length
     const content = { records: map.size, sessions, characters: values.join('').length }
-    process.send?.({ conflicts: store.conflicts, heap: heapInUse(), content } satisfies Figures)
+    return { conflicts: store.conflicts, heap: heapInUse(), content }
   })
-  process.on('disconnect', () => process.exit())
 }
 
 serve(JSON.parse(process.argv[2] as string) as ServerOptions)

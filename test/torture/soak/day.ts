@@ -5,13 +5,14 @@
 import type { AddressInfo } from 'node:net'
 import Router from '@koa/router'
 import Keyv from 'keyv'
-import Koa from 'koa'
 import { AuthX } from '../../../src/index.js'
 import type { TokenStore } from '../../../src/store.js'
 import { KeyvTokenStore } from '../../../stores/keyv.js'
 import { MemoryTokenStore } from '../../../stores/memory.js'
 import { RedisTokenStore } from '../../../stores/redis.js'
 import { SqliteTokenStore } from '../../../stores/sqlite.js'
+import { appOf } from '../../support/app.js'
+import { addLoginRoutes } from '../../support/login-routes.js'
 import { Client } from '../fleet/client.js'
 import { tokensIn } from '../fleet/visitor.js'
 
@@ -46,23 +47,8 @@ const authx = new AuthX({
   sessionTracking: true,
   storeTimeout: kind === 'silent' ? 100 : timeout,
 })
-const router = new Router()
-router.post('/login', async ctx => {
-  ctx.body = await authx.login(ctx, SUB)
-})
-router.post('/refresh', async ctx => {
-  ctx.body = await authx.refresh(ctx)
-})
-router.post('/logout', async ctx => {
-  await authx.logout(ctx)
-  ctx.status = 204
-})
-router.get('/protected', authx.accessTokenRequired(), ctx => {
-  ctx.status = 204
-})
-const app = new Koa()
-app.silent = true
-const server = app.use(authx.middleware()).use(router.routes()).listen(0, '127.0.0.1', work)
+const app = appOf(authx.middleware()).use(addLoginRoutes(new Router(), authx).routes())
+const server = app.listen(0, '127.0.0.1', work)
 
 async function work(): Promise<void> {
   const client = new Client((server.address() as AddressInfo).port)
@@ -72,9 +58,9 @@ async function work(): Promise<void> {
     if (told.status !== status) throw new Error(`${method} ${path} was answered with ${told.status}`)
     return tokensIn(told)
   }
-  const given = await call('POST', '/login', undefined, 200)
+  const given = await call('POST', `/login/${SUB}`, undefined, 200)
   const tokens = given ?? { access: authx.createAccessToken(SUB), refresh: authx.createRefreshToken(SUB) }
-  await call('GET', '/protected', tokens.access, 204)
+  await call('GET', '/protected', tokens.access, 200)
   const next = (await call('POST', '/refresh', tokens.refresh, 200)) ?? tokens
   await call('POST', '/logout', next.access, 204)
   const last = await authx.createTokenPair(SUB).catch(() => undefined)
