@@ -1,14 +1,19 @@
 import { EventEmitter } from 'node:events'
-import type { StoreUnavailableError } from '../errors.js'
+import type { ErrorCode, StoreUnavailableError } from '../errors.js'
 import { debug, described } from '../tracing.js'
+import type { Device } from './record.js'
 
 /**
- * What `authx.on` announces. Ids only: neither tokens nor claims nor CSRF values. `sid` is the session, or the `jti` of a
- * token that names none.
+ * What `authx.on` announces: ids, and the device of a login. Never tokens, other claims or CSRF values. `sid` is the
+ * session, or the `jti` of a token that names none.
  */
 export interface AuthXEvents {
-  /** A session was opened, or a single token made. */
-  issued: { sid: string; sub: string }
+  /**
+   * A session was opened, or a single token made. `device` is the device of a login, as `listSessions` shows it: what
+   * `login` or `createTokenPair` was given, and with `sessionTracking` user agent and IP address. A single token has
+   * none.
+   */
+  issued: { sid: string; sub: string; device?: Device }
   /** A refresh token was exchanged for its successor, or an access token renewed by `implicitRefresh`. */
   refreshed: { sid: string; sub: string }
   /**
@@ -34,6 +39,13 @@ export interface AuthXEvents {
   allRevoked: { sub: string; except?: string; unconfirmed?: true }
   /** A refresh token came that is one generation ahead of the store: an acknowledged write has been lost. */
   storeRollback: { sid: string; sub: string }
+  /**
+   * A guard, `refresh`, `logout` or `authenticateUpgrade` refused a caller. `reason` is the `code` of the error:
+   * `ERR_TOKEN_EXPIRED`. It is emitted once for each refusal: 4xx, and 503 because the store or a callback failed. A 500
+   * is a mistake in the application and emits nothing. `sub` and `sid` are those of the token. They are missing if there
+   * is no token, if its signature is invalid, or if the tokens are of several sessions.
+   */
+  refused: { reason: ErrorCode; sub?: string; sid?: string }
   /** The store did not answer, or not in time; `error.cause` says why. */
   storeError: { operation: string; error: StoreUnavailableError }
 }

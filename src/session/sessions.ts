@@ -75,7 +75,7 @@ export class Sessions {
         throw new StoreUnavailableError({ cause: new Error('the new session is in the store already') })
       await this.#lists.add(sid, draft, deadline)
     })
-    this.#events.emit('issued', { sid, sub: draft.sub })
+    this.#events.emit('issued', { sid, sub: draft.sub, device: draft.device })
   }
 
   /**

@@ -53,6 +53,7 @@ for (const [watched, ...args] of [
         'reuse',
         'revoked',
         'storeError',
+        'refused',
         'replayed',
         'StoreUnavailableError',
       ]) {
@@ -64,6 +65,7 @@ for (const [watched, ...args] of [
       assert.match(stderr, /KOA-AUTHX \d+: store operation="check"/)
       assert.match(stderr, /KOA-AUTHX \d+: refresh sid=.* ReusedTokenError/)
       assert.match(stderr, /KOA-AUTHX \d+: event issued sid=/)
+      assert.match(stderr, /KOA-AUTHX \d+: event refused reason="ERR_TOKEN_REVOKED" sub="ada" sid=/)
     })
   })
 }

@@ -56,7 +56,7 @@ function keepSecret(reply: Reply): Reply {
 /** One server with every flow; `cleanup` are what a test's context would do after it. */
 async function serverOf(options: AuthXOptions, cleanup: (() => unknown)[]): Promise<{ authx: AuthX; send: Client }> {
   const authx = new AuthX({ secretKey: SECRET, previousSecretKey: PREVIOUS, ...options })
-  const events = 'issued refreshed replayed reuse revoked allRevoked storeRollback storeError'.split(' ')
+  const events = 'issued refreshed replayed reuse revoked allRevoked storeRollback refused storeError'.split(' ')
   for (const name of events) authx.on(name as keyof AuthXEvents, event => seen([name, event]))
   const router = new Router()
   router.post('/login', async ctx => {
