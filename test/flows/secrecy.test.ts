@@ -60,6 +60,7 @@ for (const [watched, ...args] of [
         assert.ok(stdout.includes(word), word)
         assert.ok(stderr.includes(word), word)
       }
+      assert.match(stdout, /AbortSignal \{ aborted: true \}/)
       assert.match(stderr, /KOA-AUTHX \d+: verify type="access" .*RevokedTokenError/)
       assert.match(stderr, /RevokedTokenError \(the token or its session has been ended/)
       assert.match(stderr, /KOA-AUTHX \d+: store operation="check"/)

@@ -139,7 +139,11 @@ async function exercise(options: AuthXOptions): Promise<void> {
       const request = { ...upgrade, headers } as unknown as IncomingMessage
       await authx.authenticateUpgrade(request, { origins: ['https://app.example'] }).then(() => {}, seen)
     }
+    const payload = await authx.verifyToken(authx.createAccessToken('ada'), { type: 'access' }).catch(() => undefined)
+    const signals = payload ? [authx.abortWhenOver(payload), authx.abortWhenOver({ ...payload, exp: 1 })] : []
     await authx.revokeAllSessions('ada').catch(seen)
+    await new Promise(setImmediate)
+    for (const signal of signals) seen([signal, signal.reason])
   } finally {
     for (const each of cleanup) each()
     await authx.close()
