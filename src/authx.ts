@@ -43,9 +43,10 @@ import { KeyCache } from './token/key-cache.js'
 import { checkPayload, type TokenPayload } from './token/payload.js'
 import { sign } from './token/sign.js'
 import { verify } from './token/verify.js'
+import { type AbortWhenOverOptions, abortWhenOver, type StreamContext } from './watch/abort-when-over.js'
+import { LoginWatcher } from './watch/login-watcher.js'
 import { authenticateUpgrade, type UpgradeOptions } from './websocket/authenticate-upgrade.js'
-import { type CloseWhenOverOptions, SocketWatcher } from './websocket/socket-watcher.js'
-import type { ClosableSocket } from './websocket/watched-socket.js'
+import { type ClosableSocket, type CloseWhenOverOptions, closeWhenOver } from './websocket/close-when-over.js'
 
 const VERIFY_OPTIONS = new Set(['type', 'verifyType', 'verifyFresh'])
 const REVOKE_OPTIONS = new Set(['sub'])
@@ -62,7 +63,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 > {
   readonly #internals: Internals
   readonly #events = new Events()
-  readonly #sockets: SocketWatcher
+  readonly #watcher: LoginWatcher
 
   /** Create an instance. @throws BadConfigurationError naming every invalid option. */
   constructor(options: AuthXOptions) {
@@ -76,7 +77,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     const [requestCache, keyCache] = [new RequestCache(config.storeTimeout), new KeyCache()]
     const hooks = { subjectGetter: undefined, policyEngine: undefined }
     this.#internals = { config, ring, keyCache, sessions, revocation, events, requestCache, ...hooks }
-    this.#sockets = new SocketWatcher(this.#internals)
+    this.#watcher = new LoginWatcher(this.#internals)
     keepInternals(this, this.#internals)
     if (!sessions) warnAboutStore()
   }
@@ -249,7 +250,22 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * @throws TypeError, LoginTypeMismatchError.
    */
   closeWhenOver(socket: ClosableSocket, payload: TokenPayload, options: CloseWhenOverOptions = {}): () => void {
-    return this.#sockets.watch(socket, payload, options)
+    return closeWhenOver(this.#watcher, socket, payload, options)
+  }
+
+  /**
+   * Returns an AbortSignal that fires when a login ends: for server-sent events, downloads and long answers. `who` is the
+   * `ctx` of a guarded handler, or a verified payload. `signal.reason` is TokenExpiredError, RevokedTokenError, or
+   * StoreUnavailableError if the store cannot confirm the login in time; after `authx.close()` it is an `AbortError`. If
+   * this instance revokes the login, the signal fires at once. If another process revokes it, the signal fires after at
+   * most `within` (default 10 seconds).
+   *
+   * With `ctx`, watching stops when the response has ended or its connection is closed. With a payload, it stops when the
+   * option `signal` fires; without this option it lasts until the login ends, at most until the token expires.
+   * @throws TypeError if `ctx.state.token` is missing or an option is invalid, LoginTypeMismatchError.
+   */
+  abortWhenOver(who: StreamContext | TokenPayload, options: AbortWhenOverOptions = {}): AbortSignal {
+    return abortWhenOver(this.#watcher, who, options)
   }
 
   /**
@@ -440,9 +456,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     return this
   }
 
-  /** Close all watched sockets (1001) and the store. */
+  /** Close all watched sockets (1001) and the store, and fire the signals of `abortWhenOver`. */
   async close(): Promise<void> {
-    this.#sockets.close()
+    this.#watcher.close()
     await this.#internals.config.store?.close?.()
   }
 

@@ -44,6 +44,18 @@ export function identify(
   return checks.identify(internals, new RequestSource(internals, ctx, requirement), requirement)
 }
 
+/**
+ * Returns the candidates for the token of a request, not verified.
+ * @throws MalformedTokenRequestError
+ */
+export function locateRequired(
+  { config }: Internals,
+  ctx: AuthContext,
+  { type = 'access', locations = config.tokenLocation[type] }: Requirement,
+): readonly Candidate[] {
+  return locate(ctx, type, locations, config)
+}
+
 /** The token source of a request. Results are cached for other guards of this request. */
 class RequestSource implements checks.TokenSource {
   readonly #internals: Internals
@@ -57,9 +69,7 @@ class RequestSource implements checks.TokenSource {
   }
 
   locate(): readonly Candidate[] {
-    const { config } = this.#internals
-    const { type = 'access', locations = config.tokenLocation[type] } = this.#requirement
-    return locate(this.#ctx, type, locations, config)
+    return locateRequired(this.#internals, this.#ctx, this.#requirement)
   }
 
   verify(candidate: Candidate): TokenPayload | Promise<TokenPayload> {

@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa'
-import { authenticate, missing, type Requirement } from '../authenticate/authenticate.js'
+import { authenticate, locateRequired, missing, type Requirement } from '../authenticate/authenticate.js'
 import type { AuthContext, Internals } from '../authenticate/internals.js'
+import { emitRefused } from '../authenticate/refusal.js'
 import type { PolicyDecider } from '../authorization/policy/rule.js'
 import type { TokenPayload } from '../token/payload.js'
 import { type Described, describeGuard } from './guard-info.js'
@@ -36,7 +37,8 @@ export interface GuardPlan<State> {
 
 /**
  * Make a guard. All guards are made here. The function names the guard and describes it for `audit`. The guard runs the
- * token checks, sets `ctx.state.token`, runs its own check and calls `next`.
+ * token checks, sets `ctx.state.token`, runs its own check and calls `next`. If it refuses the request, it emits
+ * `refused`.
  */
 export function makeGuard<State extends { token?: TokenPayload } = { token: TokenPayload }>(
   owner: GuardOwner,
@@ -44,10 +46,15 @@ export function makeGuard<State extends { token?: TokenPayload } = { token: Toke
 ): Described<Middleware<State>> {
   const { name, asked = [], requirement = {}, checkConfigured, check } = plan
   const guard: Middleware<State> = async (ctx, next) => {
-    checkConfigured?.()
-    const payload = await requireToken(owner, ctx as unknown as AuthContext, requirement)
-    setToken(ctx.state, payload)
-    if (check && payload) await check(ctx, payload)
+    try {
+      checkConfigured?.()
+      const payload = await requireToken(owner, ctx as unknown as AuthContext, requirement)
+      setToken(ctx.state, payload)
+      if (check && payload) await check(ctx, payload)
+    } catch (error) {
+      await announceRefusal(owner, ctx as unknown as AuthContext, requirement, error)
+      throw error
+    }
     await next()
   }
   Object.defineProperty(guard, 'name', { value: name })
@@ -64,6 +71,15 @@ async function requireToken(
   const payload = await (explain ? checked.catch(error => explain(ctx, requirement, error)) : checked)
   if (payload || requirement.optional) return payload
   throw missing(ctx, requirement, internals.config)
+}
+
+function announceRefusal(
+  { internals }: GuardOwner,
+  ctx: AuthContext,
+  requirement: GuardRequirement,
+  error: unknown,
+): Promise<void> {
+  return emitRefused(internals, { ctx, locate: () => locateRequired(internals, ctx, requirement) }, error)
 }
 
 /** Sets or deletes `ctx.state.token`, so that handlers see the token of this guard, not of one before it. */

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
-import { identify, missing } from '../authenticate/authenticate.js'
+import { identify, locateRequired, missing } from '../authenticate/authenticate.js'
 import type { AuthContext, Internals } from '../authenticate/internals.js'
+import { emittingRefused } from '../authenticate/refusal.js'
 import type { Duration } from '../config/duration.js'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
@@ -121,15 +122,20 @@ export async function login(
 /** Write a new session to the store. Without a store the tokens belong to no session. */
 async function open({ sessions, events }: Internals, { sid, record, access, refresh }: Draft): Promise<void> {
   if (sessions) return sessions.open(sid, record)
-  for (const { claims } of [access, refresh]) events.emit('issued', { sid: claims.jti, sub: claims.sub })
+  for (const { claims } of [access, refresh])
+    events.emit('issued', { sid: claims.jti, sub: claims.sub, device: record.device })
 }
 
 /** Exchange the refresh token of the request for its successor and a new access token. */
 export function refresh(internals: Internals, ctx: AuthContext, options: RefreshOptions): Promise<TokenResponse> {
   const trace: RefreshTrace = {}
   const run = () => refreshTraced(internals, ctx, options, trace)
-  return isTraced('refresh') ? traced('refresh', trace, run) : run()
+  const answer = isTraced('refresh') ? traced('refresh', trace, run) : run()
+  const call = { ctx, locate: () => locateRequired(internals, ctx, REFRESH_TOKEN) }
+  return emittingRefused(internals, call, answer)
 }
+
+const REFRESH_TOKEN = { type: 'refresh', verifyCsrf: true } as const
 
 async function refreshTraced(
   internals: Internals,
@@ -137,10 +143,9 @@ async function refreshTraced(
   options: RefreshOptions,
   trace: RefreshTrace,
 ): Promise<TokenResponse> {
-  const requirement = { type: 'refresh', verifyCsrf: true } as const
   checkOptions(options, internals.config)
-  const presented = await identify(internals, ctx, requirement)
-  if (!presented) throw missing(ctx, requirement, internals.config)
+  const presented = await identify(internals, ctx, REFRESH_TOKEN)
+  if (!presented) throw missing(ctx, REFRESH_TOKEN, internals.config)
   const { payload, located } = presented
   trace.sid = idOf(payload)
   trace.sub = payload.sub

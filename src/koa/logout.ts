@@ -1,6 +1,7 @@
 import { missing } from '../authenticate/authenticate.js'
 import type { Identified } from '../authenticate/candidates.js'
 import type { AuthContext, Internals } from '../authenticate/internals.js'
+import { emittingRefused } from '../authenticate/refusal.js'
 import { checkLoginType, checkType } from '../authenticate/token-checks.js'
 import { verifyToken } from '../authenticate/verification.js'
 import { AuthXError, CSRFError, UnavailableError } from '../errors.js'
@@ -22,7 +23,12 @@ interface Presented extends Identified {
  * browser send cookies, and can add its own token. So a cookie requires its CSRF value, or another token of the same
  * login.
  */
-export async function logout(internals: Internals, ctx: AuthContext): Promise<void> {
+export function logout(internals: Internals, ctx: AuthContext): Promise<void> {
+  const call = { ctx, locate: () => locateEverywhere(internals, ctx) }
+  return emittingRefused(internals, call, revokePresented(internals, ctx))
+}
+
+async function revokePresented(internals: Internals, ctx: AuthContext): Promise<void> {
   warnAboutLogoutPath(ctx, internals.config)
   const { presented, reasons } = await presentedTokens(internals, ctx)
   const proven = presented.filter(token => !token.fault || presented.some(other => vouchesFor(other, token)))

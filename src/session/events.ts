@@ -1,14 +1,20 @@
 import { EventEmitter } from 'node:events'
-import type { StoreUnavailableError } from '../errors.js'
+import type { ErrorCode, StoreUnavailableError } from '../errors.js'
 import { debug, described } from '../tracing.js'
+import type { Device } from './record.js'
 
 /**
- * The events of `authx.on`. They contain ids only: no tokens, no claims, no CSRF values. `sid` is the id of the
- * session, or the `jti` of a token without a session.
+/**
+ * The events of `authx.on`. They contain ids, and the device of a login: no tokens, no other claims, no CSRF values.
+ * `sid` is the id of the session, or the `jti` of a token without a session.
  */
 export interface AuthXEvents {
-  /** A session was opened, or a token without a session was issued. */
-  issued: { sid: string; sub: string }
+  /**
+   * A session was opened, or a token without a session was issued. `device` is the device of a login, as `listSessions`
+   * shows it: what `login` or `createTokenPair` was given, and with `sessionTracking` user agent and IP address. A token
+   * without a session has no device.
+   */
+  issued: { sid: string; sub: string; device?: Device }
   /** A refresh token was exchanged for its successor, or `implicitRefresh` renewed an access token. */
   refreshed: { sid: string; sub: string }
   /**
@@ -34,6 +40,13 @@ export interface AuthXEvents {
   allRevoked: { sub: string; except?: string; unconfirmed?: true }
   /** A refresh token is one generation ahead of the store: the store has lost a confirmed write. */
   storeRollback: { sid: string; sub: string }
+  /**
+   * A guard, `refresh`, `logout` or `authenticateUpgrade` refused a caller. `reason` is the `code` of the error:
+   * `ERR_TOKEN_EXPIRED`. It is emitted once for each refusal: 4xx, and 503 because the store or a callback failed. A 500
+   * is a mistake in the application and emits nothing. `sub` and `sid` are those of the token. They are missing if there
+   * is no token, if its signature is invalid, or if the tokens are of several sessions.
+   */
+  refused: { reason: ErrorCode; sub?: string; sid?: string }
   /** The store failed or timed out. `error.cause` says why. */
   storeError: { operation: string; error: StoreUnavailableError }
 }

@@ -62,7 +62,7 @@ export class Sessions {
         throw new StoreUnavailableError({ cause: new Error('the store already contains the new session') })
       await this.#lists.add(sid, draft, deadline)
     })
-    this.#events.emit('issued', { sid, sub: draft.sub })
+    this.#events.emit('issued', { sid, sub: draft.sub, device: draft.device })
   }
 
   /**

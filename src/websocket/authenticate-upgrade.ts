@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Internals } from '../authenticate/internals.js'
+import { emittingRefused } from '../authenticate/refusal.js'
 import { checkToken, type TokenSource } from '../authenticate/token-checks.js'
 import { verifyToken } from '../authenticate/verification.js'
 import { TOKEN_LOCATIONS } from '../config/options.js'
@@ -46,7 +47,16 @@ export async function authenticateUpgrade(
   checkOptions(options)
   const { origins = internals.config.trustedOrigins, locations = configuredLocations(internals) } = options
   if (origins.length === 0 && locations.includes('cookies')) throw originsMissing()
-  const payload = await checkToken(internals, upgradeSource(internals, request, locations, origins), {})
+  const source = upgradeSource(internals, request, locations, origins)
+  return emittingRefused(internals, source, requireToken(internals, source, locations))
+}
+
+async function requireToken(
+  internals: Internals,
+  source: TokenSource,
+  locations: readonly UpgradeLocation[],
+): Promise<TokenPayload> {
+  const payload = await checkToken(internals, source, {})
   if (payload) return payload
   throw new MissingTokenError({ cause: `no access token in ${locations.join(', ')}` })
 }

@@ -14,6 +14,7 @@ const NAMES = Object.keys({
   revoked: 0,
   allRevoked: 0,
   storeRollback: 0,
+  refused: 0,
   storeError: 0,
 } satisfies Record<keyof AuthXEvents, 0>) as (keyof AuthXEvents)[]
 
@@ -29,7 +30,7 @@ test('the life of a session is told step by step, by ids and nothing else', asyn
   const api = await listenedApi(t)
   const login = await api.login()
   const about = { sid: claimsOf(login.json.access_token).sid, sub: 'ada' }
-  assert.deepEqual(api.news(), [['issued', about]])
+  assert.deepEqual(api.news(), [['issued', { ...about, device: {} }]])
 
   const next = await api.refresh(login.json.refresh_token)
   assert.deepEqual(api.news(), [['refreshed', about]])
@@ -42,7 +43,14 @@ test('the life of a session is told step by step, by ids and nothing else', asyn
   assert.deepEqual(api.news(), [['revoked', about]])
   await api.refresh(next.json.refresh_token)
   await api.protected(next.json.access_token)
-  assert.deepEqual(api.news(), [], 'what is refused changes nothing')
+  assert.deepEqual(
+    api.news(),
+    [
+      ['refused', { reason: 'ERR_TOKEN_REVOKED', ...about }],
+      ['refused', { reason: 'ERR_TOKEN_REVOKED', ...about }],
+    ],
+    'what is refused changes nothing',
+  )
 })
 
 test('the reuse of a refresh token and a logout everywhere are told', async t => {
@@ -54,12 +62,13 @@ test('the reuse of a refresh token and a logout everywhere are told', async t =>
   await api.refresh(login.json.refresh_token)
   await api.authx.revokeAllSessions('ada')
   const news = api.news()
-  assert.deepEqual(news.slice(0, 3), [
-    ['issued', about],
+  assert.deepEqual(news.slice(0, 4), [
+    ['issued', { ...about, device: {} }],
     ['refreshed', about],
     ['reuse', about],
+    ['refused', { reason: 'ERR_TOKEN_REUSED', ...about }],
   ])
-  assert.deepEqual(news.slice(3), [['allRevoked', { sub: 'ada' }]])
+  assert.deepEqual(news.slice(4), [['allRevoked', { sub: 'ada' }]])
 })
 
 test('tokens that name no session are told by their jti, when they are made and when they are used', async t => {
@@ -84,16 +93,26 @@ test('without a store a login tells of both its tokens, and a refresh of the tok
   const about = (token: unknown) => ({ sid: claimsOf(token).jti, sub: 'ada' })
   await api.refresh(json.refresh_token)
   assert.deepEqual(api.news(), [
-    ['issued', about(json.access_token)],
-    ['issued', about(json.refresh_token)],
+    ['issued', { ...about(json.access_token), device: {} }],
+    ['issued', { ...about(json.refresh_token), device: {} }],
     ['refreshed', about(json.refresh_token)],
   ])
 })
 
 test('createTokenPair tells what a login tells', async t => {
   const api = await listenedApi(t)
-  const pair = await api.authx.createTokenPair('ada')
-  assert.deepEqual(api.news(), [['issued', { sid: contentOf(pair.access_token).claims.sid, sub: 'ada' }]])
+  const pair = await api.authx.createTokenPair('ada', { device: { name: 'a phone' } })
+  const { sid } = contentOf(pair.access_token).claims
+  assert.deepEqual(api.news(), [['issued', { sid, sub: 'ada', device: { name: 'a phone' } }]])
+})
+
+test('a login tells its device as the list of sessions shows it', async t => {
+  const api = await listenedApi(t, { sessionTracking: true })
+  await api.login({ device: { name: 'a phone' } })
+  const [[, event] = []] = api.news()
+  const [session] = await api.authx.listSessions('ada')
+  assert.deepEqual((event as AuthXEvents['issued']).device, session?.device)
+  assert.deepEqual(session?.device, { userAgent: 'test browser', ip: '127.0.0.1', name: 'a phone' })
 })
 
 test('an implicit refresh is told', async t => {
@@ -113,7 +132,7 @@ test('an implicit refresh is told', async t => {
   assert.deepEqual(told, [{ sid: contentOf(login.access_token).claims.sid, sub: 'ada' }])
 })
 
-test('a login or refresh that the store did not take is told as a storeError and as nothing else', async t => {
+test('a login or refresh that the store did not take is told as a storeError, and a refresh as refused too', async t => {
   const store = new MemoryTokenStore()
   t.after(() => store.close())
   let away = false
@@ -129,8 +148,12 @@ test('a login or refresh that the store did not take is told as a storeError and
   assert.equal((await api.login()).status, 503)
   assert.equal((await api.refresh(json.refresh_token)).status, 503)
   const told = api.news()
+  assert.deepEqual(told.at(-1), [
+    'refused',
+    { reason: 'ERR_STORE_UNAVAILABLE', sid: claimsOf(json.access_token).sid, sub: 'ada' },
+  ])
   assert.deepEqual(
-    told.map(([name, event]) => [name, (event as AuthXEvents['storeError']).operation]),
+    told.slice(0, -1).map(([name, event]) => [name, (event as AuthXEvents['storeError']).operation]),
     [
       ['storeError', 'open'],
       ['storeError', 'rotate'],

@@ -53,17 +53,20 @@ for (const [watched, ...args] of [
         'reuse',
         'revoked',
         'storeError',
+        'refused',
         'replayed',
         'StoreUnavailableError',
       ]) {
         assert.ok(stdout.includes(word), word)
         assert.ok(stderr.includes(word), word)
       }
+      assert.match(stdout, /AbortSignal \{ aborted: true \}/)
       assert.match(stderr, /KOA-AUTHX \d+: verify type="access" .*RevokedTokenError/)
       assert.match(stderr, /RevokedTokenError \(the token or its session has been ended/)
       assert.match(stderr, /KOA-AUTHX \d+: store operation="check"/)
       assert.match(stderr, /KOA-AUTHX \d+: refresh sid=.* ReusedTokenError/)
       assert.match(stderr, /KOA-AUTHX \d+: event issued sid=/)
+      assert.match(stderr, /KOA-AUTHX \d+: event refused reason="ERR_TOKEN_REVOKED" sub="ada" sid=/)
     })
   })
 }

@@ -19,6 +19,7 @@ const LAYERS = [
   'authenticate',
   'guards',
   'koa',
+  'watch',
   'websocket',
   'rate-limit',
   'audit',

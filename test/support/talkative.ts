@@ -56,7 +56,7 @@ function keepSecret(reply: Reply): Reply {
 /** One server with every flow; `cleanup` are what a test's context would do after it. */
 async function serverOf(options: AuthXOptions, cleanup: (() => unknown)[]): Promise<{ authx: AuthX; send: Client }> {
   const authx = new AuthX({ secretKey: SECRET, previousSecretKey: PREVIOUS, ...options })
-  const events = 'issued refreshed replayed reuse revoked allRevoked storeRollback storeError'.split(' ')
+  const events = 'issued refreshed replayed reuse revoked allRevoked storeRollback refused storeError'.split(' ')
   for (const name of events) authx.on(name as keyof AuthXEvents, event => seen([name, event]))
   const router = new Router()
   router.post('/login', async ctx => {
@@ -139,7 +139,11 @@ async function exercise(options: AuthXOptions): Promise<void> {
       const request = { ...upgrade, headers } as unknown as IncomingMessage
       await authx.authenticateUpgrade(request, { origins: ['https://app.example'] }).then(() => {}, seen)
     }
+    const payload = await authx.verifyToken(authx.createAccessToken('ada'), { type: 'access' }).catch(() => undefined)
+    const signals = payload ? [authx.abortWhenOver(payload), authx.abortWhenOver({ ...payload, exp: 1 })] : []
     await authx.revokeAllSessions('ada').catch(seen)
+    await new Promise(setImmediate)
+    for (const signal of signals) seen([signal, signal.reason])
   } finally {
     for (const each of cleanup) each()
     await authx.close()

@@ -1,4 +1,4 @@
-/** Watches a socket that stays open, and has nothing else to do: `fork` it, and it has to end by itself. */
+/** Watches a socket and a stream that stay open, and has nothing else to do: `fork` it, and it has to end by itself. */
 import { EventEmitter } from 'node:events'
 import { AuthX } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
@@ -12,4 +12,5 @@ const authx = new AuthX({ secretKey: TEST_SECRET, store: new MemoryTokenStore() 
 const { access_token } = await authx.createTokenPair('ada')
 authx.closeWhenOver(new IdleSocket(), await authx.verifyToken(access_token))
 authx.closeWhenOver(new IdleSocket(), { ...(await authx.verifyToken(access_token)), exp: 1 })
+authx.abortWhenOver(await authx.verifyToken(access_token))
 process.disconnect?.()

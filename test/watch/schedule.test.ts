@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import * as watching from '../../src/websocket/watch.js'
+import * as watching from '../../src/watch/schedule.js'
 
 /** How the store takes one question. */
 interface Behaviour {

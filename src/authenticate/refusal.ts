@@ -1,0 +1,58 @@
+import { AuthXError, CallbackUnavailableError, TokenInvalidSignatureError } from '../errors.js'
+import type { Candidate } from '../request/locate.js'
+import { idOf } from '../session/rotation.js'
+import type { TokenPayload } from '../token/payload.js'
+import { debug } from '../tracing.js'
+import type { AuthContext, Internals } from './internals.js'
+import { verifyToken } from './verification.js'
+
+/** A refused call: where its tokens are. */
+export interface RefusedCall {
+  /** Returns the tokens of the call, not verified. It may throw, as it does if a location is malformed. */
+  readonly locate: () => readonly Candidate[]
+  /** The request for `getKey`. `undefined` for an upgrade. */
+  readonly ctx?: AuthContext | undefined
+}
+
+/**
+ * Emit `refused` if `error` is a refusal: an AuthXError other than 500. A 500 and any other error is a mistake in the
+ * application, or its own answer. It does nothing without a listener, and never throws.
+ */
+export async function emitRefused(internals: Internals, call: RefusedCall, error: unknown): Promise<void> {
+  const { events } = internals
+  if (!(error instanceof AuthXError) || error.status === 500) return
+  if (!events.isHeard('refused') && !debug.enabled) return
+  const ids = isUnverified(error) ? {} : await idsOf(internals, call)
+  events.emit('refused', { reason: error.code, ...ids })
+}
+
+/** Emits `refused` if `answer` rejects. It changes neither the answer nor the error. */
+export function emittingRefused<T>(internals: Internals, call: RefusedCall, answer: Promise<T>): Promise<T> {
+  return answer.catch(async error => {
+    await emitRefused(internals, call, error)
+    throw error
+  })
+}
+
+/** Whether no key has verified the token. Then nobody is asked again. */
+const isUnverified = (error: AuthXError) =>
+  error instanceof TokenInvalidSignatureError ||
+  (error instanceof CallbackUnavailableError && error.callback === 'getKey')
+
+/** The ids of the verified tokens of a call. None if there are several sessions: nobody knows which one is the caller's. */
+async function idsOf(internals: Internals, call: RefusedCall): Promise<{ sub?: string; sid?: string }> {
+  const [payload, ...others] = await verifiedTokens(internals, call)
+  if (!payload || others.some(other => idOf(other) !== idOf(payload) || other.sub !== payload.sub)) return {}
+  return { sub: payload.sub, sid: idOf(payload) }
+}
+
+async function verifiedTokens(internals: Internals, { locate, ctx }: RefusedCall): Promise<TokenPayload[]> {
+  try {
+    // Times, audience and issuer may be the reason for the refusal. The signature proves whose token it is.
+    const verify = async ({ token }: Candidate) => verifyToken(internals, token, ctx, { signatureOnly: true })
+    const results = await Promise.allSettled(locate().map(verify))
+    return results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+  } catch {
+    return []
+  }
+}

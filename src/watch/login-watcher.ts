@@ -1,0 +1,101 @@
+import type { Internals } from '../authenticate/internals.js'
+import { checkLoginType } from '../authenticate/token-checks.js'
+import { type Duration, parseDuration } from '../config/duration.js'
+import { isObject } from '../config/values.js'
+import { idOf } from '../session/rotation.js'
+import type { TokenPayload } from '../token/payload.js'
+import { leastWithinMs, paceOf } from './schedule.js'
+import { type Dependent, WatchedLogin } from './watched-login.js'
+
+/** Watches logins of an instance and ends what depends on each: sockets and streams. */
+export class LoginWatcher {
+  readonly #internals: Internals
+  /** The watched logins by subject, because every event has a subject. */
+  readonly #watched = new Map<string, Set<WatchedLogin>>()
+  /** Store calls that other watched logins with the same token can share. */
+  readonly #checks = new Map<TokenPayload, Promise<unknown>>()
+  #isClosed = false
+
+  constructor(internals: Internals) {
+    this.#internals = internals
+    const onRevoked = ({ sid, sub }: { sid: string; sub: string }) =>
+      this.#recheckNow(sub, payload => idOf(payload) === sid)
+    internals.events.on('revoked', onRevoked)
+    internals.events.on('reuse', onRevoked)
+    internals.events.on('allRevoked', ({ sub, except }) =>
+      this.#recheckNow(sub, ({ sid }) => except === undefined || sid !== except),
+    )
+  }
+
+  /**
+   * End `dependent` when the login of `payload` ends, or when the store cannot confirm it in time.
+   * @param within maximum time from a revocation in another process to the end of the dependent. Default 10 seconds.
+   * @returns a function that stops watching.
+   * @throws TypeError, LoginTypeMismatchError.
+   */
+  watch(payload: TokenPayload, dependent: Dependent, within: Duration | undefined): () => void {
+    const { config } = this.#internals
+    checkLoginType(payload, config)
+    const pace = paceOf(withinMsOf(within, config.storeTimeout), config.storeTimeout)
+    if (dependent.isGone) return () => {}
+    const watched = new WatchedLogin(this.#internals, payload, dependent, pace, {
+      check: this.#check,
+      onStop: () => this.#remove(watched),
+    })
+    this.#watched.set(payload.sub, (this.#watched.get(payload.sub) ?? new Set()).add(watched))
+    if (this.#isClosed) watched.end(isClosing())
+    else watched.start()
+    return watched.stop
+  }
+
+  /** End all dependents, because the store is about to be closed. */
+  close(): void {
+    this.#isClosed = true
+    for (const watched of [...this.#watched.values()].flatMap(logins => [...logins])) watched.end(isClosing())
+  }
+
+  /** Ask the store again about logins of `sub`, after an event in this process. */
+  #recheckNow(sub: string, concerns: (payload: TokenPayload) => boolean): void {
+    for (const watched of this.#watched.get(sub) ?? []) if (concerns(watched.payload)) watched.recheckNow()
+  }
+
+  /**
+   * Sockets and streams of one token that ask in the same microtasks share the answer. After an event, all of a subject
+   * ask, and thousands of calls at once would make the store refuse the calls of others. An event in these microtasks is
+   * about a write that was done before the call.
+   */
+  readonly #check = (payload: TokenPayload): Promise<unknown> => {
+    const begun = this.#checks.get(payload)
+    if (begun) return begun
+    const check = Promise.resolve(this.#internals.revocation.check(payload, 'watch'))
+    this.#checks.set(payload, check)
+    // Not queueMicrotask: fake timers of an application replace it.
+    void Promise.resolve().then(() => this.#checks.delete(payload))
+    return check
+  }
+
+  #remove(watched: WatchedLogin): void {
+    const { sub } = watched.payload
+    const logins = this.#watched.get(sub)
+    if (logins?.delete(watched) && logins.size === 0) this.#watched.delete(sub)
+  }
+}
+
+/** The reason if the instance is closed. The login may still be valid. */
+const isClosing = () => new DOMException('authx.close() has been called', 'AbortError')
+
+/** Returns the option `within` in milliseconds. @throws TypeError */
+function withinMsOf(within: Duration = '10s', storeTimeout: number): number {
+  const least = leastWithinMs(storeTimeout)
+  const milliseconds = (parseDuration(within) ?? 0) * 1000
+  if (milliseconds >= least) return milliseconds
+  throw new TypeError(
+    `within must be a duration of ${least / 1000} seconds or more, because it includes two store calls and one second to close`,
+  )
+}
+
+/** Checks a payload that the application passes to `caller`. @throws TypeError */
+export function checkPayload(payload: unknown, caller: string, source: string): asserts payload is TokenPayload {
+  if (isObject(payload) && typeof payload.exp === 'number' && typeof payload.sub === 'string') return
+  throw new TypeError(`${caller}: the payload must be the result of ${source}`)
+}
