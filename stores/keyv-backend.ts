@@ -1,3 +1,4 @@
+import type { Keyv } from 'keyv'
 import { type Deadline, withDeadline } from '../src/time/deadline.js'
 import { UnsureWrites } from './keyv-unsure.js'
 
@@ -5,7 +6,11 @@ import { UnsureWrites } from './keyv-unsure.js'
 interface AdapterTraits {
   readonly opts?: Readonly<Record<string, unknown>>
   /** The connection, of the adapters for Redis and memcached; the Map of MemoryAdapter. */
-  readonly client?: { readonly options?: Readonly<Record<string, unknown>> }
+  readonly client?: {
+    readonly options?: Readonly<Record<string, unknown>>
+    /** Of memcached's. */
+    readonly servers?: readonly { readonly host?: unknown; readonly port?: unknown }[]
+  }
   /** The connection of the adapter for Valkey. */
   readonly redis?: { readonly options?: Readonly<Record<string, unknown>> }
   readonly getRaw?: unknown
@@ -13,8 +18,13 @@ interface AdapterTraits {
 
 /** The state that all stores over one backend share in this process. */
 export class KeyvBackend {
-  readonly unsure = new UnsureWrites()
   readonly #turns = new Map<string, Promise<unknown>>()
+  readonly #unsure = new Map<string, UnsureWrites>()
+
+  /** The unsure writes of one place of the backend: what is put back in one must not come from another. */
+  unsureIn(place: string): UnsureWrites {
+    return sharedIn(this.#unsure, place, () => new UnsureWrites())
+  }
 
   /** Whether a call for `name` is running. */
   isTaken(name: string): boolean {
@@ -46,17 +56,39 @@ const byAddress = new Map<string, KeyvBackend>()
 /** The shared state for the backend of a storage adapter, as far as the adapter shows which backend it uses. */
 export function backendOf(store: object): KeyvBackend {
   const identity = identityOf(store)
-  if (typeof identity === 'string') return sharedIn(byAddress, identity)
-  return sharedIn(byObject, identity)
+  const make = () => new KeyvBackend()
+  if (typeof identity === 'string') return sharedIn(byAddress, identity, make)
+  return sharedIn(byObject, identity, make)
 }
 
-function sharedIn<K>(
-  backends: { get(key: K): KeyvBackend | undefined; set(key: K, backend: KeyvBackend): unknown },
-  key: K,
-): KeyvBackend {
-  const backend = backends.get(key) ?? new KeyvBackend()
-  backends.set(key, backend)
-  return backend
+interface Shared<K, V> {
+  get(key: K): V | undefined
+  set(key: K, value: V): unknown
+}
+
+function sharedIn<K, V>(all: Shared<K, V>, key: K, make: () => V): V {
+  const value = all.get(key) ?? make()
+  all.set(key, value)
+  return value
+}
+
+/**
+ * Tells apart the databases, tables and namespaces of one backend, in which one name is several records. Adapters that
+ * write the same place in two ways count as two places.
+ */
+export function placeOf({ namespace, store }: Keyv): string {
+  const { opts, client, redis } = traitsOf(store)
+  const url = opts?.uri ?? opts?.url
+  const options = client?.options ?? redis?.options
+  const database = options ? (options.database ?? options.db ?? 0) : pathIn(url)
+  const { schema, table, collection, db } = opts ?? {}
+  const prefix = options?.keyPrefix
+  const isInMap = store instanceof Map
+  return JSON.stringify([database, prefix, schema, table, collection, db, isInMap ? undefined : namespace])
+}
+
+function pathIn(url: unknown): string | undefined {
+  return typeof url === 'string' ? /^(?:[a-z+]+:\/\/)?[^/]*(\/[^?#]*)/i.exec(url)?.[1] : undefined
 }
 
 /**
@@ -69,9 +101,11 @@ function identityOf(store: object): string | object {
   const options = client?.options ?? redis?.options
   const socket = (options?.socket ?? options) as { host?: unknown; port?: unknown; path?: unknown } | undefined
   if (typeof socket?.path === 'string') return socket.path
-  if (typeof socket?.host === 'string') return addressOf(socket.host, socket.port)
   // A Cluster or a group of sentinels has no single address, and the adapter shows a wrong one.
-  if (opts?.dialect === 'redis' && client && !client.options) return client
+  if (opts?.dialect === 'redis' && client)
+    return options ? addressOf(String(socket?.host ?? 'localhost'), socket?.port ?? DEFAULT_PORTS['redis:']) : client
+  const { host, port } = (client?.servers?.length === 1 ? client.servers[0] : socket) ?? {}
+  if (typeof host === 'string') return addressOf(host, port)
   const url = opts?.uri ?? opts?.url
   return typeof url === 'string' && url !== '' ? urlAddress(url) : (client ?? store)
 }

@@ -5,8 +5,9 @@
 import type { Keyv } from 'keyv'
 import type { TokenStore } from '../src/store.js'
 import { Deadline, withDeadline } from '../src/time/deadline.js'
-import { backendOf, type KeyvBackend, refuseUnfit } from './keyv-backend.js'
+import { backendOf, type KeyvBackend, placeOf, refuseUnfit } from './keyv-backend.js'
 import { endOf, hasEnded, type KeyvRecord, KeyvRecords, seal } from './keyv-records.js'
+import type { UnsureWrites } from './keyv-unsure.js'
 import {
   checkedPrefix,
   checkedTimeout,
@@ -45,6 +46,7 @@ export class KeyvTokenStore implements TokenStore {
   readonly #records: KeyvRecords
   readonly #timeout: number
   readonly #backend: KeyvBackend
+  readonly #unsure: UnsureWrites
   #closed = false
 
   constructor(keyv: Keyv, options?: KeyvTokenStoreOptions) {
@@ -56,6 +58,7 @@ export class KeyvTokenStore implements TokenStore {
     refuseUnfit(keyv.store)
     this.#records = new KeyvRecords(keyv, checked)
     this.#backend = backendOf(keyv.store)
+    this.#unsure = this.#backend.unsureIn(placeOf(keyv))
     keyv.throwOnErrors = true
     if ('throwOnErrors' in keyv.store) keyv.store.throwOnErrors = true
   }
@@ -68,10 +71,12 @@ export class KeyvTokenStore implements TokenStore {
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
     if (this.#closed) throw closedError('KeyvTokenStore')
     const name = this.#records.nameOf(key)
+    // The caller may change its Date while this waits.
+    const end = new Date(expiresAt)
     return this.#inTurn(name, this.#deadline(), async deadline => {
       if (liveValue(await this.#readChecked(name, deadline)) !== expected) return false
-      this.#backend.unsure.refuseWhilePending(name)
-      await this.#write(name, seal(value, expiresAt), deadline)
+      this.#unsure.refuseWhilePending(name)
+      await this.#write(name, seal(value, end), deadline)
       return true
     })
   }
@@ -91,8 +96,10 @@ export class KeyvTokenStore implements TokenStore {
   // Reads do not wait for other calls, because they change nothing.
   async #get(name: string): Promise<string | undefined> {
     const deadline = this.#deadline()
+    // Checked before the read too: a late write may be read here, and be repaired and forgotten before the answer.
+    const mayMislead = this.#unsure.mayMislead(name)
     const record = await this.#read(name, deadline)
-    if (this.#backend.unsure.mayMislead(name))
+    if (mayMislead || this.#unsure.mayMislead(name))
       return liveValue(await this.#inTurn(name, deadline, () => this.#readChecked(name, deadline)))
     if (record && hasEnded(record)) this.#discard(name)
     return liveValue(record)
@@ -104,7 +111,7 @@ export class KeyvTokenStore implements TokenStore {
 
   /** Reads, and writes the confirmed value again if a late write has replaced it. Call it in turn. */
   async #readChecked(name: string, deadline: Deadline): Promise<KeyvRecord | undefined> {
-    const { unsure } = this.#backend
+    const unsure = this.#unsure
     const made = unsure.made(name)
     let record = await this.#read(name, deadline)
     const acknowledged = unsure.whatToRestore(name, record?.sealed)
@@ -123,11 +130,14 @@ export class KeyvTokenStore implements TokenStore {
   async #write(name: string, sealed: string, deadline: Deadline): Promise<KeyvRecord> {
     await this.#change(name, sealed, deadline, () => this.#records.write(name, sealed))
     const record = await this.#read(name, deadline)
-    if (record?.sealed !== sealed)
+    if (record?.sealed !== sealed) {
+      // The adapter may have answered before the backend did, and the write may still be applied.
+      this.#remember(name, sealed, Promise.reject())
       throw new Error('KeyvTokenStore: a written value cannot be read back; the backend or a hook of the Keyv drops it')
+    }
     if (record.keptUntil < record.endsAt)
       throw new Error('KeyvTokenStore: a written value expires too early; a hook of the Keyv changes its ttl')
-    this.#backend.unsure.acknowledge(name, sealed)
+    this.#unsure.acknowledge(name, sealed)
     return record
   }
 
@@ -138,9 +148,13 @@ export class KeyvTokenStore implements TokenStore {
     try {
       await withDeadline(deadline, () => running)
     } catch (error) {
-      this.#backend.unsure.add(name, sealed, running, () => this.#inBackground(name, d => this.#readChecked(name, d)))
+      this.#remember(name, sealed, running)
       throw error
     }
+  }
+
+  #remember(name: string, sealed: string | undefined, running: Promise<unknown>): void {
+    this.#unsure.add(name, sealed, running, () => this.#inBackground(name, d => this.#readChecked(name, d)))
   }
 
   /** Deletes an expired record in the background, after checking again that it has expired. */

@@ -19,12 +19,12 @@ export interface AccessTimes {
 /** Makes the tokens that a record describes. */
 export type Mint<T> = (sid: string, record: SessionRecord, times: AccessTimes) => T
 
-/** A refresh token to use up, and what is made of it. */
+/** A refresh token to exchange, and how to make the new tokens. */
 export interface Rotation<T> {
   readonly token: TokenPayload
   /** When the new access token ends. `undefined`: after the configured life. */
   readonly accessExpiry: Duration | Date | undefined
-  /** Called before anything is written: its failure leaves everything as it was. */
+  /** Called before anything is written: if it throws, nothing changes. */
   readonly mint: Mint<T>
 }
 
@@ -36,10 +36,10 @@ export interface Rotated<T> {
   readonly opened?: SessionRecord | undefined
 }
 
-/** Puts a tombstone in the place of what was read, and tells of it; `false` if somebody else wrote in between. */
+/** Replaces a record with a tombstone and emits an event. Resolves to false after a conflict with another write. */
 type Bury = (records: SessionRecords, sid: string, read: LoadedRecord, tell: () => void) => Promise<boolean>
 
-/** Uses refresh tokens up: does in the store what `rotation.ts` decides. */
+/** Exchanges refresh tokens: carries out what `rotation.ts` decides. */
 export class Rotator {
   readonly #config: Config
   readonly #events: Events
@@ -52,8 +52,8 @@ export class Rotator {
   }
 
   /**
-   * One read, one decision, one write; `undefined` if somebody else wrote in between.
-   * @throws RevokedTokenError, ReusedTokenError (the session has been revoked then), StoreUnavailableError.
+   * Reads, decides and writes once. Resolves to `undefined` after a conflict with another write.
+   * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
   async attempt<T>(
     records: SessionRecords,

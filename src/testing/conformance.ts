@@ -55,7 +55,7 @@ export interface StoreConformance {
 /**
  * Check a TokenStore against its contract (see `TokenStore`) with your own test runner. A test that fails reports
  * what it saw and what it expected. Keys are random, so the backend may hold other data and be in use; only `outage`
- * disturbs it. About 4,000 small records stay in it for up to an hour.
+ * disturbs it. About 4,500 small records stay in it for up to an hour.
  *
  * One process cannot test that `compareAndSet` is atomic between processes: run the suite in several at once, with
  * `processes`. docs/testing.md lists what the suite cannot test.

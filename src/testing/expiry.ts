@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TokenStore } from '../store.js'
-import { failure, show } from './show.js'
+import { expectSame, failure, show } from './show.js'
 import { type Handles, newKey, readBothWays, write } from './steps.js'
 
 /** By how much the clock of a backend may differ from ours before a case calls its store early or late. */
@@ -53,13 +53,31 @@ export async function writeUntil(
   { key = newKey(), value = 'brief', expected }: { key?: string; value?: string; expected?: string } = {},
 ): Promise<Brief> {
   const began = Date.now()
-  await write(store, key, value, expected, new Date(date))
+  const given = new Date(date)
+  await write(store, key, value, expected, given)
+  expectSame('the date that compareAndSet was given, afterwards', given.getTime(), date)
+  // It is the caller's: the store must have read it, not kept it.
+  given.setTime(date + HOUR)
   return { key, value, date, lateAfter: date + ROUNDING_MS + CLOCK_TOLERANCE_MS + Date.now() - began }
 }
 
-/** Write a value under each key with little time to live, and wait until all are over without reading them. */
-export async function expire(store: TokenStore, count: number): Promise<string[]> {
-  const all = await Promise.all(Array.from({ length: count }, () => inTime(date => writeUntil(store, date))))
+/** Write `count` values with little time to live, and wait until all are over without reading them. */
+export function expire(store: TokenStore, count: number): Promise<string[]> {
+  return expireAll(
+    store,
+    Array.from({ length: count }, () => ({})),
+  )
+}
+
+/** The same for values and keys of a kind. Resolves to the keys. */
+export async function expireAll(
+  store: TokenStore,
+  records: readonly { value?: string; keyFor?: () => string }[],
+): Promise<string[]> {
+  // A new key for each attempt.
+  const attempt = ({ value = 'brief', keyFor = newKey }: (typeof records)[number]) =>
+    inTime(date => writeUntil(store, date, { key: keyFor(), value }))
+  const all = await Promise.all(records.map(attempt))
   await Promise.all(all.map(isOver))
   return all.map(({ key }) => key)
 }

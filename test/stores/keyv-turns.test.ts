@@ -5,6 +5,7 @@ import { KeyvMemcache } from '@keyv/memcache'
 import KeyvRedis from '@keyv/redis'
 import { Keyv } from 'keyv'
 import { KeyvTokenStore } from '../../stores/keyv.js'
+import { backendOf } from '../../stores/keyv-backend.js'
 import { MemoryAdapter, type MemoryRecord } from '../../stores/memory.js'
 import { SqliteAdapter } from '../../stores/sqlite.js'
 import { HangingAdapter, MapAdapter } from '../support/keyv-adapters.js'
@@ -36,6 +37,16 @@ describe('two Keyvs over one backend in one process', () => {
       }
     })
   }
+
+  test('are noticed to be for one server, also where one of them leaves the default host or port out', () => {
+    const connections = [undefined, 'redis://localhost', 'redis://127.0.0.1:6379', { socket: { port: 6379 } }]
+    const redis = [...connections, { socket: { host: 'localhost' } }].map(connect => new KeyvRedis(connect))
+    const memcached = [undefined, 'localhost', '127.0.0.1:11211'].map(uri => new KeyvMemcache(uri))
+    for (const adapters of [redis, memcached])
+      assert.equal(new Set(adapters.map(adapter => backendOf(adapter))).size, 1)
+    const unlike = [7000, 7001].map(port => backendOf(new KeyvRedis({ socket: { port } })))
+    assert.notEqual(unlike[0], unlike[1])
+  })
 
   test('that are unlike have nothing to do with each other: one that hangs does not hold up the other', async () => {
     const [stuck, fine] = [open(), open()]
@@ -172,6 +183,54 @@ describe('a write that is made after its call was given up', () => {
     assert.deepEqual(await store.get(['key']), ['late'])
   })
 
+  test('while a read was under way is not what that read tells', async t => {
+    const { store, adapter } = open()
+    await stick(store, adapter, 'late')
+    laterBy(t, LONG_MS)
+    assert.equal(await store.compareAndSet('key', undefined, 'logout', soon()), true)
+    adapter.stuck[0]?.land()
+    adapter.hanging.add('get')
+    const reading = new KeyvTokenStore(new Keyv({ store: adapter as never }), { timeout: 10_000 }).get(['key'])
+    await until(() => adapter.stuck.length === 2)
+    adapter.hanging.clear()
+    adapter.stuck[0]?.answer()
+    await until(() => assert.match(String(adapter.map.get('keyv:authx:key')), /logout/))
+    // What was put right is read back and forgotten.
+    await new Promise(setImmediate)
+    adapter.stuck[1]?.answer()
+    assert.deepEqual(await reading, ['logout'])
+  })
+
+  test('though its adapter had answered before, and it could not be read back, does not undo a newer one', async () => {
+    const { store, adapter } = open()
+    const set = adapter.set.bind(adapter)
+    const behind: (() => unknown)[] = []
+    adapter.set = async (...args) => {
+      behind.push(() => set(...args))
+      return true
+    }
+    await assert.rejects(store.compareAndSet('key', undefined, 'late', soon()), /cannot be read back/)
+    adapter.set = set
+    assert.equal(await store.compareAndSet('key', undefined, 'logout', soon()), true)
+    for (const write of behind) write()
+    assert.deepEqual(await store.get(['key']), ['logout'])
+  })
+
+  for (const [what, [one, other]] of Object.entries(places())) {
+    test(`is not replaced by what another of one server's ${what} holds under the same name`, async t => {
+      const adapter = Object.assign(new HangingAdapter(), one.adapter)
+      const stores = [adapter, Object.assign(new MapAdapter(), other.adapter)].map((store, place) => {
+        const options = place === 0 ? one.keyv : other.keyv
+        return new KeyvTokenStore(new Keyv({ store: store as never, ...options }), { timeout: TIMEOUT_MS })
+      }) as [KeyvTokenStore, KeyvTokenStore]
+      await stick(stores[0], adapter, 'late')
+      laterBy(t, LONG_MS)
+      assert.equal(await stores[1].compareAndSet('key', undefined, 'of another', soon()), true)
+      adapter.stuck[0]?.land()
+      assert.deepEqual(await stores[0].get(['key']), ['late'])
+    })
+  }
+
   test('and deletes what had ended does not delete what was written since', async t => {
     t.mock.timers.enable({ apis: ['Date'], now: NOW })
     const { store, adapter } = open()
@@ -221,6 +280,27 @@ function laterBy(t: TestContext, milliseconds: number): void {
   t.mock.method(performance, 'now', () => now() + milliseconds)
 }
 
+interface Place {
+  readonly adapter: object
+  readonly keyv?: object
+}
+
+/** Two places of one server in which one name is two records. */
+function places(): Record<string, [Place, Place]> {
+  const opts = (uri: string, more = {}) => ({ adapter: { opts: { uri, ...more } } })
+  const redis = (host: string, options: object, keyv = {}) => ({
+    adapter: { client: { options: { socket: { host }, ...options } } },
+    keyv: { useKeyPrefix: false, ...keyv },
+  })
+  return {
+    databases: [opts('postgres://one/a'), opts('postgres://one/b')],
+    tables: [opts('postgres://two', { table: 'a' }), opts('postgres://two', { table: 'b' })],
+    schemas: [opts('postgres://three'), opts('postgres://three', { schema: 'b' })],
+    'databases of Redis': [redis('four', {}), redis('four', { database: 1 })],
+    namespaces: [redis('five', {}, { namespace: 'a' }), redis('five', {}, { namespace: 'b' })],
+  }
+}
+
 type Pair = (t: TestContext) => object[] | Promise<object[]>
 
 function pairs(): Record<string, Pair> {
@@ -258,6 +338,9 @@ function pairs(): Record<string, Pair> {
       return [redis, { socket: { host: 'localhost', port: Number(new URL(redis).port) } }].map(
         connect => new KeyvRedis(connect),
       )
+    },
+    'two KeyvRedis, one of which leaves out the host': () => {
+      return [redis, { socket: { port: Number(new URL(redis).port) } }].map(connect => new KeyvRedis(connect))
     },
     'two KeyvMemcache for one server': async t => {
       const { port, stop } = await startMemcached()

@@ -130,6 +130,17 @@ describe('KeyvTokenStore', () => {
     assert.equal(written.length, 1)
   })
 
+  test('a date that is changed while its write waits changes no life', async () => {
+    const keyv = new Keyv()
+    const store = new KeyvTokenStore(keyv)
+    const date = new Date(Date.now() + 60_000)
+    const end = date.getTime()
+    const writing = store.compareAndSet('key', undefined, 'a', date)
+    date.setTime(0)
+    assert.equal(await writing, true)
+    assert.equal(await keyv.get('authx:key'), `${end}:a`)
+  })
+
   test('closing leaves the Keyv to its owner', async () => {
     const keyv = new Keyv()
     await new KeyvTokenStore(keyv).close()

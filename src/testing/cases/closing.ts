@@ -1,5 +1,17 @@
-import { failure, StoreRejection } from '../show.js'
-import { answerOrRejection, type Cases, expectRejection, expectValue, later, newKey, several, write } from '../steps.js'
+import { expectSame, failure, StoreRejection } from '../show.js'
+import {
+  answerOrRejection,
+  type Cases,
+  expectRejection,
+  expectValue,
+  later,
+  newKey,
+  read,
+  several,
+  write,
+} from '../steps.js'
+
+const CALLS = 10
 
 /** What `close` ends, for a store that has it. */
 export const closing: Cases = {
@@ -37,5 +49,28 @@ export const closing: Cases = {
     if (written instanceof StoreRejection) return
     if (!written) throw failure('compareAndSet that was under way', 'false', 'true or a rejection')
     await expectValue(other, key, 'b', 'get of what was reported as written')
+  },
+
+  async 'calls of another handle that are under way when a handle is closed are answered'(open) {
+    const [store, other] = await several(open)
+    const key = newKey()
+    await write(other, key, 'a')
+    await read(store, key)
+    const keys = Array.from({ length: CALLS }, newKey)
+    const calls = [...keys.map(each => write(other, each, each)), ...keys.map(() => expectValue(other, key, 'a'))]
+    await Promise.all([...calls, store.close?.()])
+    await expectValue(other, key, 'a', 'get after another handle was closed')
+  },
+
+  async 'a read that is under way when its handle is closed is answered with what is held, or rejects'(open) {
+    const [store, other] = await several(open)
+    const key = newKey()
+    await write(other, key, 'a')
+    const reading = answerOrRejection(read(store, key))
+    reading.catch(() => {})
+    // Twice at once, as two signals may do it.
+    await Promise.all([store.close?.(), store.close?.()])
+    const seen = await reading
+    if (!(seen instanceof StoreRejection)) expectSame('get that was under way', seen, 'a')
   },
 }

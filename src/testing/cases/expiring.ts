@@ -1,10 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { briefLives, expectGone, expire, farDates, inTime, isOver, watchExpiry, writeUntil } from '../expiry.js'
-import { show } from '../show.js'
+import {
+  briefLives,
+  expectGone,
+  expire,
+  expireAll,
+  farDates,
+  inTime,
+  isOver,
+  watchExpiry,
+  writeUntil,
+} from '../expiry.js'
+import { expectSame, show } from '../show.js'
 import { type Cases, expectRefusal, expectValue, newKey, racers, read, several, write } from '../steps.js'
 import { race } from './racing.js'
 
 const WRITTEN_OVER = 'get of what was written over an expired value'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
 
 /** What is past its `expiresAt`. */
 export const expiring: Cases = {
@@ -38,12 +51,37 @@ export const expiring: Cases = {
 
   async 'an expired value is nothing to compareAndSet'(open) {
     const [store, reader] = await several(open)
-    const [held, free, seen] = (await expire(store, 3)) as [string, string, string]
-    // Two of them have not been read since: reading may be what tidies up.
+    const plain = { value: 'brief' }
+    const long = { value: 'b'.repeat(5000) }
+    const longKey = { value: 'brief', keyFor: () => newKey().padEnd(200, 'k') }
+    const records = [plain, plain, plain, plain, plain, plain, { value: '' }, long, long, longKey, longKey]
+    const [held, free, seen, ...others] = (await expireAll(store, [plain, plain, plain, ...records])) as [
+      string,
+      string,
+      string,
+      ...string[],
+    ]
+    // The others have not been read since: reading may be what tidies up.
+    expectSame('get of three keys, one with an expired value', (await reader.get([held, newKey(), seen]))[2], undefined)
     await expectRefusal(store, held, 'brief', undefined)
     await expectValue(store, held, undefined, 'get of an expired value that was expected')
     await write(store, free, 'new')
     await expectValue(store, free, 'new', WRITTEN_OVER)
+    // Lives, values and keys of which one may be treated in a way of its own.
+    const lives = [3 * HOUR_MS, 400 * DAY_MS, 3650 * DAY_MS]
+    await Promise.all(
+      records.map(async ({ value: brief }, place) => {
+        const key = others[place] as string
+        const expiresAt = new Date(Date.now() + (lives[place % lives.length] as number))
+        const value = place % 2 ? brief : 'x'.repeat(200)
+        await expectRefusal(store, key, brief, undefined, { value, expiresAt })
+        await expectRefusal(store, key, 'another', undefined, { value, expiresAt })
+        await expectValue(store, key, undefined, 'get of an expired value that was not the expected one')
+        await write(store, key, value, undefined, expiresAt)
+        await expectValue(store, key, value, WRITTEN_OVER)
+        await write(store, key, 'over', value)
+      }),
+    )
     await expectValue(reader, seen, undefined, 'get of an expired value')
     await expectRefusal(store, seen, 'brief', undefined)
     await write(store, seen, 'new')

@@ -1,7 +1,21 @@
-import { type Cases, expectRefusal, expectValue, newKey, write } from '../steps.js'
+import { expectSame } from '../show.js'
+import { answerOrRejection, type Cases, expectRefusal, expectValue, newKey, read, write } from '../steps.js'
 
 /** Prefixes of which no two may be taken for each other. */
 const prefixes = ['one:', 'two:', 'one:two:', 'ONE:', 'one', 'one-', 'one_', 'onex', 'application-1:', 'application-2:']
+
+const LONGEST = 80
+
+/** Prefixes that differ in one character, in the last or the first of some length, or in what may be tidied up. */
+const long = [20, 32, 33, 40, 41, 64, 65, LONGEST].map(length => `${'long-'.repeat(16).slice(0, length - 1)}`)
+const alike = [
+  ...long.flatMap(start => [`${start}:`, `${start}_`]),
+  `x${'long-'.repeat(15)}long`,
+  'a::',
+  'a:',
+  'a:01:',
+  'a:1:',
+]
 
 /** What the option `prefix` keeps apart. */
 export const prefixing: Cases = {
@@ -17,6 +31,35 @@ export const prefixing: Cases = {
     for (const [place, store] of stores.entries()) {
       await expectValue(store, key, `in ${prefixes[place]}`, `get with the prefix ${prefixes[place]}`)
     }
+  },
+
+  async 'prefixes of up to 80 characters are different prefixes, however similar'(open) {
+    const key = newKey()
+    const stores = await Promise.all(alike.map(prefix => open({ prefix })))
+    for (const [place, store] of stores.entries()) {
+      expectSame(`get with the prefix ${alike[place]}, which has written nothing`, await read(store, key), undefined)
+      await write(store, key, `in ${alike[place]}`)
+    }
+    for (const [place, store] of stores.entries()) {
+      expectSame(`get with the prefix ${alike[place]}`, await read(store, key), `in ${alike[place]}`)
+    }
+  },
+
+  async 'a store with a prefix keeps the contract, also about keys that begin with its prefix'(open) {
+    const [store, other] = [await open({ prefix: 'one:' }), await open({ prefix: 'one:two:' })]
+    const key = newKey()
+    const ofOther = newKey()
+    await write(store, `one:${key}`, 'with')
+    await expectValue(store, key, undefined, 'get of a key, where only one with the prefix twice is held')
+    await expectRefusal(store, key, 'with', undefined)
+    await write(store, key, 'a')
+    for (const expected of [undefined, 'b', 'A']) await expectRefusal(store, key, expected, 'a')
+    await write(store, key, 'b', 'a')
+    await answerOrRejection(store.compareAndSet(ofOther, undefined, 'past', new Date(Date.now() - 86_400_000)))
+    await expectValue(store, ofOther, undefined, 'get after a write with a past date')
+    await write(other, ofOther, 'kept')
+    await store.close?.()
+    await expectValue(other, ofOther, 'kept', 'get after a store with a shorter prefix was closed')
   },
 
   async 'a prefix of 32 characters leaves room for keys of 200'(open) {

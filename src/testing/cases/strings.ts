@@ -1,30 +1,41 @@
 import { randomUUID } from 'node:crypto'
-import { expectAll, failure } from '../show.js'
+import type { TokenStore } from '../../store.js'
+import { oddValues } from '../odd-values.js'
+import { expectAll, expectSame, failure } from '../show.js'
+import { similarTo } from '../similar.js'
 import { type Cases, expectValue, inPortions, later, newKey, read, write } from '../steps.js'
 
 const LONGEST = 65_536
+/** How many values are asked for in one call, where values may be long. */
+const FEW = 5
+/** Keys of up to so many characters, as stores may shorten or hash from some length on. */
+const KEY_LENGTHS = [50, 65, 101, 129, 151, 192, 199]
 const MOST_CHARACTERS = 200
 
 /** Which keys and values there are. */
 export const strings: Cases = {
   async 'a value of any characters comes back as it was, and is compared as it is'(open) {
     const store = await open()
-    await inPortions(oddValues, async value => {
+    const keys = await inPortions(oddValues, async value => {
       const key = newKey()
       await write(store, key, value)
       await expectValue(store, key, value)
       await write(store, key, 'next', value)
-      await expectValue(store, key, 'next')
+      await write(store, key, value, 'next')
+      return key
     })
+    await expectEach(store, keys, oddValues, 'get of what has replaced another value')
   },
 
-  async 'every character of the basic plane comes back as it was'(open) {
+  async 'every character of the basic plane comes back as it was, and some of the other planes'(open) {
     const store = await open()
-    await inPortions(basicPlane(), async value => {
+    const rows = [...basicPlane(), ...otherPlanes()]
+    const keys = await inPortions(rows, async value => {
       const key = newKey()
       await write(store, key, value)
-      await expectValue(store, key, value)
+      return key
     })
+    await expectEach(store, keys, rows, 'get')
   },
 
   async 'values of up to 64 kB come back as they were'(open) {
@@ -32,12 +43,18 @@ export const strings: Cases = {
     const powers = Array.from({ length: 17 }, (_, power) => 2 ** power)
     const lengths = powers.flatMap(power => [power - 1, power, power + 1]).filter(length => length <= LONGEST)
     const wide = ['\u00e9'.repeat(LONGEST / 2), '\u4e2d'.repeat(LONGEST / 4), '\u{1f600}'.repeat(LONGEST / 4)]
-    await inPortions([...lengths.map(length => 'x'.repeat(length)), ...wide], async value => {
+    // Characters that go across each border at which a store may divide a value, in UTF-8 and in UTF-16.
+    const across = [1, 2, 3].map(start => 'x'.repeat(start) + '\u{1f600}'.repeat(LONGEST / 8))
+    const values = [...lengths.map(length => 'x'.repeat(length)), ...wide, ...across]
+    const keys = await inPortions(values, async value => {
       const key = newKey()
       await write(store, key, value)
       await expectValue(store, key, value)
       await write(store, key, 'next', value)
+      await write(store, key, value, 'next')
+      return key
     })
+    await expectEach(store, keys, values, 'get of what has replaced another value')
   },
 
   async 'keys that differ in one printable character are different keys'(open) {
@@ -82,6 +99,27 @@ export const strings: Cases = {
     )
   },
 
+  async 'keys of any length are different keys, however similar'(open) {
+    const store = await open()
+    const keys = KEY_LENGTHS.flatMap(keysOf)
+    await inPortions(keys, each => write(store, each, `value of ${each}`))
+    const values = keys.map(each => `value of ${each}`)
+    await expectEach(store, keys, values, 'get after all have been written', 50)
+  },
+
+  async 'names that JavaScript objects have, such as __proto__, are keys like others'(open) {
+    const store = await open()
+    for (const key of ['__proto__', 'constructor', 'hasOwnProperty', 'toString', 'valueOf', '~']) {
+      // Not random: a key may hold something already, and others may be writing it.
+      let written = false
+      for (let turn = 0; turn < 100 && !written; turn++) {
+        written = await store.compareAndSet(key, await read(store, key), randomUUID(), later())
+      }
+      if (!written) throw failure(`100 writes of the key ${key}`, 'false each time', 'true')
+      if ((await read(store, key)) === undefined) throw failure(`get of the key ${key}`, 'undefined', 'a string')
+    }
+  },
+
   async 'keys have from 1 to 200 characters'(open) {
     const store = await open()
     const long = newKey().padEnd(MOST_CHARACTERS - 1, 'k')
@@ -93,14 +131,47 @@ export const strings: Cases = {
       await store.get(keys),
       keys.map((_, place) => `value ${place}`),
     )
-    // The only key that is not random: it may hold something already, and others may be writing it.
-    let written = false
-    for (let turn = 0; turn < 100 && !written; turn++) {
-      written = await store.compareAndSet('~', await read(store, '~'), randomUUID(), later())
-    }
-    if (!written) throw failure('100 writes of a key of one character', 'false each time', 'true')
-    if ((await read(store, '~')) === undefined) throw failure('get of a key of one character', 'undefined', 'a string')
   },
+}
+
+/** Expect the values under the keys, a few of them in each call. */
+async function expectEach(
+  store: TokenStore,
+  keys: readonly string[],
+  values: readonly string[],
+  what: string,
+  atOnce = FEW,
+): Promise<void> {
+  const starts = Array.from({ length: Math.ceil(keys.length / atOnce) }, (_, place) => place * atOnce)
+  await inPortions(starts, async start => {
+    const few = values.slice(start, start + atOnce)
+    const seen = await store.get(keys.slice(start, start + atOnce))
+    for (const [place, value] of few.entries()) expectSame(what, seen[place], value)
+  })
+}
+
+/** A key of a length, and others that a store may take for it. */
+function keysOf(length: number): string[] {
+  const id = randomUUID()
+  const key = `session:${id}:00${Date.now()}  {Ab-_.+/=%41}::x&amp;\\n"q"`
+    .padEnd(length, '+Ab ')
+    .slice(0, length - 1)
+    .concat('.')
+  const changed = [9, Math.floor(length / 2), length - 1].map(place => `${key.slice(0, place)}~${key.slice(place + 1)}`)
+  const others = [
+    ...similarTo(key),
+    ...changed,
+    key.replace(/ +/g, ' '),
+    key.replace('::', ':'),
+    key.replace(/:0+/, ':'),
+    key.split(':').sort().join(':'),
+    key.slice(id.length),
+    `authx:${key}`,
+    id.replace(/\D/g, '').padStart(20, '0'),
+    id.replace(/\D/g, '').replace(/^0+/, ''),
+  ]
+  const isKey = (each: string) => /^[ -~]{1,200}$/.test(each) && each.length >= 9
+  return [...new Set([key, ...others])].filter(isKey)
 }
 
 /** All of Unicode's basic plane, without the halves of surrogate pairs, which are no characters. */
@@ -109,52 +180,9 @@ function basicPlane(): string[] {
   return rows.map(row => Array.from({ length: 0x100 }, (_, cell) => String.fromCharCode(row * 0x100 + cell)).join(''))
 }
 
-const oddValues: readonly string[] = [
-  '',
-  ' ',
-  ' spaces at both ends ',
-  'a \n',
-  '\n\r\n\t',
-  '\r',
-  '\0',
-  'a\0b\0',
-  'null',
-  'undefined',
-  'NaN',
-  'true',
-  '123',
-  '007',
-  '0',
-  '-0',
-  '1.10',
-  '1e3',
-  '0x10',
-  '9007199254740993',
-  '123456789012345678901234567890',
-  '2030-01-01T00:00:00.000Z',
-  '{}',
-  '[]',
-  '[1,2]',
-  '{"b":1, "a":1.0}',
-  '{"a":1,"a":2}',
-  '{"__proto__":1}',
-  '{"type":"Buffer","data":[97]}',
-  '{"value":"a","expires":1}',
-  '"quoted"',
-  `it's "so" \`so\` \\so\\ ; DROP TABLE x; --`,
-  '%_*?[a-z]',
-  '%41+%2B &amp; <b>',
-  '$1 $& $$ $' + '{x} {{x}} :x @x #x',
-  ':base64:AAAA',
-  ':colon',
-  'AAAA==',
-  '\ufeff',
-  '\ufeffmark',
-  '\u001b[0m\u0007\b',
-  '\u007f\u0080\u00ff\u2028\u2029\ufeff',
-  '\ufffd\ufffe\uffff',
-  'e\u0301',
-  '\u212b \u00c5 \ufb01 \u00a0',
-  '\u{1f469}\u200d\u{1f680} \u{10ffff} \u4e2d\u6587 e\u0301',
-  '{"sub":"test","gen":3,"device":"\u00e9\\u0000"}',
-]
+/** From each of the other planes 256 characters, the last two among them. */
+function otherPlanes(): string[] {
+  const planes = Array.from({ length: 16 }, (_, plane) => (plane + 1) * 0x10000)
+  const cells = Array.from({ length: 0x100 }, (_, cell) => cell * 0x101)
+  return planes.map(plane => String.fromCodePoint(...cells.map(cell => plane + cell), plane + 0xfffe))
+}

@@ -1,4 +1,6 @@
+import { oddValues } from '../odd-values.js'
 import { expectSame, StoreRejection, show } from '../show.js'
+import { ignorableCharacters, similarTo } from '../similar.js'
 import {
   answerOrRejection,
   type Cases,
@@ -7,10 +9,12 @@ import {
   inPortions,
   later,
   newKey,
+  read,
   write,
 } from '../steps.js'
 
 const HUNDREDS = 300
+const YEAR_MS = 31_536_000_000
 
 /** What `compareAndSet` compares and writes. */
 export const writing: Cases = {
@@ -51,12 +55,41 @@ export const writing: Cases = {
 
   async 'a value is kept when another one is expected, however similar'(open) {
     const store = await open()
-    for (const [held, ...others] of similarValues) {
+    const generated = oddValues.map((held): [string, ...string[]] => [held, ...similarTo(held)])
+    await inPortions([...similarValues, ...generated], async ([held, ...others]) => {
       const key = newKey()
       await write(store, key, held)
       for (const other of [undefined, ...others]) await expectRefusal(store, key, other, held)
       await expectValue(store, key, held, 'get after writes that were refused')
-    }
+    })
+  },
+
+  async 'no character is left out of a comparison'(open) {
+    const store = await open()
+    const key = newKey()
+    await write(store, key, 'ab')
+    await inPortions(ignorableCharacters(), each => expectRefusal(store, key, `a${each}b`, 'ab'))
+    await write(store, key, 'next', 'ab')
+  },
+
+  async 'a write that is refused changes nothing, however long what is held, expected and written'(open) {
+    const store = await open()
+    await inPortions(['', 'held', 'h'.repeat(300), 'h'.repeat(5000), undefined], async held => {
+      const key = newKey()
+      if (held !== undefined) await write(store, key, held)
+      const text = held ?? ''
+      const others = [undefined, '', 'other', text.slice(1), text.replace(/.$/, 'x'), `${text}!`]
+      const longer = [40, 300, 5000].map(length => text + 'x'.repeat(length))
+      for (const expected of new Set([...others, ...longer])) {
+        if (expected === held) continue
+        for (const [place, value] of ['', 'wrong', text, 'x'.repeat(5000)].entries()) {
+          const expiresAt = place % 2 ? new Date(Date.now() + 3 * YEAR_MS) : later()
+          await expectRefusal(store, key, expected, held, { value, expiresAt })
+        }
+        const what = `get after writes that were refused because ${show(expected)} was expected`
+        expectSame(what, await read(store, key), held)
+      }
+    })
   },
 
   async 'values of 64 kB are compared to the last character'(open) {
@@ -139,4 +172,11 @@ const similarValues: readonly (readonly [string, ...string[]])[] = [
   // Each pair has one checksum: CRC-32, and that of Java's strings.
   ['plumless', 'buckeroo'],
   ['Aa', 'BB'],
+  ['costarring', 'liquid'],
+  ['1e3', '1000', '1E3'],
+  ['0x10', '16'],
+  ['90071992547409930001', '90071992547409930002'],
+  ['x'.repeat(200), `${'x'.repeat(100)}y${'x'.repeat(99)}`],
+  ['x'.repeat(2000), `${'x'.repeat(1000)}y${'x'.repeat(999)}`],
+  ['\u00e9'.repeat(600), `${'\u00e9'.repeat(599)}e`],
 ]

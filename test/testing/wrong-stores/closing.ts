@@ -5,6 +5,9 @@ const CLOSED = 'a call after close rejects, and closing twice is fine'
 const OTHERS = 'closing one handle leaves the others open'
 const UNDER_WAY = 'a write that is under way when its handle is closed ends, and tells the truth'
 
+/** How often a handle on a backend was closed. */
+const closes = new WeakMap<object, number>()
+
 /** Mistakes with `close`. */
 export const closeMistakes: readonly WrongStore[] = [
   wrong(
@@ -135,5 +138,38 @@ export const closeMistakes: readonly WrongStore[] = [
     },
     UNDER_WAY,
     /saw false, expected true or a rejection/,
+  ),
+  wrong(
+    'rejects the calls of all handles that are under way when one is closed',
+    class extends PlainStore {
+      get count() {
+        return closes.get(this.backend) ?? 0
+      }
+      override async get(keys: readonly string[]) {
+        const { count } = this
+        const values = await super.get(keys)
+        await sleep(1)
+        if (this.count !== count) throw new Error('closed')
+        return values
+      }
+      override async close() {
+        this.closed = true
+        closes.set(this.backend, this.count + 1)
+      }
+    },
+    'calls of another handle that are under way when a handle is closed are answered',
+    /saw a rejection \(Error: closed\), expected an answer/,
+  ),
+  wrong(
+    'answers "nothing" to a read that is under way when it is closed',
+    class extends PlainStore {
+      override async get(keys: readonly string[]) {
+        const values = await super.get(keys)
+        await sleep(1)
+        return this.closed ? keys.map(() => undefined) : values
+      }
+    },
+    'a read that is under way when its handle is closed is answered with what is held, or rejects',
+    /get that was under way: saw undefined, expected "a"/,
   ),
 ]

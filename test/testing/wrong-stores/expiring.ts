@@ -40,6 +40,53 @@ export const expiringMistakes: readonly WrongStore[] = [
     /saw (true, expected false|false, expected true)/,
   ),
   wrong(
+    'takes an expired value that is expected for held if the new life is over two hours',
+    class extends PlainStore {
+      override async compareAndSet(...args: CompareAndSet) {
+        const [key, expected, value, expiresAt] = args
+        if (this.entry(key)?.value !== expected || expiresAt.getTime() < Date.now() + 7_200_000)
+          return super.compareAndSet(...args)
+        this.put(key, value, expiresAt)
+        return true
+      }
+    },
+    NOTHING,
+    /expects "brief" where nothing is held: saw true, expected false/,
+  ),
+  wrong(
+    'keeps the date of an expired value that is written again',
+    class extends PlainStore {
+      override put(key: string, value: string, expiresAt: Date) {
+        if (this.entry(key)?.value !== value) super.put(key, value, expiresAt)
+      }
+    },
+    NOTHING,
+    /over an expired value: saw undefined, expected/,
+  ),
+  wrong(
+    'keeps the date object that it is given',
+    class extends PlainStore {
+      override put(key: string, value: string, expiresAt: Date) {
+        super.put(key, value, expiresAt)
+        const entry = this.entry(key)
+        if (entry) Object.defineProperty(entry, 'expires', { get: () => expiresAt.getTime() })
+      }
+    },
+    'a value is there until its date and gone after it',
+    /saw "brief" \d+ ms after its date/,
+  ),
+  wrong(
+    'changes the date that it is given',
+    class extends PlainStore {
+      override put(key: string, value: string, expiresAt: Date) {
+        super.put(key, value, expiresAt)
+        expiresAt.setTime(0)
+      }
+    },
+    'a value is there until its date and gone after it',
+    /the date that compareAndSet was given, afterwards: saw 0, expected \d+/,
+  ),
+  wrong(
     'lets an expired row block a new one',
     class extends PlainStore {
       override async compareAndSet(...args: CompareAndSet) {

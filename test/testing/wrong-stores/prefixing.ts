@@ -1,5 +1,6 @@
 import { PlainStore, type WrongStore, wrong } from './plain-store.js'
 
+const CONTRACT = 'a store with a prefix keeps the contract, also about keys that begin with its prefix'
 const APART = 'stores with different prefixes do not see each other'
 
 const prefixing = (name: (prefix: string, key: string) => string) =>
@@ -71,5 +72,37 @@ export const prefixMistakes: readonly WrongStore[] = [
     },
     APART,
     /asked for with another key: saw "in one:", expected undefined/,
+  ),
+  ...Object.entries({
+    'cuts prefixes at 20 characters': prefix => prefix.slice(0, 20),
+    'cuts prefixes at 40 characters': prefix => prefix.slice(0, 40),
+    'cuts prefixes at 64 characters': prefix => prefix.slice(0, 64),
+    'makes one colon of several in a prefix': prefix => prefix.replace(/::+/g, ':'),
+    'drops zeros from numbers in a prefix': prefix => prefix.replace(/0+(?=\d)/g, ''),
+  } satisfies Record<string, (prefix: string) => string>).map(([mistake, cut]) =>
+    wrong(
+      mistake,
+      prefixing((prefix, key) => cut(prefix) + key),
+      'prefixes of up to 80 characters are different prefixes, however similar',
+      /get with the prefix .*, which has written nothing: saw "in .*, expected undefined/,
+    ),
+  ),
+  wrong(
+    'puts no prefix before a key that begins with it',
+    prefixing((prefix, key) => (key.startsWith(prefix) ? key : prefix + key)),
+    CONTRACT,
+    /only one with the prefix twice is held: saw "with", expected undefined/,
+  ),
+  wrong(
+    'closes the stores whose prefix begins with its own',
+    class extends PlainStore {
+      override async close() {
+        this.closed = true
+        for (const name of this.backend.entries.keys())
+          if (name.startsWith(this.prefix)) this.backend.entries.delete(name)
+      }
+    },
+    CONTRACT,
+    /shorter prefix was closed: saw undefined, expected "kept"/,
   ),
 ]

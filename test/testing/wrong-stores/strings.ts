@@ -1,7 +1,9 @@
 import { type CompareAndSet, PlainStore, type WrongStore, wrong } from './plain-store.js'
 
 const ANY = 'a value of any characters comes back as it was, and is compared as it is'
-const EVERY = 'every character of the basic plane comes back as it was'
+const EVERY = 'every character of the basic plane comes back as it was, and some of the other planes'
+const SIMILAR_KEYS = 'keys of any length are different keys, however similar'
+const NAMES = 'names that JavaScript objects have, such as __proto__, are keys like others'
 const LONG = 'values of up to 64 kB come back as they were'
 const PRINTABLE = 'keys that differ in one printable character are different keys'
 const PATHS = 'keys that would name one file or address are different keys'
@@ -240,6 +242,57 @@ export const stringMistakes: readonly WrongStore[] = [
       naming(key => key.slice(0, length)),
       LENGTHS,
       /saw false, expected true/,
+    ),
+  ),
+  ...Object.entries({
+    'lower-cases keys of more than 190 characters': key => (key.length > 190 ? key.toLowerCase() : key),
+    'drops punctuation from keys of more than 150 characters': key =>
+      key.length > 150 ? key.replace(/[^a-z0-9]/gi, '') : key,
+    'drops the middle of keys of more than 100 characters': key =>
+      key.length > 100 ? key.slice(0, 45) + key.slice(-55) : key,
+    'makes one space of several in a key': key => key.replace(/ +/g, ' '),
+    'reads what is in braces in a key for the key': key => /\{([^}]+)\}/.exec(key)?.[1] ?? key,
+    'takes keys of digits for numbers': key => (/^\d+$/.test(key) ? String(Number(key)) : key),
+    'ignores case in keys of sessions': key => (key.startsWith('session:') ? key.toLowerCase() : key),
+  } satisfies Record<string, (key: string) => string>).map(([mistake, name]) =>
+    wrong(mistake, naming(name), SIMILAR_KEYS, /saw false, expected true/),
+  ),
+  wrong(
+    'does not write keys that objects have as names',
+    class extends PlainStore {
+      override put(key: string, value: string, expiresAt: Date) {
+        if (!(key in {})) super.put(key, value, expiresAt)
+      }
+    },
+    NAMES,
+    /get of the key __proto__: saw undefined, expected a string/,
+  ),
+  wrong(
+    'keeps no characters of the private planes',
+    keeping(value => value.replace(/[\u{f0000}-\u{10fffd}]/gu, '?')),
+    EVERY,
+    /saw .*, expected/,
+  ),
+  wrong(
+    'divides long values within a character',
+    keeping(value => (value.match(/.{1,1024}/gs) ?? ['']).map(part => Buffer.from(part).toString()).join('')),
+    LONG,
+    /they differ from character 1024/,
+  ),
+  ...Object.entries({
+    trims: value => value.trim(),
+    normalises: value => value.normalize(),
+    'drops NUL from': value => value.replaceAll('\0', ''),
+  } satisfies Record<string, (value: string) => string>).map(([what, kept]) =>
+    wrong(
+      `${what} what replaces another value`,
+      class extends PlainStore {
+        override put(key: string, value: string, expiresAt: Date) {
+          super.put(key, this.read(key) === undefined ? value : kept(value), expiresAt)
+        }
+      },
+      ANY,
+      /what has replaced another value: saw .*, expected/,
     ),
   ),
   wrong(

@@ -2,6 +2,8 @@ import { type CompareAndSet, PlainStore, type WrongStore, wrong } from './plain-
 
 const SIMILAR = 'a value is kept when another one is expected, however similar'
 const TO_THE_LAST = 'values of 64 kB are compared to the last character'
+const LEFT_OUT = 'no character is left out of a comparison'
+const REFUSED = 'a write that is refused changes nothing, however long what is held, expected and written'
 const PAST = 'a value whose date is past is never read'
 
 /** Takes `expected` for what is held if they are the same to `as`. */
@@ -131,7 +133,7 @@ export const writingMistakes: readonly WrongStore[] = [
       }
     }),
     SIMILAR,
-    /expects "-0" where "0" is held: saw true, expected false/,
+    /where .* is held: saw true, expected false/,
   ),
   wrong(
     'compares in the character set latin1',
@@ -152,6 +154,61 @@ export const writingMistakes: readonly WrongStore[] = [
     /saw true, expected false/,
   ),
   wrong('compares checksums', comparing(crc32), SIMILAR, /expects "buckeroo" where "plumless" is held: saw true/),
+  wrong(
+    'leaves characters without a width out of the comparison',
+    comparing(value => value.replace(/[\u200b-\u200d\u00ad]/g, '')),
+    LEFT_OUT,
+    /expects "a.b" where "ab" is held: saw true, expected false/,
+  ),
+  wrong(
+    'leaves variation selectors out of the comparison',
+    comparing(value => value.replace(/[\ufe00-\ufe0f]/g, '')),
+    LEFT_OUT,
+    /where "ab" is held: saw true, expected false/,
+  ),
+  ...Object.entries({
+    'compares in compatibility form': value => value.normalize('NFKC'),
+    'takes a final sigma for a sigma': value => value.replaceAll('\u03c2', '\u03c3'),
+    'compares line ends as its system does': value => value.replace(/\r\n/g, '\n'),
+    'compares with one space for several': value => value.replace(/\s+/g, ' '),
+    'compares UUIDs without regard to case': value => (/^[0-9a-f-]{36}$/i.test(value) ? value.toLowerCase() : value),
+    'compares dates as dates': value => (/^\d{4}-/.test(value) ? Date.parse(value) : value),
+    'compares what is escaped in an address': value => (value.startsWith('%41') ? decodeURIComponent(value) : value),
+    'compares base64 without its padding': value => value.replace(/=+$/, ''),
+    'compares code points of 16 bits': value =>
+      Array.from(value, each => (each.codePointAt(0) as number) & 0xffff).join(),
+    'compares the first 100 characters of values up to 300': value =>
+      value.length <= 300 ? value.slice(0, 100) : value,
+  } satisfies Record<string, (value: string) => unknown>).map(([mistake, as]) =>
+    wrong(mistake, comparing(as), SIMILAR, /where .* is held: saw true, expected false/),
+  ),
+  ...Object.entries({
+    'deletes what is held when much more is expected': (store, [key, expected = '']) => {
+      if (expected.length > (store.read(key) ?? expected).length + 30) store.backend.entries.delete(store.nameOf(key))
+    },
+    'deletes what is held when it refuses an empty value': (store, [key, , value]) => {
+      if (value === '') store.backend.entries.delete(store.nameOf(key))
+    },
+    'writes long values though it refuses them': (store, [key, , value, expiresAt]) => {
+      if (value.length > 1000) store.put(key, value, expiresAt)
+    },
+    'writes values with a far date though it refuses them': (store, [key, , value, expiresAt]) => {
+      if (expiresAt.getTime() > Date.now() + 86_400_000) store.put(key, value, expiresAt)
+    },
+  } satisfies Record<string, (store: PlainStore, args: CompareAndSet) => void>).map(([mistake, refused]) =>
+    wrong(
+      mistake,
+      class extends PlainStore {
+        override async compareAndSet(...args: CompareAndSet) {
+          const written = await super.compareAndSet(...args)
+          if (!written) refused(this, args)
+          return written
+        }
+      },
+      REFUSED,
+      /get after writes that were refused because .* was expected: saw .*, expected|saw true, expected false/,
+    ),
+  ),
   wrong(
     'compares lengths',
     comparing(value => value.length),
