@@ -69,7 +69,7 @@ export function expire(store: TokenStore, count: number): Promise<string[]> {
   )
 }
 
-/** The same for values and keys of a kind. Resolves to the keys. */
+/** Writes `records` that expire soon, and waits until all have expired, without reading them. Resolves to their keys. */
 export async function expireAll(
   store: TokenStore,
   records: readonly { value?: string; keyFor?: () => string }[],
