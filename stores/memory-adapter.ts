@@ -106,7 +106,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     if (record === undefined) return undefined
     // Another kind of store over the same Map has written it. If it were ignored, revoked tokens could pass.
     if (typeof record.expires !== 'number')
-      throw new Error('The memory store: the Map contains a value that it did not write; give it a Map of its own')
+      throw new Error('The memory store: the Map contains a value that no memory store wrote; use another Map')
     return record.expires > now ? record.value : undefined
   }
 
