@@ -32,7 +32,7 @@ const FINAL: readonly unknown[] = [
 export const isFinal = (error: unknown): error is AuthXClientError =>
   isRefusal(error) && FINAL.includes(error.errorType)
 
-/** Whether koa-authx refused the token of the request, or found none. */
+/** Whether an error is a refusal by koa-authx (401): the request had no token, or its token was refused. */
 export const isRefusal = (error: unknown): error is AuthXClientError =>
   error instanceof AuthXClientError && error.status === 401 && error.errorType !== undefined
 

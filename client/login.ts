@@ -92,7 +92,7 @@ export class Login {
     if (tokens !== 'cookies') {
       if (typeof access !== 'string')
         throw new TypeError(
-          `tokens is '${tokens}', but the answer has no access_token: see tokenLocation of the server`,
+          `tokens is '${tokens}', but the response has no access_token; set tokenLocation of the server to match`,
         )
       this.#access = access
     }

@@ -31,7 +31,8 @@ export interface AuthXClientOptions {
   /** Must equal `refreshCsrfHeaderName` of the server. Default `'X-CSRF-TOKEN'`. */
   refreshCsrfHeaderName?: string | undefined
   /**
-   * Sends requests. Default: the global `fetch`. Node's stores no cookies: for `cookies` and `dual` set one that does.
+   * Sends requests. Default: the global `fetch`. In Node, the global `fetch` stores no cookies. So with `tokens`
+   * `'cookies'` or `'dual'`, set a `fetch` that stores them.
    */
   fetch?: ((input: string | Request, init: RequestInit) => Promise<Response>) | undefined
   /**

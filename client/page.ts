@@ -1,4 +1,4 @@
-/** Globals that may be missing: Node has no page, and React Native lacks some of the others. */
+/** The globals that the client uses. Node has no `document` and no `location`, and React Native lacks more of them. */
 interface Page {
   readonly document?: { readonly cookie: string; readonly baseURI: string }
   readonly location?: { readonly origin: string }

@@ -315,8 +315,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * Revoke a token, given encoded or as a verified payload (RFC 7009 §2.1). If it belongs to a session, the session is
    * revoked with all its tokens. An encoded token requires a valid signature, but may have expired. Only
    * tokens that a configured key has signed revoke a session.
-   * @throws JWTDecodeError, LoginTypeMismatchError, StoreUnavailableError; TypeError for a payload that is not one of a
-   * token; BadConfigurationError without a store.
+   * @throws JWTDecodeError, LoginTypeMismatchError, StoreUnavailableError; TypeError if the value is neither a string nor
+   * the payload of a token; BadConfigurationError without a store.
    */
   async revoke(tokenOrPayload: string | TokenPayload): Promise<void> {
     const sessions = this.#sessions()
@@ -500,7 +500,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
 type SecretOption = Exclude<keyof KeyOptions, 'algorithm' | 'decodeAlgorithms'> | 'getKey' | 'store'
 
-/** Warns every time, not only once, because each set of keys has its own mistakes. */
+/** Emits each warning about keys every time, not once per process: each set of keys has its own mistakes. */
 function warnAboutKeys(warnings: readonly string[]): void {
   for (const warning of warnings) process.emitWarning(warning, { type: 'AuthXWarning', code: 'AUTHX_SECRET_TEXT' })
 }

@@ -105,7 +105,8 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     const record = this.#map.get(key)
     if (record === undefined) return undefined
     // Another kind of store over the same Map has written it. If it were ignored, revoked tokens could pass.
-    if (typeof record.expires !== 'number') throw new Error('The memory store: the Map holds a value that is not ours')
+    if (typeof record.expires !== 'number')
+      throw new Error('The memory store: the Map contains a value that no memory store wrote; use another Map')
     return record.expires > now ? record.value : undefined
   }
 

@@ -24,7 +24,7 @@ export interface MemoryTokenStoreOptions extends StoreOptions {
 export class MemoryTokenStore extends AdapterTokenStore {
   constructor(options?: MemoryTokenStoreOptions) {
     const { prefix, map } = knownOptions('MemoryTokenStore', options, ['prefix', 'map'])
-    if (map !== undefined && !(map instanceof Map)) throw new TypeError('MemoryTokenStore: map takes a Map')
+    if (map !== undefined && !(map instanceof Map)) throw new TypeError('MemoryTokenStore: map must be a Map')
     super(new MemoryAdapter(map), checkedPrefix('MemoryTokenStore', prefix))
   }
 }

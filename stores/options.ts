@@ -46,12 +46,12 @@ export function isPlainObject(value: unknown): value is object {
 export function checkedPrefix(store: string, prefix = 'authx:'): string {
   // Anything else could be a pattern or a hash tag to one backend or the other.
   if (typeof prefix === 'string' && /^[A-Za-z0-9_:-]*$/.test(prefix)) return prefix
-  throw new TypeError(`${store}: prefix takes only letters, digits, "_", ":" and "-"`)
+  throw new TypeError(`${store}: prefix must contain only letters, digits, "_", ":" and "-"`)
 }
 
 export function checkedTimeout(store: string, timeout = 250): number {
   if (Number.isInteger(timeout) && timeout > 0 && timeout <= 60_000) return timeout
-  throw new TypeError(`${store}: timeout takes a whole number of milliseconds from 1 to 60000`)
+  throw new TypeError(`${store}: timeout must be a whole number of milliseconds from 1 to 60000`)
 }
 
 /** Whole milliseconds until `expiresAt`, at least 1. Backends read 0, NaN or fractions as no expiry or no value. */

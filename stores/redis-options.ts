@@ -36,8 +36,7 @@ const CLIENT_OPTIONS: Record<keyof RedisClientOptions, true> = {
   unstableResp3: true,
 }
 
-const CLUSTER_FORM =
-  'for a Cluster or Sentinel, give the client that createCluster or createSentinel of node-redis made'
+const CLUSTER_FORM = 'for a Cluster or Sentinel, give a client made with createCluster or createSentinel of node-redis'
 const REPLICAS_ANSWER = `${STORE}: the option readonly lets a replica answer, which may not have the latest logouts; leave it out`
 const SECOND_FORM = 'it belongs in the second argument'
 
@@ -85,7 +84,7 @@ export function checkConnect(connect: unknown): void {
 function checkClient(client: object): void {
   if ('totalClients' in client) {
     throw new TypeError(
-      `${STORE} does not take a pool of node-redis; give the client that createClient made, whose connection all calls share`,
+      `${STORE} does not take a pool of node-redis; give a client made with createClient: all calls must use the same connection`,
     )
   }
   const { evalSha, options } = client as { evalSha?: unknown; options?: { readonly?: unknown } }

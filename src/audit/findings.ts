@@ -72,7 +72,7 @@ export class Findings {
   uncovered(route: string, layer: Layer, { exclusive, slip }: RouteCover): void {
     const slips = slip === undefined ? 'it may not match every spelling of the path' : `it does not match ${slip}`
     const why = exclusive
-      ? 'an exclusive router runs only one matching layer, so it does not run before the route'
+      ? 'an exclusive router runs only one matching layer, so the guard does not run before the route'
       : slips
     for (const guard of layer.stack.flatMap(each => guardInfoOf(each) ?? [])) {
       if (guard.protects) this.#addUnsafe('uncovered', writtenPath(layer), guard, why, route)

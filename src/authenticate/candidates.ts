@@ -12,8 +12,9 @@ export interface Identified {
 }
 
 /**
- * Choose one token if a request has several cookies of one name: the newest of its session. Invalid tokens are ignored
- * if there is a valid one. If valid tokens of several sessions remain, revoked ones are ignored too.
+ * Choose one token if a request has several cookies of one name. Invalid tokens are ignored if there is a valid one. Of
+ * the valid tokens of one session, the newest counts. If tokens of several sessions remain, revoked ones are ignored
+ * too.
  * @param verify returns the payload of a candidate; rejects if it is invalid.
  * @param checkRevocation rejects if the store or the blocklist rejects a token; `undefined` if neither is asked.
  * @throws MalformedTokenRequestError if tokens of several sessions remain; the error of a candidate if none is valid.
@@ -37,8 +38,9 @@ export async function chooseCandidate(
 }
 
 /**
- * Of tokens of several sessions the one whose session is live, whatever their order. If all sessions are over but one
- * whose token has been used up, that token is the one: a cookie that an ended session has left hides no reuse.
+ * Choose between tokens of several sessions, in any order: the token whose session is live. If no token is accepted,
+ * but some are used up, choose the used-up token that was issued last. So a cookie of an ended session hides no reuse.
+ * @throws MalformedTokenRequestError if several sessions are live; otherwise the error of the first token.
  */
 async function chooseSession(
   tokens: readonly Identified[],
@@ -97,7 +99,7 @@ function isNewer(one: TokenPayload, other: TokenPayload): boolean {
   return (differing.find(difference => difference !== 0) ?? 0) > 0
 }
 
-/** Of tokens of different sessions the one that was issued last, and of two of one second always the same one. */
+/** Returns the token that was issued last. If two have the same `iat`, `jti` decides. `undefined` for an empty list. */
 function newestOf(tokens: readonly Identified[]): Identified | undefined {
   const isLater = ({ payload: one }: Identified, { payload: other }: Identified) =>
     one.iat === other.iat ? one.jti > other.jti : one.iat > other.iat
@@ -105,7 +107,7 @@ function newestOf(tokens: readonly Identified[]): Identified | undefined {
   return others.reduce((last, token) => (last && isLater(token, last) ? token : last), first)
 }
 
-/** Why tokens are refused, of those that are. @throws what is no refusal: UnavailableError. */
+/** Returns the error of each token that is revoked or used up. @throws any other error, such as UnavailableError. */
 async function refusalsOf(
   tokens: readonly Identified[],
   checkRevocation: (identified: Identified) => Promise<unknown> | undefined,

@@ -88,9 +88,9 @@ export interface NamedKey {
   kid: string
   /** The secret, for HS algorithms. */
   secretKey?: KeyInput | undefined
-  /** The private key, for RS, PS and ES algorithms. It signs. Without `publicKey` it also verifies. */
+  /** The private key, for RS, PS and ES algorithms. It signs tokens. Without `publicKey` it also verifies them. */
   privateKey?: KeyInput | undefined
-  /** The public key, for RS, PS and ES algorithms. It verifies. Default: the public half of `privateKey`. */
+  /** The public key, for RS, PS and ES algorithms. It verifies tokens. Default: the public half of `privateKey`. */
   publicKey?: KeyInput | undefined
 }
 

@@ -55,7 +55,7 @@ export const domain = textMatching(
 
 /**
  * An origin (RFC 6454 §6.2), spelled exactly as browsers send it. For schemes such as `chrome-extension://` the class
- * URL gives the origin `null`, so that the origin is built from scheme and host.
+ * URL gives the origin `null`, so the origin is built from scheme and host.
  */
 export const origin: ValueType<string> = {
   accepts:

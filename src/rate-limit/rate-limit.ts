@@ -80,7 +80,8 @@ function refusal(rejection: unknown): AuthXError {
 }
 
 /**
- * The waiting times of all exceeded limiters, in milliseconds. RateLimiterUnion rejects with several results by name.
+ * Returns the waiting times of all exceeded limiters, in milliseconds. RateLimiterUnion rejects with an object that has
+ * a result for each exceeded limiter, by name.
  */
 function waitsOf(rejection: unknown): number[] {
   if (!isObject(rejection)) return []

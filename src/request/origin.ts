@@ -18,7 +18,7 @@ export function checkOrigins(origins: unknown): asserts origins is readonly stri
  */
 export function checkOrigin(request: IncomingMessage, origins: readonly string[]): void {
   const { origin } = request.headers
-  if (origin === undefined) refuse('the token is from a cookie, but the request has no Origin')
+  if (origin === undefined) refuse('the token is from a cookie, but the request has no Origin header')
   // Node joins a repeated Origin to 'a, b', which is never allowed.
   if (!origins.includes(origin))
     refuse(`the Origin ${JSON.stringify(origin.slice(0, 200))} is not one of the allowed origins`)

@@ -17,18 +17,18 @@ export type Login = (body: Readonly<Record<string, unknown>>, ctx: Context) => L
 
 /** The path of each endpoint. `false` omits the endpoint. */
 export interface AuthRouterPaths {
-  /** The path of the login. Default `'/login'`. */
+  /** The path of the login endpoint. `false` omits it. Default `'/login'`. */
   login?: string | false | undefined
-  /** The path of the refresh. Default `'/refresh'`. */
+  /** The path of the refresh endpoint. `false` omits it. Default `'/refresh'`. */
   refresh?: string | false | undefined
-  /** The path of the logout. Default `'/logout'`. */
+  /** The path of the logout endpoint. `false` omits it. Default `'/logout'`. */
   logout?: string | false | undefined
   /**
-   * The path of the sessions. Each session is at this path plus its id: `/sessions/:sid`. Requires a store. Default
-   * `'/sessions'`.
+   * The path of the list of sessions. Each session is at this path plus its id: `/sessions/:sid`. Requires a store.
+   * `false` omits both. Default `'/sessions'`.
    */
   sessions?: string | false | undefined
-  /** The path of the revocation. Requires a store. Default `'/revoke'`. */
+  /** The path of the revocation endpoint. Requires a store. `false` omits it. Default `'/revoke'`. */
   revoke?: string | false | undefined
 }
 

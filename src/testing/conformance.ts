@@ -91,7 +91,7 @@ function checkProcesses(processes: SuiteProcesses): void {
   if (typeof run !== 'string' || !/^[ -~]{1,36}$/.test(run)) {
     throw new TypeError('processes.run must be 1 to 36 characters of printable ASCII, such as a UUID')
   }
-  if (!Number.isInteger(count) || count < 2) throw new TypeError('processes.count must be a whole number from 2 up')
+  if (!Number.isInteger(count) || count < 2) throw new TypeError('processes.count must be a whole number from 2')
   if (!Number.isInteger(index) || index < 0 || index >= count) {
     throw new TypeError('processes.index must be a whole number from 0 to processes.count - 1')
   }

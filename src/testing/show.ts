@@ -12,12 +12,15 @@ export function show(value: unknown): string {
   return `${JSON.stringify(value.slice(0, LONGEST_SHOWN))}... (${value.length} characters)`
 }
 
-/** The error of a case that fails. A class of its own, because a store may reject with an AssertionError too. */
+/** The error of a failed case. It has its own class, because a store may reject with an AssertionError too. */
 export class SuiteFailure extends AssertionError {}
 
-/** A call of the store rejected. It fails a case that does not expect it. No AssertionError: a store may be right to reject. */
+/**
+ * The error if a call of the store rejects. A case that does not expect the rejection fails with it. It is not an
+ * AssertionError, because a store may be right to reject.
+ */
 export class StoreRejection extends Error {
-  /** What the store rejected with, for the message. */
+  /** The value with which the store rejected, as text for the message. */
   readonly reason: string
 
   constructor(call: string, cause: unknown) {
@@ -27,7 +30,7 @@ export class StoreRejection extends Error {
   }
 }
 
-/** The failure of a case: what it looked at, what it saw and what it expected, in words. */
+/** Makes the error of a failed case: what was checked, what the case saw and what it expected, in words. */
 export function failure(what: string, saw: string, expected: string): SuiteFailure {
   // Without `actual` and `expected`, which runners would print as a difference of up to 64 kB.
   return new SuiteFailure({ message: `${what}: saw ${saw}, expected ${expected}` })
@@ -51,7 +54,7 @@ export function expectAll(
   expectSame(`${what}, key ${place + 1} of ${expected.length}`, saw[place], expected[place])
 }
 
-/** Where two strings begin to differ, if they are too long for that to be seen. */
+/** Returns where two strings begin to differ, as the end of a message. Returns `''` for short strings. */
 function difference(saw: unknown, expected: unknown): string {
   if (typeof saw !== 'string' || typeof expected !== 'string') return ''
   if (saw.length <= LONGEST_SHOWN && expected.length <= LONGEST_SHOWN) return ''

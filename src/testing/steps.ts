@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { TokenStore } from '../store.js'
 import { expectSame, failure, StoreRejection, show } from './show.js'
 
-/** A new handle on the backend under test, closed when the test ends. */
+/** Opens a new handle on the backend under test. The suite closes it when the test ends. */
 export type Open = (options?: { prefix: string }) => Promise<TokenStore>
 
 /** Tests by name. */
@@ -29,15 +29,15 @@ export interface SuiteProcesses {
   index: number
 }
 
-/** How many calls a step makes at once, where it makes many. */
+/** The maximum number of calls that a step makes at the same time. */
 const AT_ONCE = 100
 
 export const racers = 24
 
-/** Longer than any test takes. */
+/** Returns a date one hour from now: no test takes that long. */
 export const later = () => new Date(Date.now() + 3_600_000)
 
-/** Long enough for one test that leaves many records behind. */
+/** Returns a date five minutes from now, for a test that leaves many records behind. */
 export const forMinutes = () => new Date(Date.now() + 300_000)
 
 /** Two handles or more. */

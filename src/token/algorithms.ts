@@ -32,7 +32,10 @@ interface Candidate {
   readonly only?: Algorithm
 }
 
-/** Why the key cannot be used with `algorithm`: the end of the message "<option> ...". `undefined` if it can. */
+/**
+ * Returns why the key cannot be used with `algorithm`, as the rest of a message that begins with the option's name.
+ * Returns `undefined` if the key can be used.
+ */
 export function misfit({ key, only }: Candidate, algorithm: Algorithm): string | undefined {
   const family = familyOf(algorithm)
   if ((key.asymmetricKeyType ?? 'secret') !== family) {
@@ -58,8 +61,8 @@ export function misfit({ key, only }: Candidate, algorithm: Algorithm): string |
 }
 
 /**
- * The algorithms of `listed` that the key can be used with. If there is none, a string says why the key does not fit
- * the first algorithm of its own family, or `wanted` if `listed` has none of that family.
+ * Returns the algorithms of `listed` that the key can be used with. If there is none, returns a string that says why
+ * the key does not fit the first algorithm of its own family, or `wanted` if `listed` has none of that family.
  */
 export function usableWith(
   candidate: Candidate,

@@ -76,8 +76,8 @@ function isModulus(bytes: Buffer): boolean {
 const TYPE = 'RSA|EC|OKP|AKP|P-\\d{3}|secp256k1|Ed25519|Ed448|X25519|X448'
 
 /**
- * What follows a member of a JWK in JSON, YAML, a query string or a JWK that is cut off: the next member or the end. In
- * a sentence, another word follows.
+ * Matches the text after a member of a JWK: the next member, or the end of the text. The JWK may be JSON, YAML or a
+ * query string, and may be cut off. It does not match in a sentence, where another word follows.
  */
 const END_OF_MEMBER = '["\'\\\\\\s,;&}\\]]*(?:$|\\w+["\'\\\\]*\\s*[:=])'
 

@@ -39,11 +39,11 @@ export function paceOf(withinMs: number, storeTimeoutMs: number): Pace {
 export const leastWithinMs = (storeTimeoutMs: number) => Math.max(2000, 3 * storeTimeoutMs + CLOSING_MS)
 
 export interface Watch {
-  /** When the last call with a positive answer began. */
+  /** When the last call with a positive answer began, in milliseconds of a monotonic clock. */
   readonly goodAt: number
-  /** When the next call is due. */
+  /** When the next call is due, in milliseconds of a monotonic clock. */
   readonly nextAt: number
-  /** The running call: when it was due and when it began. `recheck`: something happened since, so call again. */
+  /** The running call: when it was due and when it began. `recheck`: call again after it, because of an event. */
   readonly asked?: { readonly due: number; readonly at: number; readonly recheck: boolean }
 }
 
@@ -52,7 +52,7 @@ export const begin = (now: number): Watch => ({ goodAt: now, nextAt: now })
 
 export const isDue = ({ asked, nextAt }: Watch, now: number) => asked === undefined && now >= nextAt
 
-/** When the last positive answer ends. A late call of a busy process may still decide after that. */
+/** When the last positive answer becomes invalid. In a busy process, a late call may still decide after this time. */
 export const endOf = ({ goodAt }: Watch, { validForMs }: Pace) => goodAt + validForMs
 
 /**
@@ -65,7 +65,7 @@ export function isOver(watch: Watch, now: number, pace: Pace): boolean {
   return now >= end && due > end - pace.storeTimeoutMs
 }
 
-/** When to wake up next, if no answer comes before. */
+/** When to wake up next, if no answer arrives earlier. */
 export function wakeAt(watch: Watch, now: number, pace: Pace): number {
   const end = endOf(watch, pace)
   if (!watch.asked) return Math.min(watch.nextAt, end)

@@ -418,7 +418,10 @@ describe('a client', () => {
   test('says so if the server carries tokens in another way', async t => {
     const server = await scene(t, 'cookies')
     const client = server.client({ tokens: 'dual' })
-    await assert.rejects(client.login(CREDENTIALS), /^TypeError: tokens is 'dual', but the answer has no access_token/)
+    await assert.rejects(
+      client.login(CREDENTIALS),
+      /^TypeError: tokens is 'dual', but the response has no access_token/,
+    )
   })
 
   test('takes undefined for an option that is left out', async t => {

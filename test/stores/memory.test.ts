@@ -110,7 +110,7 @@ function inMilliseconds(milliseconds: number): Date {
 test('a Map that holds what another kind of store has written is refused, not read as empty', async () => {
   const map = new Map<string, never>([['authx:k', '{"value":"v"}' as never]])
   const store = new MemoryTokenStore({ map })
-  await assert.rejects(store.get(['k']), /a value that is not ours/)
-  await assert.rejects(store.compareAndSet('k', undefined, 'v', new Date(Date.now() + 60_000)), /not ours/)
+  await assert.rejects(store.get(['k']), /a value that no memory store wrote/)
+  await assert.rejects(store.compareAndSet('k', undefined, 'v', new Date(Date.now() + 60_000)), /no memory store wrote/)
   await store.close()
 })

@@ -76,7 +76,7 @@ export interface PolicyRequest {
   readonly resource: string
   /** The verified payload of the token, for conditions with the source `token` and for the scopes of rules. */
   readonly payload?: TokenPayload | undefined
-  /** The login type of the instance that asks, if it has one. */
+  /** The login type of the AuthX instance. `undefined` if it has none. */
   readonly loginType?: string | undefined
   /** Attributes of the user, for conditions with the source `subject`. */
   readonly subject?: unknown | undefined
@@ -104,15 +104,15 @@ export interface PolicyContext extends PolicyRequest {
   readonly environment: Attributes
 }
 
-/** The answer of a policy engine, for the developer. A client only learns that it was denied. */
+/** The decision of a policy engine, for the developer. A client only learns that its request was denied. */
 export interface PolicyDecision {
   /** Whether the action is allowed. */
   readonly allowed: boolean
-  /** Why: the `reason` of the rule, or a sentence that says what decided. */
+  /** The reason for the decision: the `reason` of the rule that decided, or a sentence that says what decided. */
   readonly reason: string
   /** The rule that decided. Absent if no rule applied. */
   readonly rule?: PolicyRule | undefined
-  /** Set if the evaluation failed, which denies: a PolicyEvaluationError whose `cause` is what was thrown. */
+  /** A PolicyEvaluationError if the evaluation failed: the request is denied. Its `cause` is the thrown value. */
   readonly error?: Error | undefined
 }
 

@@ -46,8 +46,8 @@ export function outages(outage: StoreOutage): Cases {
         expectRejection(`compareAndSet ${what}`, store.compareAndSet(name, expected, 'late', later()))
       await during(outage, () =>
         Promise.all([
-          inVain(key, 'a', 'that expects what is held'),
-          inVain(key, 'b', 'that expects something else than is held'),
+          inVain(key, 'a', 'that expects the stored value'),
+          inVain(key, 'b', 'that expects another value than the stored one'),
           inVain(missing, undefined, 'of a key that holds nothing'),
         ]),
       )

@@ -83,6 +83,6 @@ export async function race(stores: readonly TokenStore[], key: string, expected:
   )
   const winners = values.filter((_, place) => told[place])
   if (winners.length !== 1) throw failure(`${racers} writers at once`, `${winners.length} winners`, '1')
-  for (const store of stores) await expectValue(store, key, winners[0], 'get after the race of the value that won')
+  for (const store of stores) await expectValue(store, key, winners[0], 'get of the key after the race')
   return winners[0] as string
 }
