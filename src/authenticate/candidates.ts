@@ -37,8 +37,9 @@ export async function chooseCandidate(
 }
 
 /**
- * Of tokens of several sessions the one whose session is live, whatever their order. If all sessions are over but one
- * whose token has been used up, that token is the one: a cookie that an ended session has left hides no reuse.
+ * Chooses the token whose session is live, from tokens of several sessions. If no session is live, chooses the newest
+ * token that has been used up, so that a cookie of an ended session does not hide its reuse.
+ * @throws MalformedTokenRequestError if several sessions are live; RevokedTokenError if all have ended.
  */
 async function chooseSession(
   tokens: readonly Identified[],
@@ -97,7 +98,7 @@ function isNewer(one: TokenPayload, other: TokenPayload): boolean {
   return (differing.find(difference => difference !== 0) ?? 0) > 0
 }
 
-/** Of tokens of different sessions the one that was issued last, and of two of one second always the same one. */
+/** Returns the token that was issued last. If two have the same `iat`, the order of the cookies does not matter. */
 function newestOf(tokens: readonly Identified[]): Identified | undefined {
   const isLater = ({ payload: one }: Identified, { payload: other }: Identified) =>
     one.iat === other.iat ? one.jti > other.jti : one.iat > other.iat
@@ -105,7 +106,7 @@ function newestOf(tokens: readonly Identified[]): Identified | undefined {
   return others.reduce((last, token) => (last && isLater(token, last) ? token : last), first)
 }
 
-/** Why tokens are refused, of those that are. @throws what is no refusal: UnavailableError. */
+/** Returns the errors of the tokens that are revoked. @throws any other error, such as UnavailableError. */
 async function refusalsOf(
   tokens: readonly Identified[],
   checkRevocation: (identified: Identified) => Promise<unknown> | undefined,
