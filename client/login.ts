@@ -2,7 +2,7 @@ import { claimsOf } from './claims.js'
 import type { Settings } from './options.js'
 import type { Secrets } from './request.js'
 
-/** State of the login when a request is sent, to compare with later. */
+/** The state of the login at one time. `isSameLogin` compares it with the current state, after a request. */
 export interface Snapshot {
   readonly renewals: number
   readonly changes: number
@@ -47,12 +47,12 @@ export class Login {
     return this.#known || (csrf !== undefined && csrf !== this.#ended)
   }
 
-  /** Whether the CSRF cookie existed and is gone: then it has expired, and the token's cookie too. */
+  /** Whether the CSRF cookie existed and is gone. It has then expired, as has the cookie of the token. */
   get hasVanished(): boolean {
     return this.#accessOf !== undefined && this.#csrfOfLogin === undefined
   }
 
-  /** The current state, to compare with later. */
+  /** The current state of the login, for `isSameLogin`. */
   get snapshot(): Snapshot {
     return { renewals: this.#renewals, changes: this.#changes, csrf: this.#csrfOfLogin }
   }

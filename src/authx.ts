@@ -120,10 +120,11 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Makes middleware that renews access tokens in cookies that expire soon, after the handlers. It renews tokens that
-   * `login` and `refresh` issued with the configured lifetime, and tokens created with `renewable: true`. It is for
-   * browsers without a refresh token. Mount it on the app, after `middleware()`.
-   * @throws BadConfigurationError if `cookies` is not a location of access tokens.
+   * Makes middleware that runs after the handlers and renews an access token in a cookie if it expires soon. It renews
+   * tokens that `login` and `refresh` issued with the configured lifetime, and tokens created with `renewable: true`. It
+   * is for browsers without a refresh token. Mount it on the app, after `middleware()`.
+   * @throws BadConfigurationError if `cookies` is not a location of access tokens, or the instance has no key to sign
+   * with.
    */
   implicitRefresh(): Middleware {
     return implicitRefresh(internalsOfMaker(this, 'implicitRefresh'))

@@ -33,7 +33,7 @@ export function knownOptions<T extends object>(
   return options
 }
 
-/** The message for an unknown option, with the nearest name; with `otherwise` if none is near. */
+/** Makes the message for an unknown option. It suggests the nearest name, or says `otherwise` if no name is similar. */
 export function notAnOption(name: string, names: readonly string[], otherwise: string): string {
   return `${JSON.stringify(name)} is not an option; ${didYouMean(name, names, otherwise)}`
 }

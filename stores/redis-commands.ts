@@ -35,6 +35,7 @@ export function send(client: RedisClient, key: string, command: string[]): Promi
 }
 
 /**
+ * Sends a command to the node of a Cluster that holds `key`. If the connection is READONLY, it first sends READWRITE.
  * With `useReplicas`, a replica that becomes a master keeps its READONLY connection. If it becomes a replica again, it
  * would answer on this connection with old values, instead of answering that the key has moved.
  */

@@ -40,7 +40,7 @@ const CLUSTER_FORM = 'for a Cluster or Sentinel, give a client made with createC
 const REPLICAS_ANSWER = `${STORE}: the option readonly lets a replica answer, which may not have the latest logouts; leave it out`
 const SECOND_FORM = 'it belongs in the second argument'
 
-/** Names of options in other packages, or at another place in this one, and what to write instead. */
+/** Names of options of other packages, or that belong elsewhere in the arguments, and what to write instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   ...namesFor(ADDRESS_FORMS, [
     ...['host', 'hostname', 'server', 'address', 'addr', 'ip', 'endpoint', 'port', 'path', 'unixSocket', 'socketPath'],
@@ -72,7 +72,10 @@ const TYPES: Readonly<Record<string, readonly [isRight: (value: unknown) => bool
   RESP: [value => value === 2 || value === 3, '2 or 3'],
 }
 
-/** @throws TypeError if RedisTokenStore cannot connect with `connect`, or would connect to the wrong server. */
+/**
+ * Checks the first argument of RedisTokenStore: a url, options or a client.
+ * @throws TypeError if the store cannot connect with it, or would connect to the wrong server.
+ */
 export function checkConnect(connect: unknown): void {
   if (isText(connect)) checkUrl(connect)
   else if (Array.isArray(connect)) throw new TypeError(`${STORE} does not take an array; ${CLUSTER_FORM}`)
@@ -114,7 +117,7 @@ function notTaken(name: string): string {
   return `${JSON.stringify(name)} is not an option of node-redis; ${ELSEWHERE[elsewhere]}`
 }
 
-/** node-redis reads `redis:6379` as localhost, database 6379. */
+/** Checks that a url names a host: node-redis reads `redis:6379` as localhost, database 6379. @throws TypeError */
 function checkUrl(url: string): void {
   if (/^rediss?:/i.test(url) && !/^rediss?:\/\/[^/?#]/i.test(url)) {
     throw new TypeError(`${STORE}: the url names no host; write redis://host:port`)

@@ -16,8 +16,8 @@ type Wait = ReturnType<Deadline['wait']>
 const ATTEMPT_MS = 2000
 
 /**
- * Milliseconds after which node-redis ends an attempt to connect. Its timers also run while this process is blocked and
- * cannot read an answer. So this limit is only for attempts that the store has already given up.
+ * Milliseconds after which node-redis ends an attempt to connect. The store gives up an attempt earlier, after
+ * `ATTEMPT_MS`. node-redis also counts time in which this process is blocked and cannot read an answer.
  */
 const LAST_RESORT_MS = 10_000
 

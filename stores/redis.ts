@@ -24,7 +24,7 @@ export type { RedisClient, RedisClientOptions, StoreOptions, TimedStoreOptions }
 /** Options of `RedisTokenStore`. */
 export type RedisTokenStoreOptions = TimedStoreOptions
 
-/** A deadline that has passed on every clock: the script answers with its time and writes nothing. */
+/** The deadline 0, which every clock has passed. With it, the script writes nothing and answers with Redis's time. */
 const NEVER = '0'
 
 /**
@@ -76,7 +76,7 @@ export class RedisTokenStore implements TokenStore {
     return this.#connection.close()
   }
 
-  /** After each new connection, which may be to another machine: reads its clock before a caller needs it. */
+  /** Reads Redis's clock after each new connection, before a caller needs it. The machine may be another one. */
   #meet(): void {
     this.#clock.forget()
     if (this.#connection.manyMachines) return

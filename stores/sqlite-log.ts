@@ -8,8 +8,8 @@ const next = `UPDATE koa_authx_mark SET mark = 'koa_authx ' || substr(mark, -16)
 /**
  * SQLite does not notice if a write-ahead log belongs to another state of the file: a backup next to an old log is read
  * as a mixture of both. Therefore each write stores a new mark in a row, together with the mark before it. A file and a
- * log belong together if the mark in the file, read without the log, is the mark before the log's first one or one of
- * the log's marks.
+ * log belong together if the mark in the file, read without the log, is one of the log's marks, or the mark before the
+ * first of them.
  */
 export const marksSchema = `
   CREATE TABLE IF NOT EXISTS koa_authx_mark (mark TEXT NOT NULL) STRICT;
@@ -24,8 +24,8 @@ export const sqlOfMarks = {
   first: `INSERT INTO koa_authx_mark
     SELECT 'koa_authx 0000000000000000 ' || hex(randomblob(8)) WHERE NOT EXISTS (SELECT 1 FROM koa_authx_mark)`,
   /**
-   * Runs once in each transaction that deletes. Not a trigger: it would run for each row, and make marks that no file
-   * ever has.
+   * Stores the next mark. The store runs it once in each transaction that deletes. A trigger would run for each row,
+   * and would make marks that are never in a file.
    */
   next,
   condemn: `UPDATE koa_authx_mark SET mark = '${MIXED}'`,
@@ -75,7 +75,7 @@ function isOf(log: Log, header: Buffer, mark: string): boolean {
 }
 
 interface Log {
-  /** Identifies the log: a new log has other salts. */
+  /** The two salts in the header of the log. SQLite changes them when it starts a new log. */
   readonly salts: string
   readonly pageSize: number
   /** The pages that contain a mark: one, or two if VACUUM has moved it. */
@@ -84,20 +84,24 @@ interface Log {
   /** The newest schema version in the log. */
   readonly schema: number
   /**
-   * Versions of the file, before and while the log is copied into it, if the first transaction of the log writes every
-   * page: SQLite restores a backup so into a database that is open (`.restore`). It brings the marks of the backup.
+   * The versions that the file has before and while SQLite copies the log into it. Empty unless the first transaction
+   * of the log writes every page. SQLite does this to restore a backup into an open database (`.restore`), which gets
+   * the marks of the backup.
    */
   readonly replaced: ReadonlySet<string>
 }
 
 const schemaOf = (header: Buffer) => header.readUInt32BE(40)
 
-/** Two counters: SQLite increases one with each change of the first page, one with a new schema or a restored backup. */
+/**
+ * The version of a file: two counters. SQLite increases one with each change of the first page, the other with a new
+ * schema or a restored backup.
+ */
 const versionOf = (header: Buffer, since = 0) => `${header.readUInt32BE(24) - since} ${schemaOf(header) - since}`
 
 /**
- * The mark in the file, read without the log. Searches the pages that had a mark in the log, then all (VACUUM moves
- * it).
+ * Returns the mark in the file, read without the log. Searches the pages that have a mark in the log, then all pages,
+ * because VACUUM moves the mark.
  */
 function markOf(file: number, { pages, pageSize }: Log): string {
   for (const page of pages) {
@@ -155,7 +159,7 @@ function readFrames(file: number, header: Buffer): Log {
   return { salts: header.toString('hex', 16, 24), pageSize, pages, marks, schema, replaced }
 }
 
-/** Whether a transaction has written every page of the database, but for the one that SQLite never uses (§1.4). */
+/** Whether a transaction has written every page of the database, except the one that SQLite never uses (§1.4). */
 function hasAll({ pages, size }: { pages: ReadonlySet<number>; size: number }, pageSize: number): boolean {
   const unused = 2 ** 30 / pageSize + 1
   const written = [...pages].filter(page => page <= size && page !== unused)

@@ -19,7 +19,7 @@ export interface AuditedRoute {
   before: string[]
 }
 
-/** A guard that does not run before every request to the routes that it is mounted for. */
+/** A guard that some requests bypass: they reach a route that it is mounted for, but it does not run. */
 export interface UnsafeGuard {
   /** The path where the guard is mounted. */
   path: string
@@ -37,7 +37,7 @@ export interface Audit {
   routes: AuditedRoute[]
   /** The routes that no guard protects: `POST /login`. */
   unprotected: string[]
-  /** The guards that do not run before every request to the routes that they are mounted for. */
+  /** The guards that some requests bypass: they reach a route that the guard is mounted for, but it does not run. */
   unsafe: UnsafeGuard[]
   /**
    * Functions on the app, or mounted with `.use` on a router, that run without a guard before them. `audit` cannot see
@@ -68,7 +68,7 @@ export class Findings {
     return `${route.method} ${route.path}`
   }
 
-  /** Add a guard that does not run before every request to `route`. */
+  /** Add a guard that some requests to `route` bypass. */
   uncovered(route: string, layer: Layer, { exclusive, slip }: RouteCover): void {
     const slips = slip === undefined ? 'it may not match every spelling of the path' : `it does not match ${slip}`
     const why = exclusive

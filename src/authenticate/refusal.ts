@@ -8,15 +8,16 @@ import { verifyToken } from './verification.js'
 
 /** A refused call: where its tokens are. */
 export interface RefusedCall {
-  /** Returns the tokens of the call, not verified. It may throw, as it does if a location is malformed. */
+  /** Returns the tokens of the call, not verified. @throws MalformedTokenRequestError if a location is malformed. */
   readonly locate: () => readonly Candidate[]
   /** The request for `getKey`. `undefined` for an upgrade. */
   readonly ctx?: AuthContext | undefined
 }
 
 /**
- * Emit `refused` if `error` is a refusal: an AuthXError other than 500. A 500 and any other error is a mistake in the
- * application, or its own answer. It does nothing without a listener, and never throws.
+ * Emit `refused` if `error` is a refusal: an AuthXError with a status other than 500. A 500 is a mistake in the
+ * application. Other errors are not from this library. It does nothing if there is no listener and `NODE_DEBUG` is
+ * off, and never throws.
  */
 export async function emitRefused(internals: Internals, call: RefusedCall, error: unknown): Promise<void> {
   const { events } = internals
@@ -34,12 +35,12 @@ export function emittingRefused<T>(internals: Internals, call: RefusedCall, answ
   })
 }
 
-/** Whether no key has verified the token. Then nobody is asked again. */
+/** Whether no key has verified the token. `getKey` is then not called again. */
 const isUnverified = (error: AuthXError) =>
   error instanceof TokenInvalidSignatureError ||
   (error instanceof CallbackUnavailableError && error.callback === 'getKey')
 
-/** The ids of the verified tokens of a call. None if there are several sessions: nobody knows which one is the caller's. */
+/** The ids of the verified token of a call. Empty if there are tokens of several sessions: any may be the caller's. */
 async function idsOf(internals: Internals, call: RefusedCall): Promise<{ sub?: string; sid?: string }> {
   const [payload, ...others] = await verifiedTokens(internals, call)
   if (!payload || others.some(other => idOf(other) !== idOf(payload) || other.sub !== payload.sub)) return {}

@@ -12,8 +12,8 @@ import { renewedAccess } from '../session/tokens.js'
 import type { TokenPayload } from '../token/payload.js'
 
 /**
- * Makes middleware that renews, after the handlers, an access token in a cookie that expires soon. It rejects no
- * request: an invalid token is not renewed, and guards reject it.
+ * Makes middleware that runs after the handlers and renews an access token in a cookie if it expires soon. It rejects
+ * no request: an invalid token is not renewed, and guards reject it.
  * @throws BadConfigurationError if `cookies` is not a location of access tokens, or the instance has no key to sign
  * with.
  */

@@ -86,7 +86,7 @@ function report(ctx: Context, error: AuthXError): void {
   try {
     ctx.app.emit('error', error, ctx)
   } catch (failure) {
-    const reason = failure instanceof Error ? failure.message : 'it threw something that is not an Error'
+    const reason = failure instanceof Error ? failure.message : 'it threw a value that is not an Error'
     process.emitWarning(`a listener of the app's event 'error' failed: ${reason}`, 'AuthXWarning')
   }
 }

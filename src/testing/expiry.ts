@@ -3,9 +3,9 @@ import type { TokenStore } from '../store.js'
 import { expectSame, failure, show } from './show.js'
 import { type Handles, newKey, readBothWays, write } from './steps.js'
 
-/** By how much the clock of a backend may differ from ours before a case calls its store early or late. */
+/** How much a backend's clock may differ from this process's before a case reports its store as early or late. */
 const CLOCK_TOLERANCE_MS = 200
-/** By how much a store may be late: backends that count in whole seconds round up. */
+/** How long after its date a value may still be read: backends that count in whole seconds round up. */
 const ROUNDING_MS = 1000
 
 const FIRST_LIFE_MS = 350
@@ -24,7 +24,7 @@ export interface Brief {
   readonly lateAfter: number
 }
 
-/** `life`: milliseconds to try first. `round`: makes a date of the earliest that will do. */
+/** `life`: the lifetime of the first attempt, in milliseconds. `round`: moves the date of expiry to a later one. */
 interface Life {
   readonly life?: number
   readonly round?: (date: number) => number
@@ -61,7 +61,7 @@ export async function writeUntil(
   return { key, value, date, lateAfter: date + ROUNDING_MS + CLOCK_TOLERANCE_MS + Date.now() - began }
 }
 
-/** Write `count` values with little time to live, and wait until all are over without reading them. */
+/** Write `count` values that expire soon, and wait until all have expired, without reading them. */
 export function expire(store: TokenStore, count: number): Promise<string[]> {
   return expireAll(
     store,
@@ -102,7 +102,7 @@ export async function watchExpiry(stores: Handles, life: Life): Promise<void> {
   }
 }
 
-/** Read once, and fail if it is there too late or gone too early. */
+/** Read a value once, and fail if it is there too late or gone too early. */
 async function look(store: TokenStore, { key, value, date, lateAfter }: Brief): Promise<void> {
   const asked = Date.now()
   const [alone, together] = await readBothWays(store, key)
@@ -119,20 +119,20 @@ async function look(store: TokenStore, { key, value, date, lateAfter }: Brief): 
   expectInTime('get of two keys', together)
 }
 
-/** Lives and dates at which a store shows that it counts in seconds: where rounding makes the most of a difference. */
+/** Lifetimes and dates that rounding to seconds changes most: a store that counts in seconds shows it. */
 export const briefLives: readonly Life[] = [
   ...[350, 400, 700, 1000].map(life => ({ life })),
   ...[100, 450, 550, 900].map(fraction => ({ life: 400, round: (date: number) => nextWithFraction(date, fraction) })),
 ]
 
-/** The first moment from `date` on that is so many milliseconds after a full second. */
+/** The first time from `date` on that is `fraction` milliseconds after a full second. */
 function nextWithFraction(date: number, fraction: number): number {
   return Math.ceil((date - fraction) / SECOND) * SECOND + fraction
 }
 
 /**
- * Dates up to ten years away, and past what counts in milliseconds of 31 or 32 bits, in seconds of 31 bits, or takes
- * more than 30 days for a date.
+ * Dates from an hour to ten years from now. Some overflow a counter: milliseconds in 31 or 32 bits, seconds in 31 bits.
+ * Some are more than 30 days away: a backend may read such a lifetime as a date.
  */
 export function farDates(): Date[] {
   const now = Date.now()

@@ -50,7 +50,7 @@ const changes: readonly ((text: string) => string)[] = [
 
 const found = new Map<string, readonly string[]>()
 
-/** Texts that are not `text`, and that a store may take for it. Those of each text are made once. */
+/** Texts that differ from `text`, but that a store may confuse with it. The texts for each `text` are made once. */
 export function similarTo(text: string): readonly string[] {
   const others = found.get(text) ?? [...new Set(changes.map(change => change(text)))].filter(other => other !== text)
   // Of what is asked for first: values, which are always the same, and not too many random keys.

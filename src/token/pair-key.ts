@@ -3,7 +3,10 @@ import { decodingsOf, insideJson, squeeze, textsOf } from './decodings.js'
 import { hasMark, hasMarkInText } from './pair-key-marks.js'
 import { SEQUENCE } from './pem.js'
 
-/** How deeply encodings may be nested. Base64 of hexadecimal of base64 of JSON is four deep; more is no accident. */
+/**
+ * How many encodings inside each other are decoded. Base64 of hexadecimal of base64 of JSON has four. Nobody nests more
+ * by accident.
+ */
 const MOST_LAYERS = 4
 
 /**
@@ -99,7 +102,8 @@ const WORDS = new RegExp(
 const namesKey = (text: string) => WORDS.test(text)
 
 /**
- * Whether an object is a JWK of a key pair (RFC 7518 §6.2, §6.3), with or without `kty`. `WORDS` finds JWKs with `crv`.
+ * Whether an object is a JWK of a key pair (RFC 7518 §6.2, §6.3), with or without `kty`. It ignores `crv`: the
+ * pattern `WORDS` finds JWKs with `crv`.
  */
 function isPairJwk({ kty, n, e, x, y }: Record<string, unknown>): boolean {
   if (typeof kty === 'string' && kty !== 'oct') return true

@@ -28,7 +28,10 @@ export interface Pace {
   readonly storeTimeoutMs: number
 }
 
-/** Returns a pace at which at least two calls, with their full timeout, fit into the validity of a positive answer. */
+/**
+ * Returns the times between store calls. While a positive answer is valid, at least two more calls can run, each with
+ * its full timeout.
+ */
 export function paceOf(withinMs: number, storeTimeoutMs: number): Pace {
   const validForMs = withinMs - CLOSING_MS
   const intervalMs = (validForMs - storeTimeoutMs) / 2
@@ -93,7 +96,7 @@ export function answered(watch: Watch, good: boolean, now: number, pace: Pace, c
   return { goodAt, nextAt: good ? at + pace.intervalMs * (1 - chance / 4) : nextTry(endOf(watch, pace), now, pace) }
 }
 
-/** When to call again after a failure. The last call is as late as it can still be answered. */
+/** When to call again after a failure. The last call begins one timeout before `end`, so that it ends in time. */
 function nextTry(end: number, now: number, { pauseMs, storeTimeoutMs }: Pace): number {
   const last = end - storeTimeoutMs
   return now < last ? Math.min(now + pauseMs, last) : now + pauseMs

@@ -38,7 +38,7 @@ export const closing: Cases = {
     await write(other, ofOther, 'b', 'a')
   },
 
-  async 'a write that is under way when its handle is closed ends, and tells the truth'(open) {
+  async 'if a handle is closed during a write, the write ends and its answer is correct'(open) {
     const [store, other] = await several(open)
     const key = newKey()
     const writing = answerOrRejection(store.compareAndSet(key, undefined, 'b', later()))
@@ -47,11 +47,11 @@ export const closing: Cases = {
     await store.close?.()
     const written = await writing
     if (written instanceof StoreRejection) return
-    if (!written) throw failure('compareAndSet that was under way', 'false', 'true or a rejection')
+    if (!written) throw failure('compareAndSet during close', 'false', 'true or a rejection')
     await expectValue(other, key, 'b', 'get of what was reported as written')
   },
 
-  async 'calls of another handle that are under way when a handle is closed are answered'(open) {
+  async 'if a handle is closed during calls of another handle, they are answered'(open) {
     const [store, other] = await several(open)
     const key = newKey()
     await write(other, key, 'a')
@@ -62,7 +62,7 @@ export const closing: Cases = {
     await expectValue(other, key, 'a', 'get after another handle was closed')
   },
 
-  async 'a read that is under way when its handle is closed is answered with what is held, or rejects'(open) {
+  async 'if a handle is closed during a read, the read returns the stored value or rejects'(open) {
     const [store, other] = await several(open)
     const key = newKey()
     await write(other, key, 'a')
@@ -71,6 +71,6 @@ export const closing: Cases = {
     // Twice at once, as two signals may do it.
     await Promise.all([store.close?.(), store.close?.()])
     const seen = await reading
-    if (!(seen instanceof StoreRejection)) expectSame('get that was under way', seen, 'a')
+    if (!(seen instanceof StoreRejection)) expectSame('get during close', seen, 'a')
   },
 }

@@ -88,7 +88,7 @@ export const expiring: Cases = {
     await expectValue(store, seen, 'new', WRITTEN_OVER)
   },
 
-  async 'of many who write over an expired value at once exactly one is told true'(open) {
+  async 'if many write over an expired value at once, exactly one gets true'(open) {
     const stores = await several(open, 4)
     const [key] = (await expire(stores[0], 1)) as [string]
     await race(stores, key, undefined)

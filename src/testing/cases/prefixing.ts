@@ -33,7 +33,7 @@ export const prefixing: Cases = {
     }
   },
 
-  async 'prefixes of up to 80 characters are different prefixes, however similar'(open) {
+  async 'similar prefixes of up to 80 characters are different prefixes'(open) {
     const key = newKey()
     const stores = await Promise.all(alike.map(prefix => open({ prefix })))
     for (const [place, store] of stores.entries()) {

@@ -22,7 +22,7 @@ export function betweenProcesses({ run, count, index }: SuiteProcesses): Cases {
   }
 
   return {
-    async 'of all processes that claim a key exactly one gets it, and none loses a count'(open) {
+    async 'if all processes claim a key, exactly one gets it, and no count is lost'(open) {
       const store = await open()
       // Not when the last is seen to be ready: one would be done before another looks again.
       const starts = await exchange(store, 'start', String(Date.now()))
@@ -43,7 +43,7 @@ export function betweenProcesses({ run, count, index }: SuiteProcesses): Cases {
       expectSame(`a counter of ${count} processes`, await read(store, name('count')), String(count * COUNTS))
     },
 
-    async 'a process that has read a value reads the one that another process has written since'(open) {
+    async 'a process that has read a value also reads the newer value of another process'(open) {
       const store = await open()
       const own = name('page', index)
       await write(store, own, 'first')

@@ -5,26 +5,26 @@ import { type Cases, countUp, expectValue, later, newKey, racers, read, several,
 
 /** Who wins when many write at once. */
 export const racing: Cases = {
-  async 'of many who write a new key at once exactly one is told true, and its value stays'(open) {
+  async 'if many write a new key at once, exactly one gets true, and its value stays'(open) {
     const stores = await several(open, 4)
     await race(stores, newKey(), undefined)
   },
 
-  async 'of many who replace a value at once exactly one is told true, and its value stays'(open) {
+  async 'if many replace a value at once, exactly one gets true, and its value stays'(open) {
     const stores = await several(open, 4)
     const key = newKey()
     await write(stores[0], key, 'start')
     await race(stores, key, 'start')
   },
 
-  async 'of many who write at once through one handle exactly one is told true'(open) {
+  async 'if many write at once through one handle, exactly one gets true'(open) {
     const store = await open()
     const key = newKey()
     const winner = await race([store], key, undefined)
     await race([store], key, winner)
   },
 
-  async 'many who each count one up by trying again count right'(open) {
+  async 'if many increase a counter and try again after conflicts, no count is lost'(open) {
     const stores = await several(open, 4)
     const key = newKey()
     await Promise.all(stores.map(store => countUp(store, key, 10)))

@@ -19,7 +19,7 @@ export const sharing: Cases = {
     await expectValue(opened, key, 'b', 'get by a handle that was opened after the write')
   },
 
-  async 'a handle that has read a value reads the one that another handle has written since'(open) {
+  async 'a handle that has read a value also reads the newer value of another handle'(open) {
     const [writer, reader] = await several(open)
     const key = newKey()
     await write(writer, key, 'a')
@@ -28,7 +28,7 @@ export const sharing: Cases = {
     await expectValue(reader, key, 'b', 'get by a handle that has read "a" before')
   },
 
-  async 'a handle that has read nothing reads what another handle has written since'(open) {
+  async 'a handle that has found no value then reads the value of another handle'(open) {
     const [writer, reader] = await several(open)
     const key = newKey()
     for (let times = 0; times < 3; times++) await expectValue(reader, key, undefined)
@@ -36,7 +36,7 @@ export const sharing: Cases = {
     await expectValue(reader, key, 'a', 'get by a handle that has read nothing before')
   },
 
-  async 'a handle that has read a value compares with the one that another handle has written since'(open) {
+  async 'a handle that has read a value compares with the newer value of another handle'(open) {
     const [writer, reader] = await several(open)
     const key = newKey()
     await write(writer, key, 'a')

@@ -6,13 +6,13 @@ import { similarTo } from '../similar.js'
 import { type Cases, expectValue, inPortions, later, newKey, read, write } from '../steps.js'
 
 const LONGEST = 65_536
-/** How many values are asked for in one call, where values may be long. */
+/** Number of values to read in one call, if the values may be long. */
 const FEW = 5
-/** Keys of up to so many characters, as stores may shorten or hash from some length on. */
+/** Lengths of keys, in characters. Stores may shorten or hash keys above some length. */
 const KEY_LENGTHS = [50, 65, 101, 129, 151, 192, 199]
 const MOST_CHARACTERS = 200
 
-/** Which keys and values there are. */
+/** Cases about the characters and lengths of keys and values. */
 export const strings: Cases = {
   async 'a value of any characters comes back as it was, and is compared as it is'(open) {
     const store = await open()
@@ -99,7 +99,7 @@ export const strings: Cases = {
     )
   },
 
-  async 'keys of any length are different keys, however similar'(open) {
+  async 'similar keys of any length are different keys'(open) {
     const store = await open()
     const keys = KEY_LENGTHS.flatMap(keysOf)
     await inPortions(keys, each => write(store, each, `value of ${each}`))
@@ -134,7 +134,7 @@ export const strings: Cases = {
   },
 }
 
-/** Expect the values under the keys, a few of them in each call. */
+/** Expect `values` under `keys`. Reads `atOnce` of them in each call. */
 async function expectEach(
   store: TokenStore,
   keys: readonly string[],
@@ -150,7 +150,7 @@ async function expectEach(
   })
 }
 
-/** A key of a length, and others that a store may take for it. */
+/** A key of `length` characters, and keys that a store may confuse with it. */
 function keysOf(length: number): string[] {
   const id = randomUUID()
   const key = `session:${id}:00${Date.now()}  {Ab-_.+/=%41}::x&amp;\\n"q"`
@@ -174,13 +174,13 @@ function keysOf(length: number): string[] {
   return [...new Set([key, ...others])].filter(isKey)
 }
 
-/** All of Unicode's basic plane, without the halves of surrogate pairs, which are no characters. */
+/** All characters of Unicode's basic plane. Halves of surrogate pairs are omitted: they are not characters. */
 function basicPlane(): string[] {
   const rows = Array.from({ length: 0x100 }, (_, row) => row).filter(row => row < 0xd8 || row > 0xdf)
   return rows.map(row => Array.from({ length: 0x100 }, (_, cell) => String.fromCharCode(row * 0x100 + cell)).join(''))
 }
 
-/** From each of the other planes 256 characters, the last two among them. */
+/** 257 characters of each other plane, including its last two code points. */
 function otherPlanes(): string[] {
   const planes = Array.from({ length: 16 }, (_, plane) => (plane + 1) * 0x10000)
   const cells = Array.from({ length: 0x100 }, (_, cell) => cell * 0x101)

@@ -3,7 +3,7 @@ import { type CompareAndSet, PlainStore, type WrongStore, wrong } from './plain-
 
 const CLOSED = 'a call after close rejects, and closing twice is fine'
 const OTHERS = 'closing one handle leaves the others open'
-const UNDER_WAY = 'a write that is under way when its handle is closed ends, and tells the truth'
+const UNDER_WAY = 'if a handle is closed during a write, the write ends and its answer is correct'
 
 /** How often a handle on a backend was closed. */
 const closes = new WeakMap<object, number>()
@@ -157,7 +157,7 @@ export const closeMistakes: readonly WrongStore[] = [
         closes.set(this.backend, this.count + 1)
       }
     },
-    'calls of another handle that are under way when a handle is closed are answered',
+    'if a handle is closed during calls of another handle, they are answered',
     /saw a rejection \(Error: closed\), expected an answer/,
   ),
   wrong(
@@ -169,7 +169,7 @@ export const closeMistakes: readonly WrongStore[] = [
         return this.closed ? keys.map(() => undefined) : values
       }
     },
-    'a read that is under way when its handle is closed is answered with what is held, or rejects',
-    /get that was under way: saw undefined, expected "a"/,
+    'if a handle is closed during a read, the read returns the stored value or rejects',
+    /get during close: saw undefined, expected "a"/,
   ),
 ]

@@ -109,7 +109,7 @@ export const expiringMistakes: readonly WrongStore[] = [
         return true
       }
     },
-    'of many who write over an expired value at once exactly one is told true',
+    'if many write over an expired value at once, exactly one gets true',
     /saw \d+ winners, expected 1/,
   ),
   wrong(

@@ -43,8 +43,8 @@ const lagging = (milliseconds: number) => {
   }
 }
 
-const READ_VALUE = 'a handle that has read a value reads the one that another handle has written since'
-const READ_NOTHING = 'a handle that has read nothing reads what another handle has written since'
+const READ_VALUE = 'a handle that has read a value also reads the newer value of another handle'
+const READ_NOTHING = 'a handle that has found no value then reads the value of another handle'
 const BUSY = 'every write is read by all handles as soon as it is acknowledged, while they are busy with reads'
 const AT_ONCE = 'every write is read by all handles as soon as it is acknowledged'
 
@@ -124,7 +124,7 @@ export const handleMistakes: readonly WrongStore[] = [
         return true
       }
     },
-    'a handle that has read a value compares with the one that another handle has written since',
+    'a handle that has read a value compares with the newer value of another handle',
     /saw true, expected false/,
   ),
   wrong(

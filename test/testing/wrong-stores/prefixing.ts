@@ -83,7 +83,7 @@ export const prefixMistakes: readonly WrongStore[] = [
     wrong(
       mistake,
       prefixing((prefix, key) => cut(prefix) + key),
-      'prefixes of up to 80 characters are different prefixes, however similar',
+      'similar prefixes of up to 80 characters are different prefixes',
       /get with the prefix .*, which has written nothing: saw "in .*, expected undefined/,
     ),
   ),

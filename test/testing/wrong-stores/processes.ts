@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Backend, type CompareAndSet, PlainStore, type WrongStore, wrong } from './plain-store.js'
 
-const ONE_GETS_IT = 'of all processes that claim a key exactly one gets it, and none loses a count'
+const ONE_GETS_IT = 'if all processes claim a key, exactly one gets it, and no count is lost'
 
 /** What the handles of one process share, and those of others do not. */
 class InProcess<T> {
@@ -71,7 +71,7 @@ export const processMistakes: readonly WrongStore[] = [
         return super.compareAndSet(...args)
       }
     },
-    'a process that has read a value reads the one that another process has written since',
+    'a process that has read a value also reads the newer value of another process',
     /get of the page of process \d: saw "first", expected "second"/,
   ),
 ]

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CompareAndSet, PlainStore, type WrongStore, wrong } from './plain-store.js'
 
-const NEW_KEY = 'of many who write a new key at once exactly one is told true, and its value stays'
-const REPLACE = 'of many who replace a value at once exactly one is told true, and its value stays'
-const ONE_HANDLE = 'of many who write at once through one handle exactly one is told true'
-const COUNT = 'many who each count one up by trying again count right'
+const NEW_KEY = 'if many write a new key at once, exactly one gets true, and its value stays'
+const REPLACE = 'if many replace a value at once, exactly one gets true, and its value stays'
+const ONE_HANDLE = 'if many write at once through one handle, exactly one gets true'
+const COUNT = 'if many increase a counter and try again after conflicts, no count is lost'
 const READER = 'a reader sees nothing or the winner while many write, and never the winner and then nothing'
 
 /** Compares, waits, and writes if the comparison was right, where `when` says so; else in one step. */

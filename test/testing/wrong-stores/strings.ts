@@ -2,7 +2,7 @@ import { type CompareAndSet, PlainStore, type WrongStore, wrong } from './plain-
 
 const ANY = 'a value of any characters comes back as it was, and is compared as it is'
 const EVERY = 'every character of the basic plane comes back as it was, and some of the other planes'
-const SIMILAR_KEYS = 'keys of any length are different keys, however similar'
+const SIMILAR_KEYS = 'similar keys of any length are different keys'
 const NAMES = 'names that JavaScript objects have, such as __proto__, are keys like others'
 const LONG = 'values of up to 64 kB come back as they were'
 const PRINTABLE = 'keys that differ in one printable character are different keys'
