@@ -188,5 +188,5 @@ function noAnswer(milliseconds: number): RedisStoreError {
 }
 
 function outOfReach(causes: readonly (string | undefined)[]): RedisStoreError {
-  return new RedisStoreError(`Redis is out of reach: ${[...new Set(causes)].filter(Boolean).join(', ')}`)
+  return new RedisStoreError(`Redis cannot be reached: ${[...new Set(causes)].filter(Boolean).join(', ')}`)
 }

@@ -38,7 +38,7 @@ const NEVER = '0'
  *
  * Redis must not evict: `maxmemory-policy noeviction`.
  *
- * @throws TypeError for an invalid option. Calls reject with Error if Redis is out of reach, refuses the command or
+ * @throws TypeError for an invalid option. Calls reject with Error if Redis cannot be reached, refuses the command or
  * does not answer in time, or if the store is closed; and with RangeError for an `expiresAt` that is not in the future.
  */
 export class RedisTokenStore implements TokenStore {

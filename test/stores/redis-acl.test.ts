@@ -106,7 +106,9 @@ describe('a rule that is missing is named, and what to add', () => {
     const { username, password } = LOGIN
     const store = new RedisTokenStore({ url: redis.url, username, password, database: 3 }, { timeout })
     t.after(() => store.close())
-    await until(() => assert.rejects(store.get(['key']), /out of reach.*may not run 'select'; add \+select to its ACL/))
+    await until(() =>
+      assert.rejects(store.get(['key']), /cannot be reached.*may not run 'select'; add \+select to its ACL/),
+    )
   })
 
   const CACHING = { RESP: 3, clientSideCache: { ttl: 0, maxEntries: 10, evictPolicy: 'LRU' } } as const
