@@ -134,7 +134,7 @@ export const strings: Cases = {
   },
 }
 
-/** Expect the values under the keys, a few of them in each call. */
+/** Checks that each key has the value of the same index in `values`. Each `get` reads `atOnce` keys. */
 async function expectEach(
   store: TokenStore,
   keys: readonly string[],
@@ -150,7 +150,7 @@ async function expectEach(
   })
 }
 
-/** A key of a length, and others that a store may take for it. */
+/** Returns a key of `length` characters, and similar keys that a store may confuse with it. */
 function keysOf(length: number): string[] {
   const id = randomUUID()
   const key = `session:${id}:00${Date.now()}  {Ab-_.+/=%41}::x&amp;\\n"q"`
@@ -174,13 +174,13 @@ function keysOf(length: number): string[] {
   return [...new Set([key, ...others])].filter(isKey)
 }
 
-/** All of Unicode's basic plane, without the halves of surrogate pairs, which are no characters. */
+/** Returns all characters of Unicode's basic plane. Halves of surrogate pairs are not characters. */
 function basicPlane(): string[] {
   const rows = Array.from({ length: 0x100 }, (_, row) => row).filter(row => row < 0xd8 || row > 0xdf)
   return rows.map(row => Array.from({ length: 0x100 }, (_, cell) => String.fromCharCode(row * 0x100 + cell)).join(''))
 }
 
-/** From each of the other planes 256 characters, the last two among them. */
+/** Returns 256 characters from each of Unicode's other planes, including the last two of the plane. */
 function otherPlanes(): string[] {
   const planes = Array.from({ length: 16 }, (_, plane) => (plane + 1) * 0x10000)
   const cells = Array.from({ length: 0x100 }, (_, cell) => cell * 0x101)
