@@ -97,8 +97,8 @@ async function presentedTokens(
 }
 
 /**
- * The tokens of all locations: after a logout none of them may be good.
- * @throws MalformedTokenRequestError if a location holds something other than one token: a live one may be in it.
+ * Returns the tokens of all locations, because after a logout none of them may be valid.
+ * @throws MalformedTokenRequestError if a location is malformed or has several tokens: a valid token may be among them.
  */
 function locateEverywhere({ config }: Internals, ctx: AuthContext): LocatedToken[] {
   const types = ['access', 'refresh'] as const
