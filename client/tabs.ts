@@ -1,7 +1,7 @@
 import type { ClientEventType } from './events.js'
 import { type Channel, type Locks, page, whereAllowed } from './page.js'
 
-/** A message to other tabs. It never contains a token. `done` follows every turn, also a failed one. */
+/** A message to other tabs. It never contains a token. `done` is sent after every exclusive run, also a failed one. */
 export interface Message {
   readonly type: ClientEventType | 'done'
   readonly reason?: string | undefined
@@ -9,7 +9,7 @@ export interface Message {
   readonly at: number
 }
 
-/** How long to wait for `done` from the tab that had the lock. It arrives at once, unless the tab was closed. */
+/** Maximum wait for `done` from the tab that had the lock. `done` arrives at once, unless that tab was closed. */
 const DONE_TIMEOUT_MS = 1000
 
 /** All tabs that share the cookies of one server. Without a page or shared cookies, only this client. */
@@ -32,7 +32,7 @@ export class Tabs {
     this.#channel.unref?.()
   }
 
-  /** Runs `work` while no other tab runs any. Each call waits for the one before, and sees its results. */
+  /** Runs `work` while no other call runs, in this tab or another. A call sees the results of the calls before it. */
   runExclusive<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(() => this.#locked(work))
     this.#last = turn.catch(() => {})

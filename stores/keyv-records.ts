@@ -64,7 +64,10 @@ export class KeyvRecords {
     return data && recordOf(data)
   }
 
-  /** Writes `sealed` and keeps it at least until its expiry. @throws Error if the Keyv does not return true. */
+  /**
+   * Writes a value that `seal` has made, and keeps it at least until its expiry.
+   * @throws Error if the Keyv does not return true.
+   */
   async write(name: string, sealed: string): Promise<void> {
     this.#checkNamespace()
     const written = await this.#keyv.set(name, sealed, lifeFor(endOf(sealed)))
@@ -84,7 +87,8 @@ export class KeyvRecords {
   }
 
   /**
-   * A second Keyv over one adapter replaces the adapter's namespace, and the records of the first are no longer found.
+   * Checks that the adapter still has this Keyv's namespace. A second Keyv over the same adapter replaces it, and then
+   * the records of the first are not found. @throws Error
    */
   #checkNamespace(): void {
     const { namespace, store } = this.#keyv
@@ -95,7 +99,7 @@ export class KeyvRecords {
   }
 }
 
-/** Puts the expiry before the value, because a backend may round it. */
+/** Puts the expiry before the value, because a backend may round the expiry that it stores itself. */
 export function seal(value: string, expiresAt: Date): string {
   millisecondsUntil(expiresAt)
   return `${expiresAt.getTime()}:${value}`

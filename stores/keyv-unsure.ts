@@ -6,10 +6,10 @@ const WAITED_FOR_MS = 10_000
 /** Milliseconds for which the backend may still apply a rejected write. */
 const REMEMBERED_MS = 600_000
 
-/** The maximum number of names. When it is reached, writes of other names reject. */
+/** The maximum number of records with unsure writes. When it is reached, writes of other records reject. */
 const MOST_NAMES = 10_000
 
-/** How many names are checked, at each addition, for writes that can be forgotten. */
+/** How many records are searched for writes that can be forgotten, each time a write is added. */
 const SWEPT_AT_ONCE = 10
 
 /** A write that timed out or was rejected. The backend may have applied it, or may still apply it. */
@@ -67,7 +67,11 @@ export class UnsureWrites {
     return this.#names.size
   }
 
-  /** @throws Error while a write of `name` has no answer, for a limited time, or if there are too many names. */
+  /**
+   * Checks that a write of the record `name` may begin.
+   * @throws Error while an earlier write of the record has no answer, for a limited time; or if too many other records
+   * have unsure writes.
+   */
   refuseWhilePending(name: string): void {
     if (this.#names.size >= MOST_NAMES && !this.#names.has(name)) {
       this.#sweep()

@@ -7,7 +7,10 @@ const STORE = 'RedisTokenStore'
 
 const TAKES = "takes a url ('redis://localhost:6379', a string), options of node-redis, or a client of node-redis 5"
 
-/** All options that `createClient` of node-redis 5 takes. It ignores unknown options and could connect to localhost. */
+/**
+ * All options that `createClient` of node-redis 5 takes. The store rejects all others, because node-redis ignores them
+ * and could then connect to localhost.
+ */
 const CLIENT_OPTIONS: Record<keyof RedisClientOptions, true> = {
   url: true,
   socket: true,
@@ -72,10 +75,7 @@ const TYPES: Readonly<Record<string, readonly [isRight: (value: unknown) => bool
   RESP: [value => value === 2 || value === 3, '2 or 3'],
 }
 
-/**
- * Checks the first argument of RedisTokenStore: a url, options or a client.
- * @throws TypeError if the store cannot connect with it, or would connect to the wrong server.
- */
+/** Checks `connect`. @throws TypeError if the store cannot connect with it, or would connect to the wrong server. */
 export function checkConnect(connect: unknown): void {
   if (isText(connect)) checkUrl(connect)
   else if (Array.isArray(connect)) throw new TypeError(`${STORE} does not take an array; ${CLUSTER_FORM}`)

@@ -21,7 +21,7 @@ const ATTEMPT_MS = 2000
  */
 const LAST_RESORT_MS = 10_000
 
-/** Gets new connections and errors. */
+/** Called by `OwnClient`: `onReady` after each new connection, `onError` after each error. */
 export interface ClientListener {
   onReady(): void
   onError(error: unknown): void
@@ -44,7 +44,7 @@ export class OwnClient {
   #firstAttempt: Promise<void> | undefined
   #endFirstAttempt = () => {}
 
-  /** @throws TypeError if node-redis does not accept the url or the options. */
+  /** Makes a client and starts to connect. @throws TypeError if node-redis does not accept the url or the options. */
   constructor(options: RedisClientOptions, queueLength: number, listener: ClientListener) {
     this.#options = options
     this.#queueLength = queueLength

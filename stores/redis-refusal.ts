@@ -17,8 +17,8 @@ export function refusalOf(error: unknown, prefix: string): string | undefined {
 }
 
 /**
- * The command that the server does not know: an old server, a service with Redis's protocol, or a renamed command. The
- * rest of the message contains arguments.
+ * Describes the reply "unknown command"; `undefined` for another reply. Old servers, services with Redis's protocol and
+ * servers with renamed commands send it. Only the command is shown, because the rest of the reply contains arguments.
  */
 function unknownCommand(message: string): string | undefined {
   const [, command] = /^ERR unknown (?:sub)?command (?:or .* for )?['`]([a-z_-]+)['`]/i.exec(message) ?? []
@@ -31,8 +31,8 @@ function wordOf(error: Error): string | undefined {
 }
 
 /**
- * Which permission is missing. Redis 6, Redis 7 and Valkey have different messages. Redis 7.0 does not name the command
- * if a script runs it.
+ * Says which permission is missing; `undefined` for another error. Redis 6, Redis 7 and Valkey have different messages.
+ * Redis 7.0 does not name the command if a script runs it.
  */
 function missingPermission(message: string, prefix: string): string | undefined {
   const [, command] = /no permissions to run the '([a-z|_-]+)' command/i.exec(message) ?? []

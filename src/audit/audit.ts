@@ -56,7 +56,10 @@ function auditRouter(router: Router, passed: Passed, found: Findings): void {
     auditEvent(`(${String(event)})`, handlers, { router, passed }, found)
 }
 
-/** Audits the handlers of an event. Only guards among the earlier handlers run before a handler; layers do not. */
+/**
+ * Audits the handlers that `router.on` has added for one event. Before a handler, only the guards among its earlier
+ * handlers run. The layers of this router do not run.
+ */
 function auditEvent(
   path: string,
   handlers: readonly object[],
@@ -75,7 +78,10 @@ function eventsOf({ _events }: Router): [event: unknown, handlers: readonly Name
   return _events?._handlers instanceof Map ? [..._events._handlers] : []
 }
 
-/** The layers that seem to run before the route. In an exclusive router these are all others, but none of them runs. */
+/**
+ * Returns the layers that seem to run before a route. In an exclusive router these are all other layers, although none
+ * of them runs.
+ */
 function layersBefore({ stack, exclusive }: Router, place: number): readonly Layer[] {
   return exclusive ? stack.filter((_, n) => n !== place) : stack.slice(0, place)
 }

@@ -62,7 +62,7 @@ export class Findings {
   readonly #unsafe = new Map<string, UnsafeGuard>()
   readonly #unseen = new Map<unknown, string>()
 
-  /** Add a route. Returns its name in the other lists. */
+  /** Adds a route. Returns its name in the lists of `Audit`, such as `POST /login`. */
   route(route: AuditedRoute): string {
     this.#routes.set(JSON.stringify(route), route)
     return `${route.method} ${route.path}`
@@ -79,7 +79,7 @@ export class Findings {
     }
   }
 
-  /** Add a handler of `router.param` that runs before a guard. */
+  /** Adds a guard that runs after a handler of `router.param`: the handler may send a response first. */
   preceded(route: string, layer: Layer, guard: GuardInfo, handler: Named): void {
     const name = nameOf(handler)
     this.#addUnsafe(
@@ -91,7 +91,7 @@ export class Findings {
     )
   }
 
-  /** Makes one entry for each kind of mistake at a guard, with all its routes. */
+  /** Adds a route to the entry of a guard. Each kind of mistake at a guard has one entry, with all its routes. */
   #addUnsafe(kind: string, path: string, info: GuardInfo, why: string, route: string): void {
     const guard = writtenGuard(info)
     const key = JSON.stringify([kind, path, guard])

@@ -36,7 +36,10 @@ export interface TokenSource {
   verify(candidate: Candidate): TokenPayload | Promise<TokenPayload>
   /** Reject a token that a page of another site may have made the browser send. @throws CSRFError */
   checkOrigin(identified: Identified): void
-  /** Ask the store and the blocklist; `undefined` if there is neither. Rejects with RevokedTokenError. */
+  /**
+   * Asks the store and the blocklist whether the token is revoked; returns `undefined` if there is neither. Rejects
+   * with RevokedTokenError.
+   */
   checkRevocation(identified: Identified): Promise<unknown> | undefined
 }
 

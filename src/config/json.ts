@@ -15,7 +15,7 @@ export function checkJsonObject(value: unknown, path: string): asserts value is 
   checkMembers(value, path, DEEPEST)
 }
 
-/** @throws TypeError */
+/** Checks a value inside the object. It may have `depth` more levels. @throws TypeError */
 function checkJson(value: unknown, path: string, depth: number): void {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return
   if (typeof value === 'number' && Number.isFinite(value)) return
@@ -34,7 +34,7 @@ function checkItems(list: readonly unknown[], path: string, depth: number): void
   if (!Array.isArray(Object.getPrototypeOf(list))) throw new TypeError(`${path} must be a plain list; copy it`)
   for (let n = 0; n < list.length; n++) {
     const item = Object.getOwnPropertyDescriptor(list, n)
-    if (!item || item.get) throw new TypeError(`${path}[${n}] has no value of its own; set one`)
+    if (!item || item.get) throw new TypeError(`${path}[${n}] is empty or a getter; set a value`)
     checkJson(item.value, `${path}[${n}]`, depth - 1)
   }
 }
@@ -60,7 +60,8 @@ function isPlainObject(value: unknown): value is object {
 }
 
 /**
- * A changed prototype does not turn a Date or a Map into a plain object. A proxy can return another value at each read.
+ * Whether an object only looks like a plain one. A Date or a Map with a changed prototype is still no plain object. A
+ * proxy can return another value at each read.
  */
 function isDisguised(value: unknown): boolean {
   const { isBoxedPrimitive, isDate, isMap, isNativeError, isPromise, isProxy, isRegExp, isSet } = types

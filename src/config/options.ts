@@ -50,11 +50,11 @@ export interface CryptoKeyLike {
  * limits the key to one algorithm, `key_ops` to signing or verifying. A `use` other than `sig` is rejected.
  */
 export interface Jwk {
-  /** `RSA`, `EC` or `oct`. */
+  /** The type of the key: `RSA`, `EC`, or `oct` for a secret. */
   readonly kty?: string | undefined
   /** The only algorithm that the key may be used with. */
   readonly alg?: string | undefined
-  /** `sig` or missing. */
+  /** What the key is for: `sig` (signatures). Any other value is rejected. May be missing. */
   readonly use?: string | undefined
   /** The only operations that the key may be used for: `sign`, `verify`. */
   readonly key_ops?: readonly string[] | undefined

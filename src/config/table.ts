@@ -16,7 +16,7 @@ import * as values from './values.js'
 export interface OptionSpec<T> {
   readonly type: values.ValueType<T>
   readonly fallback: T
-  /** Whether `JWT_<NAME>` in the environment sets it. */
+  /** Whether the environment variable `JWT_<NAME>` sets the option. */
   readonly environment: boolean
 }
 

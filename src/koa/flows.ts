@@ -79,7 +79,7 @@ const missingAwait = (call: string): PropertyDescriptor => ({
   },
 })
 
-/** The `toJSON` of the promise of each flow. It throws. */
+/** For each flow, the method `toJSON` of the promise that the flow returns. It throws a TypeError. */
 const TO_JSON = {
   createTokenPair: missingAwait('createTokenPair(sub)'),
   login: missingAwait('login(ctx, sub)'),

@@ -97,8 +97,8 @@ async function presentedTokens(
 }
 
 /**
- * Returns the tokens of all locations, because a logout must leave none of them valid.
- * @throws MalformedTokenRequestError if a location contains something other than one token: it may contain a valid one.
+ * Returns the tokens of all locations, because after a logout none of them may be valid.
+ * @throws MalformedTokenRequestError if a location is malformed or has several tokens: a valid token may be among them.
  */
 function locateEverywhere({ config }: Internals, ctx: AuthContext): LocatedToken[] {
   const types = ['access', 'refresh'] as const

@@ -18,7 +18,7 @@ export function hasUnparsedBody(ctx: RequestContext): boolean {
   return hasBody && isUnparsed(ctx)
 }
 
-/** Whether the body is not parsed. For an unknown type, parsers leave `undefined`, a string, bytes or `{}`. */
+/** Whether no parser has parsed the body. Parsers that do not know its type leave `undefined`, text, bytes or `{}`. */
 function isUnparsed(ctx: RequestContext): boolean {
   const body = parsedBody(ctx)
   if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return true

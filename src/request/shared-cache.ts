@@ -4,14 +4,14 @@ import { trim } from './trim.js'
 /** A directive of `Cache-Control`, its name in lower case. */
 interface Directive {
   readonly name: string
-  /** The value without quotes. `undefined` if there is no `=`. */
+  /** The value of the directive, without quotes. `undefined` if the directive has no `=`. */
   readonly value?: string
 }
 
 /** Headers that some shared caches use instead of `Cache-Control`: those of RFC 9213 §2, and older ones. */
 const TARGETED = /(?:-cache|^surrogate|^edge)-control$/
 
-/** Directives that only have a meaning for a cached response. */
+/** Directives that have a meaning only for a cached response, so they allow caching. */
 const FOR_KEPT: ReadonlySet<string> = new Set(
   'immutable stale-while-revalidate stale-if-error must-understand'.split(' '),
 )
@@ -51,8 +51,8 @@ function targetedAllows(name: string, text: string): boolean {
 }
 
 /**
- * `private="X-User"` only forbids this header (RFC 9111 §5.2.2.7). With must-understand, no-store is ignored
- * (§5.2.2.3).
+ * Whether directives forbid shared caches to keep the response. `private="X-User"` does not: it forbids only the header
+ * X-User (RFC 9111 §5.2.2.7). With `must-understand`, `no-store` is ignored (§5.2.2.3).
  */
 function forbids(directives: readonly Directive[]): boolean {
   const has = (name: string) => directives.some(each => each.name === name && each.value === undefined)
@@ -66,7 +66,7 @@ function allows({ name, value }: Directive): boolean {
   return FOR_KEPT.has(name)
 }
 
-/** Whether a number of seconds is positive. Caches differ for invalid numbers, so only a clear zero or less is not. */
+/** Whether a number of seconds is positive. An invalid number counts as positive, because caches differ. */
 const isPositive = (value = '') => !/^(?:0+|-\d+)$/.test(value)
 
 const textOf = (value: OutgoingHttpHeaders[string]): string => trim([value ?? ''].flat().join(', '), ' \t')

@@ -17,7 +17,7 @@ interface Held {
   fail: (error: Error) => void
 }
 
-/** Milliseconds. setTimeout fires at once for a longer time. */
+/** The longest delay of setTimeout, in milliseconds. With a longer delay it fires at once. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1
 
 /**
@@ -31,7 +31,7 @@ export class FaultyTokenStore implements TokenStore {
   #fault: Fault = 'none'
   #closed = false
 
-  /** @throws TypeError if `store` is not a TokenStore. */
+  /** Wraps `store`, at first without a fault. @throws TypeError if `store` is not a TokenStore. */
   constructor(store: TokenStore) {
     const isStore = isObject(store) && typeof store.get === 'function' && typeof store.compareAndSet === 'function'
     if (!isStore) throw new TypeError('store must be a TokenStore: new FaultyTokenStore(new MemoryTokenStore())')
@@ -105,7 +105,7 @@ export class FaultyTokenStore implements TokenStore {
     for (const held of this.#held) if (held.hangs) held.fail(new Error('the store did not answer'))
   }
 
-  /** Wait for `milliseconds`, or without limit if there are none. */
+  /** Waits for `milliseconds`; without limit if `milliseconds` is missing. */
   async #hold(milliseconds?: number): Promise<void> {
     this.#checkOpen()
     let timer: NodeJS.Timeout | undefined

@@ -12,12 +12,15 @@ export interface Waiting {
   giveUp(): void
 }
 
-/** Turns of the event loop between the end of a wait and giving up. Each turn reads the sockets once more. */
+/**
+ * Turns of the event loop after the time of a wait is over and before `giveUp` is called. Each turn reads the sockets
+ * once more, so an answer that has arrived still counts.
+ */
 const LAST_TURNS = 3
 
 /**
- * Gives waits up when their time is over. There is one timer for all waits, and it runs only while there is a wait. A
- * wait that ends in the same turn of the event loop, as with a store in this process, needs no timer.
+ * Calls `giveUp` of each wait whose time is over. There is one timer for all waits, and it runs only while there is a
+ * wait. A wait that ends in the same turn of the event loop, as with a store in this process, needs no timer.
  */
 export class Ticker {
   readonly #time: CountedTime
@@ -105,7 +108,7 @@ export class Ticker {
     return this.#waits.some(wait => wait.leftAt(now) === 0)
   }
 
-  /** Milliseconds until the next end of a wait, at most one slice. */
+  /** Milliseconds until the time of the next wait is over, at most `SLICE_MS`. */
   #shortest(): number {
     const now = this.#time.now()
     let shortest = SLICE_MS

@@ -1,17 +1,17 @@
 import type { KeyObject } from 'node:crypto'
 import type { Algorithm } from '../config/options.js'
 
-/** HS: the minimum length of the secret in bytes, which is the length of the hash (RFC 7518 §3.2). */
+/** The minimum length of a secret in bytes, for each HS algorithm: the length of its hash (RFC 7518 §3.2). */
 const SECRET_BYTES: Partial<Record<Algorithm, number>> = { HS256: 32, HS384: 48, HS512: 64 }
 
-/** ES: the curve of each algorithm (RFC 7518 §3.4), with its name in OpenSSL. */
+/** The curve of each ES algorithm (RFC 7518 §3.4), with its name in OpenSSL. */
 const CURVES: Partial<Record<Algorithm, { openssl: string; name: string }>> = {
   ES256: { openssl: 'prime256v1', name: 'P-256' },
   ES384: { openssl: 'secp384r1', name: 'P-384' },
   ES512: { openssl: 'secp521r1', name: 'P-521' },
 }
 
-/** RS and PS: the minimum length of the modulus in bits (RFC 7518 §3.3, §3.5). */
+/** The minimum length of an RSA modulus in bits, for the RS and PS algorithms (RFC 7518 §3.3, §3.5). */
 const RSA_BITS = 2048
 
 export type KeyFamily = 'secret' | 'rsa' | 'ec'
@@ -26,7 +26,7 @@ export function familyOf(algorithm: Algorithm): KeyFamily {
 /** The minimum length of a secret for `algorithm`, in bytes. 0 for other algorithms. */
 export const leastBytes = (algorithm: Algorithm) => SECRET_BYTES[algorithm] ?? 0
 
-/** A key. `only` is its one algorithm, if the key itself names one. */
+/** A key, not yet compared with an algorithm. `only`: the one algorithm that the key itself allows, if it names one. */
 interface Candidate {
   readonly key: KeyObject
   readonly only?: Algorithm

@@ -62,7 +62,7 @@ class KeyReader {
     }
   }
 
-  /** Whether there is no key of our own: `getKey` finds all keys. */
+  /** Whether `getKey` finds all keys: no key is configured, so this instance signs no tokens. */
   get #onlyVerifies(): boolean {
     const { getKey, secretKey, privateKey, publicKey, keys } = this.#config
     return getKey !== undefined && [secretKey, privateKey, publicKey, keys].every(key => key === undefined)

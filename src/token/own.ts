@@ -10,7 +10,7 @@ interface FoundKeyNote {
 
 const notes = new WeakMap<object, FoundKeyNote>()
 
-/** Stores that a key from `getKey` has verified the token of a payload. */
+/** Remembers that a key from `getKey` has verified the token of a payload, for the checks of own keys. */
 export function noteFoundKey(payload: object, note: FoundKeyNote): void {
   notes.set(payload, note)
 }
@@ -26,8 +26,8 @@ export function checkSignedByOwnKey(payload: object): void {
 
 /**
  * Whether the `sid` and `sub` of a payload may give access to a session. Not if only a key from `getKey` has signed the
- * token, because the other issuer chooses them. True for all tokens of an instance without configured keys, and for
- * payloads that the application made itself.
+ * token, because then another issuer chose both claims. True for all tokens of an instance without configured keys, and
+ * for payloads that the application made itself.
  */
 export function isOwn(payload: object): boolean {
   const note = notes.get(payload)

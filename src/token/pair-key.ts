@@ -79,8 +79,8 @@ function isModulus(bytes: Buffer): boolean {
 const TYPE = 'RSA|EC|OKP|AKP|P-\\d{3}|secp256k1|Ed25519|Ed448|X25519|X448'
 
 /**
- * Matches the text after a member of a JWK: the next member, or the end of the text. The JWK may be JSON, YAML or a
- * query string, and may be cut off. It does not match in a sentence, where another word follows.
+ * Matches what follows a member of a JWK in JSON, YAML, a query string or a JWK that is cut off: the next member or the
+ * end. In a sentence, another word follows, so a sentence does not match.
  */
 const END_OF_MEMBER = '["\'\\\\\\s,;&}\\]]*(?:$|\\w+["\'\\\\]*\\s*[:=])'
 
@@ -102,8 +102,8 @@ const WORDS = new RegExp(
 const namesKey = (text: string) => WORDS.test(text)
 
 /**
- * Whether an object is a JWK of a key pair (RFC 7518 §6.2, §6.3), with or without `kty`. It ignores `crv`: the
- * pattern `WORDS` finds JWKs with `crv`.
+ * Whether an object is a JWK of a key pair (RFC 7518 §6.2, §6.3), with or without `kty`. It does not look at `crv`,
+ * because the pattern `WORDS` has already searched the text for it.
  */
 function isPairJwk({ kty, n, e, x, y }: Record<string, unknown>): boolean {
   if (typeof kty === 'string' && kty !== 'oct') return true
@@ -113,7 +113,7 @@ function isPairJwk({ kty, n, e, x, y }: Record<string, unknown>): boolean {
   return typeof n === 'string' && typeof e === 'string' && LONG_NUMBER.test(n) && /^[\w-]+$/.test(e)
 }
 
-/** At least 512 bits in base64url: the shortest RSA modulus in use. */
+/** Matches base64url of 512 bits or more. No RSA modulus in use is shorter. */
 const LONG_NUMBER = /^[\w-]{86,}$/
 
 function succeeds(run: () => unknown): boolean {

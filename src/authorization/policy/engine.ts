@@ -24,7 +24,7 @@ export class PolicyEngine {
   #rules: readonly CompiledRule[] = []
   #evaluators: readonly PolicyEvaluator[] = []
 
-  /** @throws BadConfigurationError naming all mistakes in the options and rules. */
+  /** Checks and compiles the rules. @throws BadConfigurationError naming all mistakes in the options and rules. */
   constructor(options: PolicyEngineOptions = {}) {
     const problems = engineProblems(options)
     if (problems.length > 0) throw new BadConfigurationError(problems)
@@ -117,7 +117,7 @@ async function permission(
       const verdict: unknown = await evaluator(context, rule)
       if (verdict === false) return undefined
       // A missing `return` in an evaluator must be reported, not read as false.
-      if (verdict !== true) throw new TypeError('an evaluator must return true or false, or a promise of it')
+      if (verdict !== true) throw new TypeError('an evaluator must return true or false, or a promise of true or false')
     }
     return { allowed: true, reason: rule.reason ?? `${label} allows`, rule }
   } catch (error) {
@@ -129,7 +129,10 @@ function undecided(reason: string, cause: unknown, rule?: PolicyRule): PolicyDec
   return { allowed: false, reason, ...(rule && { rule }), error: new PolicyEvaluationError(reason, { cause }) }
 }
 
-/** @throws PolicyDeniedError for an invalid list of parts; TypeError if action or resource is otherwise not a name. */
+/**
+ * Makes the context of the rules from a question.
+ * @throws PolicyDeniedError for an invalid list of parts; TypeError if action or resource is otherwise not a name.
+ */
 function toContext(question: PolicyQuestion): PolicyContext {
   const { subject, resourceAttrs, environment } = question
   const [action, resource] = [toName(question.action, 'action'), toName(question.resource, 'resource')]

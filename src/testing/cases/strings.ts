@@ -134,7 +134,7 @@ export const strings: Cases = {
   },
 }
 
-/** Expect `values` under `keys`. Reads `atOnce` of them in each call. */
+/** Checks that each key has the value of the same index in `values`. Each `get` reads `atOnce` keys. */
 async function expectEach(
   store: TokenStore,
   keys: readonly string[],
@@ -150,7 +150,7 @@ async function expectEach(
   })
 }
 
-/** A key of `length` characters, and keys that a store may confuse with it. */
+/** Returns a key of `length` characters, and similar keys that a store may confuse with it. */
 function keysOf(length: number): string[] {
   const id = randomUUID()
   const key = `session:${id}:00${Date.now()}  {Ab-_.+/=%41}::x&amp;\\n"q"`
@@ -174,7 +174,7 @@ function keysOf(length: number): string[] {
   return [...new Set([key, ...others])].filter(isKey)
 }
 
-/** All characters of Unicode's basic plane. Halves of surrogate pairs are omitted: they are not characters. */
+/** Returns all characters of Unicode's basic plane. Halves of surrogate pairs are not characters. */
 function basicPlane(): string[] {
   const rows = Array.from({ length: 0x100 }, (_, row) => row).filter(row => row < 0xd8 || row > 0xdf)
   return rows.map(row => Array.from({ length: 0x100 }, (_, cell) => String.fromCharCode(row * 0x100 + cell)).join(''))
