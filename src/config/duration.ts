@@ -6,12 +6,12 @@ const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
 const WITH_UNITS = /^(?:\d+(?:\.\d+)?[smhdw])+$/
 const ISO_8601 = /^p(?:(\d+)w)?(?:(\d+)d)?(?:t(?=\d)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?)?$/
 
-/** A hundred years, in seconds. A longer duration is probably a mistake in the unit. */
+/** A hundred years, in seconds. A longer duration is rejected: it is probably a mistake in the unit. */
 const LONGEST = 36_500 * SECONDS.d
 
 /**
  * Convert a duration to seconds. Returns `undefined` if `value` is not a valid duration. A number without a unit means
- * seconds, in a string too. (jsonwebtoken reads `'900'` as milliseconds, which nobody means.)
+ * seconds, in a string too. (jsonwebtoken reads `'900'` as milliseconds.)
  */
 export function parseDuration(value: unknown): number | undefined {
   const seconds = typeof value === 'string' ? parseText(value.trim().toLowerCase()) : value

@@ -1,12 +1,14 @@
 import { types } from 'node:util'
 
-/** Maximum nesting. Without a limit, JSON.stringify overflows the stack, and a cyclic object is checked without end. */
+/**
+ * Maximum nesting. Without a limit, JSON.stringify overflows the stack, and the check of a cyclic object never ends.
+ */
 const DEEPEST = 100
 
 /**
  * Check that `value` is a plain object of JSON values. Class instances are rejected, because they may contain hidden
  * members: a database document has its password hash, for example. Objects with `toJSON` are rejected, because JSON
- * would contain something else. Members that are `undefined` are allowed; JSON omits them.
+ * would contain the result of `toJSON` instead. Members that are `undefined` are allowed; JSON omits them.
  * @param path the name of the value in error messages, such as `data`. The messages never contain values.
  * @throws TypeError
  */
@@ -15,7 +17,7 @@ export function checkJsonObject(value: unknown, path: string): asserts value is 
   checkMembers(value, path, DEEPEST)
 }
 
-/** Checks a value inside the object. It may have `depth` more levels. @throws TypeError */
+/** Check a value inside an object. `depth`: how many more levels the value may have. @throws TypeError */
 function checkJson(value: unknown, path: string, depth: number): void {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return
   if (typeof value === 'number' && Number.isFinite(value)) return
@@ -60,8 +62,8 @@ function isPlainObject(value: unknown): value is object {
 }
 
 /**
- * Whether an object only looks like a plain one. A Date or a Map with a changed prototype is still no plain object. A
- * proxy can return another value at each read.
+ * Whether an object only looks like a plain one. A Date or a Map with a changed prototype is still not a plain object.
+ * A proxy can return a different value at each read.
  */
 function isDisguised(value: unknown): boolean {
   const { isBoxedPrimitive, isDate, isMap, isNativeError, isPromise, isProxy, isRegExp, isSet } = types

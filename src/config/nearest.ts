@@ -1,6 +1,6 @@
 /**
- * The end of an error message about an unknown name: suggests the nearest of `names`, or is `otherwise` if none is
- * near.
+ * Returns the end of an error message about an unknown name: a suggestion of the most similar name of `names`, or
+ * `otherwise` if no name is similar.
  */
 export function didYouMean(given: string, names: readonly string[], otherwise: string): string {
   const [nearest] = names
@@ -10,11 +10,12 @@ export function didYouMean(given: string, names: readonly string[], otherwise: s
   return nearest ? `did you mean ${nearest.name}?` : otherwise
 }
 
-/** Ignores the spellings of AuthX and of its environment variables: `jwt_secret_key`, `JWT_SECRET_KEY`. */
+/** Removes the prefix `jwt_`, underscores and upper case, so that `secretKey` equals `JWT_SECRET_KEY`. */
 const bare = (name: string) => name.toLowerCase().replace(/^jwt_/, '').replaceAll('_', '').slice(0, 64)
 
 /**
- * The number of edits: characters added, removed, replaced, or swapped with the next one (optimal string alignment).
+ * Returns the number of edits between two names: characters added, removed, replaced, or swapped with the next one
+ * (optimal string alignment).
  */
 function distanceBetween(a: string, b: string): number {
   let before: number[] = []

@@ -168,7 +168,7 @@ export interface AuthXOptions {
   /**
    * The `aud` of new tokens, and the default of `decodeAudience`. Default: none. Setting the first audience, or
    * removing it, rejects every existing token (401), at `refresh` too: all users must log in again. To change it
-   * without that, list both the old and the new audience in `decodeAudience`.
+   * without rejecting tokens, list both the old and the new audience in `decodeAudience`.
    */
   encodeAudience?: string | readonly string[] | undefined
   /**
@@ -210,8 +210,9 @@ export interface AuthXOptions {
   /** `Path` of the refresh token's cookie. It must include the routes of refresh and logout. Default `'/'`. */
   refreshCookiePath?: string | undefined
   /**
-   * Require a CSRF value with tokens from cookies. Default true. Turning it on rejects (403) `refresh`, `logout` and
-   * all requests that are not reads, until the user's next login: the browser has no CSRF cookie before.
+   * Require a CSRF value with tokens from cookies. Default true. After you turn it on, `refresh`, `logout` and requests
+   * with a method of `csrfMethods` are rejected (403) until the user's next login, because the browser has no CSRF
+   * cookie until then.
    */
   cookieCsrfProtect?: boolean | undefined
   /** `Domain` of all cookies. Default: the host that set the cookies. */
@@ -256,8 +257,8 @@ export interface AuthXOptions {
   csrfMethods?: readonly string[] | undefined
   /**
    * Origins whose pages may open a WebSocket with a token from a cookie, as browsers send them: `https://app.example`.
-   * Guards also accept this server's own origin. For `authenticateUpgrade` this is the default of its option `origins`.
-   * Default: none. Not in AuthX.
+   * Guards also accept this server's own origin. It is also the default of the option `origins` of
+   * `authenticateUpgrade`. Default: none. Not in AuthX.
    */
   trustedOrigins?: readonly string[] | undefined
   /** The query parameter for the location `query`. Default `'token'`. */
@@ -285,21 +286,21 @@ export interface AuthXOptions {
   implicitRefreshMethodExclude?: readonly string[] | undefined
   /** The only methods on which `implicitRefresh()` renews tokens. Default: all. */
   implicitRefreshMethodInclude?: readonly string[] | undefined
-  /** How long before its expiry `implicitRefresh()` renews an access token in a cookie. Default 10 minutes. */
+  /** `implicitRefresh()` renews an access token in a cookie if it expires within this time. Default 10 minutes. */
   implicitRefreshDeltatime?: Duration | undefined
 
   /** The store for sessions. Without a store, nothing can be revoked. Default: none. Not in AuthX. */
   store?: TokenStore | undefined
   /**
-   * Timeout of one whole operation on the store, the blocklist or `getKey`, in milliseconds. After it the response is
-   * 503. Time in which the event loop is blocked does not count. Default 250. Not in AuthX.
+   * Timeout of one whole operation on the store, the blocklist or `getKey`, in milliseconds, 1 to 60,000. After the
+   * timeout the response is 503. Time in which the event loop is blocked does not count. Default 250. Not in AuthX.
    */
   storeTimeout?: number | undefined
   /** How long a used refresh token still gets the same successor, 0 to 60 seconds. Default 10. Not in AuthX. */
   refreshGracePeriod?: Duration | undefined
   /**
-   * Maximum lifetime of a session, counted from its login. After it the session cannot be refreshed. Default 90 days.
-   * Not in AuthX.
+   * Maximum lifetime of a session, counted from its login. After this time the session cannot be refreshed. Default 90
+   * days. Not in AuthX.
    */
   sessionExpires?: Duration | undefined
   /**
@@ -308,9 +309,9 @@ export interface AuthXOptions {
    */
   accessTokenRevocation?: boolean | undefined
   /**
-   * How many access tokens with a valid signature are cached, so that their signature is not verified again. 0 to
-   * 1,000,000; 0 turns the cache off. A token is cached when it is sent for the second time. Everything else is checked
-   * on every request. Default 1000. Not in AuthX.
+   * Maximum number of cached access tokens, 0 to 1,000,000. 0 turns the cache off. The signature of a cached token is
+   * not verified again; everything else is checked on every request. A token is cached when it is sent for the second
+   * time. Default 1000. Not in AuthX.
    */
   verifyCacheSize?: number | undefined
   /**

@@ -50,8 +50,8 @@ export function resolveOptions(options: AuthXOptions): Resolved {
 const LAST_MILLISECOND = 253_402_300_799_999
 
 /**
- * Returns a clock that checks each result of `now`. A comparison with NaN is always false, so that an invalid time
- * would accept expired tokens. `now` is not called at construction: tests may set their clock later.
+ * Returns a clock that checks each result of `now`. A comparison with NaN is always false, so expired tokens would be
+ * accepted. `now` is not called at construction: tests may set their clock later.
  */
 function checkedClock(now: () => unknown): () => number {
   return function checkedNow() {
@@ -63,7 +63,10 @@ function checkedClock(now: () => unknown): () => number {
   }
 }
 
-/** Returns `undefined` if `now` throws. A rejection is caught: an unhandled one would end the process. */
+/**
+ * Returns `undefined` if `now` throws. If it returns a promise, its rejection is caught: an unhandled rejection would
+ * end the process.
+ */
 function askClock(now: () => unknown): unknown {
   try {
     const time = now()
@@ -82,7 +85,7 @@ function unknownNames(options: AuthXOptions): string[] {
     .map(name => `${unknownOptions([name])}; ${didYouMean(name, Object.keys(OPTIONS), LIST)}`)
 }
 
-/** Problems between options that are valid on their own. */
+/** Returns the problems that the check of each single option does not find. */
 function conflicts(config: Config): string[] {
   const problems: string[] = []
   const { identityClaim, errorMessageKey } = config

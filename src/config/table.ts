@@ -12,7 +12,7 @@ import {
 } from './options.js'
 import * as values from './values.js'
 
-/** The type, the default and the source of one option. */
+/** The type and the default of one option, and whether an environment variable sets it. */
 export interface OptionSpec<T> {
   readonly type: values.ValueType<T>
   readonly fallback: T

@@ -109,8 +109,8 @@ export function listOf<T>(item: ValueType<T>, { empty = false } = {}): ValueType
 
 /**
  * A value of the type `item`, or a non-empty list of them.
- * @param commas whether a comma separates items in an environment variable. If not, only a JSON list has several items:
- * a secret may contain commas and quotes.
+ * @param commas whether a comma separates items in an environment variable. If false, only a JSON list has several
+ * items: a secret may contain commas and quotes.
  */
 export function oneOrMore<T>(item: ValueType<T>, { commas = true } = {}): ValueType<readonly T[]> {
   const list = listOf(item)
@@ -147,7 +147,7 @@ export function integer(least: number, most: number, unit: string): ValueType<nu
 const METHOD = textMatching('an HTTP method', /^[A-Za-z]+$/)
 export const method: ValueType<string> = { ...METHOD, read: value => METHOD.read(value)?.toUpperCase() }
 
-/** A value that is only checked roughly here. For example, token/keys checks keys when it reads them. */
+/** Makes a type whose values are checked only roughly here. For example, token/keys checks keys when it reads them. */
 export function opaque<T>(accepts: string, holds: (value: unknown) => boolean): ValueType<T> {
   return { accepts, read: value => (holds(value) ? (value as T) : undefined), fromText: asIs }
 }

@@ -18,7 +18,10 @@ export function hasUnparsedBody(ctx: RequestContext): boolean {
   return hasBody && isUnparsed(ctx)
 }
 
-/** Whether no parser has parsed the body. Parsers that do not know its type leave `undefined`, text, bytes or `{}`. */
+/**
+ * Whether no parser has parsed the body. A parser that does not know the media type leaves `undefined`, text, bytes or
+ * `{}`.
+ */
 function isUnparsed(ctx: RequestContext): boolean {
   const body = parsedBody(ctx)
   if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return true

@@ -4,15 +4,21 @@ import { cookieValues } from './cookie-values.js'
 import { pathOfTarget } from './target.js'
 import { warnOnce } from './warn.js'
 
-/** Whether a browser sends a cookie with `cookiePath` to `path` (RFC 6265 §5.1.4). */
+/** Whether a browser sends a cookie whose path is `cookiePath` to the URL path `path` (RFC 6265 §5.1.4). */
 export function liesInside(path: string, cookiePath: string): boolean {
   return path === cookiePath || path.startsWith(cookiePath.endsWith('/') ? cookiePath : `${cookiePath}/`)
 }
 
-/** Applications behind a proxy that rewrites paths. Their request paths do not show which cookies browsers send. */
+/**
+ * The configurations of applications behind a proxy that rewrites paths. Their request paths do not show which cookies
+ * browsers send.
+ */
 const rewritten = new WeakSet<Config>()
 
-/** Warns once if a logout request has a path to which the browser does not send the cookie, and has no such cookie. */
+/**
+ * Warns once if a logout request has no token cookie and its path is outside of the cookie's path: browsers do not send
+ * the cookie there.
+ */
 export function warnAboutLogoutPath(ctx: Pick<Context, 'req'> & { originalUrl?: string }, config: Config): void {
   const cookie = cookieOfLogout(config)
   // Requests of tests may have no originalUrl.
@@ -23,8 +29,8 @@ export function warnAboutLogoutPath(ctx: Pick<Context, 'req'> & { originalUrl?: 
 }
 
 /**
- * Warns once if the browser does not send the cookie to the logout route of a router, because the cookie's path is the
- * refresh route. It works for any mount path of the router.
+ * Warns once if browsers do not send the refresh token's cookie to the logout route of a router, because the cookie's
+ * path is the refresh route. The check works for any mount path of the router.
  */
 export function warnAboutLogoutRoute(refresh: string, logout: string, config: Config): void {
   const cookie = cookieOfLogout(config)
@@ -39,7 +45,10 @@ interface CookieOfLogout {
   readonly option: 'accessCookiePath' | 'refreshCookiePath'
 }
 
-/** The cookie that a logout needs: of the refresh token if it is in a cookie, otherwise of the access token. */
+/**
+ * Returns the cookie that a logout needs: the refresh token's cookie if refresh tokens are in cookies, otherwise the
+ * access token's cookie. `undefined` if no tokens are in cookies.
+ */
 function cookieOfLogout({ tokenLocation, ...config }: Config): CookieOfLogout | undefined {
   if (tokenLocation.refresh.includes('cookies')) {
     return { name: config.refreshCookieName, path: config.refreshCookiePath, option: 'refreshCookiePath' }
@@ -51,7 +60,7 @@ function cookieOfLogout({ tokenLocation, ...config }: Config): CookieOfLogout | 
 function warn(option: string, path: string): void {
   warnOnce(
     'AUTHX_LOGOUT_PATH',
-    `The logout route is outside of ${option} (${path}): browsers do not send the cookie there, so that a page cannot log ` +
+    `The logout route is outside of ${option} (${path}): browsers do not send the cookie there, and a page cannot log ` +
       `out after a reload. Move the route below ${path}, such as ${path.replace(/\/$/, '')}/logout, or set ${option} ` +
       'to a path that includes both routes.',
   )

@@ -2,7 +2,7 @@ import type { Context } from 'koa'
 import { trim } from './trim.js'
 
 /**
- * Returns the distinct values of a cookie in a request, in order, without empty values. There are several if the
+ * Returns the distinct values of a cookie in a request, in order, without empty values. There are several values if the
  * browser has cookies of this name for several domains or paths. Node joins several Cookie headers into one.
  */
 export function cookieValues(ctx: Pick<Context, 'req'>, name: string): string[] {
@@ -22,5 +22,5 @@ function valueIn(pair: string, name: string): string | undefined {
   return trimmed(pair.slice(equals + 1)).replace(/^"(.*)"$/, '$1')
 }
 
-/** Trims only the white space of RFC 6265 §4.2.1. For browsers, other white space is part of the name. */
+/** Trims only the white space of RFC 6265 §4.2.1. For browsers, other white space is part of the name or the value. */
 const trimmed = (text: string) => trim(text, ' \t')

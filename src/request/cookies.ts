@@ -46,19 +46,19 @@ export function tokenCookies(type: TokenType, { token, csrf, exp }: CookieToken,
   return [...formerCookies(type, config), ...lines]
 }
 
-/** The lines that clear the cookies of a token, also those of earlier deployments. */
+/** Returns the lines that clear the cookies of a token, including cookies of earlier deployments. */
 export function clearedCookies(type: TokenType, config: Config): CookieLine[] {
   return [...formerCookies(type, config), ...bothCookies(type, config).map(cookie => cleared(cookie, config))]
 }
 
-/** The lines that clear the cookies of all token types that use cookies, also those of earlier deployments. */
+/** Returns the lines that clear the cookies of all token types in cookies, including cookies of earlier deployments. */
 export const allClearedCookies = (config: Config) =>
   typesInCookies(config).flatMap(type => clearedCookies(type, config))
 
 const typesInCookies = ({ tokenLocation }: Config) =>
   (['access', 'refresh'] as const).filter(type => tokenLocation[type].includes('cookies'))
 
-/** The lines that clear cookies of earlier deployments: cookies of the same names in other scopes. */
+/** Returns the lines that clear cookies of earlier deployments: cookies of the same names in other scopes. */
 function formerCookies(type: TokenType, config: Config): CookieLine[] {
   const cookies = bothCookies(type, config).flatMap(cookie =>
     formerScopesOf(cookie, config).map(scope => ({ ...cookie, ...scope })),
@@ -66,7 +66,7 @@ function formerCookies(type: TokenType, config: Config): CookieLine[] {
   return cookies.map(cookie => cleared(cookie, config))
 }
 
-/** Add lines to a response. Each replaces an earlier line for the same cookie. */
+/** Add `Set-Cookie` lines to a response. Each line replaces an earlier line for the same cookie. */
 export function setCookies(
   ctx: Pick<Context, 'response' | 'secure'>,
   lines: readonly CookieLine[],
@@ -85,7 +85,7 @@ export function setsAccessCookie(ctx: Pick<Context, 'response'>, config: Config)
 }
 
 /**
- * Makes the error for a request with ambiguous cookies of one name. Its response clears the cookies of earlier
+ * Makes the error for a request with ambiguous cookies of one name. The error's headers clear the cookies of earlier
  * deployments, so that the next request does not have them.
  */
 export function ambiguousCookies(cause: string, config: Config): MalformedTokenRequestError {
@@ -96,22 +96,24 @@ export function ambiguousCookies(cause: string, config: Config): MalformedTokenR
 }
 
 /**
- * The Set-Cookie lines of a response. If there is none, Koa 2 returns '' and Koa 3 undefined. The types of Koa omit
- * that.
+ * Returns the Set-Cookie lines of a response. If there is none, Koa 2 returns '' and Koa 3 undefined; Koa's types omit
+ * both.
  */
 function linesOf(ctx: Pick<Context, 'response'>): string[] {
   const present = ctx.response.get('Set-Cookie') as string | string[] | undefined
   return [present || []].flat()
 }
 
-/** Whether a `Set-Cookie` line is for this cookie. A line without a path may be, so it counts. */
+/** Whether a `Set-Cookie` line sets or clears the given cookie. A line without a path counts, because it may do so. */
 function isAbout(text: string, { name, domain, path }: Scope): boolean {
   if (!text.startsWith(`${name}=`)) return false
   const attribute = (of: string) => new RegExp(`;\\s*${of}=([^;]*)`, 'i').exec(text)?.[1]?.trim()
   return sameDomain(attribute('domain'), domain) && (attribute('path') ?? path) === path
 }
 
-/** Compares domains as RFC 6265 §5.2.3: without case and without a leading dot. Empty means no domain. */
+/**
+ * Whether two domains are equal (RFC 6265 §5.2.3), ignoring case and a leading dot. An empty string means no domain.
+ */
 const sameDomain = (one = '', other = '') => bareDomain(one) === bareDomain(other)
 const bareDomain = (domain: string) => domain.toLowerCase().replace(/^\./, '')
 
@@ -151,8 +153,8 @@ function bothCookies(type: TokenType, config: Config): Cookie[] {
 }
 
 /**
- * The other scopes in which a browser may have a cookie of this name: host-only, if `cookieDomain` is set, and those of
- * `formerCookies`. A cookie with `__Host-` has only one possible scope (RFC 6265bis §4.1.3.2).
+ * Returns the other scopes in which a browser may have a cookie of this name: host-only, if `cookieDomain` is set, and
+ * the scopes of `formerCookies`. A cookie with `__Host-` has only one possible scope (RFC 6265bis §4.1.3.2).
  */
 function formerScopesOf(cookie: Cookie, { cookieDomain, formerCookies: former }: Config): Scope[] {
   const { name } = cookie
@@ -167,7 +169,8 @@ function formerScopesOf(cookie: Cookie, { cookieDomain, formerCookies: former }:
 const cleared = (cookie: Cookie, config: Config) => line({ ...cookie, value: '', maxAgeSeconds: 0 }, config)
 
 /**
- * Writes a Set-Cookie line. No quoting: values are base64url or percent-encoded, the rest is checked at construction.
+ * Writes a Set-Cookie line. Nothing is quoted: values are base64url or percent-encoded, and the other parts are checked
+ * at construction.
  */
 function line(cookie: Cookie & { value: string; maxAgeSeconds: number | undefined }, config: Config): CookieLine {
   const { name, value, domain, path, maxAgeSeconds, httpOnly } = cookie

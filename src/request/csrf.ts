@@ -12,7 +12,7 @@ import type { Candidate } from './locate.js'
  * Check the CSRF value of a token from a cookie (signed double submit). Browsers send cookies with every request, but
  * only a script of our own origin can send the value that is in the signed token. Tokens from other locations always
  * pass.
- * @param demanded whether the value is required. Default: if the method is one of `csrfMethods`.
+ * @param demanded whether the value is required. Default: only if the method is one of `csrfMethods`.
  * @throws MissingCSRFTokenError, CSRFError
  */
 export function checkCsrf(

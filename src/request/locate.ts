@@ -33,8 +33,8 @@ const LOCATORS: Record<TokenLocation, Locator> = {
 const NONE: readonly LocatedToken[] = []
 
 /**
- * Returns the token of a request, from the first location that has one: none, one, or several candidates if the browser
- * has sent several cookies of one name. It does not verify tokens.
+ * Returns the token in the first location that has one, without verifying it. The list is empty if there is no token.
+ * It has several candidates if the browser has sent several cookies of one name.
  * @throws MalformedTokenRequestError if a location has several tokens or is malformed. Later locations are not
  * searched.
  */
@@ -52,7 +52,7 @@ export function locate(
   return NONE
 }
 
-/** Maximum number of different cookies of one name. Changes of domain or path leave fewer. */
+/** Maximum number of different cookies of one name. Changes of a cookie's domain or path leave fewer cookies. */
 const MAX_VALUES = 5
 
 function fromCookies(ctx: RequestContext, type: TokenType, config: Config): readonly string[] | undefined {
@@ -88,7 +88,7 @@ function isRepeated({ req }: RequestContext, name: string): boolean {
   return count > 1
 }
 
-/** The token after the scheme, in any case (RFC 9110 §11.1). `undefined` if the scheme is another one. */
+/** Returns the token after the scheme, ignoring the scheme's case (RFC 9110 §11.1). `undefined` for another scheme. */
 function afterScheme(value: string, scheme: string): string | undefined {
   const space = value.indexOf(' ')
   if (space < 0 || value.slice(0, space).toLowerCase() !== scheme.toLowerCase()) return undefined
@@ -110,7 +110,7 @@ function fromQuery(ctx: RequestContext, _type: TokenType, { queryStringName }: C
   return values[0] || undefined
 }
 
-/** The query string. Koa throws for an invalid target such as `http://[/`. */
+/** Returns the query string. Koa throws for an invalid target such as `http://[/`. */
 function queryOf(ctx: RequestContext): string {
   try {
     return ctx.querystring

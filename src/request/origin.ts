@@ -26,7 +26,7 @@ export function checkOrigin(request: IncomingMessage, origins: readonly string[]
 
 /**
  * Check the Origin of a WebSocket upgrade that a guard sees. Packages such as koa-websocket pass upgrades to Koa's
- * middleware. The origin must be this server's own or one of `trustedOrigins`. Other requests pass.
+ * middleware. The origin must be this server's own or one of `trustedOrigins`. Requests that are not upgrades pass.
  * @throws CSRFError
  */
 export function checkUpgradeOrigin(ctx: RequestContext, { trustedOrigins }: Config): void {
@@ -34,7 +34,9 @@ export function checkUpgradeOrigin(ctx: RequestContext, { trustedOrigins }: Conf
   checkOrigin(ctx.req, [...trustedOrigins, ...ownOrigin(ctx)])
 }
 
-/** Whether the request is a WebSocket upgrade. `Upgrade` is a list of protocols, in any case (RFC 9110 §7.8). */
+/**
+ * Whether the request is a WebSocket upgrade. `Upgrade` is a list of protocols, in upper or lower case (RFC 9110 §7.8).
+ */
 function asksForWebSocket({ headers }: IncomingMessage): boolean {
   // HTTP/2 uses a pseudo-header (RFC 8441 §4).
   if (headers[':protocol'] !== undefined) return true

@@ -8,7 +8,7 @@ interface Directive {
   readonly value?: string
 }
 
-/** Headers that some shared caches use instead of `Cache-Control`: those of RFC 9213 §2, and older ones. */
+/** Headers that some shared caches use instead of `Cache-Control`: the headers of RFC 9213 §2, and older ones. */
 const TARGETED = /(?:-cache|^surrogate|^edge)-control$/
 
 /** Directives that have a meaning only for a cached response, so they allow caching. */
@@ -18,8 +18,9 @@ const FOR_KEPT: ReadonlySet<string> = new Set(
 
 /**
  * Returns whether shared caches, such as proxies and CDNs, may keep a response (RFC 9111 §3, RFC 9213). `'allowed'` is
- * also the result if caches differ, and for 304, because its headers update a cached response (RFC 9111 §3.2).
- * `'unsaid'`: the response does not say; a cache may keep it by its own rules, unless `no-store` is added.
+ * also the result if caches treat the headers differently, and for 304, because its headers update a cached response
+ * (RFC 9111 §3.2). `'unsaid'`: the headers do not say it. A cache may then keep the response by its own rules, unless
+ * `no-store` is added.
  * @param headers names in lower case, as `response.getHeaders()` gives them.
  * @param now milliseconds since 1970.
  */
@@ -32,7 +33,7 @@ export function sharedCaching(
   if (Object.keys(headers).some(name => isTargeted(name) && targetedAllows(name, textOf(headers[name]))))
     return 'allowed'
   const directives = parse(textOf(headers['cache-control']))
-  // In combination with private or no-store, caches differ.
+  // If private or no-store is present too, caches treat the combination differently.
   if (directives.some(({ name, value }) => name === 'public' || (name === 's-maxage' && isPositive(value)))) {
     return 'allowed'
   }
@@ -66,7 +67,9 @@ function allows({ name, value }: Directive): boolean {
   return FOR_KEPT.has(name)
 }
 
-/** Whether a number of seconds is positive. An invalid number counts as positive, because caches differ. */
+/**
+ * Whether a number of seconds is positive. An invalid number counts as positive, because caches treat it differently.
+ */
 const isPositive = (value = '') => !/^(?:0+|-\d+)$/.test(value)
 
 const textOf = (value: OutgoingHttpHeaders[string]): string => trim([value ?? ''].flat().join(', '), ' \t')

@@ -1,6 +1,6 @@
 /**
- * Remove `characters` from both ends of `text`. It uses no regular expression, because one that is anchored to the end
- * takes quadratic time for a header of many spaces.
+ * Remove `characters` from both ends of `text`. It uses no regular expression: a regular expression that is anchored to
+ * the end takes quadratic time for a header of many spaces.
  */
 export function trim(text: string, characters: string): string {
   let start = 0
