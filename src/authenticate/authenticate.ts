@@ -21,7 +21,7 @@ export interface Requirement extends checks.TokenRequirement {
 
 /**
  * Check the token of a request.
- * @returns the payload, or `undefined` if there is no token at all.
+ * @returns the payload, or `undefined` if there is no token.
  * @throws AuthXError
  */
 export function authenticate(
@@ -34,7 +34,7 @@ export function authenticate(
 
 /**
  * Check the token of a request, but not its revocation and freshness.
- * @throws AuthXError, or rejects with one.
+ * @throws AuthXError, or rejects with an AuthXError.
  */
 export function identify(
   internals: Internals,

@@ -38,8 +38,9 @@ export async function chooseCandidate(
 }
 
 /**
- * Choose between tokens of several sessions, in any order: the token whose session is live. If no token is accepted,
- * but some are used up, choose the used-up token that was issued last. So a cookie of an ended session hides no reuse.
+ * From tokens of several sessions, choose the token whose session is live. The order of `tokens` does not matter. If no
+ * session is live, but some tokens are used up, choose the used-up token that was issued last: its reuse is then
+ * detected, even if there is also a cookie of an ended session.
  * @throws MalformedTokenRequestError if several sessions are live; otherwise the error of the first token.
  */
 async function chooseSession(
@@ -91,7 +92,10 @@ export function newestOfEachSession<Token extends { readonly payload: TokenPaylo
   return [...newest.values()]
 }
 
-/** Compares generation, then `iat`, then `exp`: a renewed token may have the same `iat`. */
+/**
+ * Whether `one` is newer than `other`. Compares generation, then `iat`, then `exp`: a renewed token may have the same
+ * `iat`.
+ */
 function isNewer(one: TokenPayload, other: TokenPayload): boolean {
   const ages = ({ gen = 0, iat, exp }: TokenPayload) => [gen, iat, exp]
   const others = ages(other)
@@ -122,7 +126,10 @@ async function refusalsOf(
   return refusals
 }
 
-/** Chooses the error to report: a bug, an outage, an expired token (a refresh helps), else the first error. */
+/**
+ * Chooses the error to report, in this order: an error that is not an AuthXError (a bug), an outage, an expired token
+ * (a refresh helps), the first error.
+ */
 function reasonOf(reasons: readonly unknown[]): unknown {
   return (
     reasons.find(reason => !(reason instanceof AuthXError)) ??

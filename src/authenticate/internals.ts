@@ -19,9 +19,9 @@ export interface AuthXOptions extends Options {
    * Returns the key that verifies a token, instead of the configured keys: for one key per tenant, for example. It is
    * called once for each token of a request, before anything in the token is verified. `ctx` is `undefined` outside of
    * requests. If it returns `undefined`, or throws an error with which jose or jwks-rsa report a missing key, the token
-   * is rejected (401). If it throws another error, misses `storeTimeout` or returns a key that no algorithm of
-   * `decodeAlgorithms` can use, the response is 503. Refresh tokens, tokens to renew, and tokens
-   * that end or list sessions must also be signed by a configured key (401). Default: none. Not in AuthX.
+   * is rejected (401). If it throws another error, takes longer than `storeTimeout`, or returns a key that no algorithm
+   * of `decodeAlgorithms` can use, the response is 503. Refresh tokens, tokens to renew, and tokens that end or list
+   * sessions must also be signed by a configured key; otherwise they are rejected (401). Default: none. Not in AuthX.
    */
   getKey?: GetKey<Context | undefined> | undefined
 }
@@ -43,7 +43,7 @@ export interface Internals {
 
 const INTERNALS = new WeakMap<object, Internals>()
 
-/** Register the internals of an instance. Other modules find them; users cannot. */
+/** Register the internals of an instance. Other modules of this library can read them, users cannot. */
 export function keepInternals(authx: object, internals: Internals): void {
   INTERNALS.set(authx, internals)
 }

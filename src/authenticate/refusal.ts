@@ -6,7 +6,7 @@ import { debug } from '../tracing.js'
 import type { AuthContext, Internals } from './internals.js'
 import { verifyToken } from './verification.js'
 
-/** A refused call: where its tokens are. */
+/** A call that was refused, and how to find its tokens. */
 export interface RefusedCall {
   /** Returns the tokens of the call, not verified. @throws MalformedTokenRequestError if a location is malformed. */
   readonly locate: () => readonly Candidate[]
@@ -27,7 +27,7 @@ export async function emitRefused(internals: Internals, call: RefusedCall, error
   events.emit('refused', { reason: error.code, ...ids })
 }
 
-/** Emits `refused` if `answer` rejects. It changes neither the answer nor the error. */
+/** Emits `refused` if `answer` rejects. The answer and the error stay unchanged. */
 export function emittingRefused<T>(internals: Internals, call: RefusedCall, answer: Promise<T>): Promise<T> {
   return answer.catch(async error => {
     await emitRefused(internals, call, error)
@@ -35,12 +35,15 @@ export function emittingRefused<T>(internals: Internals, call: RefusedCall, answ
   })
 }
 
-/** Whether no key has verified the token. `getKey` is then not called again. */
+/** Whether the error means that no key has verified the token. Then `getKey` is not called again. */
 const isUnverified = (error: AuthXError) =>
   error instanceof TokenInvalidSignatureError ||
   (error instanceof CallbackUnavailableError && error.callback === 'getKey')
 
-/** The ids of the verified token of a call. Empty if there are tokens of several sessions: any may be the caller's. */
+/**
+ * Returns the ids of the verified token of a call. Empty if there are tokens of several sessions, because each of them
+ * may be the caller's.
+ */
 async function idsOf(internals: Internals, call: RefusedCall): Promise<{ sub?: string; sid?: string }> {
   const [payload, ...others] = await verifiedTokens(internals, call)
   if (!payload || others.some(other => idOf(other) !== idOf(payload) || other.sub !== payload.sub)) return {}

@@ -16,7 +16,7 @@ interface CacheEntry {
 type Verified = TokenPayload | Promise<TokenPayload>
 type FoundKey = Promise<VerificationKey | undefined>
 
-/** The cached results of one request. It contains tokens, so it is hidden if the request is printed. */
+/** The cached results of one request. It contains tokens, so they are hidden when the request is printed. */
 class RequestState {
   entries: CacheEntry[] = []
   keys?: Map<string, FoundKey>
@@ -30,10 +30,10 @@ class RequestState {
 
 /**
  * Caches verification and revocation for each request, by location and token, so that a middleware and several guards
- * check a token once. Each guard makes the other checks itself.
+ * check a token once. Each guard runs all other checks itself.
  */
 export class RequestCache {
-  // The state is on the request, under a symbol: a WeakMap would cost more than the rest of a guard.
+  // The state is on the request, under a symbol: a WeakMap would take longer than the rest of a guard.
   readonly #key = Symbol('koa-authx')
   readonly #storeTimeoutMs: number
 
@@ -42,7 +42,9 @@ export class RequestCache {
     this.#storeTimeoutMs = storeTimeoutMs
   }
 
-  /** Returns the payload of a token. Throws the cached error if the token was rejected before. */
+  /**
+   * Returns the payload of a token, cached or from `verify`. Throws the cached error if the token was rejected before.
+   */
   verified(request: object, located: Candidate, verify: () => Verified): Verified {
     const entry = this.#entryFor(request, located)
     entry.verified ??= attempt(verify)
@@ -50,7 +52,10 @@ export class RequestCache {
     return entry.verified.payload
   }
 
-  /** Returns one promise for all checks of a token in this request; `undefined` without a store and a blocklist. */
+  /**
+   * Returns the result of the revocation check, cached or from `check`: the same promise for all guards of a request.
+   * `undefined` if there is neither a store nor a blocklist.
+   */
   revocation(
     request: object,
     located: Candidate,
@@ -62,8 +67,8 @@ export class RequestCache {
   }
 
   /**
-   * Call the store for a request. If the store has just timed out for this request, it rejects at once, so that no
-   * request waits for two timeouts in a row.
+   * Call the store for a request. If the store has just timed out for this request, the promise rejects at once. So a
+   * request never waits for two timeouts in a row.
    */
   askStore<Answer extends Promise<unknown> | undefined>(request: object, ask: () => Answer): Answer {
     const state = this.#stateOf(request)
@@ -76,7 +81,10 @@ export class RequestCache {
     return answer
   }
 
-  /** Returns the result of `getKey` for a token, also if there is no key. `forget` does not clear it. */
+  /**
+   * Returns the result of `getKey` for a token, cached or from `ask`. A missing key is cached too. `forget` does not
+   * clear these results.
+   */
   key(request: object, token: string, ask: () => FoundKey): FoundKey {
     const state = this.#stateOf(request)
     state.keys ??= new Map()

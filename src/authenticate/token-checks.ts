@@ -22,8 +22,8 @@ export interface TokenRequirement {
   /** Require a fresh token. Default false. */
   readonly verifyFresh?: boolean | undefined
   /**
-   * Reject a token that none of the configured keys has signed, only a key of `getKey`. Default: true for refresh
-   * tokens.
+   * Reject a token that only a key from `getKey` has signed, not a configured key. Default: true for refresh tokens,
+   * false for access tokens.
    */
   readonly ownKey?: boolean | undefined
 }
@@ -32,7 +32,7 @@ export interface TokenRequirement {
 export interface TokenSource {
   /** Returns the candidates: several if a browser sent several cookies of one name. */
   locate(): readonly Candidate[]
-  /** Check signature and claims. @throws JWTDecodeError, or rejects with one. */
+  /** Check signature and claims. @throws JWTDecodeError, or rejects with a JWTDecodeError. */
   verify(candidate: Candidate): TokenPayload | Promise<TokenPayload>
   /** Reject a token that a page of another site may have made the browser send. @throws CSRFError */
   checkOrigin(identified: Identified): void
@@ -74,7 +74,7 @@ async function runChecks(
 /**
  * Run the checks from signature to CSRF value, which need neither the store nor the blocklist. Returns a promise only
  * with `getKey` or with several candidates.
- * @throws AuthXError, or rejects with one.
+ * @throws AuthXError, or rejects with an AuthXError.
  */
 export function identify(
   internals: Internals,
@@ -84,7 +84,7 @@ export function identify(
   const candidates = source.locate()
   const [first] = candidates
   if (!first) return undefined
-  // No closure and no promise here: most guarded requests come this way.
+  // No closure and no promise here: most guarded requests take this path.
   if (candidates.length === 1) {
     const verified = source.verify(first)
     if (!(verified instanceof Promise)) return accept(internals, source, requirement, first, verified)

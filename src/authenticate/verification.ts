@@ -8,8 +8,8 @@ import { type FindKey, type VerifyOptions, verify, verifyWithFoundKey } from '..
 import type { AuthContext, Internals } from './internals.js'
 
 /**
- * Verify a token with the configured keys or, if there is a `getKey`, with the key that it returns. It returns a
- * promise only with `getKey`.
+ * Verify a token with the configured keys or, if there is a `getKey`, with the key that it returns. Returns a promise
+ * only with `getKey`.
  * @param ctx the request of the token; `undefined` outside of requests.
  * @throws JWTDecodeError or a subclass, CallbackUnavailableError.
  */
@@ -45,7 +45,10 @@ function askForKey(
   return askCallback('getKey', new Deadline(config.storeTimeout), find)
 }
 
-/** The result of `getKey`. `undefined` also if it throws an error with which jose or jwks-rsa report a missing key. */
+/**
+ * Returns the result of `getKey`. `undefined` also if `getKey` throws an error with which jose or jwks-rsa report a
+ * missing key.
+ */
 async function inputFrom(ask: () => unknown, alg: Algorithm, payload: UnverifiedPayload): Promise<unknown> {
   try {
     return await ask()

@@ -18,9 +18,9 @@ const NAMES = {
 } as const
 
 /**
- * Finds cookies of different login types that have the same name, one sentence for each. A login would overwrite the
- * other type's cookie, and a logout would clear it. Different paths do not help, because a browser sends both cookies
- * to the longer path.
+ * Returns one sentence for each pair of cookies that have the same name, but belong to different login types. A login
+ * would overwrite the other type's cookie, and a logout would clear it. Different paths do not help, because a browser
+ * sends both cookies to the longer path.
  */
 export function cookieCollisions(types: ReadonlyMap<string, CookieOptions>): string[] {
   const taken = new Map<string, { loginType: string; option: string }>()

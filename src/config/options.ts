@@ -257,7 +257,7 @@ export interface AuthXOptions {
   csrfMethods?: readonly string[] | undefined
   /**
    * Origins whose pages may open a WebSocket with a token from a cookie, as browsers send them: `https://app.example`.
-   * Guards also accept this server's own origin. It is also the default of the option `origins` of
+   * Guards also accept this server's own origin. This list is also the default of the option `origins` of
    * `authenticateUpgrade`. Default: none. Not in AuthX.
    */
   trustedOrigins?: readonly string[] | undefined
@@ -296,7 +296,10 @@ export interface AuthXOptions {
    * timeout the response is 503. Time in which the event loop is blocked does not count. Default 250. Not in AuthX.
    */
   storeTimeout?: number | undefined
-  /** How long a used refresh token still gets the same successor, 0 to 60 seconds. Default 10. Not in AuthX. */
+  /**
+   * For how long a used refresh token can be sent again and gets the same successor, 0 to 60 seconds. Default 10. Not
+   * in AuthX.
+   */
   refreshGracePeriod?: Duration | undefined
   /**
    * Maximum lifetime of a session, counted from its login. After this time the session cannot be refreshed. Default 90

@@ -33,7 +33,7 @@ export function describeGuard<Middleware extends object>(
 /** Returns what a middleware requires, or `undefined` if this library did not make it. */
 export const guardInfoOf = (middleware: object): GuardInfo | undefined => infos.get(middleware)
 
-/** The guard as text: `user: scopesRequired(admin:read)`. */
+/** Returns the guard as text: `user: scopesRequired(admin:read)`. */
 export function writtenGuard({ name, loginType, asked }: GuardInfo): string {
   const call = asked.length > 0 ? `${name}(${asked.join(', ')})` : name
   return loginType === undefined ? call : `${loginType}: ${call}`

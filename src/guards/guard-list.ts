@@ -24,7 +24,7 @@ export const GUARDS = {
 /** The name of a guard, which is also the name of the method that makes it. */
 export type GuardName = keyof typeof GUARDS
 
-/** Methods for all guards. It does not compile if a guard of the list is missing. */
+/** The type `Methods`, if it has a method for each guard of the list. Otherwise it does not compile. */
 export type ForEachGuard<Methods extends Record<GuardName, unknown>> = Methods
 
 /** Finds the owner of a new guard and the arguments for its factory, from the call of the method. */

@@ -13,8 +13,8 @@ import type { GuardOptions, TokenGuardOptions } from './token-guards.js'
 export type Guard<State> = Middleware<State>
 
 /**
- * What a guard sets on `ctx.state`. `token` may be missing with `optional: true`, or if `optional` is unknown to the
- * compiler.
+ * What a guard sets on `ctx.state`. `token` may be missing with `optional: true`, or if the compiler does not know the
+ * value of `optional`.
  */
 export type TokenState<Claims extends object, Options> = 'optional' extends keyof Options
   ? [Options['optional']] extends [false | undefined]
@@ -34,7 +34,7 @@ export interface GuardMethods<Claims extends object, Subject> {
     options?: Options,
   ): Guard<TokenState<Claims, Options>>
   /**
-   * Makes a guard that requires a valid refresh token that is not used yet. The guard does not use it up.
+   * Makes a guard that requires a valid refresh token that has not been used yet. The guard does not use up the token.
    * @throws TypeError naming the invalid option.
    */
   refreshTokenRequired<const Options extends GuardOptions = object>(

@@ -11,7 +11,7 @@ export interface GuardOwner {
   readonly internals: Internals
   /** Returns the current policy engine. It is called for each request. */
   readonly policyEngine: () => PolicyDecider | undefined
-  /** Replaces an error of the token checks. A manager uses it, because it knows the other login types. */
+  /** Replaces an error of the token checks. An AuthManager sets it, because it knows the other login types. */
   readonly explain?: (ctx: AuthContext, requirement: Requirement, error: unknown) => Promise<never>
 }
 
@@ -36,8 +36,8 @@ export interface GuardPlan<State> {
 }
 
 /**
- * Make a guard. All guards are made here. The function names the guard and describes it for `audit`. The guard runs the
- * token checks, sets `ctx.state.token`, runs its own check and calls `next`. If it refuses the request, it emits
+ * Make a guard. All guards are made by this function. It names the guard and describes it for `audit`. The guard runs
+ * the token checks, sets `ctx.state.token`, runs its own check and calls `next`. If it refuses the request, it emits
  * `refused`.
  */
 export function makeGuard<State extends { token?: TokenPayload } = { token: TokenPayload }>(
@@ -82,7 +82,7 @@ function announceRefusal(
   return emitRefused(internals, { ctx, locate: () => locateRequired(internals, ctx, requirement) }, error)
 }
 
-/** Sets or deletes `ctx.state.token`, so that handlers see the token of this guard, not of one before it. */
+/** Sets or deletes `ctx.state.token`, so that handlers see the token of this guard, not of an earlier guard. */
 function setToken(state: { token?: TokenPayload }, payload: TokenPayload | undefined): void {
   if (payload) state.token = payload
   else delete state.token

@@ -24,7 +24,7 @@ export interface AuthorizeOptions {
 
 /**
  * Check in a handler whether the policy engine allows an action: for the access token of a request, which is verified
- * here, or for a payload that is already verified. Revocation of a payload is not checked again.
+ * here, or for a payload that is already verified. For a payload, revocation is not checked again.
  * @throws PolicyDeniedError, PolicyEvaluationError, and the errors of guards.
  */
 export async function authorize(
@@ -45,7 +45,7 @@ export async function authorize(
 }
 
 /**
- * Whether `who` is a payload: a context has no `jti`. A context with `jti` is rejected as a payload of another type.
+ * Whether `who` is a payload: a context has no `jti`. A context with `jti` is rejected, because its `type` is invalid.
  */
 function isPayload(who: AuthContext | TokenPayload): who is TokenPayload {
   return Object.hasOwn(who, 'jti')

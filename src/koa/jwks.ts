@@ -4,7 +4,9 @@ import { publicKeySet } from '../token/jwks.js'
 import type { KeyRing } from '../token/keys.js'
 import { sha256 } from '../token/sha256.js'
 
-/** Five minutes after `setKeys`, all clients know the new keys and have dropped the removed ones. */
+/**
+ * How long clients may cache the keys. Five minutes after `setKeys`, all clients have the new keys and no removed key.
+ */
 const MAX_AGE_SECONDS = 300
 
 /** Makes a handler that serves the public keys as a JWK Set (media type: RFC 7517 §8.5.2). */

@@ -19,9 +19,9 @@ interface Presented extends Identified {
 }
 
 /**
- * Revoke the sessions of the request's tokens, expired or not, then clear their cookies. Another site can make a
- * browser send cookies, and can add its own token. So a cookie requires its CSRF value, or another token of the same
- * login.
+ * Revoke the sessions of the request's tokens, even if the tokens are expired. Then clear the cookies. Another site can
+ * make a browser send cookies, and can add its own token. So a cookie requires its CSRF value, or another token of the
+ * same login.
  */
 export function logout(internals: Internals, ctx: AuthContext): Promise<void> {
   const call = { ctx, locate: () => locateEverywhere(internals, ctx) }
@@ -38,8 +38,8 @@ async function revokePresented(internals: Internals, ctx: AuthContext): Promise<
   const revokeAll = () => Promise.all([...distinct.values()].map(payload => internals.sessions?.revoke(payload)))
   await internals.requestCache.askStore(ctx.req, revokeAll)
   internals.requestCache.forget(ctx.req)
-  // A link of another site can contain a token in its query. Headers and JSON bodies require a script that may call
-  // this server.
+  // A link of another site can contain a token in its query. Headers and JSON bodies can only be sent by a script that
+  // may call this server.
   if (proven.some(({ located }) => located.location !== 'query')) {
     setCookies(ctx, allClearedCookies(internals.config), internals.config)
   }
@@ -53,8 +53,9 @@ function vouchesFor(other: Presented, { payload }: Presented): boolean {
 }
 
 /**
- * Reject the logout if it contains a cookie of a live login that is not proven: this login would survive a successful
- * logout. If there are several cookies of one name, one proven cookie is enough.
+ * Reject the logout if the request has a cookie of a live login, but no proof that the login is the caller's. Otherwise
+ * this login would still be live after a successful logout. If there are several cookies of one name, proof for one of
+ * them is enough.
  * @throws CSRFError, UnavailableError
  */
 async function refuseOthers(

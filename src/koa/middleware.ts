@@ -11,7 +11,7 @@ export function middleware(internals: Internals): Middleware<{ token?: TokenPayl
   const middleware: Middleware<{ token?: TokenPayload }> = async function authx(ctx, next) {
     const payload = await authenticateOptionally(internals, ctx as unknown as Context)
     if (payload) ctx.state.token = payload
-    // Packages that pass WebSocket upgrades to middleware may have no response, so that no error can be rendered.
+    // Packages that pass WebSocket upgrades to middleware may pass no response. Then no error can be rendered.
     const before = ctx.res && headersOf(ctx.res)
     try {
       await next()
@@ -48,7 +48,7 @@ function headersOf(response: Context['res']): [name: string, value: number | str
 
 /**
  * Respond with an error. If a handler set `ctx.respond = false` but has sent nothing, the error is sent too. Otherwise
- * the client would wait without end.
+ * the client would wait forever.
  *
  * As in Koa, the headers of the failed handlers are dropped, such as cookies of a failed login. Headers that were set
  * before this middleware are kept.
@@ -67,8 +67,8 @@ function render(ctx: Context, error: AuthXError, before: ReturnType<typeof heade
 }
 
 /**
- * Close the connection if an error after the response headers reaches Koa. Koa only reports such an error, and the client
- * would wait without end. The application may still catch the error before, and end the response.
+ * Close the connection if an error after the response headers reaches Koa. Koa only reports such an error, and the
+ * client would wait forever. The application may still catch the error first and end the response itself.
  */
 function cutOffUncaught(ctx: Context, refusal: AuthXError): void {
   const { onerror } = ctx

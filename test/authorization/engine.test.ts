@@ -115,7 +115,7 @@ describe('an engine', () => {
     assert.deepEqual(await seen(owners), [true, 'rules[0] (owners) allows', 0])
     assert.deepEqual(await seen(owners, freeze), [false, 'accounts are closed in January', 1])
     assert.deepEqual(await seen(), [false, 'no rule allows documents:read on documents:1', undefined])
-    const why = 'rules[1] denies, since subject.a.b is missing or of another type'
+    const why = 'rules[1] denies, because subject.a.b is missing or of another type'
     assert.deepEqual(await seen(owners, missing), [false, why, 1])
   })
 

@@ -60,7 +60,7 @@ describe('a list of parts', () => {
     for (const [what, parts] of BAD) {
       test(`is denied with ${what}, as ${which}, and the reason says so`, async () => {
         const reason = new RegExp(
-          `^the ${which} has no parts, or one that is empty, is not a string, or contains : or `,
+          `^the ${which} has no parts, or a part that is empty, is not a string, or contains : or `,
         )
         assert.match(String(await asked(parts, which)), reason)
       })

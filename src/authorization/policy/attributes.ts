@@ -1,7 +1,7 @@
 /** Names that give access to the prototypes that all objects share. An attribute's path must not contain them. */
 const PROTOTYPE_PARTS = ['__proto__', 'prototype', 'constructor']
 
-/** The parts of an attribute's name; `undefined` if `key` is not a valid name. */
+/** Returns the parts of an attribute's name; `undefined` if `key` is not a valid name. */
 export function attributePath(key: unknown): readonly string[] | undefined {
   const parts: unknown = typeof key === 'string' ? key.split('.') : key
   if (!Array.isArray(parts) || parts.length === 0) return undefined
@@ -9,7 +9,7 @@ export function attributePath(key: unknown): readonly string[] | undefined {
   return sound ? Object.freeze([...parts]) : undefined
 }
 
-/** The value at `path`; `undefined` if it is missing. Reads own properties only, never inherited ones. */
+/** Returns the value at `path`; `undefined` if it is missing. Reads own properties only, never inherited ones. */
 export function readAttribute(source: unknown, path: readonly string[]): unknown {
   let value = source
   for (const part of path) {

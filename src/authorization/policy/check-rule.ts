@@ -44,7 +44,7 @@ export function isFunction(value: unknown): boolean {
   return typeof value === 'function'
 }
 
-/** The mistakes in a rule, one sentence each. The sentences name members, never values. */
+/** Returns the mistakes in a rule, one sentence for each. The sentences contain names of members, never values. */
 export function ruleProblems(given: unknown, position: string): string[] {
   if (!isObject(given)) return [`${position} must be an object: { effect, actions, resources, ... }`]
   // compileRule copies own members only, so inherited ones are not checked.
@@ -59,11 +59,11 @@ export function ruleProblems(given: unknown, position: string): string[] {
     if (problem !== undefined) problems.push(`${member} ${problem}`)
   }
   if (rule.allScopesRequired !== undefined && rule.scopes === undefined) {
-    problems.push('allScopesRequired needs scopes; add scopes, or remove it')
+    problems.push('allScopesRequired requires scopes; add scopes, or remove allScopesRequired')
   }
   if (rule.effect === 'deny' && rule.evaluators !== undefined) {
     problems.push(
-      'evaluators are not allowed in a deny rule: an evaluator cannot switch it off. ' +
+      'evaluators are not allowed in a deny rule: an evaluator cannot disable a deny rule. ' +
         'Use conditions, or return false from an evaluator of an allow rule or of the engine',
     )
   }
@@ -77,7 +77,7 @@ function unknownProblems(given: object, members: readonly string[]): string[] {
   return unknown.length > 0 ? [`${unknownOptions(unknown)}; it takes ${members.join(', ')}`] : []
 }
 
-/** The name of a rule in decisions and error messages. */
+/** Returns the name of a rule in decisions and error messages. */
 export function ruleLabel(rule: { readonly name?: unknown }, position: string): string {
   return isText(rule.name) ? `${position} (${rule.name})` : position
 }

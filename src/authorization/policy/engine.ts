@@ -16,9 +16,9 @@ export interface PolicyEngineOptions {
 const OPTION_NAMES = ['rules', 'evaluators']
 
 /**
- * Decides who may do what. A request is denied unless an allow rule applies. A deny rule overrides all allow rules,
- * whatever their order. If a result is unknown (an attribute is missing or has another type), an allow rule does not
- * apply, and a deny rule does.
+ * Decides who may do what. A request is denied unless an allow rule applies. A deny rule overrides all allow rules; the
+ * order of the rules does not matter. If a result is unknown (an attribute is missing or has another type), an allow
+ * rule does not apply, but a deny rule applies.
  */
 export class PolicyEngine {
   #rules: readonly CompiledRule[] = []
@@ -77,7 +77,7 @@ async function decide(
   const { action, resource } = context
   const covering = rules.filter(rule => rule.covers(action, resource))
   const denied = covering.filter(({ rule }) => rule.effect === 'deny').map(rule => denial(rule, context))
-  // A rule that denies is reported before a rule that failed, whatever their order.
+  // A rule that denies is reported before a rule that failed, in any order of the rules.
   const refusal = denied.find(decision => decision && !decision.error) ?? denied.find(decision => decision)
   if (refusal) return refusal
 
@@ -92,20 +92,23 @@ async function decide(
   return failed ?? allowed ?? { allowed: false, reason: `no rule allows ${action} on ${resource}` }
 }
 
-/** The decision of a deny rule. It applies unless something in it is known not to hold. */
+/** Returns the decision of a deny rule. The rule applies unless one of its requirements is known to be false. */
 function denial({ rule, label, requirements }: CompiledRule, context: PolicyContext): PolicyDecision | undefined {
   try {
     const verdicts = requirements.map(({ about, test }) => ({ about, verdict: test(context) }))
     if (verdicts.some(({ verdict }) => verdict === false)) return undefined
     const unjudged = verdicts.find(({ verdict }) => verdict === undefined)?.about
-    const because = unjudged ? `${label} denies, since ${unjudged} is missing or of another type` : `${label} denies`
+    const because = unjudged ? `${label} denies, because ${unjudged} is missing or of another type` : `${label} denies`
     return { allowed: false, reason: rule.reason ?? because, rule }
   } catch (error) {
     return undecided(`${label} failed`, error, rule)
   }
 }
 
-/** The decision of an allow rule. It applies if everything in it is known to hold and every evaluator returns true. */
+/**
+ * Returns the decision of an allow rule. The rule applies if all its requirements are known to be true and every
+ * evaluator returns true.
+ */
 async function permission(
   { rule, label, requirements }: CompiledRule,
   evaluators: readonly PolicyEvaluator[],
@@ -131,14 +134,14 @@ function undecided(reason: string, cause: unknown, rule?: PolicyRule): PolicyDec
 
 /**
  * Makes the context of the rules from a question.
- * @throws PolicyDeniedError for an invalid list of parts; TypeError if action or resource is otherwise not a name.
+ * @throws PolicyDeniedError for an invalid list of parts; TypeError if action or resource is another invalid name.
  */
 function toContext(question: PolicyQuestion): PolicyContext {
   const { subject, resourceAttrs, environment } = question
   const [action, resource] = [toName(question.action, 'action'), toName(question.resource, 'resource')]
   for (const name of [action, resource]) {
     // Rules with and without a wildcard would treat an empty part differently.
-    if (!isName(name)) throw new TypeError('action and resource must be names, no part of which is empty')
+    if (!isName(name)) throw new TypeError('action and resource must be names without empty parts')
   }
   return Object.freeze({
     ...question,

@@ -14,7 +14,9 @@ export interface Operator {
 type Scalar = string | number | boolean
 type Typed = readonly [type: 'string' | 'number' | 'boolean' | 'date', value: Scalar]
 
-/** Type and value, if `value` can be compared. NaN, infinities, `null` and objects cannot. */
+/**
+ * Returns the type and the value, or `undefined` if `value` cannot be compared: NaN, infinities, `null` and objects.
+ */
 function typed(value: unknown): Typed | undefined {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : ['date', value.getTime()]
   if (typeof value === 'number') return Number.isFinite(value) ? ['number', value] : undefined

@@ -21,14 +21,14 @@ export const isPartList = (value: unknown): value is readonly string[] =>
 const isPart = (part: unknown) => typeof part === 'string' && part !== '' && !/[:*]/.test(part)
 
 /**
- * Joins a list of parts to a name, and returns a name unchanged. A client may choose a part of a list: it cannot become
- * two parts or a pattern. `what`: `'action'` or `'resource'`, for the error message.
+ * Joins a list of parts to a name, and returns a name unchanged. A part that a client chooses cannot become two parts
+ * or a pattern. `what`: `'action'` or `'resource'`, for the error message.
  * @throws PolicyDeniedError if a list is empty or has an invalid part.
  */
 export function toName(given: PolicyName, what: string): string {
   if (!Array.isArray(given)) return given as string
   if (isPartList(given)) return given.join(':')
-  throw new PolicyDeniedError(`the ${what} has no parts, or one that is empty, is not a string, or contains : or *`)
+  throw new PolicyDeniedError(`the ${what} has no parts, or a part that is empty, is not a string, or contains : or *`)
 }
 
 /** Whether `value` is a valid pattern: a name in which parts can be `*`. */

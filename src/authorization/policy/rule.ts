@@ -26,15 +26,15 @@ export type PolicyCondition = {
 export type PolicyOperator = NonNullable<PolicyCondition['operator']>
 
 interface RuleMembers {
-  /** The name of the rule in decisions and error messages. Default: its position only. */
+  /** The name of the rule in decisions and error messages, after its position. Default: only the position. */
   readonly name?: string | undefined
   /**
-   * The actions that the rule covers: names with `:` between parts. `documents:*` covers `documents` and all below it,
-   * `*` covers everything.
+   * The actions that the rule covers: names with `:` between parts. `documents:*` covers `documents` and everything
+   * below it, `*` covers everything.
    */
   readonly actions: readonly string[]
   /**
-   * The resources that the rule covers, written like `actions`. A `*` in the middle is exactly one part:
+   * The resources that the rule covers, written like `actions`. A `*` in the middle stands for exactly one part:
    * `documents:*:comments`.
    */
   readonly resources: readonly string[]
@@ -49,13 +49,16 @@ interface RuleMembers {
 }
 
 /**
- * Who may do what. An allow rule applies if everything in it holds. A deny rule applies unless something in it is known
- * not to hold.
+ * A rule for who may do what. An allow rule applies if all its requirements are met. A deny rule applies unless one of
+ * its requirements is known not to be met: a missing attribute does not disable the rule.
  */
 export type PolicyRule =
   | (RuleMembers & {
       readonly effect: 'allow'
-      /** Called if the rest of the rule holds. Each must return `true`. Default: none. */
+      /**
+       * Functions that are called if all other requirements of the rule are met. Each must return `true`. Default:
+       * none.
+       */
       readonly evaluators?: readonly PolicyEvaluator[] | undefined
     })
   | (RuleMembers & { readonly effect: 'deny'; readonly evaluators?: undefined })
@@ -108,7 +111,7 @@ export interface PolicyContext extends PolicyRequest {
 export interface PolicyDecision {
   /** Whether the action is allowed. */
   readonly allowed: boolean
-  /** The reason for the decision: the `reason` of the rule that decided, or a sentence that says what decided. */
+  /** The reason for the decision: the `reason` of the rule that decided, or a sentence that describes the decision. */
   readonly reason: string
   /** The rule that decided. Absent if no rule applied. */
   readonly rule?: PolicyRule | undefined
