@@ -26,7 +26,10 @@ export function familyOf(algorithm: Algorithm): KeyFamily {
 /** The minimum length of a secret for `algorithm`, in bytes. 0 for other algorithms. */
 export const leastBytes = (algorithm: Algorithm) => SECRET_BYTES[algorithm] ?? 0
 
-/** A key, not yet compared with an algorithm. `only`: the one algorithm that the key itself allows, if it names one. */
+/**
+ * A key, not yet compared with an algorithm. `only`: the only algorithm that the key allows, if the key itself names
+ * one.
+ */
 interface Candidate {
   readonly key: KeyObject
   readonly only?: Algorithm

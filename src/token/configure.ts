@@ -37,8 +37,8 @@ const KEY_OPTIONS: ReadonlySet<string> = new Set<keyof KeyOptions>([
 ])
 
 /**
- * Makes the ring that replaces `ring`. It keeps the algorithms of `ring` that the options leave out, and no keys. If
- * the options set `algorithm` only, `decodeAlgorithms` gets its default.
+ * Makes the ring that replaces `ring`. Algorithms that the options leave out are copied from `ring`; keys are not
+ * copied. If the options set `algorithm` only, `decodeAlgorithms` gets its default.
  */
 export function replacementRing(
   options: KeyOptions,

@@ -1,6 +1,6 @@
 import { isObject } from '../config/values.js'
 
-/** In characters. Shorter runs of letters are words: no key is that short. */
+/** The minimum length of a run of letters, in characters. Shorter runs are words, because no key is that short. */
 const SHORTEST_RUN = 32
 
 /** White space, quotes and escapes that a shell, JSON or a configuration file can add to a text. */
@@ -10,15 +10,17 @@ const BLANKS = /(?:\\+[rnt])|[\s\0\u200b\ufeff"'`\\]/g
 export const squeeze = (text: string): string => text.replace(BLANKS, '')
 
 /**
- * The texts that bytes may encode: UTF-8, and UTF-16 if there are NUL bytes. ASCII in UTF-16 is text with NUL bytes
- * between.
+ * Returns the texts that bytes may encode: as UTF-8, and also as UTF-16 if there are NUL bytes. In UTF-16, each ASCII
+ * character has one NUL byte.
  */
 export function textsOf(bytes: Buffer): string[] {
   const text = bytes.toString('utf8')
   return bytes.includes(0) ? [text, bytes.toString('latin1').replaceAll('\0', '')] : [text]
 }
 
-/** The bytes that a text may encode: every decoding that does not fail, in the encodings that are usual for keys. */
+/**
+ * Returns the bytes that a text may encode: the results of all decodings that succeed, in the usual encodings of keys.
+ */
 export function decodingsOf(text: string): Buffer[] {
   const squeezed = squeeze(text)
   const runs = text.split(/[^\w+/-]+/).filter(run => run.length >= SHORTEST_RUN && run.length < squeezed.length)
@@ -40,17 +42,17 @@ function fromEscapes(text: string): Buffer[] {
   return read === text ? [] : [Buffer.from(read)]
 }
 
-/** A list of at least 32 bytes as decimal numbers, as JSON and `String(bytes)` write it. */
+/** Decodes lists of at least 32 bytes in decimal numbers, as JSON and `String(bytes)` write them. */
 function fromNumbers(text: string): Buffer[] {
   const numbers = text.match(/(?<![\w.])\d{1,3}(?:[\s,]+\d{1,3}){31,}/g) ?? []
   return numbers.map(list => Buffer.from(list.split(/[\s,]+/).map(Number)))
 }
 
-/** Bytes that were decoded as Latin-1. */
+/** Returns the bytes of a text that was decoded as Latin-1. */
 const fromLatin1 = (text: string): Buffer[] =>
   /[\x80-\xff]/.test(text) && !/[^\0-\xff]/.test(text) ? [Buffer.from(text, 'latin1')] : []
 
-/** All objects and all strings in a JSON text, at any depth. Both lists are empty if the text is not JSON. */
+/** Returns all objects and all strings in a JSON text, at any depth. Both lists are empty if the text is not JSON. */
 export function insideJson(text: string): { objects: Record<string, unknown>[]; texts: string[] } {
   const found = { objects: [] as Record<string, unknown>[], texts: [] as string[] }
   const waiting = [parsed(text)]

@@ -21,7 +21,7 @@ const PUBLIC_MEMBERS: Readonly<Record<string, readonly string[]>> = {
   ec: ['crv', 'kty', 'x', 'y'],
 }
 
-/** The set of all public keys that verify tokens, current and previous, without duplicates (RFC 7517 §5). */
+/** Returns the set of all public keys that verify tokens, current and previous, without duplicates (RFC 7517 §5). */
 export function publicKeySet(ring: KeyRing): { keys: readonly PublicJwk[] } {
   const entries = ring.byKid ? [...ring.byKid] : ring.verification.map(key => [undefined, key] as const)
   const keys = new Map<string, PublicJwk>()
@@ -47,5 +47,8 @@ function toJwk({ key, algorithms }: VerificationKey, kid: string | undefined): P
   }
 }
 
-/** The thumbprint of a key (RFC 7638 §3): the digest of its members in their order, as JSON without white space. */
+/**
+ * Returns the thumbprint of a key (RFC 7638 §3): the digest of its members, in the given order, as JSON without white
+ * space.
+ */
 const thumbprint = (members: Record<string, string>) => sha256(JSON.stringify(members))

@@ -7,14 +7,17 @@ import type { KeyRing, VerificationKey } from './keys.js'
 import { type KeyOrProblem, readVerificationKey } from './read-key.js'
 import { sha256 } from './sha256.js'
 
-/** A KeyObject takes one or two kilobytes. Beyond this number, the key that was used least recently is dropped. */
+/**
+ * Maximum number of cached keys. If there are more, the key that was used least recently is dropped. A KeyObject takes
+ * one or two kilobytes.
+ */
 const MOST_KEYS = 1000
 
 /**
  * Imports each key that `getKey` returns once. Importing takes many times longer than verifying a signature, and
  * `getKey` returns the same few keys at every request. Values that are not keys are cached too, because rejecting them
- * takes as long. Strings, bytes and JWKs are found by their digest, so no copy is kept and a JWK that was changed is a
- * new key.
+ * takes as long. Strings, bytes and JWKs are found by their digest: the cache keeps no copy of them, and a changed JWK
+ * is a new key.
  */
 export class KeyCache {
   readonly #byDigest = new Map<string, KeyOrProblem>()
@@ -22,7 +25,7 @@ export class KeyCache {
 
   /**
    * Reads a key, with the same rules as for keys in the options.
-   * @throws BadConfigurationError if it cannot verify any token. The message contains no key material.
+   * @throws BadConfigurationError if the key cannot verify any token. The message contains no key material.
    */
   read(input: unknown, { decodeAlgorithms, algorithm }: KeyRing): VerificationKey {
     const found = this.#find(input)

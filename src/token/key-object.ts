@@ -3,18 +3,18 @@ import { types } from 'node:util'
 import { ALGORITHMS, type Algorithm, type CryptoKeyLike } from '../config/options.js'
 import { isObject } from '../config/values.js'
 
-/** A key, and the restrictions that it names itself. */
+/** A key, and the restrictions that the key itself names. */
 export interface FoundKey {
   readonly key: KeyObject
-  /** The one algorithm of the key: `alg` of a JWK, the algorithm of a CryptoKey. */
+  /** The only algorithm of the key: `alg` of a JWK, the algorithm of a CryptoKey. */
   readonly only?: Algorithm
   /** The only allowed operations: `key_ops` of a JWK, `usages` of a CryptoKey. */
   readonly operations?: readonly string[]
 }
 
 /**
- * Reads a KeyObject, a CryptoKey or a JWK. Returns `undefined` for strings, bytes and other values that are none of
- * them. For a wrong value it returns why: the end of the message "<option> ...", without key material.
+ * Reads a KeyObject, a CryptoKey or a JWK. Returns `undefined` for strings, bytes and other types of values. For an
+ * invalid key, returns the end of the message "<option> ...", which says what is wrong, without key material.
  */
 export function findKey(input: unknown): FoundKey | string | undefined {
   if (input instanceof KeyObject) return { key: input }

@@ -15,7 +15,7 @@ export interface KeyRing {
   readonly algorithm: Algorithm
   /** The algorithms that verify tokens, also with keys from `getKey`. */
   readonly decodeAlgorithms: readonly Algorithm[]
-  /** Signs new tokens. Absent in a service that only verifies. */
+  /** Signs new tokens. Missing if this instance only verifies tokens. */
   readonly signing?: { readonly kid?: string; readonly algorithm: Algorithm; readonly key: KeyObject }
   /** The keys that verify tokens, in the order in which they are tried. */
   readonly verification: readonly VerificationKey[]
@@ -27,15 +27,15 @@ export interface KeyRing {
 
 export interface VerificationKey {
   readonly key: KeyObject
-  /** The algorithms of `decodeAlgorithms` that the key fits: its family, and long enough. */
+  /** The algorithms of `decodeAlgorithms` that the key can verify: of its family, and if it is long enough for them. */
   readonly algorithms: ReadonlySet<Algorithm>
 }
 
 export interface MadeKeyRing {
   readonly ring: KeyRing
-  /** One sentence for each mistake, without key material. */
+  /** One sentence for each mistake in the keys, without key material. */
   readonly problems: readonly string[]
-  /** One sentence for each probable mistake that would make valid tokens fail. */
+  /** One sentence for each probable mistake in a secret that would cause valid tokens to be rejected. */
   readonly warnings: readonly string[]
 }
 
@@ -58,7 +58,9 @@ class KeyReader {
   constructor(config: Config) {
     this.#config = config
     if (!this.#onlyVerifies && !config.decodeAlgorithms.includes(config.algorithm)) {
-      this.problems.push('decodeAlgorithms must contain algorithm, or this instance refuses its own tokens; add it')
+      this.problems.push(
+        'decodeAlgorithms must contain the value of algorithm, or this instance rejects its own tokens; add it',
+      )
     }
   }
 
@@ -104,7 +106,8 @@ class KeyReader {
   named(keys: readonly NamedKey[]): KeyRing {
     const others = ['secretKey', 'privateKey', 'publicKey', 'previousSecretKey', 'previousPublicKey'] as const
     const doubled = others.filter(name => this.#config[name] !== undefined && [this.#config[name]].flat().length > 0)
-    if (doubled.length > 0) this.problems.push(`keys takes the place of ${doubled.join(', ')}; give one or the other`)
+    if (doubled.length > 0)
+      this.problems.push(`keys cannot be combined with ${doubled.join(', ')}; remove one or the other`)
 
     const byKid = new Map<string, VerificationKey>()
     let signing: KeyRing['signing']
@@ -113,7 +116,8 @@ class KeyReader {
       const pair = this.#pair(prefix, named, n === 0)
       const [verifying] = this.#current(prefix, pair)
       this.#checkNamed(`keys[${n}]`, named, pair)
-      if (byKid.has(named.kid)) this.problems.push(`${prefix}kid is the kid of an earlier key; give each its own`)
+      if (byKid.has(named.kid))
+        this.problems.push(`${prefix}kid is already the kid of an earlier key; give each key its own kid`)
       else if (verifying) byKid.set(named.kid, verifying)
       if (n === 0) signing = this.#firstNamed(prefix, pair, named)
     })
@@ -130,7 +134,7 @@ class KeyReader {
     }
     if (pair.none) this.problems.push(`${name} needs secretKey, privateKey or publicKey`)
     if (pair.secret && pair.public) {
-      this.problems.push(`${name} holds a secret and a key pair; give each a kid of its own`)
+      this.problems.push(`${name} contains a secret and a key pair; make two keys, each with its own kid`)
     }
   }
 
@@ -168,7 +172,7 @@ class KeyReader {
     const derived = { ...pair.private, key: createPublicKey(pair.private.key) }
     if (pair.public && !derived.key.equals(pair.public.key)) {
       this.problems.push(
-        `${prefix}publicKey is not the public half of ${prefix}privateKey; leave it out, privateKey holds it`,
+        `${prefix}publicKey is not the public half of ${prefix}privateKey; remove it: privateKey already contains the public key`,
       )
     }
     return { ...pair, public: derived, derived: !pair.public }
@@ -176,7 +180,7 @@ class KeyReader {
 
   #current(prefix: string, pair: Pair): VerificationKey[] {
     const asymmetric = this.#verifying(`${prefix}${pair.derived ? 'privateKey' : 'publicKey'}`, pair.public)
-    // No problem if no listed algorithm uses the secret: other services may share the environment.
+    // A secret that no algorithm of decodeAlgorithms uses is not a mistake: other services may share the environment.
     const secret = this.#wants('secret') ? this.#verifying(`${prefix}secretKey`, pair.secret) : undefined
     return [asymmetric, secret].filter(key => key !== undefined)
   }
@@ -193,7 +197,7 @@ class KeyReader {
     const idle = this.#config.decodeAlgorithms.filter(algorithm => !keys.some(key => key.algorithms.has(algorithm)))
     for (const algorithm of idle)
       this.problems.push(
-        `decodeAlgorithms lists ${algorithm}, but no key can verify it; give such a key, or take it off the list`,
+        `decodeAlgorithms lists ${algorithm}, but there is no key for it; add a key, or remove ${algorithm} from decodeAlgorithms`,
       )
   }
 
@@ -227,6 +231,6 @@ interface Pair {
   readonly public?: ReadKey
   /** Whether `public` was derived from `private`, because the options do not contain it. */
   readonly derived?: boolean
-  /** Whether no key was given. False for an unreadable key. */
+  /** Whether the options contain no key. False for an unreadable key. */
   readonly none: boolean
 }

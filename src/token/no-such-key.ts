@@ -2,22 +2,22 @@ import type { Algorithm, UnverifiedPayload } from '../config/options.js'
 import { isObject } from '../config/values.js'
 import { familyOf } from './algorithms.js'
 
-/** `code` of errors of jose: the token's header fits no key of the set, or several. */
+/** `code` of jose's errors if no key of the set, or more than one key, matches the token's header. */
 const CODES: readonly unknown[] = ['ERR_JWKS_NO_MATCHING_KEY', 'ERR_JWKS_MULTIPLE_MATCHING_KEYS']
 
 /**
- * `code` of the error of jose for an HS token with a set of public keys, and for a payload with a claim `header`, which
- * jose takes for a header. For other tokens, this `code` means that the set is wrong.
+ * `code` of jose's error for an HS token with a set of public keys, and for a payload with a claim `header`, which jose
+ * mistakes for a header. For other tokens, this `code` means that the set is wrong.
  */
 const UNSUPPORTED = 'ERR_JOSE_NOT_SUPPORTED'
 
 /**
- * `name` of the error of jwks-rsa: no key has the token's `kid`, or the token has no `kid` and the set has several
+ * `name` of the error of jwks-rsa if no key has the token's `kid`, or if the token has no `kid` and the set has several
  * keys.
  */
 const NAME = 'SigningKeyNotFoundError'
 
-/** How many levels of `cause` are read. An error can be its own cause. */
+/** How many levels of `cause` are read. The number is limited, because an error can be its own cause. */
 const MOST_CAUSES = 8
 
 /**

@@ -4,13 +4,19 @@ import { TokenInvalidSignatureError } from '../errors.js'
 interface FoundKeyNote {
   /** Whether the instance has configured keys. If not, all its tokens are verified by `getKey`. */
   readonly hasOwnKeys: boolean
-  /** Whether a configured key has signed the token too. It verifies a signature, and is seldom called. */
+  /**
+   * Returns whether a configured key has signed the token too. It verifies a signature, which takes time, so it is
+   * called only if necessary.
+   */
   readonly isSignedByOwnKey: () => boolean
 }
 
 const notes = new WeakMap<object, FoundKeyNote>()
 
-/** Remembers that a key from `getKey` has verified the token of a payload, for the checks of own keys. */
+/**
+ * Remembers that a key from `getKey` has verified the token of a payload. `checkSignedByOwnKey`, `isOwn` and `checkOwn`
+ * need this.
+ */
 export function noteFoundKey(payload: object, note: FoundKeyNote): void {
   notes.set(payload, note)
 }
@@ -25,16 +31,16 @@ export function checkSignedByOwnKey(payload: object): void {
 }
 
 /**
- * Whether the `sid` and `sub` of a payload may give access to a session. Not if only a key from `getKey` has signed the
- * token, because then another issuer chose both claims. True for all tokens of an instance without configured keys, and
- * for payloads that the application made itself.
+ * Whether the `sid` and `sub` of a payload may give access to a session. False if only a key from `getKey` has signed
+ * the token, because another issuer then chose both claims. True for all tokens of an instance without configured keys,
+ * and for payloads that the application made itself.
  */
 export function isOwn(payload: object): boolean {
   const note = notes.get(payload)
   return note === undefined || !note.hasOwnKeys || note.isSignedByOwnKey()
 }
 
-/** Refuses tokens of other issuers where they would list or end sessions. @throws TokenInvalidSignatureError */
+/** Refuses a token of another issuer, which must not list or end sessions. @throws TokenInvalidSignatureError */
 export function checkOwn(payload: object): void {
   if (!isOwn(payload)) throw new TokenInvalidSignatureError({ cause: NOT_OURS })
 }

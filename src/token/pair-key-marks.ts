@@ -21,8 +21,8 @@ const OIDS = [
 ]
 
 /**
- * How RSA keys of the usual lengths begin without an OID (RFC 8017 A.1): public keys, then private keys from `version`
- * on.
+ * The first bytes of RSA keys of the usual lengths without an OID (RFC 8017 A.1), in hexadecimal: public keys, then
+ * private keys from the field `version` on.
  */
 const PKCS1 = [
   '30818902818100',
@@ -35,8 +35,8 @@ const PKCS1 = [
 ]
 
 /**
- * How keys begin in OpenSSH's binary format: the length of the type's name in four bytes, then the name (RFC 4253
- * §6.6).
+ * The first bytes of keys in OpenSSH's binary format: the length of the type's name in four bytes, then the name (RFC
+ * 4253 §6.6).
  */
 const SSH = [
   '\0\0\0\x07ssh-rsa',
@@ -55,7 +55,7 @@ const MARKS = [
   ...SSH.map(text => Buffer.from(text, 'latin1')),
 ]
 
-/** Each mark, and the same bytes damaged by decoding them as UTF-8 or Latin-1. */
+/** Each mark, and the same mark after its bytes were wrongly decoded as UTF-8 or Latin-1. */
 const BINARY = MARKS.flatMap(mark => [mark, Buffer.from(mark.toString('utf8')), Buffer.from(mark.toString('latin1'))])
 
 /**

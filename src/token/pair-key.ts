@@ -4,8 +4,8 @@ import { hasMark, hasMarkInText } from './pair-key-marks.js'
 import { SEQUENCE } from './pem.js'
 
 /**
- * How many encodings inside each other are decoded. Base64 of hexadecimal of base64 of JSON has four. Nobody nests more
- * by accident.
+ * Maximum number of nested encodings that are decoded. Base64 of hexadecimal of base64 of JSON has four. More are
+ * unlikely to happen by accident.
  */
 const MOST_LAYERS = 4
 
@@ -13,7 +13,7 @@ const MOST_LAYERS = 4
  * Whether bytes are a key of a key pair (public or private), a certificate, or a set of them. Finds PEM, DER, JWK,
  * OpenSSH and other formats, also encoded in base64, hexadecimal, JSON or UTF-16, and nested. Anyone who has the public
  * key could sign tokens if it were the HMAC secret (RFC 8725 §2.1). Random bytes, and random text in hexadecimal or
- * base64, are never taken for a key. A single number of a key (a modulus, a coordinate) is not found: it looks like
+ * base64, are never mistaken for a key. A single number of a key (a modulus, a coordinate) is not found: it looks like
  * random bytes.
  */
 export const holdsPairKey = (bytes: Buffer): boolean => search(bytes, MOST_LAYERS)
@@ -36,13 +36,13 @@ function searchText(text: string, layers: number): boolean {
 const isBinaryKey = (bytes: Buffer) =>
   hasMark(bytes) || isDer(bytes) || [bytes, withoutLineBreak(bytes)].some(each => isPoint(each) || isModulus(each))
 
-/** Removes one line break from the end: editors add it when they save a file. */
+/** Removes one line break from the end, because editors add one when they save a file. */
 const withoutLineBreak = (bytes: Buffer) => (bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes)
 
 /** Whether bytes are a key or a certificate in DER. Finds the types of keys that `hasMark` does not know. */
 function isDer(bytes: Buffer): boolean {
   if (bytes[0] !== SEQUENCE) return false
-  // createPublicKey also reads private keys and returns their public half. Its types do not say so.
+  // createPublicKey also reads private keys and returns their public half. Its TypeScript types do not allow this.
   const types = ['spki', 'pkcs1', 'pkcs8', 'sec1'] as const
   const tries = types.map(type => () => createPublicKey({ key: bytes, format: 'der', type: type as 'spki' }))
   return [...tries, () => new X509Certificate(bytes)].some(succeeds)

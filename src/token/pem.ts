@@ -1,15 +1,15 @@
-/** Labels of RFC 7468 and of OpenSSL for DER that can be a key. */
+/** PEM labels (RFC 7468, OpenSSL) of documents that can contain a key. */
 const LABELS = {
   public: ['PUBLIC KEY', 'RSA PUBLIC KEY', 'CERTIFICATE'],
   private: ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'],
 }
 
-/** The first byte of DER: a SEQUENCE (X.690 §8.9). */
+/** The first byte of a key or certificate in DER: a SEQUENCE (X.690 §8.9). */
 export const SEQUENCE = 0x30
 
 const BLOCK = /-----BEGIN ?([A-Z0-9 ]+?)-----(.*?)-----END ?\1-----/gs
 
-/** The PEM document or DER in `bytes`, which may be base64. `undefined` if there is neither. */
+/** Returns the PEM document or the DER in `bytes`, which may be base64. `undefined` if there is neither. */
 export function documentIn(bytes: Buffer): string | Buffer | undefined {
   const text = textOf(bytes)
   if (text.includes('-----BEGIN')) return text
@@ -20,9 +20,9 @@ export function documentIn(bytes: Buffer): string | Buffer | undefined {
 }
 
 /**
- * The PEM documents to try for a key, in this order. For text: the text itself, then the text with new line breaks, in
- * case they are missing or written as `\n`. For DER: a document with each possible label. Only white space, quotes and
- * escapes are removed from text. They are never part of base64.
+ * Returns the PEM documents to try for a key, in this order. For text: the text itself, then the text with new line
+ * breaks, in case they are missing or written as `\n`. For DER: a document with each possible label. Only white space,
+ * quotes and escapes are removed from text. They are never part of base64.
  */
 export const pemsOf = (document: string | Buffer, kind: 'public' | 'private'): string[] =>
   typeof document === 'string'
@@ -54,7 +54,10 @@ const block = (label: string, base64: string) =>
 /** Adds the spaces to a label that has lost them together with its line breaks. */
 const spaced = (label: string) => label.replace(/(RSA|EC|ENCRYPTED|PUBLIC|PRIVATE)(?=[A-Z])/g, '$1 ')
 
-/** Why `bytes` cannot be read as a key of a pair: the end of the message "<option> ...", without key material. */
+/**
+ * Returns why `bytes` cannot be read as a private or public key: the end of the message "<option> ...", without key
+ * material.
+ */
 export function whyNoPem(bytes: Buffer, kind: 'public' | 'private'): string {
   const text = textOf(bytes)
   if (bytes.length === 0) return `is empty; give a ${kind} key in PEM form`
@@ -77,7 +80,7 @@ export function whyNoPem(bytes: Buffer, kind: 'public' | 'private'): string {
 
 const isHex = (text: string) => text.length >= LONG && /^(?:[\da-f]{2}[\s:]*)+$/i.test(text)
 
-/** Shorter text is not a key. */
+/** In characters. A shorter text is not a key. */
 const LONG = 40
 
 const TEXT_OF_FILE = "give the text of the file, readFileSync(path, 'utf8'), and not its path"
@@ -98,13 +101,13 @@ function whyNotThisPem(text: string, kind: 'public' | 'private'): string {
     return 'is a public key; give the private one'
   if (!/-----END/.test(text)) return 'begins like a PEM document but has no END line; give the whole text of the file'
   const seen = [
-    [/\\+n/, 'it holds literal \\n for line breaks'],
-    [/%0a/i, 'it holds line breaks as %0A'],
-    [/\\+u000a/i, 'it holds line breaks as \\u000a'],
-    [/^\s*["']/, 'it is quoted'],
+    [/\\+n/, 'its line breaks are written as literal \\n'],
+    [/%0a/i, 'its line breaks are written as %0A'],
+    [/\\+u000a/i, 'its line breaks are written as \\u000a'],
+    [/^\s*["']/, 'it is in quotes'],
     [/^[^\n]*$/, 'it is on one line'],
   ] as const
   const notes = seen.filter(([pattern]) => pattern.test(text.trim())).map(([, note]) => note)
   const also = notes.length > 0 ? ` (${notes.join('; ')})` : ''
-  return `is a PEM document that holds no readable ${kind} key${also}; give the text of the file as it is`
+  return `is a PEM document that contains no readable ${kind} key${also}; give the text of the file as it is`
 }

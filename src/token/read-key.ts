@@ -8,11 +8,11 @@ import { documentIn, pemsOf, textOf, whyNoPem } from './pem.js'
 /** A key that was read successfully. */
 export interface ReadKey {
   readonly key: KeyObject
-  /** The one algorithm of the key, if the key itself names one. */
+  /** The only algorithm of the key, if the key itself names one. */
   readonly only?: Algorithm
 }
 
-/** A key, or why the value is not a valid key: the end of the message "<option> ...", without key material. */
+/** A key. For an invalid key, the end of the message "<option> ...", which says what is wrong, without key material. */
 export type KeyOrProblem = ReadKey | string
 
 /** What a key is used for. */
@@ -59,8 +59,8 @@ function readPairKey(input: unknown, kind: 'private' | 'public'): KeyOrProblem {
 }
 
 /**
- * Reads the JSON text of a JWK; `undefined` if the bytes are another text. `readSecret` refuses such a text, because
- * other libraries may use the text itself as the secret.
+ * Reads the JSON text of a JWK. Returns `undefined` if the bytes are not a JSON object. `readSecret` refuses such a
+ * text, because other libraries may use the text itself as the secret.
  */
 function findJwk(bytes: Buffer): ReturnType<typeof findKey> {
   const text = textOf(bytes)
@@ -74,7 +74,7 @@ function firstKey(document: string | Buffer, kind: 'private' | 'public'): KeyObj
     try {
       return read(pem)
     } catch {
-      // Try the next document. If none is readable, the caller says why.
+      // Try the next document. If none is readable, the caller reports why.
     }
   }
   return undefined
@@ -103,15 +103,18 @@ const PAIR_KEY_FOUND =
   'is a key of a key pair, but neither a PEM document nor an object; return a PEM document, a KeyObject, a CryptoKey or a JWK'
 
 /**
- * A copy of the bytes; `undefined` for other types. Values in `keys` and values that `getKey` returns can have any
- * type.
+ * Returns a copy of the bytes of a string or byte array; `undefined` for other types. Values in `keys` and values that
+ * `getKey` returns can have any type.
  */
 function bytesOf(input: unknown): Buffer | undefined {
   if (typeof input === 'string') return Buffer.from(input, 'utf8')
   return input instanceof Uint8Array ? Buffer.from(input) : undefined
 }
 
-/** Why a key has the wrong type or does not allow the `needed` operations; `undefined` if it fits. */
+/**
+ * Returns why a key cannot be used: it has the wrong type, or does not allow the `needed` operations. `undefined` if it
+ * can be used.
+ */
 function misuse(
   { key, operations }: FoundKey,
   wanted: KeyObject['type'],
@@ -120,7 +123,7 @@ function misuse(
   if (key.type !== wanted) return `is a ${key.type} key, not a ${wanted} one`
   const missing = operations && needed.filter(operation => !operations.includes(operation))
   return missing?.length
-    ? `must not be used to ${missing.join(' and ')}: its key_ops or usages do not list it; give a key that allows it`
+    ? `must not be used to ${missing.join(' and ')}: its key_ops or usages do not allow this; give a key that does`
     : undefined
 }
 

@@ -7,7 +7,7 @@ import { LONGEST_TOKEN } from './verify.js'
 /** The claims of a new token. Members that are `undefined` are left out, as in JSON. */
 export type Claims = RegisteredClaims & Record<string, unknown>
 
-/** The token would be larger than `LONGEST_TOKEN`, so `verify` would refuse it. */
+/** Thrown if the token would be larger than `LONGEST_TOKEN`, because `verify` would refuse it. */
 export class TokenTooLargeError extends TypeError {}
 
 /** Header members that koa-authx writes itself, or that `verify` refuses. */
@@ -50,7 +50,9 @@ export function signAny(claims: object, ring: KeyRing, headers: Record<string, u
   return jsonwebtoken.sign(textOf(claims), key, { algorithm, header })
 }
 
-/** The claims as JSON. Claims of another issuer can be nested so deeply that JSON.stringify overflows the stack. */
+/**
+ * Returns the claims as JSON. Claims of another issuer can be nested so deeply that JSON.stringify overflows the stack.
+ */
 function textOf(claims: object): string {
   try {
     return JSON.stringify(claims)

@@ -29,7 +29,7 @@ function isSignedWithSecret(key: KeyObject, token: string, algorithm: Algorithm)
 
 function isSignedWithPrivateKey(publicKey: KeyObject, token: string, algorithm: Algorithm): boolean {
   try {
-    // `verify` checks the times, later.
+    // Times are not checked here: `verify` in verify.ts checks them later.
     jsonwebtoken.verify(token, publicKey, { algorithms: [algorithm], ignoreExpiration: true, ignoreNotBefore: true })
     return true
   } catch (error) {

@@ -12,21 +12,24 @@ const STRAYS: readonly [pattern: RegExp, seen: string][] = [
 ]
 
 /**
- * Names characters that are probably in a secret by mistake: the end of the warning "<option> ...". `undefined` if
- * there are none. The secret itself is not changed, because servers that trim it and servers that do not would refuse
- * each other's tokens. Random bytes are not text and can end with any byte.
+ * Returns the end of the warning "<option> ..." about characters that are probably in a secret by mistake. `undefined`
+ * if there are none. The secret itself is not changed, because servers that trim it and servers that do not would
+ * refuse each other's tokens. Random bytes are not text and can end with any byte.
  */
 export function strayIn(secret: Buffer): string | undefined {
   const text = readable(secret)
   const seen = text === undefined ? [] : STRAYS.filter(([pattern]) => pattern.test(text)).map(([, words]) => words)
   if (seen.length === 0) return undefined
   return (
-    `${seen.join(', ')}. This is part of the secret: a server whose secret does not have it refuses the tokens. If it is ` +
-    'a mistake, remove it on every server and keep the old secret in previousSecretKey until its tokens have expired.'
+    `${seen.join(', ')}. These characters are part of the secret: a server whose secret does not have them rejects the tokens. ` +
+    'If they are a mistake, remove them on every server and keep the old secret in previousSecretKey until its tokens have expired.'
   )
 }
 
-/** The text, if the bytes are text: no control characters except white space and NUL. Otherwise `undefined`. */
+/**
+ * Returns the text if the bytes are text: no control characters except white space and NUL. Otherwise returns
+ * `undefined`.
+ */
 function readable(bytes: Buffer): string | undefined {
   const utf16 = ['fffe', 'feff'].includes(bytes.toString('hex', 0, 2))
   const text = bytes.toString('utf8', utf16 ? 2 : 0)

@@ -1,7 +1,8 @@
 import type { TokenPayload } from './payload.js'
 
 /**
- * The number of marks for each token in the cache. About so many other tokens can come between two uses of one token.
+ * The number of marks for each place in the cache. With a cache of `size` tokens, about `MARKS * size` other tokens can
+ * be used between the first and the second use of a token.
  */
 const MARKS = 4
 
@@ -13,7 +14,10 @@ const MARKS = 4
  */
 export class VerifyCache {
   readonly #half: number
-  /** Marks of tokens that came once. A mark's index depends on its value; a later mark with this index replaces it. */
+  /**
+   * Marks of tokens that were used once. A mark's index depends on its value. A later mark with the same index replaces
+   * it.
+   */
   readonly #once: Uint32Array
   /** Two generations instead of an ordered list: a token found in the older one moves to the younger one. */
   #young = new Map<string, TokenPayload>()
@@ -33,7 +37,9 @@ export class VerifyCache {
     return old
   }
 
-  /** Adds a token the second time it comes. Tokens that come only once would push out tokens that come again. */
+  /**
+   * Adds a token when it is used for the second time. Otherwise tokens that are used once would push out other tokens.
+   */
   add(token: string, payload: TokenPayload): void {
     if (this.#half === 0) return
     const mark = markOf(token)

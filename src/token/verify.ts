@@ -13,13 +13,19 @@ import { noteFoundKey } from './own.js'
 import { deepFreeze, isTextList, malformedClaim, type TokenPayload, toPayload } from './payload.js'
 import { isSignedBy } from './signature.js'
 
-/** 8 KiB: a longer token does not fit into a header, and costs the server more to check than the client to send. */
+/**
+ * Maximum length of a token in characters: 8 KiB. A longer token does not fit into a header, and the server would need
+ * more time to check it than the client to send it.
+ */
 export const LONGEST_TOKEN = 8192
 
 /** The form of every signed token (RFC 7515 §7.1). */
 export const THREE_PARTS = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
-/** The difference in seconds between the clocks of issuer and verifier up to which `iat` is not in the future. */
+/**
+ * Allowed clock difference between issuer and verifier, in seconds. A token whose `iat` is further in the future is not
+ * valid yet. A larger `decodeLeeway` takes precedence.
+ */
 const CLOCK_SKEW = 60
 
 export interface VerifyOptions {
@@ -33,8 +39,8 @@ export interface VerifyOptions {
 export type FindKey = (header: UnverifiedHeader, payload: UnverifiedPayload) => Promise<VerificationKey | undefined>
 
 /**
- * Verify signature, claims, times, issuer and audience, in this order. It checks neither the type nor revocation.
- * @throws JWTDecodeError or a subclass, and nothing else for any `token`.
+ * Verify signature, claims, times, issuer and audience, in this order. Type and revocation are not checked.
+ * @throws JWTDecodeError or a subclass. An invalid `token` never causes another error.
  */
 export function verify(token: unknown, ring: KeyRing, config: Config, options: VerifyOptions = {}): TokenPayload {
   const known = typeof token === 'string' ? ring.cache.get(token) : undefined
@@ -50,10 +56,10 @@ function verifySignature(token: unknown, ring: KeyRing, config: Config): TokenPa
 }
 
 /**
- * Verify a token with the key that `findKey` finds, and with no key of the ring. `findKey` is called only if the token
- * is well-formed and its algorithm is in `decodeAlgorithms`. The key verifies only algorithms of its own family,
- * whatever the token says.
- * @throws JWTDecodeError or a subclass, or what `findKey` throws.
+ * Verify a token with the key that `findKey` finds. The keys of the ring are not used. `findKey` is called only if the
+ * token is well-formed and its algorithm is in `decodeAlgorithms`. The key verifies only algorithms of its own family,
+ * even if the token's header names another algorithm.
+ * @throws JWTDecodeError or a subclass, and the errors of `findKey`.
  */
 export async function verifyWithFoundKey(
   token: unknown,
@@ -68,7 +74,7 @@ export async function verifyWithFoundKey(
   const verified = toPayload(signedClaims(read, key ? [key] : []), config)
   noteFoundKey(verified, {
     hasOwnKeys: ring.verification.length > 0,
-    // All keys of the ring are tried, whatever the token's `kid`.
+    // All keys of the ring are tried; the token's `kid` is ignored.
     isSignedByOwnKey: () => isSignedByOneOf(ring.verification, read.token, read.header.alg),
   })
   return judge(verified, config, options)
@@ -81,20 +87,23 @@ interface ReadToken {
   readonly payload: string
 }
 
-/** Checks everything that needs no key. @throws JWTDecodeError */
+/** Checks everything that can be checked without a key. @throws JWTDecodeError */
 function readToken(token: unknown, { decodeAlgorithms }: KeyRing): ReadToken {
   if (typeof token !== 'string' || token.length > LONGEST_TOKEN || !THREE_PARTS.test(token)) throw new JWTDecodeError()
   const [first = '', payload = '', signature = ''] = token.split('.')
   if (!isWhole(first) || !isWhole(payload) || !isWhole(signature)) throw new JWTDecodeError()
   const header = readHeader(first)
-  // RFC 8725 §3.1: only configured algorithms, whatever the token says.
+  // RFC 8725 §3.1: only configured algorithms are accepted. The token does not choose.
   if (!isOneOf(decodeAlgorithms, header.alg)) throw new JWTDecodeError()
   // RFC 7515 §4.1.11: `crit` lists extensions, and none is supported. b64 (RFC 7797) changes what is signed.
   if ('crit' in header || 'b64' in header) throw new JWTDecodeError()
   return { token, header: header as UnverifiedHeader, payload }
 }
 
-/** A single character after groups of four encodes no byte (RFC 4648 §4). Decoders drop it, and it was not signed. */
+/**
+ * Whether a part of a token has a valid length. A single character after groups of four encodes no byte (RFC 4648 §4):
+ * decoders drop it, and it was not signed.
+ */
 const isWhole = ({ length }: string) => length % 4 !== 1
 
 /** The last header, cached: all tokens that an issuer signs with one key have the same header. */
@@ -155,7 +164,7 @@ function checkTimes(payload: TokenPayload, config: Config): void {
   if (isExpired(payload, config)) throw new TokenExpiredError()
 }
 
-/** Whether a token has expired, `decodeLeeway` included. */
+/** Whether a token has expired. It expires `decodeLeeway` seconds after its `exp`. */
 export const isExpired = ({ exp }: Pick<TokenPayload, 'exp'>, { now, decodeLeeway }: Config) =>
   now() / 1000 >= exp + decodeLeeway
 

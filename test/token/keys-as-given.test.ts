@@ -119,11 +119,15 @@ describe('what is no readable key is called by what it is', () => {
     ['an encrypted key on one line', { privateKey: encrypted.replaceAll('\n', '\\n') }, /encrypted/],
     ['an encrypted key as base64', { privateKey: base64(encrypted) }, /encrypted/],
     ['a document without an end', { publicKey: ec.publicKey.slice(0, 90) }, /no END line/],
-    ['a damaged document', { publicKey: damaged }, /holds no readable public key; give/],
+    ['a damaged document', { publicKey: damaged }, /contains no readable public key; give/],
     ['a damaged document on one line', { publicKey: damaged.replaceAll('\n', ' ') }, /it is on one line/],
     ['a damaged document with literal \\n', { publicKey: damaged.replaceAll('\n', '\\n') }, /literal \\n/],
-    ['a damaged document in quotes', { publicKey: `"${damaged}"` }, /it is quoted/],
-    ['line breaks as a URL has them', { publicKey: ec.publicKey.replaceAll('\n', '%0A') }, /line breaks as %0A/],
+    ['a damaged document in quotes', { publicKey: `"${damaged}"` }, /it is in quotes/],
+    [
+      'line breaks as a URL has them',
+      { publicKey: ec.publicKey.replaceAll('\n', '%0A') },
+      /line breaks are written as %0A/,
+    ],
     [
       'a document as a URL has it',
       { publicKey: encodeURIComponent(ec.publicKey) },
@@ -132,7 +136,7 @@ describe('what is no readable key is called by what it is', () => {
     [
       'line breaks as JSON may have them',
       { publicKey: ec.publicKey.replaceAll('\n', '\\u000a') },
-      /line breaks as \\u000a/,
+      /line breaks are written as \\u000a/,
     ],
     ['DER in hexadecimal', { publicKey: der.toString('hex') }, /in hexadecimal.*Buffer\.from\(text, 'hex'\)/],
     ['DER in capitals', { publicKey: der.toString('hex').toUpperCase() }, /in hexadecimal/],
