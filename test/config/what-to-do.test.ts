@@ -39,7 +39,7 @@ const MISTAKES: readonly [what: string, options: AuthXOptions, tells: RegExp][] 
   [
     'a public key of another pair',
     { algorithm: 'RS256', privateKey: rsa.privateKey, publicKey: makeRsaPair().publicKey },
-    /^publicKey .*leave it out/,
+    /^publicKey .*remove it: privateKey/,
   ],
   ['a small RSA key', { algorithm: 'RS256', privateKey: small.privateKey }, /^privateKey .*rsa_keygen_bits:2048$/],
   ['another curve', { algorithm: 'ES256', privateKey: ec384.privateKey }, /^privateKey .*ec_paramgen_curve:P-256$/],
