@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { AuthX, type TokenStore } from 'koa-authx'
 import { createApp } from './app.js'
 
-type Records = Map<string, { value: string; expiresAt: Date }>
+type Records = Map<string, { value: string; endsAt: number }>
 
 export class MapTokenStore implements TokenStore {
   readonly #records: Records
@@ -25,13 +25,14 @@ export class MapTokenStore implements TokenStore {
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
     // There is no await between the read and the write, so no other call can run in between.
     if (this.#read(key) !== expected) return false
-    this.#records.set(key, { value, expiresAt })
+    // Not the Date itself: the caller may change it later.
+    this.#records.set(key, { value, endsAt: expiresAt.getTime() })
     return true
   }
 
   #read(key: string): string | undefined {
     const record = this.#records.get(key)
-    if (record && record.expiresAt > new Date()) return record.value
+    if (record && record.endsAt > Date.now()) return record.value
     this.#records.delete(key)
     return undefined
   }
