@@ -43,8 +43,8 @@ export async function listSessions(authx: Instance, { list }: SessionRules, ctx:
 }
 
 /**
- * Ends one session. The response is the same for an unknown session and for a session of another user, so that callers
- * cannot guess ids.
+ * Ends one session. An unknown session and a session of another user get the same response, so that callers cannot
+ * guess ids.
  */
 export async function deleteSession(authx: Instance, { end }: SessionRules, ctx: Guarded): Promise<void> {
   checkOwn(ctx.state.token)

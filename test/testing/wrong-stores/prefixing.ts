@@ -91,7 +91,7 @@ export const prefixMistakes: readonly WrongStore[] = [
     'puts no prefix before a key that begins with it',
     prefixing((prefix, key) => (key.startsWith(prefix) ? key : prefix + key)),
     CONTRACT,
-    /only one with the prefix twice is stored: saw "with", expected undefined/,
+    /while the same key with a second prefix has one: saw "with", expected undefined/,
   ),
   wrong(
     'closes the stores whose prefix begins with its own',
