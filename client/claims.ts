@@ -1,6 +1,6 @@
 import { objectIn } from './json.js'
 
-/** The claims of a token, decoded but not verified; undefined if the text is not a token. */
+/** Returns the claims of a token, decoded but not verified; undefined if the text is not a token. */
 export function claimsOf(token: string): Readonly<Record<string, unknown>> | undefined {
   const payload = token.split('.')[1]
   if (!payload) return undefined

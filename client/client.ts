@@ -64,8 +64,9 @@ export class AuthXClient {
   /**
    * Refreshes now, or joins a refresh that is already running in this tab or in another one.
    * @throws AuthXClientError if the server refuses. The login ends only if the status is 401 and `errorType` says that
-   * the refresh token is revoked, reused, expired, of an unknown subject or signed with an unknown key. Also the error
-   * of `fetch` if the server cannot be reached; an error named `TimeoutError` if it does not answer in time.
+   * the refresh token is revoked, reused, expired, of an unknown subject or signed with an unknown key. Also throws the
+   * error of `fetch` if the server cannot be reached, and an error named `TimeoutError` if it does not answer. The
+   * client tries twice: it waits 3 seconds, then 8 seconds.
    */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#refreshInTurn().finally(() => {
@@ -79,7 +80,7 @@ export class AuthXClient {
    * the logout request, the client refreshes and tries again; if the refresh shows that the login has already ended,
    * `logout` resolves.
    * @throws AuthXClientError if the server refuses; the error of `fetch` if the server cannot be reached; an error
-   * named `TimeoutError` if it does not answer in time. If it throws, the user stays logged in.
+   * named `TimeoutError` if it does not answer within 8 seconds. If `logout` throws, the user stays logged in.
    */
   logout(): Promise<void> {
     return this.#tabs.runExclusive(async () => {
@@ -96,7 +97,8 @@ export class AuthXClient {
    * Like the global `fetch`. If the request goes to the origin of `baseUrl`, the client adds the token or, for methods
    * that change data, the CSRF header. A path is relative to `baseUrl`. If the access token has expired, the client
    * refreshes and sends the request again, once, unless its body is a stream.
-   * @throws AuthXClientError if a refresh was needed and failed for now, for example because the store is down (503).
+   * @throws AuthXClientError if a refresh is necessary and fails for a temporary reason, for example because the store
+   * is down (503).
    */
   async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     // The global `fetch` accepts null too.
@@ -139,8 +141,8 @@ export class AuthXClient {
   }
 
   /**
-   * Refreshes, unless that has happened since `snapshot`. False if another login has begun: it must not repeat the
-   * request.
+   * Refreshes, unless the tokens were already refreshed since `snapshot`. Resolves to false if another login has begun:
+   * then the request must not be sent again.
    */
   async #renew(snapshot: Snapshot): Promise<boolean> {
     if (!this.#login.isSameLogin(snapshot)) return false
@@ -176,7 +178,8 @@ export class AuthXClient {
   async #postRefresh(): Promise<Record<string, unknown>> {
     const send = (timeoutMs: number) =>
       post(this.#settings, { route: 'refresh', headers: this.#login.headersForRefresh(), timeoutMs })
-    // Only the response may be lost: within the grace period the server sends it again.
+    // Perhaps the server has refreshed and only its response is lost. Within the grace period it sends the response
+    // again.
     return send(TIMEOUT_MS.refresh).catch(error => {
       if (error instanceof AuthXClientError) throw error
       return send(TIMEOUT_MS.repeatedRefresh)
@@ -204,7 +207,7 @@ export class AuthXClient {
     await this.#postLogout()
   }
 
-  /** Whether the refusal means that the login has ended, or the readable CSRF cookie is gone. */
+  /** Whether the login has ended: the refusal says so, or the readable CSRF cookie is gone. */
   #isOver(error: unknown): error is AuthXClientError {
     if (isFinal(error)) return true
     return isRefusal(error) && error.errorType === 'MissingTokenError' && this.#login.hasVanished

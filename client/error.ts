@@ -1,12 +1,12 @@
 import { objectIn } from './json.js'
 
-/** The server refused a login, a refresh or a logout, or its response is not one of koa-authx. */
+/** The server refused a login, a refresh or a logout, or the response is not from koa-authx. */
 export class AuthXClientError extends Error {
   /** Always `AuthXClientError`. */
   override readonly name = 'AuthXClientError'
   /** HTTP status of the response. */
   readonly status: number
-  /** `error_type` of the response, such as `RevokedTokenError`; undefined if the response is not one of koa-authx. */
+  /** `error_type` of the response, such as `RevokedTokenError`; undefined if the response is not from koa-authx. */
   readonly errorType: string | undefined
 
   constructor(status: number, errorType: string | undefined, message: string) {
@@ -27,7 +27,7 @@ const FINAL: readonly unknown[] = [
 
 /**
  * Whether the error of a refresh ends the login. Any other refusal may be temporary: a wrong clock, a missing cookie, a
- * gateway in between.
+ * gateway between client and server.
  */
 export const isFinal = (error: unknown): error is AuthXClientError =>
   isRefusal(error) && FINAL.includes(error.errorType)

@@ -14,7 +14,7 @@ export interface Snapshot {
 export class Login {
   readonly #settings: Settings
   #access: string | undefined
-  /** The CSRF value at the time of the last access token. It identifies the login of the token. */
+  /** The CSRF value when the access token was stored. It identifies the login that the token belongs to. */
   #accessOf: string | undefined
   #refresh: string | undefined
   /** CSRF value from a response body, of a server with `csrfInCookies: false`. */
@@ -47,7 +47,7 @@ export class Login {
     return this.#known || (csrf !== undefined && csrf !== this.#ended)
   }
 
-  /** Whether the CSRF cookie existed and is gone. It has then expired, as has the cookie of the token. */
+  /** Whether the CSRF cookie existed and is gone. Then it has expired, and the cookie of the token has expired too. */
   get hasVanished(): boolean {
     return this.#accessOf !== undefined && this.#csrfOfLogin === undefined
   }
@@ -58,8 +58,8 @@ export class Login {
   }
 
   /**
-   * Whether no login has begun or ended since `snapshot`. Compares CSRF values too, because a login without the client is
-   * not reported.
+   * Whether no login has begun or ended since `snapshot`. Compares CSRF values too, because the client is not informed
+   * of a login that another program has made.
    */
   isSameLogin({ changes, csrf }: Snapshot): boolean {
     return this.#changes === changes && !this.#isReplaced(csrf)
@@ -102,7 +102,10 @@ export class Login {
     this.#renewed()
   }
 
-  /** Another tab has logged in, possibly as another user: delete the tokens of the old login. */
+  /**
+   * Deletes the tokens of the old login, because another tab has logged in, possibly as another user. `at`:
+   * milliseconds since 1970.
+   */
   replaced(at: number): void {
     this.#access = undefined
     this.#csrf = undefined
@@ -111,7 +114,7 @@ export class Login {
     this.#renewed()
   }
 
-  /** Another tab has refreshed. Only with `cookies` this tab can use the new access token. */
+  /** Records that another tab has refreshed. This tab can use the new access token only with `tokens: 'cookies'`. */
   renewedElsewhere(): void {
     if (this.#settings.tokens === 'cookies') this.#renewed()
   }
@@ -132,7 +135,7 @@ export class Login {
     this.#renewals++
   }
 
-  /** Token or CSRF header for a request of the application. */
+  /** Returns the header with the token or the CSRF value, for a request of the application. */
   headersFor(method: string): Secrets {
     const { tokens, accessCsrfHeaderName } = this.#settings
     if (tokens !== 'cookies') return this.#token(this.accessToken)
@@ -144,7 +147,10 @@ export class Login {
     return tokens === 'headers' ? this.#token(this.#refresh) : pairs(refreshCsrfHeaderName, this.#refreshCsrf)
   }
 
-  /** The server accepts either token, but needs the CSRF value of each token in a cookie. */
+  /**
+   * Returns the headers for a logout. The server accepts the access token or the refresh token, but needs the CSRF
+   * value of each token in a cookie.
+   */
   headersForLogout(): Secrets {
     const { tokens } = this.#settings
     if (tokens === 'headers') return this.#token(this.accessToken)

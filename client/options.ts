@@ -82,7 +82,7 @@ const PATHS: Paths = { login: '/login', refresh: '/refresh', logout: '/logout' }
 const PATH_NAMES = Object.keys(PATHS).map(name => `paths.${name}`)
 const OPTION_NAMES = ['tokens', 'baseUrl', 'paths', 'fetch', 'cookies', ...Object.keys(NAMES), ...PATH_NAMES]
 
-/** A token of RFC 9110 §5.6.2, for header names and cookie names (RFC 6265 §4.1.1). */
+/** The allowed form of header names (RFC 9110 §5.6.2) and cookie names (RFC 6265 §4.1.1). */
 const NAME = /^[!#$%&'*+\-.^_`|~\w]+$/
 /** Excludes `//` and `/\` at the start, because after these a browser expects the name of another server. */
 const PATH = /^\/(?![/\\])\S*$/
@@ -141,7 +141,10 @@ function filled<Texts extends object>(given: object, defaults: Texts, accepts: s
 const withoutUndefined = (given: object) =>
   Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 
-/** Requires a scheme or `/`: otherwise browsers take a host name as a path, and the page's server gets the password. */
+/**
+ * Returns the origin of `baseUrl`, which must begin with a scheme or `/`. Otherwise browsers read a host name as a
+ * path, and the server of the page gets the password.
+ */
 function originOf(baseUrl: unknown): string {
   const url = isText(baseUrl, /^$|^\/|^https?:\/\//i)
     ? whereAllowed(() => new URL(baseUrl || '/', page.document?.baseURI))

@@ -25,7 +25,10 @@ export interface Channel {
 // The DOM types are not used, because programs without them use this client too.
 export const page = globalThis as unknown as Page
 
-/** The cookies that scripts of this page can read; empty without a page, and in a sandboxed frame without access. */
+/**
+ * Returns the cookies that scripts of this page can read; an empty string without a page, and in a sandboxed frame that
+ * may not read cookies.
+ */
 export function cookiesOfPage(): string {
   return whereAllowed(() => page.document?.cookie) ?? ''
 }

@@ -14,7 +14,8 @@ export interface Post {
 }
 
 /**
- * Other tabs wait during a request. A refresh without a response must be repeated well before the grace period ends.
+ * Timeouts in milliseconds. They are short because other tabs wait during a request, and because a refresh without a
+ * response must be repeated well before the grace period ends.
  */
 export const TIMEOUT_MS = { login: 60_000, refresh: 3000, repeatedRefresh: 8000, logout: 8000 }
 
@@ -37,7 +38,8 @@ export function post(
       // A redirect must not send a password or a refresh token to another server.
       redirect: 'error',
       ...(signal && { signal }),
-      // With keepalive the browser stores the cookies even if the page closes. A login is cancelled with its page.
+      // With keepalive the browser stores the cookies even if the page closes. A login has no keepalive: it is
+      // cancelled when its page closes.
       ...(route !== 'login' && { keepalive: true }),
       ...(settings.tokens !== 'headers' && withCookies(url, settings)),
       ...(body !== undefined && { body }),

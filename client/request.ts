@@ -1,6 +1,6 @@
 import type { Settings } from './options.js'
 
-/** Headers that hold a token or a CSRF value. */
+/** Headers that contain a token or a CSRF value. */
 export type Secrets = readonly (readonly [name: string, value: string])[]
 
 /** A request of the application. The client may send it twice. */
@@ -47,7 +47,9 @@ function isRepeatable({ body }: RequestInit, request: Request | undefined, metho
 const isStream = (body: object | string) =>
   typeof body === 'object' && ('getReader' in body || Symbol.asyncIterator in body)
 
-/** Options that override the caller's: secrets never go to another origin, and cookies are sent. */
+/**
+ * Returns options that override the caller's options, so that secrets never go to another origin and cookies are sent.
+ */
 function guarded(url: URL, secrets: Secrets, { redirect, credentials }: RequestInit, settings: Settings): RequestInit {
   // If a redirect leads to another origin, `fetch` removes the header Authorization, but no other header.
   const mayFollow = redirect === 'manual' || secrets.every(([name]) => name.toLowerCase() === 'authorization')
@@ -57,7 +59,7 @@ function guarded(url: URL, secrets: Secrets, { redirect, credentials }: RequestI
   }
 }
 
-/** By default `fetch` sends cookies to the origin of the page only. */
+/** Returns the option that makes `fetch` send cookies. By default `fetch` sends them to the origin of the page only. */
 export function withCookies({ origin }: URL, { pageOrigin }: Settings): RequestInit {
   return pageOrigin === origin ? {} : { credentials: 'include' }
 }

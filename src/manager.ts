@@ -28,7 +28,7 @@ export interface AuthManagerOptions {
   policyRules?: readonly PolicyRule[] | undefined
 }
 
-/** The base class of AuthManager. It has a method for each guard of the list. */
+/** The base class of AuthManager. It has one method for each guard of this library. */
 const ManagerGuards = classWithGuards((manager, name, [loginType, ...args]) => {
   if (!(manager instanceof AuthManager))
     throw new TypeError(`${name} makes middleware and must be called: write manager.${name}('user'), not ${name}`)
@@ -97,7 +97,8 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   }
 
   /**
-   * Returns the instance of a login type. Use it for what the manager does not have: `login`, `refresh`, sessions.
+   * Returns the instance of a login type. Use it for methods that the manager does not have: `login`, `refresh`,
+   * sessions.
    * @throws BadConfigurationError for an unknown login type.
    */
   get<Type extends keyof Types & string>(loginType: Type): Types[Type] {
@@ -112,7 +113,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   }
 
   /**
-   * Add a check that every allow rule requires to the policy engine.
+   * Add a check to the policy engine. Every allow rule requires this check.
    * @throws BadConfigurationError if it is not a function.
    */
   addPolicyEvaluator(evaluator: Parameters<PolicyEngine['addEvaluator']>[0]): void {
@@ -127,7 +128,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   middleware(): Guard<{ token?: TokenPayload }> {
     const instances = this.#instances
     const middleware: Guard<{ token?: TokenPayload }> = async function authManager(ctx, next) {
-      // The first registered runs last, so that its token stays.
+      // The middleware of the instance that was registered first runs last, so that its token stays.
       const layers = [...instances.values()].map(({ middleware }) => middleware)
       await layers.reduce<Next>((inner, layer) => () => layer(ctx as never, inner), next)()
     }
@@ -190,7 +191,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     this.#instances.set(String(authx.config.loginType), { authx, middleware: authx.middleware() as Middleware })
   }
 
-  /** The conflicts between the registered instances and the new ones. */
+  /** Returns the conflicts between the registered instances and the new ones. */
   #problems(added: readonly ManagedAuthX[]): string[] {
     const all = [...[...this.#instances.values()].map(({ authx }) => authx), ...added]
     const problems = cookieCollisions(new Map(all.map(({ config }) => [String(config.loginType), config])))
@@ -206,7 +207,10 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   }
 }
 
-/** The manager makes guards by itself: an override, which may be stricter, would be passed over without a word. */
+/**
+ * Returns the guards that an instance overrides. The manager makes its own guards, so it would ignore the override
+ * without a warning, and the override may be stricter.
+ */
 function overriddenGuards(authx: ManagedAuthX) {
   const own = authx as unknown as Readonly<Record<string, unknown>>
   const listed = InstanceGuards.prototype as unknown as Readonly<Record<string, unknown>>
@@ -216,8 +220,8 @@ function overriddenGuards(authx: ManagedAuthX) {
 }
 
 /**
- * Throws LoginTypeMismatchError instead of `error` if another login type verifies the token. With a different key for
- * each login type, `error` would be "invalid signature", which does not tell the client what is wrong.
+ * Throws LoginTypeMismatchError instead of `error` if another login type verifies the token. If each login type has its
+ * own key, `error` is "invalid signature", and the client would not learn that the login type is wrong.
  */
 async function explain(
   manager: AuthManager,

@@ -1,10 +1,11 @@
 /**
  * The store for sessions. koa-authx needs two methods of a backend: `get` and `compareAndSet`. The library implements
- * all rules about tokens and sessions. A store only keeps strings and decides races.
+ * all rules about tokens and sessions. A store only keeps strings, and decides which of several simultaneous writes
+ * succeeds.
  *
  * Requirements for an implementation:
- * - If a promise resolves, its value is correct. If the store cannot know the value (no connection, a lock that is not
- *   released, an unreadable response), the promise rejects. The library then responds with 503; it never guesses.
+ * - If a promise resolves, its value is correct. If the store cannot know the value (no connection, a lock that is
+ *   not released, an unreadable response), the promise rejects. The library then responds with 503; it never guesses.
  * - Keys are 1 to 200 characters of printable ASCII. Values are strings of any characters (but without lone
  *   surrogates), up to 64 kB in UTF-8.
  * - A record exists until its `expiresAt`, which may be more than ten years in the future. After that, both methods
@@ -13,21 +14,22 @@
  *   in the future, the call rejects or the record counts as expired at once. Such a date never means "no expiry".
  * - `compareAndSet` is atomic across all processes that share the backend. As soon as it resolves, all processes read
  *   the new value and compare with it: no caches, no replicas that are behind.
- * - After a call has rejected because of a timeout, nothing is written, if the backend can be told so.
+ * - After a call has rejected because of a timeout, the store does not write its value any more, if the backend can
+ *   prevent a late write.
  *
  * The conformance suite in `koa-authx/testing` checks an implementation against this contract.
  */
 export interface TokenStore {
   /**
-   * Returns the values of `keys`, in the order of `keys`. A missing or expired value is `undefined`. If the backend
-   * can, one call is one round trip.
+   * Returns the values of `keys`, in the order of `keys`. A missing or expired value is `undefined`. One call should be
+   * one round trip, if the backend allows it.
    */
   get(keys: readonly string[]): Promise<readonly (string | undefined)[]>
 
   /**
-   * Write `value` until `expiresAt`, but only if the current value is `expected`. `undefined` means no value, or an
-   * expired one. Resolves to true if it was written. If several calls race with the same `expected`, exactly one gets
-   * true.
+   * Write `value` until `expiresAt`, but only if the current value is `expected`. `expected: undefined` means no value,
+   * or an expired one. Resolves to true if `value` was written, otherwise to false. If several calls race with the same
+   * `expected`, exactly one gets true.
    */
   compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean>
 

@@ -4,8 +4,8 @@ import type { TokenLocation, TokenType } from './config/options.js'
 import type { TokenPayload } from './token/payload.js'
 
 /**
- * The check of a token by a guard, `middleware()`, `verifyToken` or `authenticateUpgrade`. The ids are set after they
- * are verified.
+ * Data about the check of a token by a guard, `middleware()`, `verifyToken` or `authenticateUpgrade`. The ids are set
+ * after they are verified.
  */
 export interface VerifyTrace {
   /** The expected type of the token. */
@@ -22,7 +22,7 @@ export interface VerifyTrace {
   error?: unknown
 }
 
-/** One operation on the store, with all its calls and retries. */
+/** Data about one operation on the store, including all its calls and retries. */
 export interface StoreTrace {
   /** `open`, `check`, `watch`, `rotate`, `revoke`, `revokeSession`, `revokeAll`, `list` or `find`. */
   readonly operation: string
@@ -30,7 +30,7 @@ export interface StoreTrace {
   error?: unknown
 }
 
-/** A refresh. The ids are set after the refresh token is verified. */
+/** Data about a refresh. The ids are set after the refresh token is verified. */
 export interface RefreshTrace {
   /** The session of the refresh token. */
   sid?: string
@@ -66,8 +66,8 @@ export const debug = debuglog('koa-authx')
 export const isTraced = (name: keyof AuthXTraces): boolean => debug.enabled || channels[name].hasSubscribers
 
 /**
- * Run `run` and publish it to the channel, as Node's `tracePromise` does. But subscribers never get the result, because
- * it contains tokens and claims.
+ * Run `run` and publish it to the channel, as Node's `tracePromise` does. Unlike there, subscribers never get the
+ * result, because it contains tokens and claims.
  */
 export async function traced<Name extends keyof AuthXTraces, T>(
   name: Name,
@@ -94,7 +94,7 @@ export function describe(trace: VerifyTrace, { jti, sid, sub }: TokenPayload, lo
   Object.assign(trace, { ...(location && { location }), jti, ...(sid !== undefined && { sid }), sub })
 }
 
-/** The ids and the error of a trace, as one line. */
+/** Returns the ids and the error of a trace, as one line. */
 export function described(trace: object): string {
   const { error, ...ids } = trace as { error?: unknown }
   const known = Object.entries(ids).filter(([, value]) => value !== undefined)
@@ -102,7 +102,7 @@ export function described(trace: object): string {
   return [...words, ...(error === undefined ? [] : [reasonOf(error)])].join(' ')
 }
 
-/** The name and the cause of an error. The messages of AuthXErrors are constants; the cause has the details. */
+/** Returns the name and the cause of an error. The messages of AuthXErrors are constants; the cause has the details. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'failed'
   const { cause } = error

@@ -1,14 +1,14 @@
 import type { TokenStore } from '../src/store.js'
 import { millisecondsUntil } from './options.js'
 
-/** What AdapterTokenStore needs of a storage adapter. `expires`: milliseconds since 1970. */
+/** The methods of a storage adapter that AdapterTokenStore needs. `expires`: milliseconds since 1970. */
 interface ComparingAdapter {
   getMany(keys: readonly string[]): Promise<readonly unknown[]>
   compareAndSet(key: string, expected: string | undefined, value: string, expires: number): Promise<boolean>
   disconnect(): Promise<void>
 }
 
-/** A store over one of this package's storage adapters, which hold plain strings. */
+/** A store over one of this package's storage adapters. They store plain strings. */
 export abstract class AdapterTokenStore implements TokenStore {
   readonly #adapter: ComparingAdapter
   readonly #prefix: string

@@ -5,13 +5,13 @@ import { UnsureWrites } from './keyv-unsure.js'
 /** Properties of Keyv's storage adapters, other than their methods, that this store reads. */
 interface AdapterTraits {
   readonly opts?: Readonly<Record<string, unknown>>
-  /** The connection, of the adapters for Redis and memcached; the Map of MemoryAdapter. */
+  /** The connection in the adapters for Redis and memcached; the Map in MemoryAdapter. */
   readonly client?: {
     readonly options?: Readonly<Record<string, unknown>>
-    /** Of memcached's. */
+    /** The servers. Only the adapter for memcached has them. */
     readonly servers?: readonly { readonly host?: unknown; readonly port?: unknown }[]
   }
-  /** The connection of the adapter for Valkey. */
+  /** The connection in the adapter for Valkey. */
   readonly redis?: { readonly options?: Readonly<Record<string, unknown>> }
   readonly getRaw?: unknown
 }
@@ -21,7 +21,10 @@ export class KeyvBackend {
   readonly #turns = new Map<string, Promise<unknown>>()
   readonly #unsure = new Map<string, UnsureWrites>()
 
-  /** The unsure writes of one place of the backend: what is put back in one must not come from another. */
+  /**
+   * Returns the unsure writes of one place of the backend (see `placeOf`). A value of one place must never be restored
+   * in another.
+   */
   unsureIn(place: string): UnsureWrites {
     return sharedIn(this.#unsure, place, () => new UnsureWrites())
   }
@@ -53,7 +56,10 @@ export class KeyvBackend {
 const byObject = new WeakMap<object, KeyvBackend>()
 const byAddress = new Map<string, KeyvBackend>()
 
-/** The shared state for the backend of a storage adapter, as far as the adapter shows which backend it uses. */
+/**
+ * Returns the shared state for the backend of a storage adapter. Two adapters share it only if they show that they use
+ * the same backend.
+ */
 export function backendOf(store: object): KeyvBackend {
   const identity = identityOf(store)
   const make = () => new KeyvBackend()
@@ -73,8 +79,8 @@ function sharedIn<K, V>(all: Shared<K, V>, key: K, make: () => V): V {
 }
 
 /**
- * Tells apart the databases, tables and namespaces of one backend, in which one name is several records. Adapters that
- * write the same place in two ways count as two places.
+ * Returns a text that identifies the database, table and namespace in a backend. The same name in two places is two
+ * records. If two adapters describe the same place differently, it counts as two places.
  */
 export function placeOf({ namespace, store }: Keyv): string {
   const { opts, client, redis } = traitsOf(store)
@@ -93,8 +99,8 @@ function pathIn(url: unknown): string | undefined {
 
 /**
  * Identifies a backend: the server's address if the adapter shows it, else the adapter's connection, else the adapter.
- * Two databases of one server count as one backend. The only effect is that records with the same name wait for each
- * other.
+ * Two databases of one server count as one backend. The only effect is that calls for records with the same name wait
+ * for each other.
  */
 function identityOf(store: object): string | object {
   const { opts, client, redis } = traitsOf(store)

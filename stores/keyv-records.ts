@@ -9,7 +9,9 @@ export interface KeyvRecord {
   readonly value: string
   /** When the record expires, in milliseconds since 1970. */
   readonly endsAt: number
-  /** Until when the Keyv keeps the record, in milliseconds since 1970; `Infinity` if without limit. */
+  /**
+   * When the Keyv may delete the record, in milliseconds since 1970; `Infinity` if it keeps the record without limit.
+   */
   readonly keptUntil: number
 }
 
@@ -22,13 +24,13 @@ const MARGIN_MS = 60_000
  */
 const LONGEST_LIFE_MS = 24 * 86_400_000
 
-/** Keyv reads 0 as "no expiry", whatever its own default `ttl` is. */
+/** Keyv reads 0 as "no expiry", and does not use its default `ttl` then. */
 const FOR_EVER = 0
 
 /** Keys that every backend accepts: memcached allows no spaces, and 250 bytes with namespaces and prefix. */
 const PLAIN_KEY = /^[A-Za-z0-9_:.-][A-Za-z0-9_:.~-]{0,99}$/
 
-/** Reads and writes single records of a Keyv. Decides itself when a record has expired, from the record's content. */
+/** Reads and writes single records of a Keyv. The content of a record decides whether it has expired, not Keyv. */
 export class KeyvRecords {
   readonly #keyv: Keyv
   readonly #prefix: string

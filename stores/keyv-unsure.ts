@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 
-/** Milliseconds for which a write without an answer blocks other writes of its key, counted from its timeout. */
+/** How long a write without an answer blocks other writes of its key, in milliseconds after its timeout. */
 const WAITED_FOR_MS = 10_000
 
-/** Milliseconds for which the backend may still apply a rejected write. */
+/** How long the backend may still apply a rejected write, in milliseconds. */
 const REMEMBERED_MS = 600_000
 
 /** The maximum number of records with unsure writes. When it is reached, writes of other records reject. */
@@ -31,7 +31,7 @@ interface UnsureName {
 }
 
 /**
- * Unsure writes: the backend may still apply them. They are stored by the name of their record.
+ * The unsure writes, by the name of their record. The backend may still apply them.
  *
  * Keyv cannot cancel a write, so a late write may replace a newer one. Three rules protect confirmed values. While a
  * write has no answer, other writes of its name are refused, for a limited time. Later, other writes are allowed; if a
@@ -43,8 +43,8 @@ export class UnsureWrites {
 
   /**
    * Adds a write. `running` settles when the backend answers. `verify` must read the record after the running calls for
-   * its name. It is called when the backend has applied the write, and before a write is forgotten that it may have
-   * applied.
+   * its name. It is called when the backend has applied the write, and before this class forgets a write that the
+   * backend may have applied.
    */
   add(name: string, sealed: string | undefined, running: Promise<unknown>, verify: () => void): void {
     this.#sweep()
@@ -84,7 +84,7 @@ export class UnsureWrites {
     }
   }
 
-  /** Call it after a write was read back. All unsure writes of `name` began before it. */
+  /** Call it after a write was read back. All unsure writes of `name` began before this write. */
   acknowledge(name: string, sealed: string): void {
     const entry = this.#names.get(name)
     if (!entry) return
@@ -99,7 +99,8 @@ export class UnsureWrites {
   }
 
   /**
-   * The confirmed value, if `held`, the value in the backend, is a late write that replaced it. Otherwise `undefined`.
+   * Returns the confirmed value if a late write has replaced it; otherwise `undefined`. `held`: the value in the
+   * backend.
    */
   whatToRestore(name: string, held: string | undefined): string | undefined {
     const entry = this.#names.get(name)
@@ -109,7 +110,10 @@ export class UnsureWrites {
     return isLate ? entry.acknowledged : undefined
   }
 
-  /** The writes that the backend has applied. A read that begins now shows whether they must be undone. */
+  /**
+   * Returns the writes of `name` that the backend has applied. A read that begins now shows whether they must be
+   * undone.
+   */
   made(name: string): readonly object[] {
     return [...(this.#names.get(name)?.writes ?? [])].filter(({ outcome }) => outcome === 'made')
   }
@@ -121,14 +125,14 @@ export class UnsureWrites {
     if (entry.writes.size === 0) this.#names.delete(name)
   }
 
-  /** Forgets old writes, checking a few names at a time. Names with other writes move to the end. */
+  /** Forgets old writes. Each call checks only a few names. Names with other writes move to the end. */
   #sweep(): void {
     const before = performance.now() - REMEMBERED_MS
     for (const [name, entry] of [...firstOf(this.#names, SWEPT_AT_ONCE)]) {
       this.#names.delete(name)
       for (const write of entry.writes) {
         if (write.givenUpAt > before) continue
-        // A write that no confirmed write has followed cannot undo anything.
+        // If no confirmed write has followed, this write has not undone anything.
         if (!write.isSuperseded) entry.writes.delete(write)
         else if (write.outcome !== 'pending') settle(write)
       }
@@ -137,7 +141,9 @@ export class UnsureWrites {
   }
 }
 
-/** The backend will not apply the write later any more. `verify` reads the record and undoes the write if necessary. */
+/**
+ * Call it when the backend can no longer apply the write. `verify` reads the record and undoes the write if necessary.
+ */
 function settle(write: UnsureWrite): void {
   write.outcome = 'made'
   write.verify()

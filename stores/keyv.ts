@@ -33,9 +33,10 @@ export type KeyvTokenStoreOptions = TimedStoreOptions
  * expiry. A default `ttl` of the Keyv is not used. The store sets `throwOnErrors` of the Keyv and of its storage
  * adapter: otherwise a Keyv that cannot reach its backend would answer "no value", which would mean "not revoked".
  *
- * A call without an answer within `timeout` rejects. After a write that timed out, other writes of its key reject for
- * up to ten seconds, because the backend may still apply it. If the backend applies it later and so replaces a newer
- * value, the newer value is written again when this process next reads the key. `close()` does not disconnect the Keyv.
+ * A call rejects if there is no answer within `timeout`. After a write that timed out, other writes of its key reject
+ * for up to ten seconds, because the backend may still apply it. If the backend applies it later and so replaces a
+ * newer value, the newer value is written again when this process next reads the key. `close()` does not disconnect the
+ * Keyv.
  *
  * @throws TypeError for an invalid option, and for a storage adapter that is known to lose records or to hide errors.
  * Calls reject with the errors of the backend; with Error if a write cannot be read back, a stored value was not
@@ -96,7 +97,8 @@ export class KeyvTokenStore implements TokenStore {
   // Reads do not wait for other calls, because they change nothing.
   async #get(name: string): Promise<string | undefined> {
     const deadline = this.#deadline()
-    // Checked before the read too: a late write may be read here, and be repaired and forgotten before the answer.
+    // Check before the read too: the read may find a late write, and another call may repair and forget that write
+    // before this read ends.
     const mayMislead = this.#unsure.mayMislead(name)
     const record = await this.#read(name, deadline)
     if (mayMislead || this.#unsure.mayMislead(name))
@@ -166,7 +168,7 @@ export class KeyvTokenStore implements TokenStore {
     })
   }
 
-  /** Errors are ignored: the next read tries again. */
+  /** Runs `work` in turn without waiting for it. Errors are ignored, because the next read tries again. */
   #inBackground(name: string, work: (deadline: Deadline) => Promise<unknown>): void {
     this.#inTurn(name, this.#deadline(), work).catch(() => {})
   }

@@ -39,8 +39,8 @@ export class MemoryAdapter implements KeyvStoreAdapter {
   }
 
   /**
-   * Writes `value` if the key has the value `expected`. `expires`: milliseconds since 1970. Resolves to whether it
-   * wrote.
+   * Writes `value` if the key has the value `expected`. `expires`: milliseconds since 1970. Resolves to true if the
+   * value was written, otherwise to false.
    */
   // Nothing is awaited between the comparison and the write, so no other call can come between them.
   async compareAndSet(key: string, expected: string | undefined, value: string, expires: number): Promise<boolean> {
@@ -49,7 +49,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     return true
   }
 
-  /** The values of `keys`, in their order; `undefined` for a missing value. */
+  /** Returns the values of `keys`, in their order; `undefined` for a missing value. */
   async getMany<Value>(keys: readonly string[]): Promise<StoredData<Value | undefined>[]> {
     this.#checkOpen()
     await this.#turn.over()
@@ -57,7 +57,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     return keys.map(key => this.#valueAt(key, now)) as StoredData<Value | undefined>[]
   }
 
-  /** The value under `key`; `undefined` if there is none. */
+  /** Returns the value under `key`; `undefined` if there is none. */
   async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
     return this.#read(key, Date.now()) as StoredData<Value> | undefined
   }
@@ -68,7 +68,7 @@ export class MemoryAdapter implements KeyvStoreAdapter {
     return true
   }
 
-  /** Deletes the value under `key`. Resolves to whether there was one. */
+  /** Deletes the value under `key`. Resolves to true if there was a value, otherwise to false. */
   async delete(key: string): Promise<boolean> {
     const held = this.#read(key, Date.now()) !== undefined
     this.#map.delete(key)
@@ -104,7 +104,8 @@ export class MemoryAdapter implements KeyvStoreAdapter {
   #valueAt(key: string, now: number): string | undefined {
     const record = this.#map.get(key)
     if (record === undefined) return undefined
-    // Another kind of store over the same Map has written it. If it were ignored, revoked tokens could pass.
+    // Another kind of store over the same Map has written the value. If this store ignored it, revoked tokens could
+    // pass.
     if (typeof record.expires !== 'number')
       throw new Error('The memory store: the Map contains a value that no memory store wrote; use another Map')
     return record.expires > now ? record.value : undefined

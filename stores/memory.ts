@@ -19,7 +19,7 @@ export interface MemoryTokenStoreOptions extends StoreOptions {
  * by a restart. Expired records are deleted.
  *
  * @throws TypeError for a wrong option. Calls reject with RangeError for an `expiresAt` that is not in the future, and
- * with Error once the store is closed.
+ * with Error after the store was closed.
  */
 export class MemoryTokenStore extends AdapterTokenStore {
   constructor(options?: MemoryTokenStoreOptions) {

@@ -2,7 +2,10 @@ import { didYouMean } from '../src/config/nearest.js'
 
 /** Options of every store. */
 export interface StoreOptions {
-  /** Prefix of every key: applications can share a backend. Letters, digits, `_`, `:`, `-`. Default `authx:`. */
+  /**
+   * Prefix of every key, so that applications can share a backend. Only letters, digits, `_`, `:` and `-`. Default
+   * `authx:`.
+   */
   prefix?: string | undefined
 }
 
@@ -16,7 +19,7 @@ export interface TimedStoreOptions extends StoreOptions {
 }
 
 /**
- * Returns `options` if it is a plain object and all its names are in `names`: a misspelt option must not go unnoticed.
+ * Returns `options` if it is a plain object and all its names are in `names`. Throws for a misspelt option.
  * @throws TypeError
  */
 export function knownOptions<T extends object>(
@@ -33,7 +36,10 @@ export function knownOptions<T extends object>(
   return options
 }
 
-/** Makes the message for an unknown option. It suggests the nearest name, or says `otherwise` if no name is similar. */
+/**
+ * Makes the message for an unknown option. The message suggests the nearest name, or contains `otherwise` if no name is
+ * similar.
+ */
 export function notAnOption(name: string, names: readonly string[], otherwise: string): string {
   return `${JSON.stringify(name)} is not an option; ${didYouMean(name, names, otherwise)}`
 }
@@ -44,7 +50,7 @@ export function isPlainObject(value: unknown): value is object {
 }
 
 export function checkedPrefix(store: string, prefix = 'authx:'): string {
-  // Anything else could be a pattern or a hash tag to one backend or the other.
+  // Other characters could be a pattern or a hash tag in some backends.
   if (typeof prefix === 'string' && /^[A-Za-z0-9_:-]*$/.test(prefix)) return prefix
   throw new TypeError(`${store}: prefix must contain only letters, digits, "_", ":" and "-"`)
 }

@@ -41,7 +41,8 @@ export function send(client: RedisClient, key: string, command: string[]): Promi
  */
 function sendToCluster(cluster: RedisClusterType, key: string, command: string[]): Promise<unknown> {
   return cluster._execute<unknown>(key, false, { ...OPTIONS }, async (client, options) => {
-    // After ASKING (marked by chainId), no command may come in between, and a master answers.
+    // With a chainId, node-redis has sent ASKING. No command may come between ASKING and this one, and READWRITE is not
+    // needed because a master answers.
     const mayBeReplica = client.options?.readonly && options?.chainId === undefined
     const allowed = mayBeReplica ? client.sendCommand(['READWRITE'], OPTIONS) : undefined
     const [reply] = await Promise.all([client.sendCommand(command, options), allowed])

@@ -1,4 +1,4 @@
-// Not the global ones: tests of applications replace them with fakes.
+// Not the global timers: tests of applications replace them with fakes.
 import { clearInterval, setInterval } from 'node:timers'
 import type { RedisClusterType } from '@keyv/redis'
 import { Deadline } from '../src/time/deadline.js'
@@ -9,15 +9,18 @@ import { OwnClient, type RedisClientOptions } from './redis-own-client.js'
 import { RedisStoreError, refusalOf } from './redis-refusal.js'
 
 /**
- * Milliseconds after which a connection counts as dead if no waiting call gets an answer. Time in which the event loop
- * is blocked does not count.
+ * A connection counts as dead if no waiting call gets an answer for this time, in milliseconds. Time in which the event
+ * loop is blocked does not count.
  */
 const RESET_AFTER_MS = 1000
 /** Milliseconds between checks of the connection, so that a dead one is found before a caller needs it. */
 const HEARTBEAT_MS = 1000
 /** Limits waiting calls, because each holds memory: a Redis that stalls under load must not crash the process. */
 const LONGEST_QUEUE = 10_000
-/** Each key of a call is a command. The longest calls, pieces of lists of sessions, have so many; there are few of them. */
+/**
+ * The maximum number of waiting commands. Each key of a call is a command. The longest calls list sessions and have
+ * about 50 keys, but they are rare.
+ */
 const MOST_COMMANDS = 50 * LONGEST_QUEUE
 const TOO_MANY = 'too many calls wait'
 
@@ -31,8 +34,8 @@ export interface RedisConnectionOptions {
 }
 
 /**
- * A node-redis client with timeouts: every call ends within `timeout` milliseconds, fails at once while there is
- * no connection, and fails with a message that names neither keys nor addresses nor passwords.
+ * A node-redis client with timeouts: every call ends within `timeout` milliseconds, fails at once while there is no
+ * connection, and no error message contains keys, addresses or passwords.
  */
 export class RedisConnection {
   readonly #own: OwnClient | undefined
@@ -75,7 +78,8 @@ export class RedisConnection {
   async call<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
     if (this.#closing) throw closedError('RedisTokenStore')
     if (this.#given?.isOpen === false) throw new RedisStoreError('Redis is not connected; call connect() of the client')
-    // Not for a Cluster: one node may be frozen while the others work. Its limit is set by the client's own options.
+    // Not for a Cluster: one node may be frozen while the others work. The options of the Cluster client limit the
+    // wait.
     if (this.#unsettled >= LONGEST_QUEUE && !this.#nodes) throw outOfReach([TOO_MANY])
     const deadline = new Deadline(this.#options.timeout, noAnswer)
     const firstAttempt = this.#own?.firstAttempt
@@ -90,7 +94,8 @@ export class RedisConnection {
   }
 
   /**
-   * Waits for the running calls, each of which has a timeout, and disconnects. A client of the caller stays connected.
+   * Waits for the running calls, each of which has a timeout, and disconnects. A client that the caller has made stays
+   * connected.
    */
   close(): Promise<void> {
     this.#closing ??= this.#hangUp()

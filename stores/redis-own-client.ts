@@ -10,8 +10,8 @@ type Client = ReturnType<typeof createClient>
 type Wait = ReturnType<Deadline['wait']>
 
 /**
- * Milliseconds for an attempt to connect, including TLS and login. Time in which the event loop is blocked does not
- * count.
+ * How long an attempt to connect may take, including TLS and login, in milliseconds. Time in which the event loop is
+ * blocked does not count.
  */
 const ATTEMPT_MS = 2000
 

@@ -31,8 +31,8 @@ function wordOf(error: Error): string | undefined {
 }
 
 /**
- * Says which permission is missing; `undefined` for another error. Redis 6, Redis 7 and Valkey have different messages.
- * Redis 7.0 does not name the command if a script runs it.
+ * Returns which permission is missing; `undefined` for another error. Redis 6, Redis 7 and Valkey have different
+ * messages. Redis 7.0 does not name the command if a script runs it.
  */
 function missingPermission(message: string, prefix: string): string | undefined {
   const [, command] = /no permissions to run the '([a-z|_-]+)' command/i.exec(message) ?? []

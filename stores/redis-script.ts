@@ -3,10 +3,10 @@ import { RedisStoreError } from './redis-refusal.js'
 
 /**
  * Compare-and-set as a script, which Redis runs without interruption. KEYS[1]: the key. ARGV: the deadline
- * (milliseconds by Redis's clock), the time to live in milliseconds, the value, and the expected value (left out if
- * there should be no value). Returns a word and Redis's time.
+ * (milliseconds by Redis's clock), the time to live in milliseconds, the value, and the expected value (missing if the
+ * caller expects no value). Returns a word and Redis's time.
  *
- * The deadline prevents that a write is applied after its timeout. A Redis that was frozen or disconnected reads the
+ * Because of the deadline, no write is applied after its timeout. A Redis that was frozen or disconnected reads the
  * command from its socket when it continues, long after the caller got an error.
  */
 export const script = `
@@ -40,14 +40,14 @@ export function readAnswer(reply: unknown): ScriptAnswer {
 /**
  * Converts `performance.now()` to Redis's clock. Each answer shows that Redis's clock was at `now` at some moment
  * between sending and receiving. This allows a range of offsets. The smallest one is used, so that a deadline is never
- * later on Redis's clock than here. It is kept as long as further answers allow it.
+ * later on Redis's clock than here. The offset stays in use until an answer contradicts it.
  */
 export class RedisClock {
   #offset: number | undefined
 
   /**
-   * `moment` on Redis's clock, in milliseconds; 0 if no answer was received yet. The script then answers `late` and its
-   * time.
+   * Returns `moment` on Redis's clock, in milliseconds; 0 if no answer was received yet. The script then answers `late`
+   * and its time.
    */
   at(moment: number): number {
     return this.#offset === undefined ? 0 : moment + this.#offset
@@ -59,7 +59,7 @@ export class RedisClock {
     if (this.#offset === undefined || this.#offset < least || this.#offset > most) this.#offset = least
   }
 
-  /** Call it when another machine may answer from now on. */
+  /** Forgets the offset. Call it when another machine may answer from now on. */
   forget(): void {
     this.#offset = undefined
   }

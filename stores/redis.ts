@@ -24,7 +24,9 @@ export type { RedisClient, RedisClientOptions, StoreOptions, TimedStoreOptions }
 /** Options of `RedisTokenStore`. */
 export type RedisTokenStoreOptions = TimedStoreOptions
 
-/** The deadline 0, which every clock has passed. With it, the script writes nothing and answers with Redis's time. */
+/**
+ * A deadline that every clock has passed. With this deadline, the script writes nothing and answers with Redis's time.
+ */
 const NEVER = '0'
 
 /**
@@ -76,7 +78,10 @@ export class RedisTokenStore implements TokenStore {
     return this.#connection.close()
   }
 
-  /** Reads Redis's clock after each new connection, before a caller needs it. The machine may be another one. */
+  /**
+   * Reads Redis's clock after each new connection, before a caller needs it. After a reconnect, another machine may
+   * answer.
+   */
   #meet(): void {
     this.#clock.forget()
     if (this.#connection.manyMachines) return

@@ -30,8 +30,8 @@ const forEver = 8.64e15
 
 /**
  * A Keyv storage adapter over one SQLite file, with the compare-and-set that Keyv lacks. The first call opens the file.
- * If this fails, the call rejects and the next call tries again. While another process holds a lock, calls wait with a
- * timer, not inside SQLite, so the event loop is not blocked.
+ * If the file cannot be opened, the call rejects and the next call tries again. While another process holds a lock,
+ * calls wait with a timer, not inside SQLite, so the event loop is not blocked.
  */
 export class SqliteAdapter implements KeyvStoreAdapter {
   /** Keyv checks `dialect` before it offers its iterator. Adapters over one file have the same `url`. */
@@ -43,7 +43,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   #connection: Connection | undefined
   #purger: NodeJS.Timeout | undefined
   #closed = false
-  /** Closed, and the running reads have been answered. */
+  /** Whether the adapter is closed and all running reads have been answered. */
   #done = false
   readonly #turn = new TickBatch()
 
@@ -56,10 +56,10 @@ export class SqliteAdapter implements KeyvStoreAdapter {
 
   /**
    * Writes `value` if the key has the value `expected`, atomically for all processes. `expires`: milliseconds since
-   * 1970. Resolves to whether it was written.
+   * 1970. Resolves to true if the value was written, otherwise to false.
    */
   async compareAndSet(key: string, expected: string | undefined, value: string, expires: number): Promise<boolean> {
-    // run(), not RETURNING: it runs the statement to its end, so that a failed commit is noticed.
+    // Use run(), not RETURNING: run() executes the statement to its end, so that a failed commit throws.
     const { changes } = await this.#call(statement =>
       expected === undefined
         ? statement(sql.insert).run(key, value, expires, Date.now())
@@ -69,8 +69,8 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   }
 
   /**
-   * The values of `keys`, in their order; `undefined` for a missing value. Keys are read in pairs, because guards need
-   * two: one statement reads both at one moment, and costs hardly more than for one.
+   * Returns the values of `keys`, in their order; `undefined` for a missing value. Keys are read in pairs, because
+   * guards need two: one statement reads both at the same moment, and takes little more time than for one key.
    */
   async getMany<Value>(keys: readonly string[]): Promise<StoredData<Value | undefined>[]> {
     this.#checkOpen()
@@ -87,7 +87,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     })
   }
 
-  /** The value under `key`; `undefined` if there is none. */
+  /** Returns the value under `key`; `undefined` if there is none. */
   async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
     const [value] = await this.getMany<Value>([key])
     return value as StoredData<Value> | undefined
@@ -99,7 +99,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return true
   }
 
-  /** Deletes the value under `key`. Resolves to whether there was one. */
+  /** Deletes the value under `key`. Resolves to true if there was a value, otherwise to false. */
   async delete(key: string): Promise<boolean> {
     return (await this.#call(statement => erase(statement, sql.delete, key, Date.now()))) === 1
   }
@@ -129,7 +129,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
 
   async #call<T>(work: (statement: (sql: string) => Statement) => T): Promise<T> {
     this.#checkOpen()
-    // What is written to a file that was deleted or replaced is lost.
+    // A write to a file that was deleted or replaced would be lost.
     if (this.#connection && !this.#file.isCurrent(this.#connection)) this.#drop()
     return this.#attempt(work)
   }
@@ -150,7 +150,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     }
   }
 
-  /** The statements of the open database, each prepared once. */
+  /** Returns the function that prepares the statements of the open database, each only once. */
   #statements(): (sql: string) => Statement {
     this.#connection ??= this.#connect()
     const { database, statements } = this.#connection
@@ -236,7 +236,7 @@ function erase(statement: (sql: string) => Statement, deletion: string, ...value
   }
 }
 
-/** Sleeps, and lets the time of `deadline` run: a deadline counts only while something waits for it. */
+/** Waits for `milliseconds`. This time counts for `deadline`, because a deadline counts only while there is a wait. */
 async function pauseBefore(deadline: Deadline, milliseconds: number): Promise<void> {
   const wait = deadline.wait(() => {})
   await sleep(milliseconds)

@@ -12,17 +12,17 @@ const schema = `
 export interface Connection {
   readonly database: Database
   readonly statements: Map<string, Statement>
-  /** The identity of the file, to notice that another file has replaced it. */
+  /** The identity of the open file. It shows whether another file has replaced it. */
   readonly identity: string
 }
 
-/** Milliseconds after which a refused file is opened again even if it has not changed. */
+/** After this time, in milliseconds, a refused file is opened again even if it has not changed. */
 const refusedFor = 10_000
 
 /** The file is damaged, or is a mixture of two states. */
 class WrongContent extends Error {}
 
-/** Opens a database file and checks that its content is what was written. */
+/** Opens a database file, and checks that its content is not damaged and is not a mixture of two states. */
 export class SqliteFile {
   readonly #path: string
   readonly #open = sqliteDriver()
@@ -32,7 +32,7 @@ export class SqliteFile {
    * Whether the log has had data of the store since the file was opened. Until then, SQLite does not change the file.
    */
   #logged = false
-  /** The identity of the last file whose content was checked. */
+  /** The identity of the file whose content was checked last. */
   #whole = ''
   #refused: { look: string; at: number; error: WrongContent } | undefined
 
@@ -41,7 +41,9 @@ export class SqliteFile {
     this.#path = path === ':memory:' ? path : resolve(path)
   }
 
-  /** @throws Error if the file cannot be opened, is locked, or its content is not what was written. */
+  /**
+   * @throws Error if the file cannot be opened or is locked, or if its content is damaged or a mixture of two states.
+   */
   open(): Connection {
     if (this.#isStillRefused()) throw this.#refused?.error
     this.#refused = undefined
@@ -83,7 +85,7 @@ export class SqliteFile {
     }
   }
 
-  /** Call it if the content is damaged: the whole file is checked before it is used again. */
+  /** Call it if the content is damaged. Then the whole file is checked before it is used again. */
   distrust(): void {
     this.#whole = ''
   }
@@ -112,7 +114,7 @@ export class SqliteFile {
     try {
       return this.#fit()
     } catch {
-      // It cannot be read. The next call will report it.
+      // The file cannot be read. The next call will report it.
       return 'unmarked'
     }
   }
@@ -124,7 +126,7 @@ export class SqliteFile {
     if (links > 1) throw this.#manyNames()
     const database = this.#open(this.#path)
     try {
-      // Fails if another process does it at the same time. Then the whole call is tried again.
+      // The pragma fails if another process runs it at the same time. Then the whole call is tried again.
       database.prepare('PRAGMA journal_mode = WAL').get()
       this.#logged = false
       // The pragma changes a file that was not in WAL mode.
@@ -171,7 +173,7 @@ export class SqliteFile {
 
   #damage = (problem: string) => new WrongContent(`${this.#path} is damaged: ${problem}. ${this.#putBack()}`)
 
-  /** Hard links damage a database: sqlite.org/howtocorrupt.html §2.5 */
+  /** Makes the error for a file with hard links. They damage a database: sqlite.org/howtocorrupt.html §2.5 */
   #manyNames = () =>
     new Error(
       `${this.#path} has a second name (a hard link), and SQLite would keep a separate log for each name. Delete the other ` +
@@ -182,7 +184,7 @@ export class SqliteFile {
     `Stop all processes that use the file, delete it and the files next to it that end in -wal and -shm, and put a backup in its place`
 }
 
-/** The first problem that SQLite finds in the table and its indexes; `undefined` if there is none. */
+/** Returns the first problem that SQLite finds in the table and its indexes; `undefined` if there is none. */
 function problemIn(database: Database): string | undefined {
   try {
     const [row] = database.prepare('PRAGMA integrity_check(koa_authx)').all() as { integrity_check: string }[]

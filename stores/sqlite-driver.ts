@@ -30,10 +30,15 @@ export function sqliteDriver(): (path: string) => Database {
   return path => new BetterSqlite(path, { timeout: 0 })
 }
 
-/** SQL that reads a text column for `textOf`. As bytes, because node:sqlite cuts a text at its first NUL. */
+/**
+ * Returns the SQL that reads a text column for `textOf`. With node:sqlite it reads bytes, because node:sqlite cuts a
+ * text at its first NUL.
+ */
 export const wholeText = (column: string) => (nodeSqlite() ? `CAST(${column} AS BLOB)` : column)
 
-/** The string in a value that was read with `wholeText`; `undefined` for NULL. @throws Error for other types. */
+/**
+ * Returns the string in a value that was read with `wholeText`; `undefined` for NULL. @throws Error for other types.
+ */
 export function textOf(value: unknown): string | undefined {
   if (value === null) return undefined
   if (typeof value === 'string') return value

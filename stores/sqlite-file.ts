@@ -22,7 +22,9 @@ export function lookAt(path: string): FileLook {
   }
 }
 
-/** The path of a database's write-ahead log. SQLite keeps it next to the real file, not next to a symbolic link. */
+/**
+ * Returns the path of a database's write-ahead log. SQLite keeps it next to the real file, not next to a symbolic link.
+ */
 export function logOf(path: string): string {
   try {
     return `${realpathSync(path)}-wal`
@@ -35,8 +37,8 @@ export function logOf(path: string): string {
 const held = new Map<string, number>()
 
 /**
- * A descriptor to read a database without SQLite; `undefined` if the file is not readable or its folder is missing. A
- * missing file is created with mode 0600. SQLite gives its log and its index the same mode.
+ * Opens a file to read a database without SQLite. Returns its descriptor; `undefined` if the file is not readable or
+ * its folder is missing. A missing file is created with mode 0600. SQLite gives its log and its index the same mode.
  *
  * The descriptor is never closed. If a process closes any descriptor of a file, the system drops all locks that the
  * process has on the file, also the locks of SQLite (sqlite.org/howtocorrupt.html §2.2).

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** Replaces the mark if the file is a mixture of two states. */
+/** The mark of a file that is a mixture of two states. */
 export const MIXED = 'koa_authx mixed'
 
 const next = `UPDATE koa_authx_mark SET mark = 'koa_authx ' || substr(mark, -16) || ' ' || hex(randomblob(8)) WHERE mark <> '${MIXED}'`
@@ -85,8 +85,8 @@ interface Log {
   readonly schema: number
   /**
    * The versions that the file has before and while SQLite copies the log into it. Empty unless the first transaction
-   * of the log writes every page. SQLite does this to restore a backup into an open database (`.restore`), which gets
-   * the marks of the backup.
+   * of the log writes every page. SQLite does this when it restores a backup into an open database (`.restore`). The
+   * database then has the marks of the backup.
    */
   readonly replaced: ReadonlySet<string>
 }

@@ -1,9 +1,9 @@
-// Not the global one: tests of applications replace it with a fake that never fires.
+// Not the global timer function: tests of applications replace it with a fake that never fires.
 import { setImmediate } from 'node:timers'
 
 /**
- * One turn of the event loop. All reads of one turn are answered together at its end, so requests that came in together
- * are answered together. This costs less than to answer one by one.
+ * One turn of the event loop. All reads of one turn are answered together at its end, and so are requests that arrived
+ * together. This costs less than to answer one by one.
  */
 export class TickBatch {
   #over: Promise<void> | undefined

@@ -29,7 +29,7 @@ export function audit(target: Auditable): Audit {
   return found.audit
 }
 
-/** The guards that a request has passed before a function. */
+/** The guards that run before a function. */
 type Passed = readonly GuardInfo[]
 
 function auditApp(middleware: readonly object[], found: Findings): void {
@@ -57,8 +57,8 @@ function auditRouter(router: Router, passed: Passed, found: Findings): void {
 }
 
 /**
- * Audits the handlers that `router.on` has added for one event. Before a handler, only the guards among its earlier
- * handlers run. The layers of this router do not run.
+ * Audits the handlers that `router.on` has added for one event. Of this router, only guards that were added earlier for
+ * the same event run before a handler. Its layers do not run.
  */
 function auditEvent(
   path: string,
@@ -73,7 +73,10 @@ function auditEvent(
   }
 }
 
-/** The handlers of `router.on`. They never run in a router that is mounted with `.use` on another router. */
+/**
+ * Returns the handlers of `router.on`, by event. They never run in a router that is mounted with `.use` on another
+ * router.
+ */
 function eventsOf({ _events }: Router): [event: unknown, handlers: readonly Named[]][] {
   return _events?._handlers instanceof Map ? [..._events._handlers] : []
 }
@@ -94,7 +97,7 @@ function coverIn({ exclusive }: Router, layer: Layer, route: Layer, paths: reado
 interface Surroundings {
   readonly router: Router
   readonly passed: Passed
-  /** Layers that are mounted for the route but do not cover it. */
+  /** Layers that seem to be meant for the route, but do not run for all of its requests. */
   readonly broken: readonly { readonly layer: Layer; readonly cover: RouteCover }[]
 }
 
@@ -116,7 +119,8 @@ function auditLayer(layer: Layer, { router, passed, broken }: Surroundings, foun
 }
 
 /**
- * Finds functions before the first guard that are not in `before` of a route: handlers of `router.param`, and `.use`.
+ * Finds functions that run before the first guard but are not listed in `before` of a route: handlers of
+ * `router.param`, and functions that are mounted with `.use`.
  */
 function auditEarly(layer: Layer, { passed, hasHandler }: { passed: Passed; hasHandler: boolean }, found: Findings) {
   const { stack } = layer
@@ -150,7 +154,10 @@ const hostOf = ({ host }: Router) => (host === undefined ? {} : { host: String(h
 /** The methods of RFC 9110 §9.1, and PATCH (RFC 5789). A layer with all of them counts as `ALL`. */
 const ALL = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']
 
-/** The methods of a route, without the HEAD that @koa/router adds to GET. Empty for layers of `.use`. */
+/**
+ * Returns the methods of a route, without the HEAD that @koa/router adds to GET. The list is empty for layers of
+ * `.use`.
+ */
 function methodsOf({ methods }: Layer): string[] {
   if (ALL.every(method => methods.includes(method))) return ['ALL']
   return [...new Set(methods)].filter(method => method !== 'HEAD' || !methods.includes('GET'))
@@ -167,7 +174,7 @@ function isRouter(target: unknown): target is Router {
   return target.stack.every(layer => isObject(layer) && isList(layer.methods) && isList(layer.stack))
 }
 
-/** The router of a middleware that `router.routes()` returned. */
+/** Returns the router of a middleware that was made by `router.routes()`; `undefined` for other functions. */
 function routerOf(middleware: { router?: unknown } | undefined): Router | undefined {
   return isRouter(middleware?.router) ? middleware.router : undefined
 }

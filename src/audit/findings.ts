@@ -5,7 +5,10 @@ import { type Cover, type Layer, writtenPath } from './route-cover.js'
 export interface AuditedRoute {
   /** The HTTP method. `ALL` for `router.all`. HEAD is not listed if the route has GET. */
   method: string
-  /** The path with all prefixes. A regular expression as text. `(not-found)` for `router.on('not-found')`. */
+  /**
+   * The path with all prefixes. If the path is a regular expression, this is its text. For `router.on('not-found')` it
+   * is `(not-found)`.
+   */
   path: string
   /** The `host` of the router, if it has one. */
   host?: string
@@ -15,7 +18,7 @@ export interface AuditedRoute {
    * Middleware that reads a token but rejects no request without one: `middleware`, and guards with `optional: true`.
    */
   open: string[]
-  /** Functions of the route that run before its first guard: parsers, loaders, perhaps a handler. */
+  /** Functions of the route that run before its first guard: parsers, loaders, or even a handler. */
   before: string[]
 }
 
@@ -68,7 +71,7 @@ export class Findings {
     return `${route.method} ${route.path}`
   }
 
-  /** Add a guard that some requests to `route` bypass. */
+  /** Adds a guard that some requests to `route` bypass. */
   uncovered(route: string, layer: Layer, { exclusive, slip }: RouteCover): void {
     const slips = slip === undefined ? 'it may not match every spelling of the path' : `it does not match ${slip}`
     const why = exclusive
@@ -91,7 +94,10 @@ export class Findings {
     )
   }
 
-  /** Adds a route to the entry of a guard. Each kind of mistake at a guard has one entry, with all its routes. */
+  /**
+   * Adds a route to an entry of `unsafe`. Each guard has one entry for each kind of mistake. The entry lists all routes
+   * that have this mistake.
+   */
   #addUnsafe(kind: string, path: string, info: GuardInfo, why: string, route: string): void {
     const guard = writtenGuard(info)
     const key = JSON.stringify([kind, path, guard])
@@ -116,7 +122,7 @@ export class Findings {
   }
 }
 
-/** The name of a function. For a handler of `router.param` it contains the name of the parameter. */
+/** Returns the name of a function. For a handler of `router.param`, the name includes the name of the parameter. */
 export function nameOf({ name, param }: Named): string {
   if (typeof param === 'string') return `param(${param})`
   return typeof name === 'string' && name !== '' ? name : '(anonymous)'

@@ -15,15 +15,15 @@ export interface Layer {
 export interface Cover {
   /** Whether the layer runs for every request that the route handles. */
   readonly holds: boolean
-  /** Whether the layer seems to run for some of the route's requests. */
+  /** Whether the layer seems to be meant for the route: it seems to run for some of the route's requests. */
   readonly meant: boolean
   /** A path that the route matches and the layer does not. */
   readonly slip?: string
 }
 
 /**
- * Check whether the layer matches every path that the route matches. This must be proven from the two patterns. Without
- * a proof the result is no, because a wrong yes would hide an unprotected route.
+ * Checks whether the layer matches every path that the route matches. The result is yes only if the two patterns prove
+ * it, because a wrong yes would hide an unprotected route.
  * @param paths the result of `pathsOf(route)`.
  */
 export function coverOf(layer: Layer, route: Layer, paths: readonly string[]): Cover {
@@ -35,7 +35,7 @@ export function coverOf(layer: Layer, route: Layer, paths: readonly string[]): C
   return { holds: false, meant: paths.some(path => matches(layer, path)), ...(slip !== undefined && { slip }) }
 }
 
-/** Sample paths that the route matches, in spellings that routers treat as equal. */
+/** Returns sample paths that the route matches, in spellings that routers treat as equal. */
 export const pathsOf = (route: Layer): string[] => samplesOf(route).filter(path => matches(route, path))
 
 /** The path that was passed to `.use` or to the route, without the suffix that the router adds. */
@@ -43,7 +43,10 @@ export function writtenPath({ path }: Layer): string {
   return typeof path === 'string' ? path.replace(WHATEVER_FOLLOWS, '') : String(path)
 }
 
-/** The path that @koa/router gives `.use(guard)` without a path. With a prefix, it is the suffix. */
+/**
+ * Matches what @koa/router adds at the end of a path, so that the layer matches longer paths too. For `.use(guard)`
+ * without a path or prefix, it is the whole path.
+ */
 const WHATEVER_FOLLOWS = /(?:\(\?:\\\/\|\$\)|\(\[\^\/\]\*\)|\{\/\*rest\})$/
 
 /** Whether a layer runs for all methods of the route. A layer without methods runs for every method. */
@@ -79,7 +82,10 @@ function isSamePattern(one: RegExp, other: RegExp): boolean {
   return one.source === other.source && one.flags.replace('i', '') === other.flags.replace('i', '')
 }
 
-/** Whether both are path patterns, the layer is open-ended, and the route's pattern continues the layer's at a `/`. */
+/**
+ * Whether the route's pattern is the layer's pattern, or continues it after a `/`. Both must be path patterns, and the
+ * layer must match longer paths too.
+ */
 function isWrittenBelow(layer: Layer, route: Layer): boolean {
   const [above, path] = [patternOf(layer), patternOf(route)]
   if (layer.opts?.end !== false || above === undefined || path === undefined) return false
@@ -91,17 +97,21 @@ function isWrittenBelow(layer: Layer, route: Layer): boolean {
 }
 
 /**
- * The path pattern. `undefined` for a regular expression, also as a string, because it may match anywhere in a path.
+ * Returns the path pattern of a layer. `undefined` for a regular expression, even if it is written as a string, because
+ * it may match anywhere in a path.
  */
 const patternOf = ({ path, opts }: Layer) => (typeof path === 'string' && !opts?.pathAsRegExp ? path : undefined)
 
-/** Whether a segment is equal to the route's segment, or is a parameter that matches it. */
+/** Whether a segment of the layer's pattern is equal to the route's segment, or is a parameter that matches it. */
 function isWiderSegment(segment: string, other: string): boolean {
   const isPlain = (text: string) => !/[{}*"\\]/.test(text)
   return isPlain(segment) && isPlain(other) && (segment === other || (/^:[$\w]+$/.test(segment) && other !== ''))
 }
 
-/** Whether an expression has no state. With `g` or `y` it starts where the last match ended. */
+/**
+ * Whether each use of an expression starts at the beginning. With the flag `g` or `y` it starts where the last match
+ * ended.
+ */
 const isRepeatable = ({ global, sticky }: RegExp) => !global && !sticky
 
 function matches({ regexp }: Layer, path: string): boolean {
@@ -114,7 +124,7 @@ function matches({ regexp }: Layer, path: string): boolean {
 /** `ctx.path` of `OPTIONS *`, and of a request target without a path. */
 const WITHOUT_PATH = ['*', '']
 
-/** Sample paths for a route, in several spellings. The route does not match all of them. */
+/** Returns sample paths for a route, in several spellings. The route may not match some of them. */
 function samplesOf({ path }: Layer): string[] {
   if (typeof path !== 'string') return WITHOUT_PATH
   const [shortest, longest] = [path.replaceAll(/\{[^{}]*\}/g, ''), path.replaceAll(/[{}]/g, '')]

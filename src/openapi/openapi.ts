@@ -12,7 +12,7 @@ export type OpenApiSecurityScheme =
 export interface OpenApiHeader {
   /** The description of the header. */
   description: string
-  /** Whether every response with this status has it. */
+  /** Whether every response with this status has the header. */
   required: boolean
   /** The type of the header's value. */
   schema: { type: 'string' | 'integer' }
@@ -56,8 +56,8 @@ export interface OpenApiSecurityOptions {
   /** The type of token that the guard requires. Default `'access'`. */
   type?: TokenType | undefined
   /**
-   * The guard's option `verifyCsrf`. Default: true if the method is one of `csrfMethods`. Set it for `refresh` and
-   * `logout`, which always require a CSRF value.
+   * The guard's option `verifyCsrf`. Default: true if the method is one of `csrfMethods`. Set it to true for `refresh`
+   * and `logout`, which always require a CSRF value.
    */
   verifyCsrf?: boolean | undefined
 }
@@ -149,7 +149,7 @@ export function openApiSecurity(method: string, options: OpenApiSecurityOptions,
   })
 }
 
-/** The locations without `json`, because OpenAPI cannot describe a token in a JSON body. */
+/** Returns the token locations without `json`, because OpenAPI cannot describe a token in a JSON body. */
 const describedLocations = (type: TokenType, { tokenLocation }: Config) =>
   tokenLocation[type].filter(location => location !== 'json')
 

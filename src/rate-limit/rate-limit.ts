@@ -23,9 +23,9 @@ export type RateLimitKey = 'ip' | 'subject' | ((ctx: Context) => string | Promis
 /** Options of `rateLimited`. */
 export interface RateLimitOptions {
   /**
-   * What requests are counted by. `'ip'`: by `ctx.ip`; IPv6 addresses by their /64 network. `'subject'`: by the subject
-   * of the token that a guard or the middleware verified before; without a token by `ctx.ip`. A function: by the
-   * non-empty string that it returns. Default `'ip'`.
+   * Requests with the same key are counted together. `'ip'`: the key is `ctx.ip`; for an IPv6 address, its /64 network.
+   * `'subject'`: the key is the subject of the token that a guard or the middleware verified before; without a token,
+   * as with `'ip'`. A function of `ctx`: the key is the non-empty string that it returns. Default `'ip'`.
    */
   key?: RateLimitKey | undefined
   /**
@@ -48,7 +48,7 @@ const TIMEOUT = integer(1, 60_000, 'milliseconds')
  * Makes middleware that allows as many requests as `limiter` does.
  *
  * If the limit is exceeded, it throws RateLimitExceeded (429). If the limiter fails or times out, it throws
- * CallbackUnavailableError (503): an attacker who slows the limiter down must not get around it.
+ * CallbackUnavailableError (503). Otherwise an attacker could bypass the limiter by slowing it down.
  * @throws TypeError for a limiter without `consume`, an unknown option, or an invalid value.
  */
 export function rateLimited(limiter: RateLimiter, options: RateLimitOptions = {}): RateLimitMiddleware {
@@ -90,7 +90,10 @@ function waitsOf(rejection: unknown): number[] {
   return waits.filter(wait => typeof wait === 'number').map(wait => (wait >= 0 ? wait : Number.POSITIVE_INFINITY))
 }
 
-/** The key for the limiter. Keys from a function never begin with `~ip:` or `~sub:`, so that they cannot collide. */
+/**
+ * Returns the key for the limiter. A key from a function never begins with `~ip:` or `~sub:`, so it never equals the
+ * key of an address or a subject.
+ */
 async function keyFor(ctx: Context, key: RateLimitKey): Promise<string> {
   if (typeof key === 'function') return bounded(await key(ctx))
   const subject = key === 'subject' ? subjectOf(ctx.state.token) : undefined

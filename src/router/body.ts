@@ -11,7 +11,7 @@ const parse = koaBody({
   jsonLimit: MAX_BYTES,
   formLimit: MAX_BYTES,
   text: false,
-  // Any request may have an access token in its body.
+  // These methods too: any request may have an access token in its body.
   parsedMethods: [HttpMethodEnum.POST, HttpMethodEnum.GET, HttpMethodEnum.DELETE],
 })
 
@@ -30,7 +30,7 @@ export async function parseBody(ctx: Context, next: Next): Promise<void> {
   await next()
 }
 
-/** Replaces an error of the parser, because it quotes the body, which may contain a password. */
+/** Replaces the parser's error, because its message quotes the body, which may contain a password. */
 function refuse(ctx: Context, error: unknown): never {
   const { status } = error as { status?: number }
   if (status !== undefined && REFUSALS[status]) ctx.throw(status, REFUSALS[status])
@@ -38,8 +38,9 @@ function refuse(ctx: Context, error: unknown): never {
 }
 
 /**
- * Returns the members of the body. Without a body, or if it is not an object, there are none. If the body is not
- * parsed, because of its type, the response is 415: otherwise it would say that the password is wrong.
+ * Returns the members of the body. There are none if the body is missing or is not an object. If the body was not
+ * parsed because of its type, the response is 415. Without this rule, the client would be told that the password is
+ * wrong.
  */
 export function membersOf(ctx: Context): Record<string, unknown> {
   if (hasUnparsedBody(ctx)) {

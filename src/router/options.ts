@@ -45,7 +45,7 @@ export interface SessionRule {
 
 /** What listing and ending sessions require of the access token. Ending the token's own session requires nothing. */
 export interface SessionsOptions extends SessionRule {
-  /** What ending other sessions requires. Default: the scopes of the list, and `fresh: true`. */
+  /** What ending other sessions requires. Default: the scopes that listing requires, and `fresh: true`. */
   end?: SessionRule | undefined
 }
 
@@ -91,7 +91,7 @@ export function pathsOf(options: AuthRouterOptions): Partial<Record<Endpoint, st
   return found
 }
 
-/** A path without a trailing slash, because a session's id is appended to it. */
+/** Whether a value is a path without a trailing slash. A slash and a session's id are appended to the path. */
 const isPath = (value: unknown): value is string => typeof value === 'string' && /^\/\S*[^\s/]$/.test(value)
 
 /** The session rules with their defaults. */

@@ -46,7 +46,7 @@ async function decode(packed: Buffer, encoding: string | undefined, limit: numbe
   })
 }
 
-/** Reads the body. If it is too large, the rest is read and dropped, so that the connection stays usable. */
+/** Reads the body. If it is too large, the rest is read and ignored, so that the connection stays usable. */
 function read(req: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const refuse = (status: BodyError['status']) => reject(new BodyError(status))

@@ -12,13 +12,13 @@ type Instance = Pick<
   'config' | 'listSessions' | 'revokeSession' | 'revokeAllSessions' | 'unsetAccessCookies' | 'unsetRefreshCookies'
 >
 
-/** A header, because the body is an array. */
+/** The header that marks an incomplete list. It is a header because the body is an array. */
 const INCOMPLETE = 'Sessions-Incomplete'
 
-/** A context after the guard. */
+/** The Koa context after a guard has run. */
 type Guarded = Context & { state: { token: TokenPayload } }
 
-/** The scopes that a token with scopes must cover, if the rule has none. */
+/** The scopes that a token with scopes must cover, if the rule sets no scopes. */
 const DEFAULT_SCOPES = ['sessions']
 
 /** Checks a session rule. @throws InsufficientScopeError, FreshTokenRequiredError. */
@@ -42,11 +42,14 @@ export async function listSessions(authx: Instance, { list }: SessionRules, ctx:
   ctx.body = sessions.map(session => ({ ...session, current: session.sid === sid }))
 }
 
-/** Ends one session. A foreign session and an unknown one get the same response, so that callers cannot guess ids. */
+/**
+ * Ends one session. An unknown session and a session of another user get the same response, so that callers cannot
+ * guess ids.
+ */
 export async function deleteSession(authx: Instance, { end }: SessionRules, ctx: Guarded): Promise<void> {
   checkOwn(ctx.state.token)
   const { sub, sid } = ctx.state.token
-  // Ending the own session needs no rule: a logout does the same.
+  // The rule does not apply to the caller's own session, because a logout can end it too.
   if (ctx.params.sid !== sid) check(end, ctx.state.token)
   const ended = await authx.revokeSession(ctx.params.sid, { sub })
   ctx.status = ended ? 204 : 404
@@ -62,7 +65,10 @@ export async function deleteSessions(authx: Instance, { end }: SessionRules, ctx
   ctx.status = 204
 }
 
-/** Clears the cookies of revoked tokens. Not if the token came in the query: it may be from a link of another site. */
+/**
+ * Clears the cookies of revoked tokens. Does nothing if the token was in the query, because it may be from a link of
+ * another site.
+ */
 function clearCookies(authx: Instance, ctx: Context): void {
   const { tokenLocation, queryStringName } = authx.config
   const { access, refresh } = tokenLocation

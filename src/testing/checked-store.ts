@@ -2,7 +2,10 @@ import type { TokenStore } from '../store.js'
 import { Deadline, withDeadline } from '../time/deadline.js'
 import { failure, StoreRejection, SuiteFailure, show } from './show.js'
 
-/** A store without an answer after this time will never answer: its own timeout is shorter. */
+/**
+ * A call without an answer after this time counts as never answered, because every store has a shorter timeout of its
+ * own.
+ */
 const ANSWERS_WITHIN_MS = 10_000
 
 /**

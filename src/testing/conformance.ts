@@ -14,17 +14,17 @@ import { writing } from './cases/writing.js'
 import { checkedStore } from './checked-store.js'
 import type { Cases, Open, StoreOutage, SuiteProcesses } from './steps.js'
 
-/** What `testTokenStore` needs: your test runner and your store. */
+/** Options of `testTokenStore`: your test runner and your store. */
 export interface StoreConformance {
   /**
-   * The `test` or `it` of your test runner: node:test, vitest, mocha. Give each test a minute, where the runner has a
-   * limit: some wait for seconds, and slow stores take longer.
+   * The `test` or `it` of your test runner: node:test, vitest, mocha. If the runner limits the time of a test, set one
+   * minute: some tests wait for seconds, and slow stores take longer.
    */
   test: (name: string, run: () => Promise<void>) => unknown
 
   /**
-   * A new handle on the **same** backend at every call, as another process would open it. Each test closes the handles
-   * that it has opened. Only some tests give a `prefix`; the store must then use it.
+   * Returns a new handle on the **same** backend at each call, as if another process had opened it. Each test closes
+   * the handles that it has opened. Some tests pass a `prefix`; the store must then use it.
    */
   createStore: (options?: { prefix?: string }) => TokenStore | Promise<TokenStore>
 
@@ -39,15 +39,16 @@ export interface StoreConformance {
   outage?: StoreOutage | undefined
 
   /**
-   * Set it in each of several processes that run the suite at the same time on one backend. Enables two more tests,
-   * which find what a lock or a cache inside one process hides. Default: not set, and the two tests do not run.
+   * Set it in each of several processes that run the suite at the same time on one backend. Enables two more tests.
+   * They find mistakes that stay hidden in one process, such as a lock or a cache that works only inside the process.
+   * Default: not set, and the two tests do not run.
    */
   processes?: SuiteProcesses | undefined
 
   /**
-   * Reads from the backend itself, not through the store, when the value under `key` expires. The store was opened
-   * without options. Return `undefined` if there is no value, or no expiry. Enables one more test: a lifetime of years
-   * is not cut short. Default: not set, and the test does not run, because no test can wait for years.
+   * Reads from the backend itself, not through the store, when the value under `key` expires. The store of this key was
+   * opened without options. Return `undefined` if there is no value, or no expiry. Enables one more test: a lifetime of
+   * years is not cut short. Default: not set, and the test does not run, because no test can wait for years.
    */
   expiryOf?: ExpiryOf | undefined
 }
@@ -127,7 +128,7 @@ async function withHandles(
   try {
     await run(open)
   } catch (error) {
-    // Report the first error, not one of closing.
+    // Report the first error, not a later error of `close`.
     await close().catch(() => {})
     throw error
   }

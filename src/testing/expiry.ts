@@ -20,7 +20,10 @@ export interface Brief {
   readonly key: string
   readonly value: string
   readonly date: number
-  /** When the value must be gone: a store may count the lifetime from when it got the value. */
+  /**
+   * The value must be gone after this time. It is later than `date`, because a store may count the lifetime from the
+   * moment when it received the value.
+   */
   readonly lateAfter: number
 }
 
@@ -30,7 +33,7 @@ interface Life {
   readonly round?: (date: number) => number
 }
 
-/** Run `act`, which must end before `date`. If this machine was too slow, run it again with twice the time. */
+/** Run `act`, which must end before `date`. If this machine was too slow, run it again with twice the lifetime. */
 export async function inTime<T>(
   act: (date: number) => Promise<T>,
   { life = FIRST_LIFE_MS, round = date => date }: Life = {},
@@ -55,8 +58,8 @@ export async function writeUntil(
   const began = Date.now()
   const given = new Date(date)
   await write(store, key, value, expected, given)
-  expectSame('the date that compareAndSet was given, afterwards', given.getTime(), date)
-  // It is the caller's: the store must have read it, not kept it.
+  expectSame('the argument expiresAt after the call of compareAndSet', given.getTime(), date)
+  // The caller may change its Date now, because the store must have copied the time.
   given.setTime(date + HOUR)
   return { key, value, date, lateAfter: date + ROUNDING_MS + CLOCK_TOLERANCE_MS + Date.now() - began }
 }
@@ -119,7 +122,9 @@ async function look(store: TokenStore, { key, value, date, lateAfter }: Brief): 
   expectInTime('get of two keys', together)
 }
 
-/** Lifetimes and dates that rounding to seconds changes most: a store that counts in seconds shows it. */
+/**
+ * Lifetimes and dates that rounding to seconds changes most. They reveal a store that rounds in the wrong direction.
+ */
 export const briefLives: readonly Life[] = [
   ...[350, 400, 700, 1000].map(life => ({ life })),
   ...[100, 450, 550, 900].map(fraction => ({ life: 400, round: (date: number) => nextWithFraction(date, fraction) })),

@@ -48,14 +48,17 @@ export class FaultyTokenStore implements TokenStore {
     this.#become('down')
   }
 
-  /** Every call works, and answers `milliseconds` later. @throws TypeError unless it is from 0 to 2147483647. */
+  /**
+   * Every call works, but answers `milliseconds` later. @throws TypeError if `milliseconds` is not from 0 to
+   * 2147483647.
+   */
   slow(milliseconds: number): void {
     const sound = typeof milliseconds === 'number' && milliseconds >= 0 && milliseconds <= LONGEST_TIMEOUT
     if (!sound) throw new TypeError(`milliseconds must be a number from 0 to ${LONGEST_TIMEOUT}`)
     this.#become({ slow: milliseconds })
   }
 
-  /** No call answers or does anything. Waiting calls reject at the next fault, at `heal` and at `close`. */
+  /** Calls do nothing and do not answer. Waiting calls reject at the next fault, at `heal` and at `close`. */
   hang(): void {
     this.#become('hanging')
   }

@@ -1,4 +1,4 @@
-/** Values that a store may read as something else than text, or keep as another text. */
+/** Values that a store may read as another type, or may store as another text. */
 export const oddValues: readonly string[] = [
   '',
   ' ',
@@ -72,7 +72,7 @@ export const oddValues: readonly string[] = [
   '\u0080\u009f\u2028 \u202eback\u202c',
   '\ue000\uf8ff \ufdd0',
   '{"x":{"b":[1.0,"\\u00e9"],"a":null}}',
-  // As long as a session's record, and longer.
+  // Values that are as long as a session's record, and longer.
   JSON.stringify({ sub: 'Ada', gen: 3, device: 'x'.repeat(300) }).replace(':', ' : '),
   `{ "sub": "Ada",  "list": [${'1.0, '.repeat(1500)}2]}`,
 ]

@@ -3,7 +3,10 @@ import { inspect } from 'node:util'
 
 const LONGEST_SHOWN = 60
 
-/** How a value is written in a message: strings as in JSON, long ones by their beginning and length. */
+/**
+ * Returns a value as text for a message. Strings are written as in JSON. Of a long string, only the beginning and the
+ * length are shown.
+ */
 export function show(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(show)}]`
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid date' : value.toISOString()
@@ -32,7 +35,7 @@ export class StoreRejection extends Error {
 
 /** Makes the error of a failed case: what was checked, what the case saw and what it expected, in words. */
 export function failure(what: string, saw: string, expected: string): SuiteFailure {
-  // Without `actual` and `expected`, which runners would print as a difference of up to 64 kB.
+  // Do not set `actual` and `expected`: runners would print their difference, which can be 64 kB long.
   return new SuiteFailure({ message: `${what}: saw ${saw}, expected ${expected}` })
 }
 
@@ -42,7 +45,7 @@ export function expectSame(what: string, saw: unknown, expected: unknown): void 
   throw failure(what, show(saw), `${show(expected)}${difference(saw, expected)}`)
 }
 
-/** @throws AssertionError unless the two hold the same strings, in the same order. */
+/** @throws AssertionError unless the two lists contain the same strings, in the same order. */
 export function expectAll(
   what: string,
   saw: readonly (string | undefined)[],

@@ -53,14 +53,14 @@ const found = new Map<string, readonly string[]>()
 /** Texts that differ from `text`, but that a store may confuse with it. The texts for each `text` are made once. */
 export function similarTo(text: string): readonly string[] {
   const others = found.get(text) ?? [...new Set(changes.map(change => change(text)))].filter(other => other !== text)
-  // Of what is asked for first: values, which are always the same, and not too many random keys.
+  // Keep the results for the first 500 texts: values, which occur again and again, and some random keys.
   if (found.size < 500) found.set(text, others)
   return others
 }
 
 /**
- * Characters that collations and clean-ups leave out: controls, spaces, marks without a width, combining ones, and those
- * that stand for nothing. Of kinds with many characters, some.
+ * Returns characters that a collation or a clean-up may ignore: control characters, spaces, characters without a width,
+ * punctuation, combining characters, and characters without a meaning. Of kinds with many characters, it returns some.
  */
 export function ignorableCharacters(): readonly string[] {
   ignorable ??= makeIgnorable()
@@ -95,7 +95,7 @@ function attempt(work: () => string, otherwise: string): string {
   }
 }
 
-/** With the names of each object in their order, as databases with a type for JSON keep it. */
+/** Returns the value with the names of each object sorted, as databases with a JSON type store it. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (typeof value !== 'object' || value === null) return value

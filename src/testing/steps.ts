@@ -60,12 +60,15 @@ export async function read(store: TokenStore, key: string): Promise<string | und
 
 const neverWritten = newKey()
 
-/** Read `key` in a call of its own, and in one for two keys, as guards do: a store may do these in different ways. */
+/**
+ * Read `key` in a call for one key, and in a call for two keys, as guards do. A store may handle the two calls
+ * differently.
+ */
 export function readBothWays(store: TokenStore, key: string): Promise<[string | undefined, string | undefined]> {
   return Promise.all([read(store, key), store.get([neverWritten, key]).then(([, value]) => value)])
 }
 
-/** Read `key` both ways and expect `value` there. `what` names what is read, for the message. */
+/** Read `key` alone and together with another key, and expect `value`. `what` describes the call in the message. */
 export async function expectValue(
   store: TokenStore,
   key: string,
@@ -74,7 +77,7 @@ export async function expectValue(
 ): Promise<void> {
   const [alone, together] = await readBothWays(store, key)
   expectSame(what, alone, value)
-  expectSame(`${what}, asked for with another key`, together, value)
+  expectSame(`${what}, read together with another key`, together, value)
 }
 
 export async function write(
@@ -86,10 +89,10 @@ export async function write(
 ): Promise<void> {
   const written = await store.compareAndSet(key, expected, value, expiresAt)
   const held = expected === undefined ? 'nothing' : show(expected)
-  expectSame(`compareAndSet that writes ${show(value)} where ${held} is held and expected`, written, true)
+  expectSame(`compareAndSet that writes ${show(value)} where ${held} is stored and expected`, written, true)
 }
 
-/** Expect compareAndSet to write nothing. `held`: what is held instead of `expected`, for the message. */
+/** Expect compareAndSet to write nothing. `held`: the stored value, for the message. */
 export async function expectRefusal(
   store: TokenStore,
   key: string,
@@ -99,10 +102,13 @@ export async function expectRefusal(
 ): Promise<void> {
   const words = (value: string | undefined) => (value === undefined ? 'nothing' : show(value))
   const written = await store.compareAndSet(key, expected, value, expiresAt)
-  expectSame(`compareAndSet that expects ${words(expected)} where ${words(held)} is held`, written, false)
+  expectSame(`compareAndSet that expects ${words(expected)} where ${words(held)} is stored`, written, false)
 }
 
-/** What the store answers, or its rejection. A call that has neither answered nor rejected still fails the case. */
+/**
+ * Resolves to the store's answer, or to its StoreRejection. Rejects with any other error: for example, if the call
+ * never ends.
+ */
 export function answerOrRejection<T>(call: Promise<T>): Promise<T | StoreRejection> {
   return call.catch((error: unknown) => {
     if (error instanceof StoreRejection) return error
@@ -116,18 +122,20 @@ export async function expectRejection(what: string, call: Promise<unknown>): Pro
   if (!(answer instanceof StoreRejection)) throw failure(what, show(answer), 'a rejection')
 }
 
-/** Count up by one `times` times; try again when another writer was faster. */
+/** Increase a counter by one, `times` times. If another writer was faster, try again. */
 export async function countUp(store: TokenStore, key: string, times: number): Promise<void> {
   let done = 0
-  // Each attempt that fails is one of another writer that did not.
+  // An attempt fails only if the attempt of another writer has succeeded.
   for (let attempt = 0; attempt < 100 * times && done < times; attempt++) {
     const before = await read(store, key)
     if (await store.compareAndSet(key, before, String(Number(before ?? 0) + 1), forMinutes())) done++
   }
-  expectSame(`writes that came through of a counter, in ${100 * times} attempts`, done, times)
+  expectSame(`successful writes of a counter in ${100 * times} attempts`, done, times)
 }
 
-/** Do `work` for each item, for a hundred at once. Resolves to the results, in the order of the items. */
+/**
+ * Do `work` for each item, for up to 100 items at the same time. Resolves to the results, in the order of the items.
+ */
 export async function inPortions<T, R>(
   items: readonly T[],
   work: (item: T, place: number) => Promise<R>,

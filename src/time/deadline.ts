@@ -6,8 +6,8 @@ const time = new CountedTime(() => performance.now())
 const ticker = new Ticker(time)
 
 /**
- * The time limit of an operation with all its calls and retries. It starts when the deadline is created. Only time in
- * which this process can read answers counts, so that a handler that blocks the event loop causes no timeout.
+ * The time limit of an operation, including all its calls and retries. It starts when the deadline is created. Only
+ * time in which this process can read answers counts, so that a handler that blocks the event loop causes no timeout.
  *
  * Time only counts while there is a `wait` or a `withDeadline`.
  */
@@ -24,7 +24,7 @@ export class Deadline {
     this.#end = this.#began + milliseconds
   }
 
-  /** Milliseconds left, never negative. The deadline never passes earlier than by the real clock. */
+  /** Milliseconds left, never negative. The deadline never passes before this time has passed on the real clock. */
   left(): number {
     return this.leftAt(time.now())
   }

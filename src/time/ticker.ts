@@ -13,18 +13,21 @@ export interface Waiting {
 }
 
 /**
- * Turns of the event loop after the time of a wait is over and before `giveUp` is called. Each turn reads the sockets
- * once more, so an answer that has arrived still counts.
+ * How many turns of the event loop run after the time of a wait is over and before `giveUp` is called. Each turn reads
+ * the sockets once more, so an answer that has arrived still counts.
  */
 const LAST_TURNS = 3
 
 /**
  * Calls `giveUp` of each wait whose time is over. There is one timer for all waits, and it runs only while there is a
- * wait. A wait that ends in the same turn of the event loop, as with a store in this process, needs no timer.
+ * wait. A wait that ends in the same turn of the event loop needs no timer. This is usual with a store in this process.
  */
 export class Ticker {
   readonly #time: CountedTime
-  /** All waits. Ended ones are removed at the next tick, which costs less than a set, or a timer for each. */
+  /**
+   * All waits. Waits that have ended are removed at the next tick. This costs less than a Set, or one timer for each
+   * wait.
+   */
   #waits: Waiting[] = []
   #alive = 0
   #isTurnPlanned = false

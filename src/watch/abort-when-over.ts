@@ -24,7 +24,8 @@ export type StreamContext = Pick<Context, 'res'> & { readonly state: object }
 const OPTION_NAMES = new Set(['within', 'signal'])
 
 /**
- * Returns a signal that fires when the login of `who` ends, or when the store cannot confirm it in time.
+ * Returns a signal that fires when the login of `who` (a Koa context or the payload of a token) ends, or when the store
+ * cannot confirm the login in time.
  * @throws TypeError, LoginTypeMismatchError.
  */
 export function abortWhenOver(
@@ -44,7 +45,7 @@ export function abortWhenOver(
   return controller.signal
 }
 
-/** A payload of a token has no response. */
+/** Whether `who` is a Koa context. The payload of a token has no response. */
 const isContext = (who: unknown): who is StreamContext =>
   isObject(who) && isObject(who.state) && isObject(who.res) && typeof who.res.once === 'function'
 
@@ -57,7 +58,9 @@ function payloadOf(who: StreamContext | TokenPayload): TokenPayload {
   return payload
 }
 
-/** When to stop watching: when the response has ended or its connection is closed, and when `signal` fires. */
+/**
+ * Returns the conditions that stop watching: the response has ended, its connection is closed, or `signal` has fired.
+ */
 function lifeOf(res: Context['res'] | undefined, signal: AbortSignal | undefined): Omit<Dependent, 'end'> {
   return {
     isGone: res?.writableEnded === true || res?.destroyed === true || signal?.aborted === true,

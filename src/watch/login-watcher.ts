@@ -12,7 +12,7 @@ export class LoginWatcher {
   readonly #internals: Internals
   /** The watched logins by subject, because every event has a subject. */
   readonly #watched = new Map<string, Set<WatchedLogin>>()
-  /** Store calls that other watched logins with the same token can share. */
+  /** Running store calls. Other watched logins with the same token can share their answers. */
   readonly #checks = new Map<TokenPayload, Promise<unknown>>()
   #isClosed = false
 
@@ -28,7 +28,7 @@ export class LoginWatcher {
   }
 
   /**
-   * End `dependent` when the login of `payload` ends, or when the store cannot confirm it in time.
+   * End `dependent` when the login of `payload` ends, or when the store cannot confirm the login in time.
    * @param within maximum time from a revocation in another process to the end of the dependent. Default 10 seconds.
    * @returns a function that stops watching.
    * @throws TypeError, LoginTypeMismatchError.
@@ -60,9 +60,10 @@ export class LoginWatcher {
   }
 
   /**
-   * Sockets and streams of one token that ask in the same microtasks share the answer. After an event, all of a subject
-   * ask, and thousands of calls at once would make the store refuse the calls of others. An event in these microtasks is
-   * about a write that was done before the call.
+   * Asks the store whether a login is live. Sockets and streams of one token share one call if they ask at the same
+   * time (in the same run of microtasks). After an event, all sockets and streams of a subject ask: with thousands of
+   * calls at once, the store would refuse the calls of other subjects. A shared answer is not out of date: an event at
+   * that time is about a write that ended before the call.
    */
   readonly #check = (payload: TokenPayload): Promise<unknown> => {
     const begun = this.#checks.get(payload)

@@ -4,7 +4,8 @@
  */
 
 /**
- * Time from the end of the last positive answer to the end of the connection, if the peer does not answer the close.
+ * Time from the end of the last positive answer's validity to the end of the connection, if the peer does not answer
+ * the close.
  */
 const CLOSING_MS = 1000
 
@@ -55,12 +56,16 @@ export const begin = (now: number): Watch => ({ goodAt: now, nextAt: now })
 
 export const isDue = ({ asked, nextAt }: Watch, now: number) => asked === undefined && now >= nextAt
 
-/** When the last positive answer becomes invalid. In a busy process, a late call may still decide after this time. */
+/**
+ * When the last positive answer becomes invalid. In a busy process, the answer to a late call may still count after
+ * this time.
+ */
 export const endOf = ({ goodAt }: Watch, { validForMs }: Pace) => goodAt + validForMs
 
 /**
- * Whether the last positive answer has ended and no call can renew it. A busy process starts calls late and reads
- * answers late. So a call that was due in time still counts, however late it is. The store's deadline limits the call.
+ * Whether the last positive answer is no longer valid, and no call that was due in time can renew it. A busy process
+ * starts calls late and reads answers late. So a call that was due in time still counts, however late it is. The
+ * store's deadline limits the call.
  */
 export function isOver(watch: Watch, now: number, pace: Pace): boolean {
   const end = endOf(watch, pace)
@@ -80,18 +85,25 @@ export const ask = (watch: Watch, now: number): Watch => ({
   asked: { due: watch.nextAt, at: now, recheck: false },
 })
 
-/** Call the store now, or again after the running call, because of an event in this process. */
+/**
+ * Makes the next call due now, because of an event in this process. If a call is running, the next call follows it at
+ * once.
+ */
 export function recheckNow(watch: Watch, now: number): Watch {
   return watch.asked
     ? { ...watch, asked: { ...watch.asked, recheck: true } }
     : { ...watch, nextAt: Math.min(now, watch.nextAt) }
 }
 
-/** Record an answer. `chance` from 0 to 1 spreads the calls of sockets that began at the same time. */
+/**
+ * Record an answer. `chance` is a random number from 0 to 1. It spreads the calls of sockets that began at the same
+ * time.
+ */
 export function answered(watch: Watch, good: boolean, now: number, pace: Pace, chance: number): Watch {
   const { at, recheck } = watch.asked ?? { at: now, recheck: false }
   const goodAt = good ? at : watch.goodAt
-  // After a positive answer, the new call counts as due when the old call began, even if a busy process read it late.
+  // After a positive answer, the next call counts as due since the last call began, even if a busy process read the
+  // answer late.
   if (recheck) return { goodAt, nextAt: good ? at : now }
   return { goodAt, nextAt: good ? at + pace.intervalMs * (1 - chance / 4) : nextTry(endOf(watch, pace), now, pace) }
 }

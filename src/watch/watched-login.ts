@@ -5,13 +5,13 @@ import * as schedule from './schedule.js'
 
 /** A socket or a stream that ends with its login. */
 export interface Dependent {
-  /** Whether it has ended already. Then its login is not watched. */
+  /** Whether the dependent has already ended. Then its login is not watched. */
   readonly isGone: boolean
-  /** Call `stop` when it ends by itself. Returns a function that removes the listeners. */
+  /** Calls `stop` when the dependent ends by itself. Returns a function that removes the listeners. */
   onGone(stop: () => void): () => void
   /**
-   * End it, because the login has ended. `reason` is TokenExpiredError, RevokedTokenError, StoreUnavailableError, or an
-   * `AbortError` if the instance is closed.
+   * Ends the dependent, because the login has ended or cannot be confirmed. `reason` is TokenExpiredError,
+   * RevokedTokenError, StoreUnavailableError, or an `AbortError` if the instance is closed.
    */
   end(reason: Error): void
 }
@@ -93,7 +93,10 @@ export class WatchedLogin {
     } else this.#goOn(now, lifeMs)
   }
 
-  /** Time until the token expires. 0 if the clock of the instance fails: an error in a timer would end the process. */
+  /**
+   * Milliseconds until the token expires. 0 if the clock of the instance fails: an error in a timer would end the
+   * process.
+   */
   #lifeMs(): number {
     try {
       return this.#expiry - this.#internals.config.now()

@@ -21,8 +21,7 @@ export interface UpgradeOptions {
    */
   origins?: readonly string[] | undefined
   /**
-   * The locations where the token is searched, in this order. Default: `tokenLocation` of access tokens, without
-   * `json`.
+   * The locations to search for the token, in this order. Default: `tokenLocation` of access tokens, without `json`.
    */
   locations?: readonly UpgradeLocation[] | undefined
 }
@@ -31,8 +30,8 @@ const OPTION_NAMES = new Set(['origins', 'locations'])
 const LOCATIONS: readonly string[] = TOKEN_LOCATIONS.filter(location => location !== 'json')
 
 /**
- * Check the access token of an upgrade request as guards do, but with the origin instead of the CSRF value. After the
- * call, an error of the request's socket does not end the process, even without a listener.
+ * Checks the access token of an upgrade request as guards do, but checks the origin instead of the CSRF value. After
+ * the call, an error of the request's socket does not end the process, even without a listener.
  * @throws AuthXError, BadConfigurationError, TypeError.
  */
 export async function authenticateUpgrade(
@@ -86,7 +85,10 @@ function configuredLocations({ config }: Internals): readonly UpgradeLocation[] 
   ])
 }
 
-/** With cookies, origins are required. There is no default, because it would depend on proxies and host names. */
+/**
+ * Makes the error for missing origins: they are required if cookies are a location. The origin of the server is not the
+ * default, because proxies and host names would change it.
+ */
 function originsMissing(): BadConfigurationError {
   const problem =
     'authenticateUpgrade accepts tokens from cookies, which browsers send for pages of any site; set the origins that may ' +

@@ -38,7 +38,7 @@ const CLOSED = 3
 const OPTION_NAMES = new Set(['within'])
 
 /**
- * Close `socket` when the login of `payload` ends, or when the store cannot confirm it in time.
+ * Close `socket` when the login of `payload` ends, or when the store cannot confirm the login in time.
  * @returns a function that stops watching.
  * @throws TypeError, LoginTypeMismatchError.
  */
@@ -62,7 +62,7 @@ export function closeWhenOver(
   return watcher.watch(payload, dependent, options.within)
 }
 
-/** The close frame for the end of a login. */
+/** Returns the code and the reason of the close frame, for the error that ended a login. */
 function codeAndReason(error: Error): [code: number, reason: string] {
   if (!(error instanceof AuthXError)) return [GOING_AWAY, '']
   return [error instanceof StoreUnavailableError ? TRY_AGAIN_LATER : POLICY_VIOLATION, error.name]

@@ -12,7 +12,7 @@ export type UpgradeLocation = Exclude<TokenLocation, 'json'>
 const MARK = 'authx'
 
 /**
- * Returns the access token of an upgrade request, from the first location that has one. There are several candidates if
+ * Returns the access token of an upgrade request, from the first location that has one. Returns several candidates if
  * several cookies have the same name. The location `headers` means the configured header and `Sec-WebSocket-Protocol`,
  * the only header that browser scripts can set for a WebSocket.
  * @throws MalformedTokenRequestError if a location has several tokens or is malformed.
@@ -26,7 +26,8 @@ export function locateInUpgrade(
   for (const location of locations) {
     const located = locate(ctx, 'access', [location], config)
     const offered = location === 'headers' ? fromProtocols(request.headers['sec-websocket-protocol']) : undefined
-    if (offered !== undefined && located.some(({ token }) => token !== offered)) malformed('two tokens in two headers')
+    if (offered !== undefined && located.some(({ token }) => token !== offered))
+      malformed('two headers contain different tokens')
     if (located.length > 0) return located
     if (offered !== undefined) return [{ token: offered, location, type: 'access' }]
   }
@@ -48,7 +49,7 @@ export function fromProtocols(header: string | undefined): string | undefined {
   return /[ \t]/.test(token) ? malformed('Sec-WebSocket-Protocol has a space in its token') : token
 }
 
-/** The parts of a Koa context that locating needs. */
+/** Returns the parts of a Koa context that are needed to find the token. */
 function contextOf(req: IncomingMessage): RequestContext {
   const [, query = ''] = /^[^?#]*\?([^#]*)/.exec(req.url ?? '') ?? []
   return { req, request: {}, method: req.method ?? 'GET', querystring: query } as RequestContext

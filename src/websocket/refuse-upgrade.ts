@@ -6,7 +6,7 @@ import { publicMessage } from '../koa/middleware.js'
 /** How long the client may take to read the response and close the connection. */
 const CLOSE_TIMEOUT_MS = 1000
 
-/** Headers that an error cannot set: they would change where the response ends. */
+/** Headers that an error cannot set, because `refuseUpgrade` sets them: they decide where the response ends. */
 const OURS = new Set(['connection', 'content-length', 'content-type', 'date', 'transfer-encoding'])
 
 /**
@@ -29,7 +29,7 @@ export function tolerateErrors(socket: Duplex): void {
   if (!socket.listeners('error').includes(ignoreError)) socket.on('error', ignoreError)
 }
 
-/** Nothing to do: the event `close` follows. */
+/** Does nothing, because the event `close` follows. */
 function ignoreError(): void {}
 
 function responseTo(error: unknown): Buffer {

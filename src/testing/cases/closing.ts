@@ -13,7 +13,7 @@ import {
 
 const CALLS = 10
 
-/** What `close` ends, for a store that has it. */
+/** Cases about `close`, for stores that have this method. */
 export const closing: Cases = {
   async 'a call after close rejects, and closing twice is fine'(open) {
     const store = await open()
@@ -33,7 +33,7 @@ export const closing: Cases = {
     await write(store, key, 'a')
     await write(other, ofOther, 'a')
     await store.close?.()
-    await expectValue(other, key, 'a', 'get of what was written by a handle that is closed now')
+    await expectValue(other, key, 'a', 'get of a value that was written by a handle that is closed now')
     await expectValue(other, ofOther, 'a', 'get after another handle was closed')
     await write(other, ofOther, 'b', 'a')
   },
@@ -42,13 +42,13 @@ export const closing: Cases = {
     const [store, other] = await several(open)
     const key = newKey()
     const writing = answerOrRejection(store.compareAndSet(key, undefined, 'b', later()))
-    // It is looked at when close has ended.
+    // The case reads the result after `close`. Until then, a rejection must not count as unhandled.
     writing.catch(() => {})
     await store.close?.()
     const written = await writing
     if (written instanceof StoreRejection) return
     if (!written) throw failure('compareAndSet during close', 'false', 'true or a rejection')
-    await expectValue(other, key, 'b', 'get of what was reported as written')
+    await expectValue(other, key, 'b', 'get of a value that was reported as written')
   },
 
   async 'if a handle is closed during calls of another handle, they are answered'(open) {
@@ -68,7 +68,7 @@ export const closing: Cases = {
     await write(other, key, 'a')
     const reading = answerOrRejection(read(store, key))
     reading.catch(() => {})
-    // Twice at once, as two signals may do it.
+    // Two calls at the same time: a process may get two signals.
     await Promise.all([store.close?.(), store.close?.()])
     const seen = await reading
     if (!(seen instanceof StoreRejection)) expectSame('get during close', seen, 'a')

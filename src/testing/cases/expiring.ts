@@ -14,12 +14,12 @@ import { expectSame, show } from '../show.js'
 import { type Cases, expectRefusal, expectValue, newKey, racers, read, several, write } from '../steps.js'
 import { race } from './racing.js'
 
-const WRITTEN_OVER = 'get of what was written over an expired value'
+const WRITTEN_OVER = 'get of a value that was written over an expired value'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
 
-/** What is past its `expiresAt`. */
+/** Cases about `expiresAt`: values before and after their expiry. */
 export const expiring: Cases = {
   async 'a value is there until its date and gone after it'(open) {
     const stores = await several(open)
@@ -32,20 +32,20 @@ export const expiring: Cases = {
   async 'a value is kept, be its date in an hour or in ten years'(open) {
     const stores = await several(open)
     const records = farDates().map(date => ({ key: newKey(), date }))
-    // Once over nothing and once over a value: stores write these in two ways.
+    // Once as a new value and once over another value: a store may use two different commands.
     await Promise.all(records.map(({ key, date }) => write(stores[0], key, 'kept', undefined, date)))
     const replaced = farDates().map(date => ({ key: newKey(), date }))
     await Promise.all(replaced.map(({ key }) => write(stores[0], key, 'first')))
     await Promise.all(replaced.map(({ key, date }) => write(stores[0], key, 'kept', 'first', date)))
     records.push(...replaced)
-    // Timers and counters that overflow end some of these lives within a moment.
+    // If a timer or a counter of the store overflows, some values expire almost at once.
     await sleep(500)
     for (const store of stores) {
       for (const { key, date } of records) {
-        await expectValue(store, key, 'kept', `get, half a second later, of a value whose date is ${show(date)}`)
+        await expectValue(store, key, 'kept', `get after half a second of a value whose date is ${show(date)}`)
       }
     }
-    // Nobody needs them for so long.
+    // Let the values expire earlier, because they are not needed for years.
     await Promise.all(records.map(({ key }) => write(stores[0], key, 'over', 'kept')))
   },
 
@@ -61,13 +61,13 @@ export const expiring: Cases = {
       string,
       ...string[],
     ]
-    // The others have not been read since: reading may be what tidies up.
+    // The other keys have not been read since: a store may delete an expired value when it reads it.
     expectSame('get of three keys, one with an expired value', (await reader.get([held, newKey(), seen]))[2], undefined)
     await expectRefusal(store, held, 'brief', undefined)
     await expectValue(store, held, undefined, 'get of an expired value that was expected')
     await write(store, free, 'new')
     await expectValue(store, free, 'new', WRITTEN_OVER)
-    // Lives, values and keys of which one may be treated in a way of its own.
+    // Lifetimes, values and keys that a store may handle in different ways.
     const lives = [3 * HOUR_MS, 400 * DAY_MS, 3650 * DAY_MS]
     await Promise.all(
       records.map(async ({ value: brief }, place) => {
@@ -104,7 +104,7 @@ export const expiring: Cases = {
 
   async 'a replaced value has its own expiry, later or earlier'(open) {
     const store = await open()
-    // By another value, and by itself.
+    // Replaced by another value, and by the same value.
     const values = ['prolonged', 'brief']
     const prolong = (value: string) =>
       inTime(async date => {
@@ -144,7 +144,7 @@ export const expiring: Cases = {
     )
     for (const { kept, ...brief } of briefs) {
       await expectGone(store, brief)
-      await expectValue(store, kept, 'kept', 'get after the date that was given where the comparison failed')
+      await expectValue(store, kept, 'kept', 'get after the date of a write whose comparison failed')
     }
   },
 }

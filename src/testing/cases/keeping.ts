@@ -2,20 +2,23 @@ import { farDates } from '../expiry.js'
 import { failure, show } from '../show.js'
 import { type Cases, expectRefusal, newKey, read, several, write } from '../steps.js'
 
-/** How far a backend's expiry may be from the date that it was given: it may count in seconds, or tidy every minute. */
+/**
+ * How much earlier or later than `expiresAt` the backend's expiry may be. It may count in seconds, or delete only once
+ * a minute.
+ */
 const EARLIER_BY_MS = 2000
 const LATER_BY_MS = 60_000
 
 /** Reads from the backend when the value under `key` expires; `undefined` if there is no value, or no expiry. */
 export type ExpiryOf = (key: string) => Date | undefined | Promise<Date | undefined>
 
-/** What the backend itself says about how long it keeps a value. */
+/** Cases about the expiry that the backend itself reports. */
 export function keeping(expiryOf: ExpiryOf): Cases {
   const expectExpiry = async (key: string, date: Date, what: string) => {
     const seen = await expiryOf(key)
     const apart = seen ? seen.getTime() - date.getTime() : Number.NaN
     if (apart >= -EARLIER_BY_MS && apart <= LATER_BY_MS) return
-    throw failure(`the date in the backend of ${what}`, show(seen), show(date))
+    throw failure(`the expiry in the backend of ${what}`, show(seen), show(date))
   }
   return {
     async 'the backend keeps each value until its date'(open) {

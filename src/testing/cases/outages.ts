@@ -16,7 +16,7 @@ import {
 
 const WORKS_AGAIN_WITHIN_MS = 10_000
 
-/** What is told while the backend fails, and done when it works again. */
+/** Cases about calls while the backend fails, and after it works again. */
 export function outages(outage: StoreOutage): Cases {
   return {
     async 'while the backend fails, get rejects and never answers "nothing"'(open) {
@@ -26,10 +26,10 @@ export function outages(outage: StoreOutage): Cases {
       await expectValue(other, key, 'a')
       await expectValue(other, missing, undefined)
       const inVain = (each: TokenStore) => [
-        expectRejection('get of a key that holds a value', each.get([key])),
-        expectRejection('get of a key that holds nothing', each.get([missing])),
+        expectRejection('get of a key that has a value', each.get([key])),
+        expectRejection('get of a key that has no value', each.get([missing])),
         expectRejection('get of two keys', each.get([key, missing])),
-        expectRejection('get of two keys, one never asked for before', each.get([newKey(), key])),
+        expectRejection('get of two keys, one never read before', each.get([newKey(), key])),
       ]
       await during(outage, () => Promise.all([...inVain(store), ...inVain(other)]))
       await worksAgain(store)
@@ -47,12 +47,12 @@ export function outages(outage: StoreOutage): Cases {
       await during(outage, () =>
         Promise.all([
           inVain(key, 'a', 'that expects the stored value'),
-          inVain(key, 'b', 'that expects another value than the stored one'),
-          inVain(missing, undefined, 'of a key that holds nothing'),
+          inVain(key, 'b', 'that does not expect the stored value'),
+          inVain(missing, undefined, 'of a key that has no value'),
         ]),
       )
       await worksAgain(store)
-      // It may come late: what was queued for the backend is tried again after some time.
+      // The rejected write may arrive late: a client may queue it and send it again after some time.
       for (let turn = 0; turn < 10; turn++, await sleep(50)) {
         await expectValue(store, key, 'a', 'get of a key whose write was rejected')
         await expectValue(store, missing, undefined, 'get of a key whose write was rejected')

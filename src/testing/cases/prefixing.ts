@@ -1,13 +1,14 @@
 import { expectSame } from '../show.js'
 import { answerOrRejection, type Cases, expectRefusal, expectValue, newKey, read, write } from '../steps.js'
 
-/** Prefixes of which no two may be taken for each other. */
+/** Prefixes that a store must not confuse with each other. */
 const prefixes = ['one:', 'two:', 'one:two:', 'ONE:', 'one', 'one-', 'one_', 'onex', 'application-1:', 'application-2:']
 
 const LONGEST = 80
 
-/** Prefixes that differ in one character, in the last or the first of some length, or in what may be tidied up. */
+/** The beginnings of long prefixes that differ only in their last character. */
 const long = [20, 32, 33, 40, 41, 64, 65, LONGEST].map(length => `${'long-'.repeat(16).slice(0, length - 1)}`)
+/** Similar prefixes. They differ in the last or the first character, or in a part that a store may normalise. */
 const alike = [
   ...long.flatMap(start => [`${start}:`, `${start}_`]),
   `x${'long-'.repeat(15)}long`,
@@ -17,13 +18,13 @@ const alike = [
   'a:1:',
 ]
 
-/** What the option `prefix` keeps apart. */
+/** Cases about the option `prefix`: stores with different prefixes do not share keys. */
 export const prefixing: Cases = {
   async 'stores with different prefixes do not see each other'(open) {
     const key = newKey()
     const stores = await Promise.all(prefixes.map(prefix => open({ prefix })))
     for (const [place, store] of stores.entries()) {
-      const what = `get with the prefix ${prefixes[place]}, which has written nothing`
+      const what = `get with the prefix ${prefixes[place]}, under which nothing was written`
       await expectValue(store, key, undefined, what)
       for (const earlier of prefixes.slice(0, place)) await expectRefusal(store, key, `in ${earlier}`, undefined)
       await write(store, key, `in ${prefixes[place]}`)
@@ -37,7 +38,11 @@ export const prefixing: Cases = {
     const key = newKey()
     const stores = await Promise.all(alike.map(prefix => open({ prefix })))
     for (const [place, store] of stores.entries()) {
-      expectSame(`get with the prefix ${alike[place]}, which has written nothing`, await read(store, key), undefined)
+      expectSame(
+        `get with the prefix ${alike[place]}, under which nothing was written`,
+        await read(store, key),
+        undefined,
+      )
       await write(store, key, `in ${alike[place]}`)
     }
     for (const [place, store] of stores.entries()) {
@@ -50,7 +55,12 @@ export const prefixing: Cases = {
     const key = newKey()
     const ofOther = newKey()
     await write(store, `one:${key}`, 'with')
-    await expectValue(store, key, undefined, 'get of a key, where only one with the prefix twice is held')
+    await expectValue(
+      store,
+      key,
+      undefined,
+      'get of a key without a value, while the same key with a second prefix has one',
+    )
     await expectRefusal(store, key, 'with', undefined)
     await write(store, key, 'a')
     for (const expected of [undefined, 'b', 'A']) await expectRefusal(store, key, expected, 'a')

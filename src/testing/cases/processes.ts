@@ -4,18 +4,20 @@ import { expectSame, failure, show } from '../show.js'
 import { type Cases, countUp, forMinutes, inPortions, read, type SuiteProcesses, write } from '../steps.js'
 
 const OTHERS_WITHIN_MS = 60_000
-/** How long after the last process was ready the race begins. */
+/** Time from the moment when the last process is ready until the race begins. */
 const LEAD_MS = 200
 const CLAIMS = 200
 const COUNTS = 50
 
-/** What processes that run this at the same time see of each other, through keys that they share. */
+/**
+ * Cases that several processes run at the same time, on keys that they share: each must see the writes of the others.
+ */
 export function betweenProcesses({ run, count, index }: SuiteProcesses): Cases {
   const name = (what: string, of: number | string = '') => `conformance:${run}:${what}${of}`
   const places = Array.from({ length: count }, (_, place) => place)
   const claims = Array.from({ length: CLAIMS }, (_, place) => name('claim', place))
 
-  /** Tell the others something under a name, and learn what they tell. */
+  /** Publishes `value` under the name `what`. Resolves to the values that all processes have published under it. */
   const exchange = async (store: TokenStore, what: string, value: string) => {
     await write(store, name(what, index), value)
     return Promise.all(places.map(place => appears(store, name(what, place), `${what} of process ${place}`)))
@@ -24,12 +26,13 @@ export function betweenProcesses({ run, count, index }: SuiteProcesses): Cases {
   return {
     async 'if all processes claim a key, exactly one gets it, and no count is lost'(open) {
       const store = await open()
-      // Not when the last is seen to be ready: one would be done before another looks again.
+      // Do not start when this process sees that the last one is ready: a fast process would finish before a slow one
+      // sees it.
       const starts = await exchange(store, 'start', String(Date.now()))
       const left = Math.max(...starts.map(Number)) + LEAD_MS - Date.now()
       await sleep(Math.min(Math.max(left, 0), LEAD_MS))
       const told = await inPortions(claims, async key => {
-        // Read first, as the library does: a cache would remember that nothing was there.
+        // Read first, as the library does: a cache would remember that there was no value.
         const isFree = (await read(store, key)) === undefined
         return store.compareAndSet(key, isFree ? undefined : 'nobody', String(index), forMinutes())
       })

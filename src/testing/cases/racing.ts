@@ -3,7 +3,7 @@ import type { TokenStore } from '../../store.js'
 import { expectAll, expectSame, failure, show } from '../show.js'
 import { type Cases, countUp, expectValue, later, newKey, racers, read, several, write } from '../steps.js'
 
-/** Who wins when many write at once. */
+/** Cases about many writes at the same time: which of them succeeds. */
 export const racing: Cases = {
   async 'if many write a new key at once, exactly one gets true, and its value stays'(open) {
     const stores = await several(open, 4)
@@ -43,7 +43,7 @@ export const racing: Cases = {
     const stores = await several(open, 4)
     const key = newKey()
     const winner = race(stores, key, undefined)
-    // If it is reading that fails, then that is the failure to tell of.
+    // If a read fails first, the case reports that error, and this rejection must not count as unhandled.
     winner.catch(() => {})
     const seen: (string | undefined)[] = []
     for (let turn = 0; turn < 20; turn++) seen.push(await read(stores[0], key))
@@ -72,7 +72,7 @@ export const racing: Cases = {
   },
 }
 
-/** Everybody writes a value of their own at once. Resolves to the value of the one that won. */
+/** Writes many different values to `key` at the same time. Resolves to the value of the writer that succeeded. */
 export async function race(stores: readonly TokenStore[], key: string, expected: string | undefined): Promise<string> {
   const values = Array.from({ length: racers }, () => randomUUID() as string)
   const told = await Promise.all(

@@ -5,7 +5,7 @@ const HUNDREDS = 300
 const THOUSANDS = 3000
 const READ_AT_ONCE = 100
 
-/** What `get` answers. */
+/** Cases about the answers of `get`. */
 export const reading: Cases = {
   async 'a key that was never written is undefined'(open) {
     const store = await open()
@@ -58,7 +58,7 @@ export const reading: Cases = {
         const other = keys[(place + 7) % keys.length] as string
         const asked = place % 2 ? [key, newKey(), other] : [other, key]
         const expected = asked.map(each => (keys.includes(each) ? `value of ${each}` : undefined))
-        expectAll('get, while other keys are asked for', await store.get(asked), expected)
+        expectAll('get, while other keys are read', await store.get(asked), expected)
       }),
     )
     await Promise.all(calls)

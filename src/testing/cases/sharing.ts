@@ -6,13 +6,13 @@ const ROUNDS = 40
 const BUSY_ROUNDS = 10
 const BUSY_KEYS = 10
 
-/** What one handle knows of the others' writes: as much as one process of another's. */
+/** Cases about several handles: each must see the writes of the others, as if each were a process. */
 export const sharing: Cases = {
   async 'what one handle has written another one reads'(open) {
     const [one, other] = await several(open)
     const key = newKey()
     await write(one, key, 'a')
-    await expectValue(other, key, 'a', 'get by another handle than the one that wrote')
+    await expectValue(other, key, 'a', 'get by a handle that has not written the value')
     await write(other, key, 'b', 'a')
     await expectValue(one, key, 'b', 'get by the handle that had written "a" before another one wrote "b"')
     const opened = await open()
@@ -86,15 +86,15 @@ export const sharing: Cases = {
   },
 }
 
-/** Do `work` while each handle reads each key over and over. */
+/** Do `work` while each handle reads each key again and again. */
 async function whileReading(stores: readonly TokenStore[], keys: readonly string[], work: () => Promise<void>) {
   let isOver = false
   const keepReading = async (store: TokenStore, key: string) => {
-    // Without a turn in between, stores that answer at once would let no timer through.
+    // Wait for a turn of the event loop. Otherwise no timer could fire if the store answers at once.
     for (; !isOver; await nextTurn()) await read(store, key)
   }
   const reading = Promise.all(stores.flatMap(store => keys.map(key => keepReading(store, key))))
-  // What `work` finds is what to tell of first.
+  // If `work` fails, report its error first.
   reading.catch(() => {})
   try {
     await work()

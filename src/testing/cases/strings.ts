@@ -24,7 +24,7 @@ export const strings: Cases = {
       await write(store, key, value, 'next')
       return key
     })
-    await expectEach(store, keys, oddValues, 'get of what has replaced another value')
+    await expectEach(store, keys, oddValues, 'get of a value that has replaced another value')
   },
 
   async 'every character of the basic plane comes back as it was, and some of the other planes'(open) {
@@ -43,7 +43,8 @@ export const strings: Cases = {
     const powers = Array.from({ length: 17 }, (_, power) => 2 ** power)
     const lengths = powers.flatMap(power => [power - 1, power, power + 1]).filter(length => length <= LONGEST)
     const wide = ['\u00e9'.repeat(LONGEST / 2), '\u4e2d'.repeat(LONGEST / 4), '\u{1f600}'.repeat(LONGEST / 4)]
-    // Characters that go across each border at which a store may divide a value, in UTF-8 and in UTF-16.
+    // A store may divide long values into pieces. Wherever it divides, in UTF-8 or in UTF-16, one of these values has a
+    // character across the border.
     const across = [1, 2, 3].map(start => 'x'.repeat(start) + '\u{1f600}'.repeat(LONGEST / 8))
     const values = [...lengths.map(length => 'x'.repeat(length)), ...wide, ...across]
     const keys = await inPortions(values, async value => {
@@ -54,7 +55,7 @@ export const strings: Cases = {
       await write(store, key, value, 'next')
       return key
     })
-    await expectEach(store, keys, values, 'get of what has replaced another value')
+    await expectEach(store, keys, values, 'get of a value that has replaced another value')
   },
 
   async 'keys that differ in one printable character are different keys'(open) {
@@ -68,7 +69,7 @@ export const strings: Cases = {
       await store.get(keys),
       keys.map(each => `value of ${each}`),
     )
-    await expectValue(store, key, undefined, 'get of the key without another character')
+    await expectValue(store, key, undefined, 'get of the key without the additional character')
   },
 
   async 'keys that would name one file or address are different keys'(open) {
@@ -110,7 +111,7 @@ export const strings: Cases = {
   async 'names that JavaScript objects have, such as __proto__, are keys like others'(open) {
     const store = await open()
     for (const key of ['__proto__', 'constructor', 'hasOwnProperty', 'toString', 'valueOf', '~']) {
-      // Not random: a key may hold something already, and others may be writing it.
+      // These keys are not random: they may already have a value, and other processes may write them at the same time.
       let written = false
       for (let turn = 0; turn < 100 && !written; turn++) {
         written = await store.compareAndSet(key, await read(store, key), randomUUID(), later())

@@ -16,7 +16,7 @@ import {
 const HUNDREDS = 300
 const YEAR_MS = 31_536_000_000
 
-/** What `compareAndSet` compares and writes. */
+/** Cases about the comparison and the write of `compareAndSet`. */
 export const writing: Cases = {
   async 'a key that holds nothing is written when nothing is expected, and not again'(open) {
     const store = await open()
@@ -100,7 +100,7 @@ export const writing: Cases = {
     await inPortions(placesIn(held), async place => {
       const expected = `${held.slice(0, place)}y${held.slice(place + 1)}`
       const written = await store.compareAndSet(key, expected, 'wrong', later())
-      expectSame(`compareAndSet that expects what differs in character ${place + 1} of 65536`, written, false)
+      expectSame(`compareAndSet that expects a value that differs in character ${place + 1} of 65536`, written, false)
     })
     await expectRefusal(store, key, held.slice(0, -1), held)
     await write(store, key, 'next', held)
@@ -132,7 +132,7 @@ export const writing: Cases = {
       for (const held of ['held', undefined]) {
         const key = newKey()
         if (held !== undefined) await write(store, key, held)
-        // It may be refused, reject or count as written.
+        // The store may refuse the write, reject the call, or report the value as written.
         const answer = await answerOrRejection(store.compareAndSet(key, held, 'past', date))
         const left = answer === true ? undefined : held
         await expectValue(store, key, left, `get after a write with the date ${show(date)}, which ${became(answer)}`)
@@ -147,14 +147,17 @@ function became(answer: boolean | StoreRejection): string {
   return answer ? 'counts as written' : 'was refused'
 }
 
-/** The first and the last place, and those on both sides of where a store may cease to look. */
+/**
+ * Returns places in `value`: the first, the last, and the two on both sides of each limit where a store may stop
+ * comparing.
+ */
 function placesIn(value: string): number[] {
   const limits = [32, 64, 100, 128, 191, 200, 255, 256, 500, 512, 767, 1000, 1024, 2000, 2048, 2704, 3072, 4000, 4096]
   const large = [8000, 8191, 8192, 10_000, 16_384, 32_767, 32_768, 60_000, 65_535]
   return [0, ...[...limits, ...large].flatMap(limit => [limit - 1, limit]), value.length - 1]
 }
 
-/** The first is held; the others must not be taken for it. */
+/** In each list, the first value is stored. The store must not confuse the other values with it. */
 const similarValues: readonly (readonly [string, ...string[]])[] = [
   ['', ' ', '\0'],
   ['0', '', '00', '-0', 'false'],
@@ -169,7 +172,7 @@ const similarValues: readonly (readonly [string, ...string[]])[] = [
   ['null', '', 'undefined', '"null"'],
   ['undefined', 'null', ''],
   ['{"a":1,"b":2}', '{"b":2,"a":1}', '{"a":1, "b":2}', '{"a":1.0,"b":2}'],
-  // Each pair has one checksum: CRC-32, and that of Java's strings.
+  // The two values of each pair have the same checksum: CRC-32 in the first, the hash of Java's strings in the second.
   ['plumless', 'buckeroo'],
   ['Aa', 'BB'],
   ['costarring', 'liquid'],

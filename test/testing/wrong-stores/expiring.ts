@@ -51,7 +51,7 @@ export const expiringMistakes: readonly WrongStore[] = [
       }
     },
     NOTHING,
-    /expects "brief" where nothing is held: saw true, expected false/,
+    /expects "brief" where nothing is stored: saw true, expected false/,
   ),
   wrong(
     'keeps the date of an expired value that is written again',
@@ -84,7 +84,7 @@ export const expiringMistakes: readonly WrongStore[] = [
       }
     },
     'a value is there until its date and gone after it',
-    /the date that compareAndSet was given, afterwards: saw 0, expected \d+/,
+    /the argument expiresAt after the call of compareAndSet: saw 0, expected \d+/,
   ),
   wrong(
     'lets an expired row block a new one',
@@ -210,7 +210,7 @@ export const expiringMistakes: readonly WrongStore[] = [
       }
     },
     ALONE,
-    /where the comparison failed: saw undefined, expected "kept"/,
+    /whose comparison failed: saw undefined, expected "kept"/,
   ),
   wrong(
     'deletes an expired value by its key, a moment after it was read',

@@ -198,7 +198,7 @@ export const handleMistakes: readonly WrongStore[] = [
     'is behind while many reads are under way',
     laggingUnderLoad(20),
     BUSY,
-    /while others read(, asked for with another key)?: saw (undefined|"write \d+"), expected "write \d+"/,
+    /while others read(, read together with another key)?: saw (undefined|"write \d+"), expected "write \d+"/,
   ),
   wrong(
     'answers a read with one that was under way before',
@@ -217,7 +217,7 @@ export const handleMistakes: readonly WrongStore[] = [
       }
     },
     BUSY,
-    /while others read(, asked for with another key)?: saw (undefined|"write \d+"), expected "write \d+"/,
+    /while others read(, read together with another key)?: saw (undefined|"write \d+"), expected "write \d+"/,
   ),
   wrong(
     'reads what there was when it read for the first time',
@@ -247,7 +247,7 @@ export const handleMistakes: readonly WrongStore[] = [
       }
     },
     READ_NOTHING,
-    /asked for with another key: saw undefined, expected "a"/,
+    /read together with another key: saw undefined, expected "a"/,
   ),
   wrong(
     'refuses what others have changed and changed back',

@@ -13,7 +13,7 @@ export const outageMistakes: readonly WrongStore[] = [
       }
     },
     READS,
-    /get of a key that holds a value: saw \[undefined\], expected a rejection/,
+    /get of a key that has a value: saw \[undefined\], expected a rejection/,
   ),
   wrong(
     'answers "nothing" on failure when several keys are asked for',

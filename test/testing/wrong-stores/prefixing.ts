@@ -71,7 +71,7 @@ export const prefixMistakes: readonly WrongStore[] = [
       }
     },
     APART,
-    /asked for with another key: saw "in one:", expected undefined/,
+    /read together with another key: saw "in one:", expected undefined/,
   ),
   ...Object.entries({
     'cuts prefixes at 20 characters': prefix => prefix.slice(0, 20),
@@ -84,14 +84,14 @@ export const prefixMistakes: readonly WrongStore[] = [
       mistake,
       prefixing((prefix, key) => cut(prefix) + key),
       'similar prefixes of up to 80 characters are different prefixes',
-      /get with the prefix .*, which has written nothing: saw "in .*, expected undefined/,
+      /get with the prefix .*, under which nothing was written: saw "in .*, expected undefined/,
     ),
   ),
   wrong(
     'puts no prefix before a key that begins with it',
     prefixing((prefix, key) => (key.startsWith(prefix) ? key : prefix + key)),
     CONTRACT,
-    /only one with the prefix twice is held: saw "with", expected undefined/,
+    /while the same key with a second prefix has one: saw "with", expected undefined/,
   ),
   wrong(
     'closes the stores whose prefix begins with its own',

@@ -179,7 +179,7 @@ export const stringMistakes: readonly WrongStore[] = [
       }
     },
     LONG,
-    /asked for with another key: saw "x+"\.\.\. \(4096 characters\)/,
+    /read together with another key: saw "x+"\.\.\. \(4096 characters\)/,
   ),
   wrong(
     'refuses values of more than 32 kB',
@@ -292,7 +292,7 @@ export const stringMistakes: readonly WrongStore[] = [
         }
       },
       ANY,
-      /what has replaced another value: saw .*, expected/,
+      /that has replaced another value: saw .*, expected/,
     ),
   ),
   wrong(

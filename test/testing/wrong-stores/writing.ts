@@ -65,7 +65,7 @@ export const writingMistakes: readonly WrongStore[] = [
       }
     },
     SIMILAR,
-    /expects nothing where "" is held: saw true, expected false/,
+    /expects nothing where "" is stored: saw true, expected false/,
   ),
   wrong(
     'takes a held "null" for nothing',
@@ -75,7 +75,7 @@ export const writingMistakes: readonly WrongStore[] = [
       }
     },
     SIMILAR,
-    /expects nothing where "null" is held: saw true, expected false/,
+    /expects nothing where "null" is stored: saw true, expected false/,
   ),
   wrong(
     'ignores what is expected',
@@ -91,7 +91,7 @@ export const writingMistakes: readonly WrongStore[] = [
       }
     },
     SIMILAR,
-    /expects "(%|a%|___)" where "abc" is held: saw true/,
+    /expects "(%|a%|___)" where "abc" is stored: saw true/,
   ),
   wrong(
     'compares without regard to case',
@@ -103,7 +103,7 @@ export const writingMistakes: readonly WrongStore[] = [
     'compares without regard to accents',
     comparing(value => value.normalize('NFD').replace(/\p{M}/gu, '')),
     SIMILAR,
-    /expects "e\u0301?" where "\u00e9" is held: saw true/,
+    /expects "e\u0301?" where "\u00e9" is stored: saw true/,
   ),
   wrong(
     'compares normalised',
@@ -121,7 +121,7 @@ export const writingMistakes: readonly WrongStore[] = [
     'compares numbers as numbers',
     comparing(value => (Number.isNaN(Number(value)) ? value : Number(value))),
     SIMILAR,
-    /expects " " where "" is held: saw true/,
+    /expects " " where "" is stored: saw true/,
   ),
   wrong(
     'compares JSON as what it means',
@@ -133,7 +133,7 @@ export const writingMistakes: readonly WrongStore[] = [
       }
     }),
     SIMILAR,
-    /where .* is held: saw true, expected false/,
+    /where .* is stored: saw true, expected false/,
   ),
   wrong(
     'compares in the character set latin1',
@@ -153,18 +153,18 @@ export const writingMistakes: readonly WrongStore[] = [
     SIMILAR,
     /saw true, expected false/,
   ),
-  wrong('compares checksums', comparing(crc32), SIMILAR, /expects "buckeroo" where "plumless" is held: saw true/),
+  wrong('compares checksums', comparing(crc32), SIMILAR, /expects "buckeroo" where "plumless" is stored: saw true/),
   wrong(
     'leaves characters without a width out of the comparison',
     comparing(value => value.replace(/[\u200b-\u200d\u00ad]/g, '')),
     LEFT_OUT,
-    /expects "a.b" where "ab" is held: saw true, expected false/,
+    /expects "a.b" where "ab" is stored: saw true, expected false/,
   ),
   wrong(
     'leaves variation selectors out of the comparison',
     comparing(value => value.replace(/[\ufe00-\ufe0f]/g, '')),
     LEFT_OUT,
-    /where "ab" is held: saw true, expected false/,
+    /where "ab" is stored: saw true, expected false/,
   ),
   ...Object.entries({
     'compares in compatibility form': value => value.normalize('NFKC'),
@@ -180,7 +180,7 @@ export const writingMistakes: readonly WrongStore[] = [
     'compares the first 100 characters of values up to 300': value =>
       value.length <= 300 ? value.slice(0, 100) : value,
   } satisfies Record<string, (value: string) => unknown>).map(([mistake, as]) =>
-    wrong(mistake, comparing(as), SIMILAR, /where .* is held: saw true, expected false/),
+    wrong(mistake, comparing(as), SIMILAR, /where .* is stored: saw true, expected false/),
   ),
   ...Object.entries({
     'deletes what is held when much more is expected': (store, [key, expected = '']) => {
@@ -247,7 +247,7 @@ export const writingMistakes: readonly WrongStore[] = [
       }
     },
     'a write is refused even if it would write what is held',
-    /expects nothing where "held" is held: saw true, expected false/,
+    /expects nothing where "held" is stored: saw true, expected false/,
   ),
   wrong(
     'counts the writes of a key in one byte',
@@ -260,7 +260,7 @@ export const writingMistakes: readonly WrongStore[] = [
       }
     },
     'a value is replaced hundreds of times',
-    /writes "value 255" where "value 254" is held and expected: saw false, expected true/,
+    /writes "value 255" where "value 254" is stored and expected: saw false, expected true/,
   ),
   wrong(
     'refuses to replace a value by itself',
