@@ -37,7 +37,10 @@ export function outgoing(input: string | URL | Request, init: RequestInit, setti
 /** Checks the shape, because some platforms have no class Request, and some have two. */
 const isRequest = (input: string | URL | Request | null): input is Request => Boolean((input as Request | null)?.url)
 
-/** A Request does not show whether its body is a stream, and in some browsers not even whether it has a body. */
+/**
+ * Whether the request can be sent a second time. A body that is a stream can be sent only once. A Request does not show
+ * whether its body is a stream. In some browsers it does not even show whether it has a body.
+ */
 function isRepeatable({ body }: RequestInit, request: Request | undefined, method: string): boolean {
   if (body !== undefined && body !== null) return !isStream(body)
   return !request || request.body === null || method === 'GET' || method === 'HEAD'

@@ -236,7 +236,7 @@ function erase(statement: (sql: string) => Statement, deletion: string, ...value
   }
 }
 
-/** Waits for `milliseconds`. This time counts for `deadline`, because a deadline counts only while there is a wait. */
+/** Sleeps for `milliseconds`, inside a `wait`: without a `wait`, this time would not count for `deadline`. */
 async function pauseBefore(deadline: Deadline, milliseconds: number): Promise<void> {
   const wait = deadline.wait(() => {})
   await sleep(milliseconds)

@@ -82,7 +82,7 @@ export class Findings {
     }
   }
 
-  /** Adds a guard that runs after a handler of `router.param`: the handler may send a response first. */
+  /** Adds a guard to `unsafe`: a handler of `router.param` runs before it and may send a response. */
   preceded(route: string, layer: Layer, guard: GuardInfo, handler: Named): void {
     const name = nameOf(handler)
     this.#addUnsafe(

@@ -44,8 +44,8 @@ export interface TokenSource {
 }
 
 /**
- * Check a token. The order is the same everywhere: signature and claims, type, login type, own key, origin and CSRF
- * value, revocation, freshness. The first failed check throws.
+ * Check a token. The order is the same everywhere: signature and claims, type, login type, signed by a configured key
+ * (option `ownKey`), origin and CSRF value, revocation, freshness. The first failed check throws.
  * @returns the payload; `undefined` if there is no token.
  * @throws AuthXError
  */

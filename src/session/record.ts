@@ -39,7 +39,10 @@ export interface SessionRecord {
    * The CSRF value of new tokens, if the refresh token has none because it was issued before cookies were configured.
    */
   readonly csrf?: string
-  /** The last generation that was replayed, and how many generations in a row were replayed up to it. */
+  /**
+   * `gen` is the last generation of refresh tokens that was replayed. `inARow`: how many generations in a row were
+   * replayed, up to and including `gen`.
+   */
   readonly replayed?: Replayed
   readonly device: Device
 }

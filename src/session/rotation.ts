@@ -209,7 +209,8 @@ export function successor(token: Presented, before: SessionRecord, rotation: Rot
 }
 
 /**
- * The record that a rotation changes. If there is none, the record of the session that a token without a session opens.
+ * Returns the record that a rotation changes. If the store has none, the token has no session yet. Then it returns the
+ * first record of the session that the refresh opens.
  */
 export function recordBefore(
   token: Presented,

@@ -10,7 +10,7 @@ export interface Dependent {
   /** Calls `stop` when the dependent ends by itself. Returns a function that removes the listeners. */
   onGone(stop: () => void): () => void
   /**
-   * Ends the dependent, because the login has ended or cannot be confirmed. `reason` is TokenExpiredError,
+   * Ends the socket or stream, because its login has ended or cannot be confirmed. `reason` is TokenExpiredError,
    * RevokedTokenError, StoreUnavailableError, or an `AbortError` if the instance is closed.
    */
   end(reason: Error): void
