@@ -65,8 +65,9 @@ export class AuthXClient {
    * Refreshes now, or joins a refresh that is already running in this tab or in another one.
    * @throws AuthXClientError if the server refuses. The login ends only if the status is 401 and `errorType` says that
    * the refresh token is revoked, reused, expired, of an unknown subject or signed with an unknown key. Also throws the
-   * error of `fetch` if the server cannot be reached, and an error named `TimeoutError` if it does not answer. The
-   * client tries twice: it waits 3 seconds, then 8 seconds.
+   * error of `fetch` if the server cannot be reached, and an error named `TimeoutError` if it does not answer. In these
+   * two cases, the client tries once more before it throws. It waits at most 3 seconds for the first response, and at
+   * most 8 seconds for the second.
    */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#refreshInTurn().finally(() => {

@@ -192,22 +192,22 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Revoke the sessions of the request's tokens, from all locations, expired or not, and clear their cookies. A token without a session is
-   * revoked itself. A token from a cookie is accepted with its CSRF value, or together with another token of the same
-   * login. If the only token is in the query, no cookies are cleared.
-   * @throws the error of a guard if no token is accepted: MissingTokenError, JWTDecodeError, CSRFError (also for a
-   * cookie of a live login that is not accepted); MalformedTokenRequestError if a
-   * location contains something other than one token; StoreUnavailableError. If it throws, nothing is revoked and no cookie
-   * is cleared.
+   * Revoke the sessions of the request's tokens and clear their cookies. Tokens of all locations count, even if they
+   * are expired. A token without a session is revoked itself. A token from a cookie is accepted with its CSRF value, or
+   * together with another token of the same login. If the only token is in the query, no cookies are cleared.
+   * @throws the error of a guard if no token is accepted: MissingTokenError, JWTDecodeError or CSRFError. CSRFError
+   * also if another token is accepted, but a cookie of a live login is not. MalformedTokenRequestError if a location is
+   * malformed or contains several tokens. StoreUnavailableError. If it throws, nothing is revoked and no cookie is
+   * cleared.
    */
   logout(ctx: AuthContext): Promise<void> {
     return logout(this.#internals, ctx)
   }
 
   /**
-   * Returns the request's token, not verified, or `undefined` if there is no token. If several cookies have the same
-   * name, it returns the one that a guard would take; it verifies them with the configured keys only, without `getKey`
-   * and the store.
+   * Returns the request's token, or `undefined` if there is no token. A single token is not verified. If several
+   * cookies have the same name, it returns the one that a guard would take. To find it, it verifies them, but only with
+   * the configured keys, without `getKey` and the store.
    * @throws MalformedTokenRequestError if a location contains several tokens or is malformed.
    */
   getTokenFromRequest(

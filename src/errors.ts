@@ -259,8 +259,8 @@ export class PolicyEvaluationError extends PolicyDeniedError {
 /** 429: the caller has sent more requests than the limiter of `rateLimited` allows. */
 export class RateLimitExceeded extends AuthXError {
   /**
-   * @param waitMs milliseconds until the next request is allowed, for `Retry-After` (RFC 9110 §10.2.3): whole seconds,
-   * rounded up, at least 1. Default: infinite, which means no `Retry-After`.
+   * @param waitMs milliseconds until the next request is allowed. `Retry-After` (RFC 9110 §10.2.3) gives this time in
+   * whole seconds, rounded up, at least 1. Default: infinite, which means no `Retry-After`.
    */
   constructor(waitMs = Number.POSITIVE_INFINITY, options?: ErrorOptions) {
     const ends = waitMs <= Number.MAX_SAFE_INTEGER

@@ -69,8 +69,8 @@ export class UnsureWrites {
 
   /**
    * Checks that a write of the record `name` may begin.
-   * @throws Error while an earlier write of the record has no answer, for a limited time; or if too many other records
-   * have unsure writes.
+   * @throws Error if an earlier write of the record has no answer yet. After a limited time, such a write is ignored.
+   * Also throws if too many other records have unsure writes.
    */
   refuseWhilePending(name: string): void {
     if (this.#names.size >= MOST_NAMES && !this.#names.has(name)) {

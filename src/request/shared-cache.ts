@@ -68,7 +68,8 @@ function allows({ name, value }: Directive): boolean {
 }
 
 /**
- * Whether a number of seconds is positive. An invalid number counts as positive, because caches treat it differently.
+ * Whether a number of seconds is positive. An invalid number counts as positive, because some caches may treat it as
+ * positive and keep the response.
  */
 const isPositive = (value = '') => !/^(?:0+|-\d+)$/.test(value)
 

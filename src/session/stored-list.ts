@@ -14,7 +14,10 @@ const MOST_KEPT = 700
  */
 const LONGEST_ID = 66
 
-/** The id of the entry for sessions that were left out and may be live. No session has an empty id. */
+/**
+ * The id of a special entry. It stands for sessions that were left out of a list that was too long, and that may be
+ * live. No session has an empty id.
+ */
 const UNLISTED = ''
 
 export type Entry = Listing[number]

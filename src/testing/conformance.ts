@@ -46,9 +46,10 @@ export interface StoreConformance {
   processes?: SuiteProcesses | undefined
 
   /**
-   * Reads from the backend itself, not through the store, when the value under `key` expires. The store of this key was
-   * opened without options. Return `undefined` if there is no value, or no expiry. Enables one more test: a lifetime of
-   * years is not cut short. Default: not set, and the test does not run, because no test can wait for years.
+   * Returns the date when the value under `key` expires. It must ask the backend itself, not the store. The store of
+   * this key was opened without options. Return `undefined` if there is no value, or no expiry. Enables one more test:
+   * a lifetime of years is not cut short. Default: not set, and the test does not run, because no test can wait for
+   * years.
    */
   expiryOf?: ExpiryOf | undefined
 }

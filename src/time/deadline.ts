@@ -24,7 +24,7 @@ export class Deadline {
     this.#end = this.#began + milliseconds
   }
 
-  /** Milliseconds left, never negative. The deadline never passes before this time has passed on the real clock. */
+  /** Milliseconds left, never negative. On the real clock, the time left may be longer, but not shorter. */
   left(): number {
     return this.leftAt(time.now())
   }

@@ -39,7 +39,10 @@ export function paceOf(withinMs: number, storeTimeoutMs: number): Pace {
   return { validForMs, intervalMs, pauseMs: Math.min(intervalMs / 2, LONGEST_PAUSE_MS), storeTimeoutMs }
 }
 
-/** The minimum of `within`: each call must end before the next is due. */
+/**
+ * The minimum of the option `within` of `abortWhenOver` and `closeWhenOver`, in milliseconds. With a shorter time, a
+ * store call could still be running when the next one is due. Never less than 2 seconds.
+ */
 export const leastWithinMs = (storeTimeoutMs: number) => Math.max(2000, 3 * storeTimeoutMs + CLOSING_MS)
 
 export interface Watch {
