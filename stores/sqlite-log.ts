@@ -41,7 +41,8 @@ const tries = 5
 
 /**
  * Whether a log belongs to the present state of its file. `fits`: it does. `another`: it belongs to another state.
- * `empty`: the log is empty. `unmarked`: the log contains only other tables, or the result is unknown.
+ * `empty`: the log is empty. `unmarked`: the log contains no mark, only changes to other tables, or the result is
+ * unknown.
  */
 export type Fit = 'fits' | 'another' | 'empty' | 'unmarked'
 

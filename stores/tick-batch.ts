@@ -2,8 +2,8 @@
 import { setImmediate } from 'node:timers'
 
 /**
- * One turn of the event loop. All reads of one turn are answered together at its end, and so are requests that arrived
- * together. This costs less than to answer one by one.
+ * One turn of the event loop. All reads of one turn are answered together, at its end. Requests that arrived together
+ * are therefore answered together too. This costs less than to answer one by one.
  */
 export class TickBatch {
   #over: Promise<void> | undefined

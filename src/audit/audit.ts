@@ -57,8 +57,8 @@ function auditRouter(router: Router, passed: Passed, found: Findings): void {
 }
 
 /**
- * Audits the handlers that `router.on` has added for one event. Of this router, only guards that were added earlier for
- * the same event run before a handler. Its layers do not run.
+ * Audits the handlers that `router.on` has added for one event. The layers of this router do not run for an event. Its
+ * only guards that run before a handler are those that were added earlier for the same event.
  */
 function auditEvent(
   path: string,

@@ -67,7 +67,8 @@ export class Sessions {
 
   /**
    * Checks a verified token against its session and its subject's cut-off. `'watch'` does not update `lastActiveAt`.
-   * @returns when (milliseconds) the token's session ends, or the token if it has no session.
+   * @returns the time, in milliseconds, at which the token's session ends. For a token without a session: the time at
+   * which the token ends.
    * @throws RevokedTokenError, ReusedTokenError (for a used-up refresh token), StoreUnavailableError.
    */
   check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<number> {

@@ -52,6 +52,7 @@ export function signAny(claims: object, ring: KeyRing, headers: Record<string, u
 
 /**
  * Returns the claims as JSON. Claims of another issuer can be nested so deeply that JSON.stringify overflows the stack.
+ * @throws TokenTooLargeError in this case.
  */
 function textOf(claims: object): string {
   try {
