@@ -129,8 +129,8 @@ class Ordeal {
       await sleep(STORE_TIMEOUT)
     }
     await begin(this.#target)
-    // What was under way may come to its end.
-    await sleep(STORE_TIMEOUT)
+    // What was under way may come to its end, on a busy machine too.
+    await sleep(4 * STORE_TIMEOUT)
     this.#witness.matter = name
     const { unavailable, passed, written } = this.#witness.tally
     this.#earlier = { unavailable, passed, written }

@@ -73,7 +73,8 @@ function onTheWay(proxy: TcpProxy): Fault[] {
     { name: 'half-open connections', begin: proxy.blackhole, end, partial: true },
     { name: 'partition', begin: proxy.isolate, end },
     { name: 'replies lost', begin: proxy.swallowReplies, end },
-    { name: 'replies late', begin: () => proxy.delayReplies(400), end },
+    // So late that no time in which a busy machine lets the server stand makes them timely.
+    { name: 'replies late', begin: () => proxy.delayReplies(2000), end },
     { name: 'connections reset', ...again(proxy.cut, 30), partial: true },
   ]
 }
