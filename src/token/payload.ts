@@ -105,10 +105,10 @@ function wrongClaim(payload: Record<string, unknown>): string | undefined {
 }
 
 /**
- * Check what the application passes as a verified payload: about something else, such as an encoded token, nothing is
- * known. @throws TypeError
+ * Checks a payload that the application passes to `what`. The store knows nothing about other values, such as an encoded
+ * token, so they would count as not revoked. @throws TypeError
  */
-export function checkPayload(payload: unknown, what: string): void {
+export function checkPayload(payload: unknown, what: string): asserts payload is TokenPayload {
   if (isObject(payload) && !wrongClaim(payload)) return
   throw new TypeError(
     `${what}: the payload must be the content of a token, as guards and \`await verifyToken\` return it`,

@@ -1,8 +1,8 @@
 import type { Context } from 'koa'
 import type { Duration } from '../config/duration.js'
 import { checkNames, isObject } from '../config/values.js'
-import type { TokenPayload } from '../token/payload.js'
-import { checkPayload, type LoginWatcher } from './login-watcher.js'
+import { checkPayload, type TokenPayload } from '../token/payload.js'
+import type { LoginWatcher } from './login-watcher.js'
 import type { Dependent } from './watched-login.js'
 
 /** Options of `abortWhenOver`. */
@@ -54,7 +54,7 @@ function payloadOf(who: StreamContext | TokenPayload): TokenPayload {
   if (payload === undefined && isContext(who)) {
     throw new TypeError('abortWhenOver: ctx.state.token is missing; put a guard before the handler')
   }
-  checkPayload(payload, 'abortWhenOver', 'a guard, verifyToken or authenticateUpgrade; or pass ctx')
+  checkPayload(payload, 'abortWhenOver')
   return payload
 }
 

@@ -1,7 +1,6 @@
 import type { Internals } from '../authenticate/internals.js'
 import { checkLoginType } from '../authenticate/token-checks.js'
 import { type Duration, parseDuration } from '../config/duration.js'
-import { isObject } from '../config/values.js'
 import { idOf } from '../session/rotation.js'
 import type { TokenPayload } from '../token/payload.js'
 import { leastWithinMs, paceOf } from './schedule.js'
@@ -93,10 +92,4 @@ function withinMsOf(within: Duration = '10s', storeTimeout: number): number {
   throw new TypeError(
     `within must be a duration of ${least / 1000} seconds or more, because it includes two store calls and one second to close`,
   )
-}
-
-/** Checks a payload that the application passes to `caller`. @throws TypeError */
-export function checkPayload(payload: unknown, caller: string, source: string): asserts payload is TokenPayload {
-  if (isObject(payload) && typeof payload.exp === 'number' && typeof payload.sub === 'string') return
-  throw new TypeError(`${caller}: the payload must be the result of ${source}`)
 }

@@ -1,8 +1,8 @@
 import type { Duration } from '../config/duration.js'
 import { checkNames, isObject } from '../config/values.js'
 import { AuthXError, StoreUnavailableError } from '../errors.js'
-import type { TokenPayload } from '../token/payload.js'
-import { checkPayload, type LoginWatcher } from '../watch/login-watcher.js'
+import { checkPayload, type TokenPayload } from '../token/payload.js'
+import type { LoginWatcher } from '../watch/login-watcher.js'
 import { CLOSE_TIMEOUT_MS } from '../watch/schedule.js'
 
 /** A WebSocket of `ws`, or any object that closes with a code and a reason. */
@@ -49,7 +49,7 @@ export function closeWhenOver(
   options: CloseWhenOverOptions,
 ): () => void {
   checkSocket(socket)
-  checkPayload(payload, 'closeWhenOver', 'authenticateUpgrade')
+  checkPayload(payload, 'closeWhenOver')
   checkNames(options, OPTION_NAMES, 'closeWhenOver')
   const dependent = {
     isGone: socket.readyState === CLOSED,

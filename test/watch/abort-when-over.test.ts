@@ -232,6 +232,7 @@ describe('a wrong call of abortWhenOver', () => {
       [undefined, {}, /the payload must be/],
       ['a token', {}, /the payload must be/],
       [{}, {}, /the payload must be/],
+      [{ sub: payload.sub, exp: payload.exp }, {}, /the payload must be/],
       [{ state: {}, res }, {}, /ctx\.state\.token is missing; put a guard before the handler/],
       [{ state: { token: 'x' }, res }, {}, /the payload must be/],
       [payload, { within: 1.9 }, /^within .* 2 seconds/],
