@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import { inspect } from 'node:util'
-import type { Context, Middleware } from 'koa'
+import type { Middleware } from 'koa'
 import { authenticateToken, type VerifyTokenOptions } from './authenticate/authenticate.js'
 import { chooseAtOnce } from './authenticate/candidates.js'
+import type { ClaimsGetter, SubjectGetter } from './authenticate/getters.js'
 import {
   type AuthContext,
   type AuthXOptions,
   type Internals,
   internalsOfMaker,
   keepInternals,
-  type SubjectGetter,
 } from './authenticate/internals.js'
 import { RequestCache } from './authenticate/request-cache.js'
 import { checkLoginType, checkType } from './authenticate/token-checks.js'
@@ -28,6 +28,7 @@ import { implicitRefresh } from './koa/implicit-refresh.js'
 import { jwks } from './koa/jwks.js'
 import { logout } from './koa/logout.js'
 import { middleware } from './koa/middleware.js'
+import { type ReauthenticateOptions, reauthenticate } from './koa/reauthenticate.js'
 import * as openapi from './openapi/openapi.js'
 import { clearedCookies, setCookies, tokenCookies } from './request/cookies.js'
 import { type LocatedToken, locate } from './request/locate.js'
@@ -75,7 +76,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     const revocation = new Revocation(sessions, config)
     const events = this.#events
     const [requestCache, keyCache] = [new RequestCache(config.storeTimeout), new KeyCache()]
-    const hooks = { subjectGetter: undefined, policyEngine: undefined }
+    const hooks = { claimsGetter: undefined, subjectGetter: undefined, policyEngine: undefined }
     this.#internals = { config, ring, keyCache, sessions, revocation, events, requestCache, ...hooks }
     this.#watcher = new LoginWatcher(this.#internals)
     keepInternals(this, this.#internals)
@@ -189,6 +190,18 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    */
   refresh(ctx: AuthContext, options: flows.RefreshOptions = {}): Promise<flows.TokenResponse> {
     return flows.awaited('refresh', flows.refresh(this.#internals, ctx, options))
+  }
+
+  /**
+   * Record that the user of the request's access token has just given credentials again, in the token's session, and
+   * return the response body with a new access token: fresh, with a new `auth_time`. It does not check credentials: do
+   * that first. The refresh token stays; the tokens of later refreshes have the new `auth_time` too.
+   * @throws the errors of `accessTokenRequired`; CSRFError, also for methods that are not in `csrfMethods`;
+   * JWTDecodeError for a token without a session; CookieTooLargeError; StoreUnavailableError; BadConfigurationError
+   * without a store; TypeError naming the invalid option.
+   */
+  reauthenticate(ctx: AuthContext, options: ReauthenticateOptions = {}): Promise<flows.TokenResponse> {
+    return flows.awaited('reauthenticate', reauthenticate(this.#internals, ctx, options))
   }
 
   /**
@@ -434,9 +447,26 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     this.#internals.revocation.blocklist = blocklist
   }
 
-  /** Set the function that finds the subject of a token, for `subjectRequired`. */
-  setSubjectGetter(getter: (sub: string, ctx: Context) => Subject | undefined | Promise<Subject | undefined>): void {
-    this.#internals.subjectGetter = getter as SubjectGetter<unknown>
+  /**
+   * Set the function that finds the subject of a token, for `subjectRequired`. Without a claims getter, it is also called
+   * by `login`, `createTokenPair`, `refresh` and `implicitRefresh`. If it returns `undefined`, the subject does not
+   * exist: 401 SubjectNotFoundError, and a refresh or renewal revokes the session. If it throws or misses
+   * `callbackTimeout`, the response is 503 and nothing changes. `ctx` is `undefined` in `createTokenPair`.
+   */
+  setSubjectGetter(getter: SubjectGetter<Subject>): void {
+    this.#internals.subjectGetter = getter
+  }
+
+  /**
+   * Set the function that returns the claims, scopes and audience of a subject. It is called by `login`,
+   * `createTokenPair`, `refresh` and `implicitRefresh`, before anything is written. Its result is for the access token of
+   * that moment; refresh tokens have no claims of the application then. If it returns `undefined`, the subject does not
+   * exist: 401 SubjectNotFoundError, and a refresh or renewal revokes the session and clears its cookies. If it throws
+   * or misses `callbackTimeout`, the response is 503 and nothing changes. `login` then rejects the options `data`,
+   * `scopes` and `audience`, and `refresh` the option `data` (TypeError).
+   */
+  setClaimsGetter(getter: ClaimsGetter): void {
+    this.#internals.claimsGetter = getter
   }
 
   /** Set the policy engine for `policyRequired` and `authorize`. @throws TypeError if it is not an engine. */

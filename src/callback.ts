@@ -1,5 +1,5 @@
 import { type CallbackName, CallbackUnavailableError, StoreUnavailableError } from './errors.js'
-import { type Deadline, withDeadline } from './time/deadline.js'
+import { Deadline, withDeadline } from './time/deadline.js'
 
 /**
  * Call a function of the application.
@@ -18,4 +18,14 @@ export async function askCallback<T>(
       cause: error instanceof StoreUnavailableError ? error.cause : error,
     })
   }
+}
+
+/**
+ * Call a function of the application whose own errors are for the caller, such as `ctx.throw(404)`.
+ * @throws CallbackUnavailableError if the function misses the deadline; what the function throws.
+ */
+export function askInTime<T>(callback: CallbackName, timeoutMs: number, ask: () => T | Promise<T>): Promise<T> {
+  const late = () =>
+    new CallbackUnavailableError(callback, { cause: new Error(`${callback} gave no answer within ${timeoutMs} ms`) })
+  return withDeadline(new Deadline(timeoutMs, late), async () => ask())
 }

@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'ERR_TOKEN_REVOKED'
   | 'ERR_TOKEN_SIGNATURE'
   | 'ERR_TOKEN_TYPE'
+  | 'ERR_TOO_MANY_SESSIONS'
   | 'ERR_UNAVAILABLE'
 
 interface ErrorTraits {
@@ -72,11 +73,11 @@ export class AuthXError extends Error {
 /** The start of every challenge. */
 const BEARER = 'Bearer realm="authx"'
 
-/** A challenge (RFC 6750 §3). It has no `error` if the request contained no token. */
-function challenge(error?: string, scope?: string): ErrorHeaders {
+/** A challenge (RFC 6750 §3). It has no `error` if the request contained no token. `more`: parameters of the error. */
+function challenge(error?: string, more: Readonly<Record<string, string | undefined>> = {}): ErrorHeaders {
   const parts = [BEARER]
   if (error) parts.push(`error="${error}"`)
-  if (scope) parts.push(`scope="${scope}"`)
+  for (const [name, value] of Object.entries(more)) if (value) parts.push(`${name}="${value}"`)
   return { 'WWW-Authenticate': parts.join(', ') }
 }
 
@@ -196,11 +197,25 @@ export class SubjectNotFoundError extends AuthXError {
   }
 }
 
-/** 401: a fresh token is required, but the token was issued by a refresh (RFC 9470 §3). */
+/** Options of FreshTokenRequiredError. */
+interface FreshErrorOptions extends ErrorOptions {
+  /** Seconds for which credentials count, for the challenge. Default: not in the challenge. */
+  maxAge?: number | undefined
+}
+
+/**
+ * 401: a fresh token is required. The token was issued by a refresh, or the credentials were given too long ago or by
+ * other methods. The challenge has `max_age` if there is one (RFC 9470 §3).
+ */
 export class FreshTokenRequiredError extends AuthXError {
-  constructor(options?: ErrorOptions) {
-    const headers = challenge('insufficient_user_authentication')
+  /** Seconds for which credentials count; `undefined` if the claim `fresh` decides, or only the methods. */
+  readonly maxAge: number | undefined
+
+  constructor({ maxAge, ...options }: FreshErrorOptions = {}) {
+    const max_age = maxAge === undefined ? undefined : `${maxAge}`
+    const headers = challenge('insufficient_user_authentication', { max_age })
     super('A fresh token is required', { status: 401, code: 'ERR_TOKEN_NOT_FRESH', headers }, options)
+    this.maxAge = maxAge
   }
 }
 
@@ -208,7 +223,7 @@ export class FreshTokenRequiredError extends AuthXError {
 export class InsufficientScopeError extends AuthXError {
   /** @param scopes the required scopes, for the challenge. */
   constructor(scopes: readonly string[], options?: ErrorOptions) {
-    const headers = challenge('insufficient_scope', scopes.join(' '))
+    const headers = challenge('insufficient_scope', { scope: scopes.join(' ') })
     super('The token does not have the required scope', { status: 403, code: 'ERR_SCOPE', headers }, options)
   }
 }
@@ -253,6 +268,13 @@ export class PolicyDeniedError extends AuthXError {
 export class PolicyEvaluationError extends PolicyDeniedError {
   constructor(reason = 'not evaluated', options?: ErrorOptions) {
     super(reason, options, 'The access policy could not be evaluated', 'ERR_POLICY_EVALUATION')
+  }
+}
+
+/** 403: the subject already has `maxSessions` live sessions, and `tooManySessions` is `'refuse'`. */
+export class TooManySessionsError extends AuthXError {
+  constructor(options?: ErrorOptions) {
+    super('There are too many sessions', { status: 403, code: 'ERR_TOO_MANY_SESSIONS' }, options)
   }
 }
 
@@ -352,6 +374,7 @@ const NAMED = {
   MissingCSRFTokenError,
   PolicyDeniedError,
   PolicyEvaluationError,
+  TooManySessionsError,
   RateLimitExceeded,
   UnavailableError,
   StoreUnavailableError,

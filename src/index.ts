@@ -6,7 +6,8 @@
 export { type Auditable, audit } from './audit/audit.js'
 export type { Audit, AuditedRoute, UnsafeGuard } from './audit/findings.js'
 export type { VerifyTokenOptions } from './authenticate/authenticate.js'
-export type { AuthContext, AuthXOptions, SubjectGetter } from './authenticate/internals.js'
+export type { ClaimsGetter, ClaimsRequest, SubjectClaims, SubjectGetter } from './authenticate/getters.js'
+export type { AuthContext, AuthXOptions } from './authenticate/internals.js'
 export { PolicyEngine, type PolicyEngineOptions } from './authorization/policy/engine.js'
 export type { PolicyName } from './authorization/policy/patterns.js'
 export type {
@@ -35,6 +36,7 @@ export type {
   NamedKey,
   TokenLocation,
   TokenType,
+  TooManySessions,
   UnverifiedHeader,
   UnverifiedPayload,
 } from './config/options.js'
@@ -42,8 +44,9 @@ export * from './errors.js'
 export type { Guard } from './guards/guard-methods.js'
 export type { AuthorizeOptions } from './guards/policy-decision.js'
 export type { PolicyGuardContext, PolicyGuardOptions, PolicyResource } from './guards/policy-guard.js'
-export type { GuardOptions, TokenGuardOptions } from './guards/token-guards.js'
+export type { FreshGuardOptions, GuardOptions, TokenGuardOptions } from './guards/token-guards.js'
 export type { RefreshOptions, TokenPair, TokenResponse } from './koa/flows.js'
+export type { ReauthenticateOptions } from './koa/reauthenticate.js'
 export { AuthManager, type AuthManagerOptions } from './manager.js'
 export type { LoginTypes, ManagedAuthX } from './manager-types.js'
 export type {

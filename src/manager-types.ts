@@ -2,7 +2,7 @@ import type { PolicyName } from './authorization/policy/patterns.js'
 import type { AuthX } from './authx.js'
 import type { Guard, TokenState } from './guards/guard-methods.js'
 import type { PolicyGuardOptions, PolicyResource } from './guards/policy-guard.js'
-import type { GuardOptions, TokenGuardOptions } from './guards/token-guards.js'
+import type { FreshGuardOptions, GuardOptions, TokenGuardOptions } from './guards/token-guards.js'
 import type { TokenPayload } from './token/payload.js'
 
 /**
@@ -59,7 +59,7 @@ export interface ManagerGuardMethods<Types extends LoginTypes> {
    * Makes the guard `freshTokenRequired` of the instance of `loginType`.
    * @throws BadConfigurationError for an unknown login type, TypeError.
    */
-  freshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
+  freshTokenRequired<Type extends keyof Types & string, const Options extends FreshGuardOptions = object>(
     loginType: Type,
     options?: Options,
   ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>

@@ -24,7 +24,7 @@ export interface VerifyTrace {
 
 /** Data about one operation on the store, including all its calls and retries. */
 export interface StoreTrace {
-  /** `open`, `check`, `watch`, `rotate`, `revoke`, `revokeSession`, `revokeAll`, `list` or `find`. */
+  /** `open`, `check`, `watch`, `rotate`, `reauthenticate`, `revoke`, `revokeSession`, `revokeAll`, `list` or `find`. */
   readonly operation: string
   /** The error if the operation failed. */
   error?: unknown

@@ -24,9 +24,10 @@ describe('an option that is undefined is as if it were left out', () => {
     const token = authx.createAccessToken('test', none('expiry', 'notBefore', 'fresh', 'sid', 'scopes'))
     assert.equal((await authx.verifyToken(token, none('type', 'verifyType', 'verifyFresh'))).sub, 'test')
     const guard = authx.tokenRequired(none('type', 'verifyType', 'verifyFresh', 'verifyCsrf', 'locations', 'optional'))
+    authx.freshTokenRequired(none('within', 'amr', 'verifyCsrf', 'locations', 'optional'))
     const ctx = { req: { headers: {}, rawHeaders: [] }, request: {}, state: {}, method: 'GET', querystring: '' }
     await assert.rejects(async () => guard(ctx as never, async () => {}), { name: 'MissingTokenError' })
-    const { refresh_token } = await authx.createTokenPair('test')
+    const { refresh_token } = await authx.createTokenPair('test', none('fresh', 'amr'))
     const headers = { authorization: `Bearer ${refresh_token}` }
     const response = { set() {}, get: () => '' }
     const request = { ...ctx, req: { headers, rawHeaders: [] }, response, ip: '' } as never

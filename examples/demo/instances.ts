@@ -15,6 +15,8 @@ const SHORT_LIVES: AuthXOptions = {
   refreshTokenExpires: '2h',
   sessionExpires: '1d',
   refreshGracePeriod: 5,
+  // The page shows reuse at once, also if nobody has used the new token.
+  refreshRecovery: 0,
 }
 
 /**

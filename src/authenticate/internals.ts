@@ -8,10 +8,8 @@ import type { Revocation } from '../session/revocation.js'
 import type { Sessions } from '../session/sessions.js'
 import type { KeyCache } from '../token/key-cache.js'
 import type { KeyRing } from '../token/keys.js'
+import type { ClaimsGetter, SubjectGetter } from './getters.js'
 import type { RequestCache } from './request-cache.js'
-
-/** Returns the subject of a token, or `undefined` if the subject does not exist. */
-export type SubjectGetter<Subject> = (sub: string, ctx: Context) => Subject | undefined | Promise<Subject | undefined>
 
 /** All options of AuthX. */
 export interface AuthXOptions extends Options {
@@ -37,6 +35,7 @@ export interface Internals {
   readonly revocation: Revocation
   readonly events: Events
   readonly requestCache: RequestCache
+  claimsGetter: ClaimsGetter | undefined
   subjectGetter: SubjectGetter<unknown> | undefined
   policyEngine: PolicyDecider | undefined
 }

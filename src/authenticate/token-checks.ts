@@ -21,11 +21,21 @@ export interface TokenRequirement {
   readonly verifyType?: boolean | undefined
   /** Require a fresh token. Default false. */
   readonly verifyFresh?: boolean | undefined
+  /** When and how the user must have given credentials. Default: at any time, in any way. */
+  readonly freshness?: Freshness | undefined
   /**
    * Reject a token that only a key from `getKey` has signed, not a configured key. Default: true for refresh tokens,
    * false for access tokens.
    */
   readonly ownKey?: boolean | undefined
+}
+
+/** When and how the user must have given credentials, by the claims `auth_time` and `amr`. */
+export interface Freshness {
+  /** The largest age of the credentials, seconds. */
+  readonly withinSeconds?: number | undefined
+  /** The methods, all of which are required. */
+  readonly amr: readonly string[]
 }
 
 /** The source of a token, and how to check it there: an HTTP request, an upgrade, or a string. */
@@ -68,6 +78,7 @@ async function runChecks(
   if (!identified) return undefined
   await source.checkRevocation(identified)
   if (requirement.verifyFresh) checkFresh(identified.payload)
+  if (requirement.freshness) checkFreshness(identified.payload, requirement.freshness, internals.config.now())
   return identified.payload
 }
 
@@ -161,3 +172,19 @@ export function checkLoginType(payload: TokenPayload, { loginType }: Config): vo
 export function checkFresh(payload: TokenPayload): void {
   if (payload.fresh !== true) throw new FreshTokenRequiredError()
 }
+
+/**
+ * Check when and how the user gave credentials. `now` is milliseconds. The claim `fresh` does not count.
+ * @throws FreshTokenRequiredError
+ */
+export function checkFreshness({ auth_time, amr = [] }: TokenPayload, asked: Freshness, now: number): void {
+  const { withinSeconds } = asked
+  // The clock of the server that checked the credentials may be ahead of this one.
+  const age = auth_time === undefined ? Number.POSITIVE_INFINITY : Math.abs(now / 1000 - auth_time)
+  const isRecent = withinSeconds === undefined || age <= withinSeconds
+  if (isRecent && asked.amr.every(method => amr.includes(method))) return
+  const maxAge = withinSeconds === undefined ? undefined : Math.floor(withinSeconds)
+  throw new FreshTokenRequiredError({ maxAge, cause: isRecent ? 'amr lacks a required method' : WHY_OLD })
+}
+
+const WHY_OLD = 'auth_time is missing or too old: login with fresh or amr, or call reauthenticate after a new check'

@@ -13,6 +13,12 @@ export const TOKEN_LOCATIONS = ['headers', 'cookies', 'json', 'query'] as const
 /** The part of a request that carries the token. */
 export type TokenLocation = (typeof TOKEN_LOCATIONS)[number]
 
+/** All answers to a login beyond `maxSessions`. */
+export const TOO_MANY_SESSIONS = ['endOldest', 'refuse'] as const
+
+/** What a login beyond `maxSessions` does. */
+export type TooManySessions = (typeof TOO_MANY_SESSIONS)[number]
+
 export const ALGORITHMS = [
   'HS256',
   'HS384',
@@ -223,7 +229,9 @@ export interface AuthXOptions {
    * If `cookieDomain` is set, host-only cookies are always cleared. Default: none. Not in AuthX.
    */
   formerCookies?: readonly { domain?: string | undefined; path?: string | undefined }[] | undefined
-  /** `Max-Age` of all cookies. It overrides `sessionCookie`. Default: none. */
+  /**
+   * `Max-Age` of all cookies. It overrides `sessionCookie`. A login with `persistent: false` sets none. Default: none.
+   */
   cookieMaxAge?: Duration | undefined
   /** `SameSite` of all cookies. Default `'lax'`. */
   cookieSamesite?: 'lax' | 'strict' | 'none' | undefined
@@ -231,7 +239,10 @@ export interface AuthXOptions {
   cookieSecure?: boolean | undefined
   /** `HttpOnly` on the token cookies. CSRF cookies never have it, because scripts must read them. Default true. */
   cookieHttpOnly?: boolean | undefined
-  /** Cookies end with the browser's session. If false, each cookie lives as long as its token. Default true. */
+  /**
+   * Cookies end with the browser's session. If false, each cookie lives as long as its token. `persistent` of `login`
+   * overrides it for one session. Default true.
+   */
   sessionCookie?: boolean | undefined
   /** The cookie that holds the access token's CSRF value, readable by scripts. Default `'csrf_access_token'`. */
   accessCsrfCookieName?: string | undefined
@@ -297,15 +308,35 @@ export interface AuthXOptions {
    */
   storeTimeout?: number | undefined
   /**
-   * For how long a used refresh token can be sent again and gets the same successor, 0 to 60 seconds. Default 10. Not
-   * in AuthX.
+   * Timeout of one call of the claims getter, the subject getter or a policy engine. After it the response is 503. Time in
+   * which the event loop is blocked does not count. Default 5 seconds. Not in AuthX.
+   */
+  callbackTimeout?: Duration | undefined
+  /**
+   * For how long a used refresh token can be sent again and gets the current tokens of its session, 0 to 60 seconds. 0
+   * also turns `refreshRecovery` off. Default 10. Not in AuthX.
    */
   refreshGracePeriod?: Duration | undefined
+  /**
+   * For how long after a refresh its client can repeat it, if the response was lost and nobody has used the new tokens.
+   * 0 turns this off, and so does `accessTokenRevocation: false`. Default 1 day. Not in AuthX.
+   */
+  refreshRecovery?: Duration | undefined
   /**
    * Maximum lifetime of a session, counted from its login. After this time the session cannot be refreshed. Default 90
    * days. Not in AuthX.
    */
   sessionExpires?: Duration | undefined
+  /**
+   * How many live sessions a subject can have, 1 to 500, in all processes together. Requires a store. Default: no
+   * limit. Not in AuthX.
+   */
+  maxSessions?: number | undefined
+  /**
+   * What a login beyond `maxSessions` does: `'endOldest'` ends the sessions of the oldest logins, `'refuse'` answers 403
+   * TooManySessionsError and writes nothing. Default `'endOldest'`. Not in AuthX.
+   */
+  tooManySessions?: TooManySessions | undefined
   /**
    * Check access tokens for revocation in the store. If false, they are valid until they expire. Default true. Not in
    * AuthX.

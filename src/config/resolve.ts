@@ -6,7 +6,7 @@ import { isObject, unknownOptions } from './values.js'
 
 /** The claims that only the library writes. `data` cannot contain them, and `identityClaim` cannot be one of them. */
 export const RESERVED_CLAIMS: ReadonlySet<string> = new Set(
-  'iss sub aud exp nbf iat jti type fresh csrf scopes login_type sid gen renewable'.split(' '),
+  'iss sub aud exp nbf iat jti type fresh auth_time amr csrf scopes login_type sid gen renewable'.split(' '),
 )
 
 export interface Resolved {
@@ -94,6 +94,9 @@ function conflicts(config: Config): string[] {
   }
   if (errorMessageKey === 'error_type') {
     problems.push("errorMessageKey must not be 'error_type', which holds the name of the error; choose another name")
+  }
+  if (config.maxSessions !== undefined && !config.store) {
+    problems.push('maxSessions counts sessions in a store, but there is no store; set the option store')
   }
   return [...problems, ...cookieConflicts(config)]
 }

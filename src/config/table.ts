@@ -8,6 +8,7 @@ import {
   type KeyInput,
   type NamedKey,
   TOKEN_LOCATIONS,
+  TOO_MANY_SESSIONS,
   type TokenLocation,
 } from './options.js'
 import * as values from './values.js'
@@ -167,8 +168,12 @@ export const OPTIONS = {
   implicitRefreshDeltatime: authx(values.duration(), 10 * 60),
   store: ours<Maybe<TokenStore>>(store, undefined),
   storeTimeout: ours(values.integer(1, 60_000, 'milliseconds'), 250),
+  callbackTimeout: authx(values.duration(), 5),
   refreshGracePeriod: ours(values.duration({ least: 0, most: 60 }), 10),
+  refreshRecovery: authx(values.duration({ least: 0 }), 86_400),
   sessionExpires: ours(values.duration(), 90 * 86_400),
+  maxSessions: maybe(values.integer(1, 500, 'sessions')),
+  tooManySessions: authx(values.oneOf(...TOO_MANY_SESSIONS), 'endOldest'),
   accessTokenRevocation: ours(values.flag, true),
   verifyCacheSize: ours(values.integer(0, 1_000_000, 'tokens'), 1000),
   loginType: ours<Maybe<string>>(values.text, undefined),

@@ -2,7 +2,15 @@ import type { PolicyName } from '../authorization/policy/patterns.js'
 import type { Described } from './guard-info.js'
 import type { GuardOwner } from './make-guard.js'
 import { type PolicyGuardOptions, type PolicyResource, policyGuard } from './policy-guard.js'
-import { type GuardOptions, scopeGuard, subjectGuard, type TokenGuardOptions, tokenGuard } from './token-guards.js'
+import {
+  type FreshGuardOptions,
+  freshGuard,
+  type GuardOptions,
+  scopeGuard,
+  subjectGuard,
+  type TokenGuardOptions,
+  tokenGuard,
+} from './token-guards.js'
 
 /** A function that makes a guard. */
 type GuardFactory = (owner: GuardOwner, ...args: never[]) => Described<object>
@@ -13,7 +21,7 @@ export const GUARDS = {
   accessTokenRequired: (owner: GuardOwner, options?: GuardOptions) => tokenGuard(owner, 'accessTokenRequired', options),
   refreshTokenRequired: (owner: GuardOwner, options?: GuardOptions) =>
     tokenGuard(owner, 'refreshTokenRequired', options),
-  freshTokenRequired: (owner: GuardOwner, options?: GuardOptions) => tokenGuard(owner, 'freshTokenRequired', options),
+  freshTokenRequired: (owner: GuardOwner, options?: FreshGuardOptions) => freshGuard(owner, options),
   scopesRequired: (owner: GuardOwner, ...scopes: string[]) => scopeGuard(owner, 'scopesRequired', scopes),
   anyScopeRequired: (owner: GuardOwner, ...scopes: string[]) => scopeGuard(owner, 'anyScopeRequired', scopes),
   subjectRequired: (owner: GuardOwner) => subjectGuard(owner),

@@ -4,7 +4,7 @@ import type { PolicyName } from '../authorization/policy/patterns.js'
 import type { TokenPayload } from '../token/payload.js'
 import { classWithGuards, type ForEachGuard } from './guard-list.js'
 import type { PolicyGuardOptions, PolicyResource } from './policy-guard.js'
-import type { GuardOptions, TokenGuardOptions } from './token-guards.js'
+import type { FreshGuardOptions, GuardOptions, TokenGuardOptions } from './token-guards.js'
 
 /**
  * A guard: middleware that sets `State` on `ctx.state` for the handlers after it. If it rejects a request, it throws an
@@ -41,10 +41,13 @@ export interface GuardMethods<Claims extends object, Subject> {
     options?: Options,
   ): Guard<TokenState<Claims, Options>>
   /**
-   * Makes a guard that requires a fresh access token: issued for credentials, not by a refresh.
+   * Makes a guard that requires a fresh access token: issued for credentials, not by a refresh. With `within` or `amr`,
+   * it requires that the user gave credentials at most so long ago, or by these methods; the token may be refreshed.
    * @throws TypeError naming the invalid option.
    */
-  freshTokenRequired<const Options extends GuardOptions = object>(options?: Options): Guard<TokenState<Claims, Options>>
+  freshTokenRequired<const Options extends FreshGuardOptions = object>(
+    options?: Options,
+  ): Guard<TokenState<Claims, Options>>
   /**
    * Makes a guard that requires an access token with all of `scopes`. A token's scope `admin:*` covers `admin` and
    * everything below it.

@@ -3,6 +3,7 @@ import type { AuthContext, Internals } from '../authenticate/internals.js'
 import { checkLoginType, checkType } from '../authenticate/token-checks.js'
 import { type PolicyName, toName } from '../authorization/policy/patterns.js'
 import type { PolicyDecider, PolicyDecision, PolicyRequest } from '../authorization/policy/rule.js'
+import { askInTime } from '../callback.js'
 import type { Config } from '../config/table.js'
 import { checkNames, isObject } from '../config/values.js'
 import { BadConfigurationError, PolicyDeniedError, PolicyEvaluationError } from '../errors.js'
@@ -40,7 +41,7 @@ export async function authorize(
   const payload = isPayload(who) ? checkedPayload(who, internals.config) : await authenticate(internals, who, {})
   if (!payload) throw missing(who as AuthContext, {}, internals.config)
   const question = { action: toName(action, 'action'), resource: toName(resource, 'resource'), ...options }
-  await decide(engine, requestOf(payload, question, internals.config, ctx))
+  await decide(engine, requestOf(payload, question, internals.config, ctx), internals.config)
   return payload
 }
 
@@ -85,9 +86,17 @@ function circumstances({ now }: Config, ctx: AuthContext | undefined): Record<st
   return ctx ? { ...clock, method: ctx.method, path: ctx.request.path, clientIp: ctx.ip } : clock
 }
 
-/** Asks the engine. @throws PolicyDeniedError unless `allowed` is exactly true. */
-export async function decide(engine: PolicyDecider, request: PolicyRequest): Promise<void> {
-  const decision = await ask(engine, request)
+/**
+ * Asks the engine.
+ * @throws PolicyDeniedError unless `allowed` is exactly true; CallbackUnavailableError if the engine misses
+ * `callbackTimeout`.
+ */
+export async function decide(
+  engine: PolicyDecider,
+  request: PolicyRequest,
+  { callbackTimeout }: Config,
+): Promise<void> {
+  const decision = await askInTime('evaluator', callbackTimeout * 1000, () => ask(engine, request))
   if (decision?.allowed === true) return
   if (decision?.error instanceof PolicyDeniedError) throw decision.error
   throw new PolicyDeniedError(decision?.reason, { cause: decision })

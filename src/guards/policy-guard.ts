@@ -63,7 +63,8 @@ export function policyGuard(
         env: await find(options.env, ctx),
         ...(Object.hasOwn(options, 'subject') && { subject: await find(options.subject, ctx) }),
       }
-      await decide(engine(), requestOf(payload, question, owner.internals.config, ctx))
+      const { config } = owner.internals
+      await decide(engine(), requestOf(payload, question, config, ctx), config)
     },
   })
 }

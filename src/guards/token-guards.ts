@@ -1,7 +1,10 @@
 import type { Context, Middleware } from 'koa'
+import { findSubject } from '../authenticate/subject.js'
+import { type Duration, parseDuration } from '../config/duration.js'
 import { TOKEN_LOCATIONS, type TokenLocation, type TokenType } from '../config/options.js'
 import { checkNames } from '../config/values.js'
-import { BadConfigurationError, InsufficientScopeError, SubjectNotFoundError } from '../errors.js'
+import { BadConfigurationError, InsufficientScopeError } from '../errors.js'
+import { checkAmr } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
 import { coversAll, coversAny, isScope } from '../token/scopes.js'
 import type { Described } from './guard-info.js'
@@ -27,6 +30,17 @@ export interface TokenGuardOptions extends GuardOptions {
   verifyFresh?: boolean | undefined
 }
 
+/** Options of `freshTokenRequired`. */
+export interface FreshGuardOptions extends GuardOptions {
+  /**
+   * How long ago the user may have given credentials: a duration. Judged by the claim `auth_time`, also after a refresh.
+   * Default: any time, if there is `amr`; otherwise the token itself must be fresh.
+   */
+  within?: Duration | undefined
+  /** The methods (RFC 8176), such as `['otp']`, all of which the claim `amr` must contain. Default: none. */
+  amr?: readonly string[] | undefined
+}
+
 type TokenGuard = Described<Middleware<{ token: TokenPayload }>>
 
 const COMMON = ['verifyCsrf', 'locations', 'optional']
@@ -36,7 +50,6 @@ const FIXED = {
   tokenRequired: {},
   accessTokenRequired: { type: 'access' },
   refreshTokenRequired: { type: 'refresh' },
-  freshTokenRequired: { type: 'access', verifyFresh: true },
 } as const satisfies Record<string, TokenGuardOptions>
 
 /**
@@ -54,11 +67,34 @@ export function tokenGuard(
   return makeGuard(owner, { name, asked: asWritten(options), requirement })
 }
 
-/** The options as text for `audit`: `type: refresh`. */
+/**
+ * Makes a guard that requires fresh credentials: with `within` or `amr` by the claims `auth_time` and `amr`, otherwise by
+ * the claim `fresh`.
+ * @throws TypeError for an unknown option or an invalid value.
+ */
+export function freshGuard(
+  owner: GuardOwner,
+  options: FreshGuardOptions = {},
+): Described<Middleware<{ token?: TokenPayload }>> {
+  checkNames(options, new Set([...COMMON, 'within', 'amr']), 'freshTokenRequired')
+  const { within, amr, locations, ...common } = options
+  checkGuardOptions({ ...common, locations }, 'freshTokenRequired', COMMON)
+  checkAmr(amr)
+  const withinSeconds = within === undefined ? undefined : parseDuration(within)
+  if (within !== undefined && !withinSeconds) {
+    throw new TypeError("within must be a positive duration: seconds, or a string such as '5m'")
+  }
+  const byClaims = withinSeconds !== undefined || amr !== undefined
+  const freshness = byClaims ? { withinSeconds, amr: [...(amr ?? [])] } : undefined
+  const requirement = { ...common, ...(locations && { locations: [...locations] }), verifyFresh: !byClaims, freshness }
+  return makeGuard(owner, { name: 'freshTokenRequired', asked: asWritten(options), requirement })
+}
+
+/** The options as text for `audit`: `type: refresh`. Of the locations one is enough; the methods are all required. */
 function asWritten(options: object): string[] {
   return Object.entries(options)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(' or ') : value}`)
+    .map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(name === 'amr' ? ' and ' : ' or ') : value}`)
 }
 
 /** Makes a guard that requires all (`scopesRequired`) or one (`anyScopeRequired`) of `scopes`. */
@@ -79,18 +115,15 @@ export function scopeGuard(
 
 /** Makes a guard that requires that the token's subject exists, and sets `ctx.state.subject`. */
 export function subjectGuard(owner: GuardOwner): Described<Middleware<{ token: TokenPayload; subject: unknown }>> {
-  const getter = () => {
-    const { subjectGetter } = owner.internals
-    if (subjectGetter) return subjectGetter
-    throw new BadConfigurationError(['subjectRequired requires a subject getter; call authx.setSubjectGetter(...)'])
+  const checkConfigured = () => {
+    if (!owner.internals.subjectGetter)
+      throw new BadConfigurationError(['subjectRequired requires a subject getter; call authx.setSubjectGetter(...)'])
   }
   return makeGuard<{ token: TokenPayload; subject: unknown }>(owner, {
     name: 'subjectRequired',
-    checkConfigured: getter,
+    checkConfigured,
     check: async (ctx, payload) => {
-      const subject = await getter()(payload.sub, ctx as unknown as Context)
-      if (subject === undefined || subject === null) throw new SubjectNotFoundError()
-      ctx.state.subject = subject
+      ctx.state.subject = await findSubject(owner.internals, payload.sub, ctx as unknown as Context)
     },
   })
 }

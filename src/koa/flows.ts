@@ -1,24 +1,28 @@
+import { randomUUID } from 'node:crypto'
 import { isIP } from 'node:net'
+import type { Context } from 'koa'
 import { identify, locateRequired, missing } from '../authenticate/authenticate.js'
 import type { AuthContext, Internals } from '../authenticate/internals.js'
 import { emittingRefused } from '../authenticate/refusal.js'
+import { askApplication } from '../authenticate/subject.js'
 import type { Duration } from '../config/duration.js'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { checkNames } from '../config/values.js'
 import {
   CookieTooLargeError,
-  InsufficientScopeError,
   JWTDecodeError,
   ReusedTokenError,
+  SubjectNotFoundError,
   TokenExpiredError,
 } from '../errors.js'
 import { allClearedCookies, type CookieLine, setCookies, tokenCookies } from '../request/cookies.js'
 import type { Candidate } from '../request/locate.js'
-import { revokedBecause } from '../session/revoked.js'
+import type { SessionRecord } from '../session/record.js'
 import type { Mint } from '../session/rotate.js'
 import { idOf } from '../session/rotation.js'
 import {
+  checkPairOptions,
   type Draft,
   draftPair,
   type Issued,
@@ -27,10 +31,10 @@ import {
   successorPair,
   type TokenPairOptions,
 } from '../session/tokens.js'
-import { checkData, checkScopes, timeOf } from '../token/claims.js'
+import { checkData, checkScopes, checkSubject, timeOf } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
-import { coversAll } from '../token/scopes.js'
 import { isTraced, type RefreshTrace, traced } from '../tracing.js'
+import { AskedAgain } from './asked-again.js'
 
 /** The result of `createTokenPair` (RFC 6749 §5.1). */
 export interface TokenPair {
@@ -68,7 +72,8 @@ export interface RefreshOptions {
   expiry?: Duration | Date | undefined
 }
 
-interface Tokens {
+/** The tokens of a response. */
+export interface Tokens {
   readonly access: Issued
   readonly refresh?: Issued
 }
@@ -84,6 +89,7 @@ const TO_JSON = {
   createTokenPair: missingAwait('createTokenPair(sub)'),
   login: missingAwait('login(ctx, sub)'),
   refresh: missingAwait('refresh(ctx)'),
+  reauthenticate: missingAwait('reauthenticate(ctx)'),
 }
 
 /**
@@ -100,7 +106,7 @@ export async function createTokenPair(
   sub: string,
   options: TokenPairOptions,
 ): Promise<TokenPair> {
-  const draft = draftPair(internals, sub, options)
+  const draft = await draftLogin(internals, sub, options, undefined)
   await open(internals, draft)
   const { access, refresh } = draft
   return { access_token: access.token, refresh_token: refresh.token, token_type: 'bearer', expires_in: lifeOf(access) }
@@ -113,10 +119,39 @@ export async function login(
   sub: string,
   options: TokenPairOptions,
 ): Promise<TokenResponse> {
-  const draft = draftPair(internals, sub, { ...options, fresh: options.fresh ?? true }, true)
-  const cookies = linesFor(draft, internals.config)
+  const draft = await draftLogin(internals, sub, { ...options, fresh: options.fresh ?? true }, ctx)
+  const cookies = linesFor(draft, internals.config, draft.record.persistent)
   await internals.requestCache.askStore(ctx.req, () => open(internals, tracked(draft, ctx, internals.config)))
   return handOut(internals, ctx, draft, cookies)
+}
+
+/**
+ * Ask the application about the subject, then make the tokens of a login.
+ * @param ctx the request; `undefined` in `createTokenPair`.
+ */
+async function draftLogin(
+  internals: Internals,
+  sub: string,
+  options: TokenPairOptions,
+  ctx: AuthContext | undefined,
+): Promise<Draft> {
+  checkSubject(sub)
+  checkPairOptions(options, ctx ? 'login' : 'createTokenPair')
+  const [sid, forCookies] = [randomUUID(), ctx !== undefined]
+  checkOneSource(internals, options, ['data', 'scopes', 'audience'], forCookies ? 'login' : 'createTokenPair')
+  const about = { reason: 'login', ctx: ctx as Context | undefined, sid, context: options.context } as const
+  const claims = await askApplication(internals, sub, about)
+  return draftPair(internals, sub, options, { sid, forCookies, claims })
+}
+
+/** @throws TypeError if an option sets what the claims getter decides. */
+function checkOneSource({ claimsGetter }: Internals, options: object, names: readonly string[], caller: string): void {
+  if (!claimsGetter) return
+  const given = names.filter(name => (options as Record<string, unknown>)[name] !== undefined)
+  if (given.length === 0) return
+  throw new TypeError(
+    `${caller}: ${given.join(', ')} cannot be set beside a claims getter; return the value from the claims getter`,
+  )
 }
 
 /** Write a new session to the store. Without a store the tokens belong to no session. */
@@ -144,13 +179,14 @@ async function refreshTraced(
   trace: RefreshTrace,
 ): Promise<TokenResponse> {
   checkOptions(options, internals.config)
+  checkOneSource(internals, options, ['data'], 'refresh')
   const presented = await identify(internals, ctx, REFRESH_TOKEN)
   if (!presented) throw missing(ctx, REFRESH_TOKEN, internals.config)
   const { payload, located } = presented
   trace.sid = idOf(payload)
   trace.sub = payload.sub
   const tokens = await internals.requestCache
-    .askStore(ctx.req, () => exchange(internals, payload, options))
+    .askStore(ctx.req, () => exchange(internals, ctx, payload, options))
     .catch(error => {
       throw refusal(error, located, options, internals.config)
     })
@@ -160,30 +196,39 @@ async function refreshTraced(
 
 async function exchange(
   internals: Internals,
+  ctx: AuthContext,
   presented: TokenPayload,
   options: RefreshOptions,
 ): Promise<Tokens & { cookies: readonly CookieLine[] }> {
-  const { sessions, revocation, config } = internals
+  const { sessions, revocation, config, events } = internals
   const deadline = revocation.deadline()
   await revocation.checkBlocklist(presented, deadline)
+  const asked = new AskedAgain(internals, ctx, presented, options)
   if (!sessions) {
-    const access = refreshStateless(internals, presented, options)
-    const tokens = withCookies({ access }, config)
-    internals.events.emit('refreshed', { sid: presented.jti, sub: presented.sub })
+    await asked.ask(undefined)
+    const tokens = withCookies({ access: refreshStateless(internals, asked) }, config)
+    events.emit('refreshed', { sid: presented.jti, sub: presented.sub })
     return tokens
   }
   const mint: Mint<Tokens & { cookies: readonly CookieLine[] }> = (sid, record, times) => {
-    checkCovered(options, presented)
-    return withCookies(successorPair(internals, presented, sid, record, times, options), config)
+    const { token, changes } = asked.source()
+    return withCookies(successorPair(internals, token, sid, record, times, changes), config, record.persistent)
   }
-  return sessions.rotate(presented, options.expiry, mint, deadline)
+  const prepare = asked.isNeeded ? (record: SessionRecord | undefined) => asked.ask(record) : undefined
+  return sessions
+    .rotate({ token: presented, accessExpiry: options.expiry, prepare, mint }, deadline)
+    .catch(async error => {
+      if (error === asked.gone) await sessions.revoke(presented)
+      throw error
+    })
 }
 
 /** The error to throw instead of an error of `exchange`. */
 function refusal(error: unknown, { location }: Candidate, { data }: RefreshOptions, config: Config): unknown {
   // The session has just ended, so clear its cookies: only headers of the error itself are sent. A token from another
   // location may belong to another login than the cookies.
-  if (error instanceof ReusedTokenError && location === 'cookies') {
+  const hasEnded = error instanceof ReusedTokenError || error instanceof SubjectNotFoundError
+  if (hasEnded && location === 'cookies') {
     error.headers['Set-Cookie'] = allClearedCookies(config).map(({ text }) => text)
   }
   // `login` checks the size of its cookies. Without new claims, the client's own token is too large.
@@ -193,30 +238,34 @@ function refusal(error: unknown, { location }: Candidate, { data }: RefreshOptio
   return error
 }
 
-function refreshStateless(internals: Internals, presented: TokenPayload, options: RefreshOptions): Issued {
+function refreshStateless(internals: Internals, asked: AskedAgain): Issued {
   const { config } = internals
-  if (presented.sid !== undefined) throw revokedBecause('noStore')
-  checkCovered(options, presented)
+  const { token: presented, changes } = asked.source()
   const now = config.now()
-  const { expiry = config.accessTokenExpires } = options
+  const { expiry = config.accessTokenExpires } = changes
   // Without a store the refresh token is never exchanged, so its `iat` is the time of the login.
   const end = presented.iat + config.sessionExpires
   if (now / 1000 >= end) throw new TokenExpiredError()
   const times = { iat: Math.floor(now / 1000), exp: Math.min(timeOf('expiry', expiry, now), Math.floor(end)) }
-  return statelessAccess(internals, presented, times, options)
+  return statelessAccess(internals, presented, times, changes)
 }
 
-const withCookies = (tokens: Tokens, config: Config) => ({ ...tokens, cookies: linesFor(tokens, config) })
+/** The tokens with their Set-Cookie lines. @throws CookieTooLargeError */
+export const withCookies = (tokens: Tokens, config: Config, persistent?: boolean) => ({
+  ...tokens,
+  cookies: linesFor(tokens, config, persistent),
+})
 
 /** The Set-Cookie lines. They are made before the store is written, because a cookie may be too large. */
-function linesFor({ access, refresh }: Tokens, config: Config): readonly CookieLine[] {
+function linesFor({ access, refresh }: Tokens, config: Config, persistent?: boolean): readonly CookieLine[] {
   const issued = [access, refresh].filter(each => each !== undefined)
   return issued
     .filter(({ claims }) => config.tokenLocation[claims.type].includes('cookies'))
-    .flatMap(({ token, claims }) => tokenCookies(claims.type, { ...claims, token }, config))
+    .flatMap(({ token, claims }) => tokenCookies(claims.type, { ...claims, token, persistent }, config))
 }
 
-function handOut(
+/** Sets the cookies and returns the body. */
+export function handOut(
   internals: Internals,
   ctx: AuthContext,
   { access, refresh }: Tokens,
@@ -257,9 +306,4 @@ function checkOptions(options: RefreshOptions, config: Config): void {
   checkNames(options, REFRESH_OPTIONS, 'refresh')
   checkData(options.data, config)
   checkScopes(options.scopes)
-}
-
-/** Checks the option `scopes`. @throws InsufficientScopeError if the scopes of the login do not cover it. */
-function checkCovered({ scopes }: RefreshOptions, presented: TokenPayload): void {
-  if (scopes && !coversAll(presented.scopes ?? [], scopes)) throw new InsufficientScopeError(scopes)
 }

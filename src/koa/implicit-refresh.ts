@@ -3,13 +3,14 @@ import { identify } from '../authenticate/authenticate.js'
 import type { Internals } from '../authenticate/internals.js'
 import type { Config } from '../config/table.js'
 import { AuthXError, BadConfigurationError } from '../errors.js'
-import { setCookies, setsAccessCookie, tokenCookies } from '../request/cookies.js'
+import { allClearedCookies, setCookies, setsAccessCookie, tokenCookies } from '../request/cookies.js'
 import { sharedCaching } from '../request/shared-cache.js'
 import { pathOfTarget } from '../request/target.js'
 import { trimEnd } from '../request/trim.js'
 import { idOf } from '../session/rotation.js'
 import { renewedAccess } from '../session/tokens.js'
 import type { TokenPayload } from '../token/payload.js'
+import { AskedAgain, type TokenSource } from './asked-again.js'
 
 /**
  * Makes middleware that runs after the handlers and renews an access token in a cookie if it expires soon. It rejects
@@ -46,15 +47,39 @@ async function renew(internals: Internals, ctx: Context): Promise<void> {
   const payload = (await identify(internals, ctx, requirement))?.payload
   if (!payload || !isDue(payload, config)) return
   // Ask the store again, because the handlers may have revoked the token.
-  const end = await internals.requestCache.askStore(ctx.req, () => internals.revocation.endOf(payload))
+  const { endsAt, persistent } = await internals.requestCache.askStore(ctx.req, () =>
+    internals.revocation.endOf(payload),
+  )
   const iat = Math.floor(config.now() / 1000)
-  const exp = Math.min(iat + Math.ceil(config.accessTokenExpires), Math.floor(end / 1000))
+  const exp = Math.min(iat + Math.ceil(config.accessTokenExpires), Math.floor(endsAt / 1000))
   if (exp <= payload.exp || ctx.headerSent) return
-  const { token, claims } = renewedAccess(internals, payload, { iat, exp })
-  setCookies(ctx, tokenCookies('access', { ...claims, token }, config), config)
+  const { token: source, changes } = await askAgain(internals, ctx, payload)
+  if (ctx.headerSent) return
+  const { token, claims } = renewedAccess(internals, source, { iat, exp }, changes)
+  setCookies(ctx, tokenCookies('access', { ...claims, token, persistent }, config), config)
   internals.events.emit('refreshed', { sid: idOf(payload), sub: payload.sub })
   // Without caching headers, a cache may keep the response by its own rules.
   if (cachingOf(ctx, config) === 'unsaid') ctx.set('Cache-Control', 'no-store')
+}
+
+/**
+ * Ask the application about the subject of a token that is renewed. If it does not exist, the login is revoked and its
+ * cookies are cleared; the response of the handlers stays.
+ * @throws SubjectNotFoundError, CallbackUnavailableError
+ */
+async function askAgain(internals: Internals, ctx: Context, payload: TokenPayload): Promise<TokenSource> {
+  const { sessions, claimsGetter, config } = internals
+  const asked = new AskedAgain(internals, ctx, payload, {}, 'implicitRefresh')
+  if (!asked.isNeeded) return asked.source()
+  try {
+    await asked.ask(claimsGetter && payload.sid !== undefined ? await sessions?.find(payload.sid) : undefined)
+    return asked.source()
+  } catch (error) {
+    if (error !== asked.gone) throw error
+    await sessions?.revoke(payload)
+    if (!ctx.headerSent) setCookies(ctx, allClearedCookies(config), config)
+    throw error
+  }
 }
 
 const cachingOf = ({ status, res }: Context, { now }: Config) => sharedCaching(status, res.getHeaders(), now())

@@ -99,13 +99,15 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     challenge: 'all',
   },
   Forbidden: {
-    description: 'The token is valid but not sufficient, or the CSRF value does not match the token.',
+    description:
+      'The token is valid but not sufficient, the CSRF value does not match the token, or there are too many sessions.',
     errors: [
       'InsufficientScopeError',
       'CSRFError',
       'MissingCSRFTokenError',
       'PolicyDeniedError',
       'PolicyEvaluationError',
+      'TooManySessionsError',
     ],
     challenge: 'some',
   },

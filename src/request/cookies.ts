@@ -24,16 +24,17 @@ export interface CookieToken {
   readonly token: string
   readonly csrf?: string
   readonly exp: number
+  /** Whether the cookie outlives the browser. Default: the opposite of `sessionCookie`, or true with `cookieMaxAge`. */
+  readonly persistent?: boolean | undefined
 }
 
 /**
  * Returns the lines that set a token's cookie and its CSRF cookie.
  * @throws CookieTooLargeError
  */
-export function tokenCookies(type: TokenType, { token, csrf, exp }: CookieToken, config: Config): CookieLine[] {
-  const lifeSeconds = config.sessionCookie ? undefined : Math.max(0, Math.floor(exp - config.now() / 1000))
-  // RFC 6265 §5.2.2: browsers ignore a Max-Age that is not a whole number.
-  const maxAgeSeconds = config.cookieMaxAge === undefined ? lifeSeconds : Math.floor(config.cookieMaxAge)
+export function tokenCookies(type: TokenType, cookieToken: CookieToken, config: Config): CookieLine[] {
+  const { token, csrf } = cookieToken
+  const maxAgeSeconds = maxAgeOf(cookieToken, config)
   const { tokenCookie, csrfCookie } = cookiesOf(type, config)
   const lines = [line({ ...tokenCookie, value: token, maxAgeSeconds }, config)]
   if (csrfCookie && csrf) lines.push(line({ ...csrfCookie, value: encodeURIComponent(csrf), maxAgeSeconds }, config))
@@ -44,6 +45,13 @@ export function tokenCookies(type: TokenType, { token, csrf, exp }: CookieToken,
   }
   // Clear first, because some clients identify cookies by name only.
   return [...formerCookies(type, config), ...lines]
+}
+
+/** The `Max-Age` of a token's cookies in seconds. `undefined`: they end with the browser. */
+function maxAgeOf({ exp, persistent }: CookieToken, { sessionCookie, cookieMaxAge, now }: Config): number | undefined {
+  if (!(persistent ?? (!sessionCookie || cookieMaxAge !== undefined))) return undefined
+  // RFC 6265 §5.2.2: browsers ignore a Max-Age that is not a whole number.
+  return Math.floor(cookieMaxAge ?? Math.max(0, exp - now() / 1000))
 }
 
 /** Returns the lines that clear the cookies of a token, including cookies of earlier deployments. */

@@ -11,20 +11,26 @@ export interface AuthXEvents {
   /**
    * A session was opened, or a token without a session was issued. `device` is the device of a login, as `listSessions`
    * shows it: what `login` or `createTokenPair` was given, and with `sessionTracking` user agent and IP address. A token
-   * without a session has no device.
+   * without a session has no device. `context` is the context that the login was given.
    */
-  issued: { sid: string; sub: string; device?: Device }
+  issued: { sid: string; sub: string; device?: Device; context?: Readonly<Record<string, unknown>> }
   /** A refresh token was exchanged for its successor, or `implicitRefresh` renewed an access token. */
   refreshed: { sid: string; sub: string }
   /**
-   * A used-up refresh token was sent again within the grace period and got the same successor. `replays`: how many
-   * generations of refresh tokens in a row were replayed, including this one; 1 for the first. Several replays of one
-   * generation have the same number.
+   * A used-up refresh token was sent again within the grace period and got the current tokens of its session. `replays`:
+   * how many generations in a row were replayed, including this one; 1 for the first. Several replays of one generation
+   * have the same number.
    */
   replayed: { sid: string; sub: string; replays: number }
   /**
-   * A used-up refresh token was sent again, and its session has been revoked. If the store failed or timed out, there
-   * is also a `storeError`: the session may stay live until a used-up token is sent again.
+   * A used-up refresh token was sent again after the grace period, and nobody had used its successor: the response was
+   * lost. The client got new tokens, and the tokens of the lost response are voided. If they are used, it is `reuse`.
+   */
+  recovered: { sid: string; sub: string }
+  /**
+   * A used-up refresh token was sent again, or an access token that a recovery has voided, and the session has been
+   * revoked. If the store failed or timed out, there is also a `storeError`: the session may stay live until such a
+   * token is sent again.
    */
   reuse: { sid: string; sub: string }
   /**

@@ -24,6 +24,8 @@ export interface Session {
   expiresAt: Date
   /** The `device` that was passed to `login`; with `sessionTracking`, also user agent and IP address. */
   device: Device
+  /** The `context` that was passed to `login`. Missing if there was none. */
+  context?: Readonly<Record<string, unknown>>
 }
 
 /** The live sessions of a subject, the most recently active first. Within one minute, the newest login comes first. */
@@ -36,7 +38,7 @@ export interface SessionList extends Array<Session> {
 export function toSession(owner: Owner, known: StoredState, now: number, config: RotationConfig): Session | undefined {
   const record = acceptedRecord(owner, known, now, config)
   if (!record) return undefined
-  const { sub, createdAt, expiresAt, device } = record
+  const { sub, createdAt, expiresAt, device, context } = record
   return {
     sid: owner.id,
     sub,
@@ -44,5 +46,6 @@ export function toSession(owner: Owner, known: StoredState, now: number, config:
     lastActiveAt: new Date(shownActivity(record, now)),
     expiresAt: new Date(expiresAt),
     device,
+    ...(context && { context }),
   }
 }

@@ -1,5 +1,6 @@
 import { isObject } from '../config/values.js'
 import { StoreUnavailableError } from '../errors.js'
+import { isTextList } from '../token/payload.js'
 import { sha256 } from '../token/sha256.js'
 
 /** What is known about the device of a session: user agent, IP address, fields of the application. */
@@ -39,12 +40,52 @@ export interface SessionRecord {
    * The CSRF value of new tokens, if the refresh token has none because it was issued before cookies were configured.
    */
   readonly csrf?: string
+  /** When the user last gave credentials: the claim `auth_time`, seconds. */
+  readonly authTime?: number
+  /** How the user has given credentials since the login: the claim `amr`. */
+  readonly amr?: readonly string[]
+  /** The exchange that made the current generation. Missing in a record of a version before 0.2.0. */
+  readonly lineage?: Lineage
+  /** Generations that a recovery has voided, as long as their access tokens may be valid. */
+  readonly voided?: readonly VoidedGenerations[]
   /**
    * `gen` is the last generation of refresh tokens that was replayed. `inARow`: how many generations in a row were
    * replayed, up to and including `gen`.
    */
   readonly replayed?: Replayed
+  /** Whether the session's cookies outlive the browser. Missing: the opposite of `sessionCookie`. */
+  readonly persistent?: boolean
   readonly device: Device
+  /** The `context` of the login. Missing if it had none. */
+  readonly context?: Readonly<Record<string, unknown>>
+}
+
+/** The exchange that made the current generation, and earlier ones that are within the grace period. Times are milliseconds. */
+export interface Lineage {
+  /** The generation that this describes. An older version of the library changes only the `gen` of the record. */
+  readonly gen: number
+  /** The predecessor: the generation of the last token that was exchanged by rotation. -1 if there is none. */
+  readonly from: number
+  /** When the predecessor was exchanged for the first time. `rotatedAt`: for the last time. */
+  readonly exchangedAt: number
+  /** When the access token of this generation ends. */
+  readonly accessEndsAt: number
+  /**
+   * When the tokens of this generation were last given out again, not more often than every half grace period. Missing:
+   * not since `rotatedAt`.
+   */
+  readonly givenAt?: number
+  /** Whether the client has shown that it has the tokens of this generation. */
+  readonly confirmed?: true
+  /** Exchanged tokens before the predecessor: the generation, and when it was exchanged. */
+  readonly older: readonly (readonly [gen: number, at: number])[]
+}
+
+/** The generations from `first` to `last`, until (milliseconds) their access tokens have expired. */
+export interface VoidedGenerations {
+  readonly first: number
+  readonly last: number
+  readonly until: number
 }
 
 export interface Replayed {
@@ -70,9 +111,10 @@ export interface SubjectRecord {
 /**
  * The list of a subject's sessions in the store, under `sessions:<hash>`: `[sid, end in milliseconds]` of each, the
  * oldest login first. An entry with an empty `sid` means that sessions were left out because the list was full: it has
- * the latest of their ends, and the subject's cut-off at that time.
+ * the latest of their ends, and the subject's cut-off at that time. In the entry of a session, a third member means that
+ * a login beyond `maxSessions` ends it: the entry stays until it has ended.
  */
-export type Listing = readonly (readonly [sid: string, end: number, cutoff?: number])[]
+export type Listing = readonly (readonly [sid: string, end: number, cutoffOrEnding?: number])[]
 
 export const NEVER_CUT: SubjectRecord = { cutoff: 0 }
 
@@ -118,9 +160,24 @@ const NUMBERS = [
   'exp',
 ] as const
 
-const isReplayed = (value: unknown) => isObject(value) && isNumber(value.gen) && isNumber(value.inARow)
+const hasNumbers = (value: unknown, ...names: string[]) => isObject(value) && names.every(name => isNumber(value[name]))
 
 const isAbsentOr = (value: unknown, isSound: (value: unknown) => boolean) => value === undefined || isSound(value)
+
+const isFlag = (value: unknown) => typeof value === 'boolean'
+
+const isReplayed = (value: unknown) => hasNumbers(value, 'gen', 'inARow')
+
+const isLineage = (value: unknown) =>
+  isObject(value) &&
+  hasNumbers(value, 'gen', 'from', 'exchangedAt', 'accessEndsAt') &&
+  isAbsentOr(value.givenAt, isNumber) &&
+  isAbsentOr(value.confirmed, confirmed => confirmed === true) &&
+  Array.isArray(value.older) &&
+  value.older.every(each => Array.isArray(each) && each.length === 2 && each.every(isNumber))
+
+const isVoidedList = (value: unknown) =>
+  Array.isArray(value) && value.every(each => hasNumbers(each, 'first', 'last', 'until'))
 
 function notOurs(what: string): StoreUnavailableError {
   return new StoreUnavailableError({ cause: new Error(`the store holds a ${what} that koa-authx did not write`) })
@@ -147,8 +204,13 @@ export function parseSession(value: string | undefined): SessionRecord | Tombsto
     const sound =
       NUMBERS.every(name => isNumber(record[name])) && typeof record.sub === 'string' && typeof record.jti === 'string'
     const soundToo =
-      ['activeBefore', 'openerExp'].every(name => isAbsentOr(record[name], isNumber)) &&
-      isAbsentOr(record.replayed, isReplayed)
+      ['activeBefore', 'openerExp', 'authTime'].every(name => isAbsentOr(record[name], isNumber)) &&
+      isAbsentOr(record.amr, isTextList) &&
+      isAbsentOr(record.persistent, isFlag) &&
+      isAbsentOr(record.replayed, isReplayed) &&
+      isAbsentOr(record.lineage, isLineage) &&
+      isAbsentOr(record.voided, isVoidedList) &&
+      isAbsentOr(record.context, isObject)
     if (sound && soundToo && isObject(record.device)) return record as unknown as SessionRecord
   }
   throw notOurs('session record')

@@ -5,6 +5,7 @@ import { Deadline } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
 import { isExpired } from '../token/verify.js'
 import { revokedBecause } from './revoked.js'
+import type { LoginEnd } from './rotation.js'
 import type { Sessions } from './sessions.js'
 
 /** The application's blocklist: returns, or resolves to, whether a verified token is revoked. */
@@ -34,14 +35,13 @@ export class Revocation {
   }
 
   /**
-   * When the login of a token ends. Always asks the store, whatever `accessTokenRevocation` says.
-   * @returns the end of the token's session, or of the token if it has no session; milliseconds.
+   * How the login of a token ends. Always asks the store, whatever `accessTokenRevocation` says.
    * @throws RevokedTokenError, also for a token with a session if there is no store; ReusedTokenError, UnavailableError.
    */
-  async endOf(token: TokenPayload): Promise<number> {
+  async endOf(token: TokenPayload): Promise<LoginEnd> {
     if (!this.#sessions && token.sid !== undefined) throw revokedBecause('noStore')
     const [end] = await Promise.all([this.#sessions?.check(token), this.checkBlocklist(token)])
-    return end ?? (token.iat + this.#config.sessionExpires) * 1000
+    return end ?? { endsAt: (token.iat + this.#config.sessionExpires) * 1000 }
   }
 
   /** Whether a token is revoked. Always asks the store, whatever `accessTokenRevocation` says. @throws UnavailableError */

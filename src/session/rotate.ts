@@ -5,10 +5,11 @@ import { ReusedTokenError } from '../errors.js'
 import { timeOf, usesCookies } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
 import type { Events } from './events.js'
+import { confirmed, givenAgain } from './lineage.js'
 import type { SessionRecord } from './record.js'
 import { revokedBecause } from './revoked.js'
 import * as rotation from './rotation.js'
-import type { LoadedRecord, SessionRecords } from './session-records.js'
+import type { LoadedRecord, LoadedState, SessionRecords } from './session-records.js'
 
 /** `iat` and `exp` of an access token, in seconds. */
 export interface AccessTimes {
@@ -20,18 +21,28 @@ export interface AccessTimes {
 export type Mint<T> = (sid: string, record: SessionRecord, times: AccessTimes) => T
 
 /** A refresh token to exchange, and how to make the new tokens. */
-export interface Rotation<T> {
+export interface Exchange<T> {
   readonly token: TokenPayload
   /** When the new access token ends. `undefined`: after the configured life. */
   readonly accessExpiry: Duration | Date | undefined
-  /** Called before anything is written: if it throws, nothing changes. */
+  /** Asks the application about the session of the token. Called once, before `mint`. */
+  readonly prepare?: ((record: SessionRecord | undefined) => Promise<void>) | undefined
+  /** Makes the new tokens from the new record. Called again after a conflict with another write. */
   readonly mint: Mint<T>
 }
 
-export interface Rotated<T> {
+/** What the store contains about a refresh token, and the decision. */
+export interface Plan {
+  readonly known: LoadedState
+  readonly decision: Exclude<rotation.Decision, { outcome: 'reuse' | 'revoked' }>
+  /** When it was decided, milliseconds. */
+  readonly now: number
+}
+
+export interface Exchanged<T> {
   readonly minted: T
-  /** How many generations in a row were replayed. Missing if it was not a replay. */
-  readonly replays?: number
+  /** Emits the event. */
+  readonly tell: () => void
   /** The record, if the token has no `sid` and this refresh must add the session to its list. */
   readonly opened?: SessionRecord | undefined
 }
@@ -39,7 +50,7 @@ export interface Rotated<T> {
 /** Replaces a record with a tombstone and emits an event. Resolves to false after a conflict with another write. */
 type Bury = (records: SessionRecords, sid: string, read: LoadedRecord, tell: () => void) => Promise<boolean>
 
-/** Exchanges refresh tokens: carries out what `rotation.ts` decides. */
+/** Exchanges refresh tokens, and makes access tokens for new credentials: carries out what `rotation.ts` decides. */
 export class Rotator {
   readonly #config: Config
   readonly #events: Events
@@ -52,49 +63,104 @@ export class Rotator {
   }
 
   /**
-   * Reads, decides and writes once. Resolves to `undefined` after a conflict with another write.
+   * Reads the record of a refresh token and decides.
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
-  async attempt<T>(
+  async plan(records: SessionRecords, token: TokenPayload): Promise<Plan> {
+    for (;;) {
+      const known = await records.known(token)
+      const now = this.#config.now()
+      const decision = rotation.decide(token, known, now, this.#config)
+      if (decision.outcome === 'revoked') throw revokedBecause(decision.reason)
+      if (decision.outcome !== 'reuse') return { known, decision, now }
+      await this.endReused(records, rotation.idOf(token), known, decision.record)
+    }
+  }
+
+  /** Makes the tokens, then writes at most once. Resolves to `undefined` after a conflict with another write. */
+  exchange<T>(records: SessionRecords, exchange: Exchange<T>, plan: Plan): Promise<Exchanged<T> | undefined> {
+    const { decision } = plan
+    return decision.outcome === 'replay'
+      ? this.#replay(records, exchange, plan, decision)
+      : this.#succeed(records, exchange, plan, decision)
+  }
+
+  async #replay<T>(
     records: SessionRecords,
-    { token, accessExpiry, mint }: Rotation<T>,
-  ): Promise<Rotated<T> | undefined> {
+    { token, accessExpiry, mint }: Exchange<T>,
+    { known, now }: Plan,
+    { record, replays, isCounted }: rotation.Replay,
+  ): Promise<Exchanged<T> | undefined> {
+    const sid = rotation.idOf(token)
+    // A replay does not make the session longer.
+    const end = Math.min(record.endsAt, record.expiresAt)
+    const times = this.#times(end, accessExpiry, now)
+    const minted = mint(sid, record, times)
+    const next = givenAgain(record, { now, accessEndsAt: times.exp * 1000 }, this.#config)
+    if (!(isCounted && next === record) && !(await records.write(sid, known.raw, next))) return undefined
+    const tell = () => this.#events.emit('replayed', { sid, sub: token.sub, replays })
+    // The first refresh may have failed to add the session to the list.
+    return { minted, tell, opened: token.sid === undefined ? record : undefined }
+  }
+
+  async #succeed<T>(
+    records: SessionRecords,
+    { token, accessExpiry, mint }: Exchange<T>,
+    { known, now }: Plan,
+    { outcome, gen, rollback }: rotation.Succession,
+  ): Promise<Exchanged<T> | undefined> {
+    const sid = rotation.idOf(token)
+    const { sub } = token
+    const before = rotation.recordBefore(token, known, this.#config)
+    const times = this.#times(before.expiresAt, accessExpiry, now)
+    const change = { outcome, gen, jti: randomUUID(), accessExp: times.exp, now }
+    const record = this.#withCsrf(token, rotation.successor(token, before, change, this.#config))
+    const minted = mint(sid, record, times)
+    const write = () => records.write(sid, known.raw, record)
+    const tellOfRollback = () => this.#events.emit('storeRollback', { sid, sub })
+    if (!(await (rollback ? records.telling(tellOfRollback, write) : write()))) return undefined
+    const tell = () => this.#events.emit(outcome === 'recover' ? 'recovered' : 'refreshed', { sid, sub })
+    // As in a replay: a refresh before this one may have failed to add the session to the list.
+    return { minted, tell, opened: token.sid === undefined ? record : undefined }
+  }
+
+  /**
+   * Writes to the record of an access token's session that the user gave credentials again, by the methods `amr`. `mint`
+   * makes the new access token; it is called before anything is written. Resolves to `undefined` after a conflict with
+   * another write.
+   * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
+   */
+  async reauthenticate<T>(
+    records: SessionRecords,
+    token: TokenPayload,
+    amr: readonly string[],
+    mint: Mint<T>,
+  ): Promise<T | undefined> {
     const sid = rotation.idOf(token)
     const known = await records.known(token)
     const now = this.#config.now()
-    const decision = rotation.decide(token, known, now, this.#config)
-    if (decision.outcome === 'revoked') throw revokedBecause(decision.reason)
-    if (decision.outcome === 'reuse') return this.#endReused(records, sid, known, decision.record)
-    if (decision.outcome === 'replay') {
-      const { record, replays, isCounted } = decision
-      // A replay does not make the session longer.
-      const end = Math.min(record.endsAt, record.expiresAt)
-      const minted = mint(sid, record, this.#times(end, accessExpiry, now))
-      if (!isCounted && !(await records.write(sid, known.raw, record))) return undefined
-      // The first refresh may have failed to add the session to the list.
-      return { minted, replays, opened: token.sid === undefined ? record : undefined }
+    const assessment = rotation.assess(token, known, now, this.#config)
+    if (assessment.outcome === 'revoked') throw revokedBecause(assessment.reason)
+    if (assessment.outcome === 'reuse') {
+      await this.endReused(records, sid, known, assessment.record)
+      return undefined
     }
-
-    const before = rotation.recordBefore(token, known, this.#config)
-    const times = this.#times(before.expiresAt, accessExpiry, now)
-    const change = { gen: decision.gen, jti: randomUUID(), accessExp: times.exp, now }
-    const record = this.#withCsrf(token, rotation.successor(token, before, change))
+    const found = rotation.recordBefore(token, known, this.#config)
+    const before = assessment.outcome === 'unconfirmed' ? confirmed(found) : found
+    const times = this.#times(before.expiresAt, undefined, now)
+    const record = rotation.reauthenticated(before, { amr, accessExp: times.exp, now })
     const minted = mint(sid, record, times)
-    const tell = () => decision.rollback && this.#events.emit('storeRollback', { sid, sub: token.sub })
-    const write = () => records.write(sid, known.raw, record)
-    if (!(await (decision.rollback ? records.telling(tell, write) : write()))) return undefined
-    return { minted, opened: known.raw === undefined ? record : undefined }
+    return (await records.write(sid, known.raw, record)) ? minted : undefined
   }
 
-  async #endReused(
-    records: SessionRecords,
-    sid: string,
-    read: LoadedRecord,
-    { sub }: SessionRecord,
-  ): Promise<undefined> {
+  /**
+   * Ends the session of a token that shows that two clients have tokens of one session. Resolves after a conflict with
+   * another write.
+   * @throws ReusedTokenError if the session has been ended, StoreUnavailableError.
+   */
+  async endReused(records: SessionRecords, sid: string, read: LoadedRecord, { sub }: SessionRecord): Promise<void> {
     const tell = () => this.#events.emit('reuse', { sid, sub })
-    if (!(await this.#bury(records, sid, read, tell))) return undefined
-    throw new ReusedTokenError()
+    if (await this.#bury(records, sid, read, tell)) throw new ReusedTokenError()
   }
 
   /** The times of a new access token. It expires not later than `end` (milliseconds). */

@@ -1,6 +1,7 @@
 import type { Config } from '../config/table.js'
 import type { TokenPayload } from '../token/payload.js'
 import { activityAt } from './activity.js'
+import * as lineage from './lineage.js'
 import { KEPT_AFTER_EXP, ofLoginType, type SessionRecord, type SubjectRecord, type Tombstone } from './record.js'
 
 /**
@@ -8,10 +9,13 @@ import { KEPT_AFTER_EXP, ofLoginType, type SessionRecord, type SubjectRecord, ty
  * `iat` and `exp`, which are seconds.
  */
 
-export type Presented = Pick<TokenPayload, 'sub' | 'jti' | 'iat' | 'exp' | 'type' | 'login_type' | 'sid' | 'gen'>
+export type Presented = Pick<
+  TokenPayload,
+  'sub' | 'jti' | 'iat' | 'exp' | 'type' | 'login_type' | 'sid' | 'gen' | 'auth_time' | 'amr'
+>
 
 /** The options that the state machine uses. */
-export type RotationConfig = Pick<Config, 'refreshGracePeriod' | 'sessionExpires' | 'decodeLeeway'>
+export type RotationConfig = lineage.ExchangeConfig & Pick<Config, 'sessionExpires'>
 
 /** What the store contains about a token: the record of its session, and its subject's cut-off. */
 export interface StoredState {
@@ -20,23 +24,31 @@ export interface StoredState {
 }
 
 export type Decision =
-  /** The token is valid: it becomes used up, and its successor has the generation `gen`. */
-  | { readonly outcome: 'rotate'; readonly gen: number; readonly rollback: boolean }
+  | Succession
   | Replay
   /** A used-up token was presented again: the session must end. */
   | { readonly outcome: 'reuse'; readonly record: SessionRecord }
   | { readonly outcome: 'revoked'; readonly reason: RevokedReason }
 
 /**
- * The direct predecessor was presented again within the grace period. It gets the successor that the record describes.
+ * The token gets a successor of generation `gen`. `rotate`: it is the current token, and becomes used up. `recover`: it
+ * is the predecessor, and the response with the current token was lost; the current generation becomes voided.
  */
+export interface Succession {
+  readonly outcome: 'rotate' | 'recover'
+  readonly gen: number
+  /** Whether the token is one generation ahead of the store. */
+  readonly rollback: boolean
+}
+
+/** A used-up token was presented again within the grace period. It gets the tokens that the record describes. */
 export interface Replay {
   readonly outcome: 'replay'
   /** The record with this replay counted. */
   readonly record: SessionRecord
-  /** How many generations in a row were replayed, including the current replay. */
+  /** How many generations in a row were replayed, including this one. */
   readonly replays: number
-  /** Whether the record already counts it. Several replays of one token count once. */
+  /** Whether the record already counts it. Several replays of one generation count once. */
   readonly isCounted: boolean
 }
 
@@ -149,19 +161,27 @@ export function decide(token: Presented, known: StoredState, now: number, config
   if (presented === record.gen + 1) return { outcome: 'rotate', gen: presented + 1, rollback: true }
   if (presented === record.gen && token.jti === record.jti)
     return { outcome: 'rotate', gen: presented + 1, rollback: false }
-  const inTime = Math.abs(now - record.rotatedAt) < config.refreshGracePeriod * 1000
-  return presented === record.gen - 1 && inTime ? replay(record, presented) : { outcome: 'reuse', record }
+  const exchangedAt = lineage.exchangedAt(record, presented)
+  if (exchangedAt !== undefined && lineage.isInGrace(exchangedAt, now, config)) return replay(record)
+  const isPredecessor = presented === lineage.lineageOf(record).from
+  if (isPredecessor && lineage.isRecoverable(record, now, config)) {
+    return { outcome: 'recover', gen: record.gen + 1, rollback: false }
+  }
+  return { outcome: 'reuse', record }
 }
 
-function replay(record: SessionRecord, gen: number): Replay {
-  const { replayed } = record
+function replay(record: SessionRecord): Replay {
+  const { replayed, gen } = record
   if (replayed?.gen === gen) return { outcome: 'replay', record, replays: replayed.inARow, isCounted: true }
-  const replays = replayed?.gen === gen - 1 ? replayed.inARow + 1 : 1
+  const replays = replayed?.gen === lineage.lineageOf(record).from ? replayed.inARow + 1 : 1
   return { outcome: 'replay', record: { ...record, replayed: { gen, inARow: replays } }, replays, isCounted: false }
 }
 
-/** The result of `assess`. */
-export type Assessment = { readonly outcome: 'good' } | Extract<Decision, { outcome: 'reuse' | 'revoked' }>
+/** The result of `assess`. `unconfirmed`: the token is valid, and the first of its generation that a guard sees. */
+export type Assessment =
+  | { readonly outcome: 'good' }
+  | { readonly outcome: 'unconfirmed'; readonly record: SessionRecord }
+  | Extract<Decision, { outcome: 'reuse' | 'revoked' }>
 
 const GOOD: Assessment = { outcome: 'good' }
 
@@ -169,13 +189,20 @@ const GOOD: Assessment = { outcome: 'good' }
 export function assess(token: Presented, known: StoredState, now: number, config: RotationConfig): Assessment {
   if (token.type === 'refresh') {
     const decision = decide(token, known, now, config)
-    return decision.outcome === 'rotate' || decision.outcome === 'replay' ? GOOD : decision
+    return decision.outcome === 'reuse' || decision.outcome === 'revoked' ? decision : GOOD
   }
   if (token.sid === undefined && known.record === undefined) {
     return isCutOff(token, known.subject) ? revoked('cutOff') : GOOD
   }
-  const accepted = acceptedOrReason(ownerOf(token), known, now, config)
-  return typeof accepted === 'string' ? revoked(accepted) : GOOD
+  const record = acceptedOrReason(ownerOf(token), known, now, config)
+  return typeof record === 'string' ? revoked(record) : assessGeneration(token, record, config)
+}
+
+/** Checks the generation of an access token. A voided one shows that two clients have tokens of the session. */
+function assessGeneration({ gen }: Presented, record: SessionRecord, config: RotationConfig): Assessment {
+  if (gen === undefined) return GOOD
+  if (lineage.isVoided(record, gen)) return { outcome: 'reuse', record }
+  return gen === record.gen && lineage.isUnconfirmed(record, config) ? { outcome: 'unconfirmed', record } : GOOD
 }
 
 /**
@@ -187,25 +214,62 @@ function isCutOff({ iat }: Presented, { cutoff }: SubjectRecord): boolean {
 }
 
 /**
- * One rotation: the new generation, the `jti` of the new refresh token, and the `exp` (seconds) of the new access
- * token.
+ * One exchange: the new generation, the `jti` of the new refresh token, and the `exp` (seconds) of the new access token.
  */
-export interface Rotation {
+export interface Exchange {
+  readonly outcome: 'rotate' | 'recover'
   readonly gen: number
   readonly jti: string
   readonly accessExp: number
   readonly now: number
 }
 
-/** The record after a rotation. `before` is the record before it. */
-export function successor(token: Presented, before: SessionRecord, rotation: Rotation): SessionRecord {
-  const { gen, jti, accessExp, now } = rotation
+/** The record after a refresh token was exchanged. */
+export function successor(
+  token: Presented,
+  before: SessionRecord,
+  { outcome, gen, jti, accessExp, now }: Exchange,
+  config: RotationConfig,
+): SessionRecord {
   const iat = Math.floor(now / 1000)
   // New refresh tokens last as long as the one of the login, at most until the absolute end.
   const exp = Math.min(iat + Math.max(1, Math.ceil(token.exp - token.iat)), Math.floor(before.expiresAt / 1000))
   const endsAt = Math.max(before.endsAt, exp * 1000, accessExp * 1000)
   const keptUntil = Math.max(before.keptUntil, keptUntilAfter(exp, accessExp))
-  return { ...before, gen, jti, iat, exp, endsAt, keptUntil, rotatedAt: now, ...activityAt(before, now) }
+  const accessEndsAt = accessExp * 1000
+  const from = token.sid === undefined ? 0 : (token.gen ?? 0)
+  const change =
+    outcome === 'rotate'
+      ? { lineage: lineage.rotated(before, { from, gen, accessEndsAt, now }, config) }
+      : {
+          lineage: lineage.recovered(before, gen, accessEndsAt),
+          voided: lineage.voidedAfter(before, now, config),
+        }
+  return { ...before, gen, jti, iat, exp, endsAt, keptUntil, rotatedAt: now, ...change, ...activityAt(before, now) }
+}
+
+/** A check of the credentials at `now`: its methods, and the `exp` (seconds) of the new access token. */
+export interface Reauthentication {
+  readonly amr: readonly string[]
+  readonly accessExp: number
+  readonly now: number
+}
+
+/** The record after the user gave credentials again. Nothing is used up: the generation and its refresh token stay. */
+export function reauthenticated(before: SessionRecord, { amr, accessExp, now }: Reauthentication): SessionRecord {
+  const authTime = Math.floor(now / 1000)
+  const endsAt = Math.max(before.endsAt, accessExp * 1000)
+  const keptUntil = Math.max(before.keptUntil, keptUntilAfter(accessExp))
+  const change = { ...authenticationOf(authTime, [...(before.amr ?? []), ...amr]), endsAt, keptUntil }
+  return { ...before, ...change, ...activityAt(before, now) }
+}
+
+/** The members of a record that say when (seconds) and how the user gave credentials. */
+export function authenticationOf(
+  authTime: number | undefined,
+  amr: readonly string[] = [],
+): Pick<SessionRecord, 'authTime' | 'amr'> {
+  return { ...(authTime !== undefined && { authTime }), ...(amr.length > 0 && { amr: [...new Set(amr)] }) }
 }
 
 /**
@@ -220,10 +284,18 @@ export function recordBefore(
   return record === undefined || isTombstone(record) ? opened(token, subject, config) : record
 }
 
-/** When (milliseconds) the session of a valid token ends if it is not refreshed. Also for a token without a session. */
-export function endOf(token: Presented, { record }: StoredState, config: RotationConfig): number {
-  if (record === undefined || isTombstone(record)) return ownEnd(token, config)
-  return Math.min(record.expiresAt, record.exp * 1000)
+/** How the login of a valid token ends. */
+export interface LoginEnd {
+  /** When (milliseconds) the session ends if it is not refreshed, or the token if it has no session. */
+  readonly endsAt: number
+  /** Whether the session's cookies outlive the browser. `undefined`: the opposite of `sessionCookie`. */
+  readonly persistent?: boolean | undefined
+}
+
+/** How the session of a valid token ends. Also for a token without a session. */
+export function endOf(token: Presented, { record }: StoredState, config: RotationConfig): LoginEnd {
+  if (record === undefined || isTombstone(record)) return { endsAt: ownEnd(token, config) }
+  return { endsAt: Math.min(record.expiresAt, record.exp * 1000), persistent: record.persistent }
 }
 
 /** Until when (milliseconds) to keep the record of tokens with the given `exp` (seconds). */
@@ -231,7 +303,7 @@ export const keptUntilAfter = (...exps: number[]) => Math.ceil(Math.max(...exps)
 
 /** The record of the session that a token without a session opens. The session begins when the token was issued. */
 function opened(token: Presented, subject: SubjectRecord, config: RotationConfig): SessionRecord {
-  const { sub, jti, iat, exp, login_type } = token
+  const { sub, jti, iat, exp, login_type, auth_time, amr } = token
   const createdAt = iat * 1000
   const expiresAt = ownEnd(token, config)
   return {
@@ -249,6 +321,7 @@ function opened(token: Presented, subject: SubjectRecord, config: RotationConfig
     endsAt: createdAt,
     keptUntil: expiresAt + KEPT_AFTER_EXP,
     openerExp: exp,
+    ...authenticationOf(auth_time, amr),
     device: {},
   }
 }

@@ -1,8 +1,10 @@
 // Not the global setTimeout: tests of applications replace it.
 import { setTimeout } from 'node:timers'
 import type { Config } from '../config/table.js'
+import { TooManySessionsError } from '../errors.js'
 import type { TokenStore } from '../store.js'
 import { Deadline, withDeadline } from '../time/deadline.js'
+import { acceptedAmong, endedAmong, type Found, type Subject } from './found.js'
 import { Gathered } from './gathered.js'
 import { type SessionList, toSession } from './listing.js'
 import {
@@ -17,38 +19,51 @@ import {
   sessionKey,
   subjectKey,
 } from './record.js'
-import { heldRecord, type Owner, type RotationConfig, type StoredState } from './rotation.js'
+import type { RotationConfig } from './rotation.js'
+import { type Arrival, isFull, type Limited, limited, sessionsToCheck } from './session-limit.js'
 import { endOfTurn, SessionRecords } from './session-records.js'
 import {
-  type Change,
   changed,
   entriesOf,
   fitted,
   hasRoomFor,
+  isEnding,
   isTooLong,
   lastEnd,
   MOST_LISTED,
   mayBeMissing,
 } from './stored-list.js'
 
-/** The owner of a list. */
-type Subject = Pick<Owner, 'sub' | 'loginType'>
-
-interface DueChange extends Change, Subject {
+interface DueChange extends Arrival, Subject {
+  /** Called when the session is in the list, before others are ended for it. */
+  readonly listed?: () => void
   /** The change must not be made later, because its caller then has an error. */
   readonly deadline: Deadline
 }
 
-interface Found {
-  readonly id: string
-  readonly record: StoredState['record']
+/** What makes room in a list. */
+interface Room {
+  readonly ended: ReadonlySet<string>
+  readonly lapsed: ReadonlySet<string>
+  readonly cutoff: number
 }
+
+const UNCHANGED: Limited = { list: [], refused: new Set() }
 
 /** What the store contains about the sessions of a list. */
 interface Reading {
   readonly subject: SubjectRecord
   readonly found: readonly Found[]
   readonly isIncomplete: boolean
+}
+
+/** Ends a session of a subject, if it has not ended. */
+type EndSession = (records: SessionRecords, sid: string, sub: string) => Promise<unknown>
+
+/** A session to add to a list, and how it began. */
+export interface Addition extends Pick<DueChange, 'isLogin' | 'listed'> {
+  readonly sid: string
+  readonly record: Pick<SessionRecord, 'sub' | 'loginType' | 'expiresAt'>
 }
 
 /** The maximum number of records in one `get`. Guards can use the store between one `get` and the next. */
@@ -71,31 +86,35 @@ const LONGEST_TURN_MS = 20
 export class SessionLists {
   readonly #store: TokenStore
   readonly #config: Config
-  readonly #writes = new Gathered<DueChange, void>((key, changes) => this.#write(key, changes))
+  readonly #end: EndSession
+  readonly #writes = new Gathered<DueChange, ReadonlySet<string>>((key, changes) => this.#write(key, changes))
   readonly #reads = new Gathered<Subject, Reading>((key, [subject]) => this.#read(key, subject as Subject))
+  readonly #counts = new Gathered<Subject, boolean>((key, [subject]) => this.#count(key, subject as Subject))
   #lastPiece: Promise<unknown> = Promise.resolve()
   #firstRecords = 0
   #lastShown: Promise<unknown> = Promise.resolve()
 
-  constructor(store: TokenStore, config: Config) {
+  constructor(store: TokenStore, config: Config, end: EndSession) {
     this.#store = store
     this.#config = config
+    this.#end = end
   }
 
   /**
    * Adds a session to its list, after its record was written. If koa-authx did not write the stored list, the list is
-   * not changed: the login still succeeds, and reading the list fails.
-   * @throws StoreUnavailableError if the session is not listed before the deadline.
+   * not changed: the login still succeeds, and reading the list fails. With `maxSessions`, sessions beyond it have ended
+   * when this resolves.
+   * @throws StoreUnavailableError if the session is not listed before the deadline, or with `maxSessions` the list is not
+   * one that koa-authx wrote; TooManySessionsError.
    */
-  async add(
-    sid: string,
-    { sub, loginType, expiresAt }: Pick<SessionRecord, 'sub' | 'loginType' | 'expiresAt'>,
-    deadline: Deadline,
-  ): Promise<void> {
+  async add({ sid, record, isLogin = false, listed }: Addition, deadline: Deadline): Promise<void> {
+    const { sub, loginType, expiresAt } = record
     if (!hasRoomFor(sid)) return
     // The store may have confirmed the record too late.
     if (deadline.over()) throw deadline.error()
-    await this.#writes.call(listingKey(sub, loginType), { add: [sid, expiresAt], sub, loginType, deadline })
+    const change: DueChange = { add: [sid, expiresAt], sub, loginType, deadline, isLogin, ...(listed && { listed }) }
+    const refused = await this.#writes.call(listingKey(sub, loginType), change)
+    if (refused.has(sid)) throw new TooManySessionsError()
     // The list may have been written with other changes, but without this one.
     if (deadline.over()) throw deadline.error()
   }
@@ -108,6 +127,33 @@ export class SessionLists {
     this.#lastShown = this.#lastShown.then(endOfTurn)
     await this.#lastShown
     return shown({ sub, loginType }, reading, now(), this.#config)
+  }
+
+  /**
+   * Refuses a login that is beyond `maxSessions`, before it writes anything. Logins at the same moment may pass: `add`
+   * decides about them.
+   * @throws TooManySessionsError, StoreUnavailableError
+   */
+  async checkRoom({ sub, loginType }: Pick<SessionRecord, 'sub' | 'loginType'>): Promise<void> {
+    const { maxSessions, tooManySessions } = this.#config
+    if (maxSessions === undefined || tooManySessions !== 'refuse') return
+    if (await this.#counts.call(listingKey(sub, loginType), { sub, loginType })) throw new TooManySessionsError()
+  }
+
+  async #count(key: string, owner: Subject): Promise<boolean> {
+    const deadline = this.#deadline()
+    const keys = [key, subjectKey(owner.sub, owner.loginType)]
+    const [raw, rawSubject] = await withDeadline(deadline, () => this.#recordsFor(deadline).get(keys))
+    const [list, subject] = [parseListing(raw), parseSubject(rawSubject)]
+    if (!isFull(list, () => true, this.#config)) return false
+    const live = acceptedAmong(
+      await this.#records(entriesOf(list), deadline),
+      owner,
+      subject,
+      this.#config.now(),
+      this.#config,
+    )
+    return isFull(list, ([sid]) => live.has(sid), this.#config)
   }
 
   async #read(key: string, owner: Subject): Promise<Reading> {
@@ -167,26 +213,51 @@ export class SessionLists {
     this.#writes.call(listingKey(sub, loginType), change).catch(() => {})
   }
 
-  /** Makes all changes whose deadline has not passed. After a conflict with another process it tries again. */
-  async #write(key: string, changes: readonly DueChange[]): Promise<void> {
+  /**
+   * Makes all changes whose deadline has not passed. After a conflict with another process it tries again. Resolves to
+   * the ids of logins that were refused.
+   */
+  async #write(key: string, changes: readonly DueChange[]): Promise<ReadonlySet<string>> {
     const deadline = this.#deadline()
-    await withDeadline(deadline, async () => {
-      while (!(await this.#tryToWrite(key, changes, deadline)));
+    return withDeadline(deadline, async () => {
+      for (;;) {
+        const written = await this.#tryToWrite(key, changes, deadline)
+        if (!written) continue
+        await this.#endMarked(written, changes, deadline)
+        return written.refused
+      }
     })
   }
 
-  async #tryToWrite(key: string, changes: readonly DueChange[], deadline: Deadline): Promise<boolean> {
+  /** Resolves to the list as it was written, or to `undefined` after a conflict with another process. */
+  async #tryToWrite(key: string, changes: readonly DueChange[], deadline: Deadline): Promise<Limited | undefined> {
     const records = this.#recordsFor(deadline)
     const [raw] = await records.get([key])
-    const list = parsed(raw)
-    if (!list) return true
-    const { ended, cutoff } = await this.#room(changed(list, changes), changes[0] as DueChange, deadline)
+    const list = this.#config.maxSessions === undefined ? parsed(raw) : parseListing(raw)
+    if (!list) return UNCHANGED
+    const { ended, lapsed, cutoff } = await this.#room(changed(list, changes), changes, deadline)
     const due = changes.filter(change => !change.deadline.over())
-    if (due.length === 0) return true
-    const next = fitted(changed(list, [...due, { ended }]), cutoff)
+    if (due.length === 0) return UNCHANGED
+    const within = limited(changed(list, [...due, { ended }]), due, lapsed, this.#config)
+    const next = fitted(within.list, cutoff)
     const value = JSON.stringify(next)
     const isAlike = value === raw || (raw === undefined && next.length === 0)
-    return isAlike || records.compareAndSet(key, raw, value, this.#keptUntil(next))
+    return isAlike || (await records.compareAndSet(key, raw, value, this.#keptUntil(next))) ? within : undefined
+  }
+
+  /**
+   * Ends the sessions that are marked in a list, also those that another login has marked: it may have crashed. The
+   * logins are answered afterwards, so that nobody gets the tokens of a session beyond the limit.
+   */
+  async #endMarked({ list }: Limited, changes: readonly DueChange[], deadline: Deadline): Promise<void> {
+    const marked = list.filter(isEnding).map(([sid]) => sid)
+    const arrivals = changes.filter(({ add }) => add && list.some(([sid]) => sid === add[0]))
+    const [first] = arrivals
+    if (!first || marked.length === 0) return
+    for (const { listed } of arrivals) listed?.()
+    const records = this.#recordsFor(deadline)
+    await Promise.all(marked.map(sid => this.#end(records, sid, first.sub)))
+    this.forget(first, new Set(marked))
   }
 
   /**
@@ -200,17 +271,28 @@ export class SessionLists {
   }
 
   /**
-   * Finds ended sessions to remove from a list. It checks sessions that should have ended by themselves, or all
-   * sessions if the list is too long. This takes at most half of the time that is left. Sessions that could not be read
-   * count as live.
+   * Finds ended sessions to remove from a list, and sessions that have expired by the clock of this server (`lapsed`). It
+   * checks sessions that should have ended by themselves, or all sessions if the list is too long or beyond
+   * `maxSessions`. Without `maxSessions` this takes at most half of the time that is left, and sessions that could not be
+   * read count as live.
    */
-  async #room(list: Listing, owner: Subject, deadline: Deadline): Promise<{ ended: Set<string>; cutoff: number }> {
+  async #room(list: Listing, changes: readonly DueChange[], deadline: Deadline): Promise<Room> {
     const isOver = ([, end]: Listing[number]) => end + KEPT_AFTER_EXP <= this.#config.now()
-    const doubtful = isTooLong(list) ? entriesOf(list) : entriesOf(list).filter(isOver).slice(0, RECORDS_AT_ONCE)
-    if (doubtful.length === 0) return { ended: new Set(), cutoff: 0 }
+    const overLimit = sessionsToCheck(list, changes, this.#config)
+    const usual = isTooLong(list) ? entriesOf(list) : entriesOf(list).filter(isOver).slice(0, RECORDS_AT_ONCE)
+    const doubtful = overLimit.length > 0 ? overLimit : usual
+    if (doubtful.length === 0) return { ended: new Set(), lapsed: new Set(), cutoff: 0 }
+    const owner = changes[0] as DueChange
     const subject = await this.#recordsFor(deadline).subject(owner.sub, owner.loginType)
-    const found = await this.#records(doubtful, new Deadline(deadline.left() / 2)).catch(() => [])
-    return { ended: endedAmong(found, owner, subject), cutoff: subject.cutoff }
+    if (overLimit.length === 0) {
+      const found = await this.#records(doubtful, new Deadline(deadline.left() / 2)).catch(() => [])
+      return { ended: endedAmong(found, owner, subject), lapsed: new Set(), cutoff: subject.cutoff }
+    }
+    const found = await this.#records(doubtful, deadline)
+    const ended = endedAmong(found, owner, subject)
+    const live = acceptedAmong(found, owner, subject, this.#config.now(), this.#config)
+    const lapsed = new Set(found.map(({ id }) => id).filter(id => !ended.has(id) && !live.has(id)))
+    return { ended, lapsed, cutoff: subject.cutoff }
   }
 
   #recordsFor(deadline: Deadline): SessionRecords {
@@ -246,24 +328,14 @@ function shown(
     .filter(session => session !== undefined)
   const youngest = live.slice(-MOST_LISTED)
   // One call for all: a call for each device takes four times as long.
-  const devices = structuredClone(youngest.map(({ device }) => device))
+  const copies = structuredClone(youngest.map(({ device, context }) => ({ device, ...(context && { context }) })))
   const list: SessionList = youngest
-    .map((session, place) => ({ ...session, device: devices[place] ?? {} }))
+    .map((session, place) => ({ ...session, ...copies[place] }))
     .reverse()
     // Sorted by the rounded time: the order must not reveal more than the list shows.
     .sort((a, b) => b.lastActiveAt.getTime() - a.lastActiveAt.getTime())
   if (isIncomplete || live.length > MOST_LISTED) list.incomplete = true
   return list
-}
-
-/**
- * The ids of sessions that have ended. The clock of this server is not used: a session that ends by itself has ended
- * when the store removes its record.
- */
-function endedAmong(found: readonly Found[], owner: Subject, subject: SubjectRecord): Set<string> {
-  const { sub, loginType } = owner
-  const isHeld = ({ id, record }: Found) => heldRecord({ id, sub, loginType }, { record, subject }) !== undefined
-  return new Set(found.filter(each => !isHeld(each)).map(({ id }) => id))
 }
 
 function parsed(raw: string | undefined): Listing | undefined {

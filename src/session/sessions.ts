@@ -1,4 +1,3 @@
-import type { Duration } from '../config/duration.js'
 import type { Config } from '../config/table.js'
 import { ReusedTokenError, StoreUnavailableError } from '../errors.js'
 import { warnOnce } from '../request/warn.js'
@@ -11,6 +10,7 @@ import { isTraced, traced } from '../tracing.js'
 import { activityAt } from './activity.js'
 import type { Events } from './events.js'
 import { tokenKeptUntil, tombstoneKeptUntil } from './kept.js'
+import { confirmed } from './lineage.js'
 import { type Session, type SessionList, toSession } from './listing.js'
 import {
   CUTOFF_KEPT,
@@ -22,12 +22,12 @@ import {
   subjectKey,
 } from './record.js'
 import { revokedBecause } from './revoked.js'
-import { type Mint, Rotator } from './rotate.js'
+import { type Exchange, type Mint, type Plan, Rotator } from './rotate.js'
 import * as rotation from './rotation.js'
 import { SessionLists } from './session-lists.js'
 import { type LoadedRecord, SessionRecords } from './session-records.js'
 
-/** Errors of calls in which the store timed out. */
+/** Errors that came of a store that took its whole time. */
 const late = new WeakSet<object>()
 
 /** Whether an error means that the store timed out. False if the store failed at once or returned an invalid value. */
@@ -49,37 +49,99 @@ export class Sessions {
     this.#store = store
     this.#config = config
     this.#events = events
-    this.#lists = new SessionLists(store, config)
+    this.#lists = new SessionLists(store, config, (records, sid, sub) => this.#end(records, sid, sub))
     this.#rotator = new Rotator(config, events, (records, sid, read, tell) => this.#bury(records, sid, read, tell))
   }
 
-  /** Writes the record of a new session, then adds it to the subject's list. @throws StoreUnavailableError */
+  /**
+   * Writes the record of a new session, then adds it to the subject's list. With `maxSessions` this ends the oldest
+   * sessions beyond it, or refuses the new one.
+   * @throws StoreUnavailableError, TooManySessionsError
+   */
   async open(sid: string, draft: Omit<SessionRecord, 'cutoff'>): Promise<void> {
     const deadline = this.#deadline()
+    const { sub, device, context } = draft
+    let isTold = false
+    const tell = () => {
+      if (!isTold) this.#events.emit('issued', { sid, sub, device, ...(context && { context }) })
+      isTold = true
+    }
     await this.#operation('open', deadline, async records => {
+      await this.#lists.checkRoom(draft)
       const { cutoff } = await records.subject(draft.sub, draft.loginType)
       if (!(await records.write(sid, undefined, { ...draft, cutoff })))
         throw new StoreUnavailableError({ cause: new Error('the store already contains the new session') })
-      await this.#lists.add(sid, draft, deadline)
+      // Listeners hear of a session before they hear that a login at the same moment ends it.
+      await this.#lists.add({ sid, record: draft, isLogin: true, listed: tell }, deadline).catch(error => {
+        if (this.#config.maxSessions !== undefined) this.#discard(sid, isTold ? this.#telling(sid, draft.sub) : silent)
+        throw error
+      })
     })
-    this.#events.emit('issued', { sid, sub: draft.sub, device: draft.device })
+    tell()
+  }
+
+  /** Ends the session of a login that failed, in the background: nobody has its tokens, and it would take a place. */
+  #discard(sid: string, tell: (isSure: boolean) => void): void {
+    const discard = async (records: SessionRecords) => {
+      for (;;) {
+        const read = await records.session(sid)
+        if (read.record === undefined || rotation.isTombstone(read.record)) return
+        if (await this.#bury(records, sid, read, tell)) return
+      }
+    }
+    discard(new SessionRecords(this.#store, this.#config.now, this.#deadline())).catch(() => {})
   }
 
   /**
    * Checks a verified token against its session and its subject's cut-off. `'watch'` does not update `lastActiveAt`.
-   * @returns the time, in milliseconds, at which the token's session ends. For a token without a session: the time at
-   * which the token ends.
+   * @returns how the token's session ends, or the token if it has no session.
    * @throws RevokedTokenError, ReusedTokenError (for a used-up refresh token), StoreUnavailableError.
    */
-  check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<number> {
+  check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<rotation.LoginEnd> {
     return this.#operation(name, this.#deadline(), async records => {
-      const known = await records.known(token)
-      const assessment = rotation.assess(token, known, this.#config.now(), this.#config)
-      if (assessment.outcome === 'reuse') throw new ReusedTokenError()
-      if (assessment.outcome === 'revoked') throw revokedBecause(assessment.reason)
-      if (name === 'check') this.#touch(records, token, known)
-      return rotation.endOf(token, known, this.#config)
+      for (;;) {
+        const known = await records.known(token)
+        const assessment = rotation.assess(token, known, this.#config.now(), this.#config)
+        const { outcome } = assessment
+        if (outcome === 'revoked') throw revokedBecause(assessment.reason)
+        if (outcome === 'reuse') await this.#refuseReused(records, token, known, assessment.record)
+        else if (outcome === 'good' || (await this.#confirm(records, token, known, assessment.record))) {
+          if (outcome === 'good' && name === 'check') this.#touch(records, token, known)
+          return rotation.endOf(token, known, this.#config)
+        }
+      }
     })
+  }
+
+  /**
+   * Refuses a used-up refresh token, or an access token of a voided generation. An access token ends the session. A
+   * guard for refresh tokens changes nothing, and a token that only a key from `getKey` has signed ends no session.
+   */
+  #refuseReused(
+    records: SessionRecords,
+    token: TokenPayload,
+    known: LoadedRecord,
+    record: SessionRecord,
+  ): Promise<void> {
+    if (token.type === 'refresh' || !isOwn(token)) throw new ReusedTokenError()
+    return this.#rotator.endReused(records, rotation.idOf(token), known, record)
+  }
+
+  /**
+   * Records that the client has received the tokens of the current generation. The guard waits for it, so that a session
+   * in use never counts as unconfirmed. Resolves to false after a conflict with another write.
+   */
+  async #confirm(
+    records: SessionRecords,
+    token: TokenPayload,
+    { raw }: LoadedRecord,
+    record: SessionRecord,
+  ): Promise<boolean> {
+    if (!isOwn(token)) return true
+    const next = confirmed(record)
+    const tracks = this.#config.sessionTracking && this.#config.sessionUpdateLastActive
+    const now = this.#config.now()
+    return records.write(rotation.idOf(token), raw, tracks ? { ...next, ...activityAt(record, now) } : next)
   }
 
   /**
@@ -98,27 +160,48 @@ export class Sessions {
   }
 
   /**
-   * Exchanges a refresh token for its successor. `mint` makes the new tokens from the new record. It is called before
-   * anything is written: if it throws, nothing changes.
+   * Exchanges a refresh token. `prepare` and `mint` are called before anything is written: if one throws, nothing
+   * changes.
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
-  async rotate<T>(
-    token: TokenPayload,
-    accessExpiry: Duration | Date | undefined,
-    mint: Mint<T>,
-    deadline: Deadline = this.#deadline(),
-  ): Promise<T> {
-    const sid = rotation.idOf(token)
-    const { minted, replays, opened } = await this.#operation('rotate', deadline, async records => {
+  async rotate<T>(exchange: Exchange<T>, first: Deadline = this.#deadline()): Promise<T> {
+    const { token, prepare } = exchange
+    let [plan, deadline]: [Plan | undefined, Deadline] = [undefined, first]
+    if (prepare) {
+      plan = await this.#operation('rotate', deadline, records => this.#rotator.plan(records, token))
+      await prepare(rotation.isTombstone(plan.known.record) ? undefined : plan.known.record)
+      // The time of the application is not that of the store.
+      deadline = this.#deadline()
+    }
+    const { minted, tell, opened } = await this.#operation('rotate', deadline, async records => {
       for (;;) {
-        const rotated = await this.#rotator.attempt(records, { token, accessExpiry, mint })
-        if (rotated) return rotated
+        const exchanged = await this.#rotator.exchange(
+          records,
+          exchange,
+          plan ?? (await this.#rotator.plan(records, token)),
+        )
+        if (exchanged) return exchanged
+        plan = undefined
       }
     })
-    if (replays === undefined) this.#events.emit('refreshed', { sid, sub: token.sub })
-    else this.#events.emit('replayed', { sid, sub: token.sub, replays })
-    if (opened) await this.#operation('rotate', deadline, () => this.#lists.add(sid, opened, deadline))
+    tell()
+    const sid = rotation.idOf(token)
+    if (opened) await this.#operation('rotate', deadline, () => this.#lists.add({ sid, record: opened }, deadline))
     return minted
+  }
+
+  /**
+   * Records that the user gave credentials again, by the methods `amr`, in the session of an access token. `mint` makes
+   * the new access token from the new record. It is called before anything is written: if it throws, nothing changes.
+   * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
+   */
+  reauthenticate<T extends object>(token: TokenPayload, amr: readonly string[], mint: Mint<T>): Promise<T> {
+    return this.#operation('reauthenticate', this.#deadline(), async records => {
+      for (;;) {
+        const minted = await this.#rotator.reauthenticate(records, token, amr, mint)
+        if (minted) return minted
+      }
+    })
   }
 
   /**
@@ -146,7 +229,7 @@ export class Sessions {
   }
 
   #telling(sid: string, sub: string): (isSure: boolean) => void {
-    return isSure => this.#events.emit('revoked', { sid, sub, ...confirmed(isSure) })
+    return isSure => this.#events.emit('revoked', { sid, sub, ...unconfirmedUnless(isSure) })
   }
 
   /**
@@ -172,18 +255,20 @@ export class Sessions {
    * revoked: one that is in the store and was not revoked before, even if it has expired by the clock of this server.
    */
   async revokeSession(sid: string, sub?: string): Promise<boolean> {
+    return this.#operation('revokeSession', this.#deadline(), records => this.#end(records, sid, sub))
+  }
+
+  async #end(records: SessionRecords, sid: string, sub?: string): Promise<boolean> {
     const { loginType } = this.#config
-    return this.#operation('revokeSession', this.#deadline(), async records => {
-      for (;;) {
-        const read = await records.session(sid)
-        const { record } = read
-        if (record === undefined || rotation.isTombstone(record)) return false
-        const subject = await records.subject(record.sub, loginType)
-        const owner = { id: sid, sub: sub ?? record.sub, loginType }
-        if (!rotation.heldRecord(owner, { record, subject })) return false
-        if (await this.#bury(records, sid, read, this.#telling(sid, record.sub))) return true
-      }
-    })
+    for (;;) {
+      const read = await records.session(sid)
+      const { record } = read
+      if (record === undefined || rotation.isTombstone(record)) return false
+      const subject = await records.subject(record.sub, loginType)
+      const owner = { id: sid, sub: sub ?? record.sub, loginType }
+      if (!rotation.heldRecord(owner, { record, subject })) return false
+      if (await this.#bury(records, sid, read, this.#telling(sid, record.sub))) return true
+    }
   }
 
   /**
@@ -202,7 +287,8 @@ export class Sessions {
         // `except` must not revive a session that an earlier cut-off revoked.
         const held = except !== undefined && rotation.heldRecord({ id: except, sub, loginType }, known) !== undefined
         const sparing = held ? { except } : {}
-        const tell = (isSure: boolean) => this.#events.emit('allRevoked', { sub, ...sparing, ...confirmed(isSure) })
+        const tell = (isSure: boolean) =>
+          this.#events.emit('allRevoked', { sub, ...sparing, ...unconfirmedUnless(isSure) })
         // Of many calls at once each would have to write, and read again after each write of the others.
         if (first && rotation.isCutSince(first, known.subject, begun, sparing.except)) return tell(true)
         first ??= known.subject
@@ -259,7 +345,7 @@ export class Sessions {
     return new Deadline(this.#config.storeTimeout)
   }
 
-  /** Writes `lastActiveAt` in the background, at most once a minute. Errors are ignored. */
+  /** Write `lastActiveAt`, at most once a minute. Nobody waits for it and nobody misses it. */
   #touch(records: SessionRecords, token: TokenPayload, { record, raw }: LoadedRecord): void {
     const { sessionTracking, sessionUpdateLastActive, now } = this.#config
     if (!sessionTracking || !sessionUpdateLastActive || record === undefined || rotation.isTombstone(record)) return
@@ -268,7 +354,9 @@ export class Sessions {
   }
 }
 
-const confirmed = (isSure: boolean): { unconfirmed?: true } => (isSure ? {} : { unconfirmed: true })
+const silent = () => {}
+
+const unconfirmedUnless = (isSure: boolean): { unconfirmed?: true } => (isSure ? {} : { unconfirmed: true })
 
 /**
  * Warns once about an outage. Koa does not print causes, and the cause may contain data that must not be in every log.

@@ -33,6 +33,11 @@ export const hasRoomFor = (sid: string) => sid !== UNLISTED && Buffer.byteLength
 
 const isEntry = ([sid]: Entry) => sid !== UNLISTED
 
+/** The entry of a session that is to be ended. The mark stays until it has ended, also if the process crashes before. */
+export const ending = ([sid, end]: Entry): Entry => [sid, end, 1]
+
+export const isEnding = ([sid, , mark]: Entry) => sid !== UNLISTED && mark !== undefined
+
 /** The sessions in a list, the oldest first. */
 export const entriesOf = (list: Listing): Listing => list.filter(isEntry)
 

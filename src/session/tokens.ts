@@ -4,13 +4,22 @@ import { checkJsonObject } from '../config/json.js'
 import type { Config } from '../config/table.js'
 import { checkNames } from '../config/values.js'
 import { JWTDecodeError } from '../errors.js'
-import { accessClaimsFrom, nbfAtIssue, newClaims, type TokenOptions, timeOf, usesCookies } from '../token/claims.js'
+import {
+  accessClaimsFrom,
+  audienceClaim,
+  checkAmr,
+  nbfAtIssue,
+  newClaims,
+  type TokenOptions,
+  timeOf,
+  usesCookies,
+} from '../token/claims.js'
 import type { KeyRing } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
 import { type Claims, sign, TokenTooLargeError } from '../token/sign.js'
 import { type Device, ofLoginType, type SessionRecord } from './record.js'
 import type { AccessTimes } from './rotate.js'
-import { keptUntilAfter } from './rotation.js'
+import { authenticationOf, keptUntilAfter } from './rotation.js'
 
 /** Options of `login` and `createTokenPair`. */
 export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
@@ -19,6 +28,12 @@ export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
    * false.
    */
   fresh?: boolean | undefined
+  /**
+   * How the user has just proved who they are: methods of RFC 8176, such as `['pwd', 'otp']`. Both tokens and those of
+   * each refresh then carry them in the claim `amr`. They carry the time of the login in `auth_time`, except with
+   * `fresh: false` and no `amr`. Default: none.
+   */
+  amr?: readonly string[] | undefined
   /**
    * When the access token expires: a duration from now, or a Date. Not after the session's absolute end. Default:
    * `accessTokenExpires`.
@@ -41,6 +56,19 @@ export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
    * `{}`.
    */
   device?: Record<string, unknown> | undefined
+  /**
+   * What belongs to this login: a tenant, or who acts for whom. An object of JSON values, up to 2048 characters. It is
+   * kept with the session, passed to the claims getter, and shown by `listSessions`. It is in no token. Requires a store.
+   * Default: none.
+   */
+  context?: Record<string, unknown> | undefined
+  /**
+   * Whether the session's cookies outlive the browser ("remember me"). If true, each has a `Max-Age`: `cookieMaxAge`, or
+   * the life of its token. If false, browsers forget them when they are closed. It also holds for the cookies that
+   * `refresh` and `implicitRefresh` set later. Requires a store. Default: true with `sessionCookie: false` or
+   * `cookieMaxAge`, otherwise false.
+   */
+  persistent?: boolean | undefined
 }
 
 /** The options and keys that issue tokens. */
@@ -68,42 +96,58 @@ export interface Draft {
 export const lifeOf = ({ claims }: Issued): number => Math.max(0, claims.exp - claims.iat)
 
 const LARGEST_DEVICE = 8192
+const LARGEST_CONTEXT = 2048
 
 const PAIR_OPTIONS = new Set(
-  'fresh accessExpiry refreshExpiry notBefore data audience scopes headers renewable device'.split(' '),
+  'fresh amr accessExpiry refreshExpiry notBefore data audience scopes headers renewable device context persistent'.split(
+    ' ',
+  ),
 )
+
+/** What a pair of tokens is for. */
+export interface PairPurpose {
+  /** The id of the new session. */
+  readonly sid: string
+  /** Whether the pair is for `login`, which can set cookies. Decides the default of `renewable`. */
+  readonly forCookies: boolean
+  /** What the access token gets from the claims getter. `undefined`: both tokens get what the options say. */
+  readonly claims: AccessChanges | undefined
+}
+
+/** @throws TypeError if `options` is not an object, or has an unknown option. */
+export const checkPairOptions = (options: object, caller: 'login' | 'createTokenPair') =>
+  checkNames(options, PAIR_OPTIONS, caller)
 
 /**
  * Signs both tokens of a new session and makes its record. Writes nothing.
- * @param forCookies whether the pair is for `login`, which can set cookies. Decides the default of `renewable`.
  * @throws TypeError naming the wrong option.
  */
-export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions, forCookies = false): Draft {
+export function draftPair(
+  issuer: Issuer,
+  sub: string,
+  options: TokenPairOptions,
+  { sid, forCookies, claims }: PairPurpose,
+): Draft {
   const { config } = issuer
-  checkNames(options, PAIR_OPTIONS, forCookies ? 'login' : 'createTokenPair')
-  const { fresh, renewable, device = {}, ...others } = options
+  const { fresh, amr, renewable, device = {}, context, persistent, ...others } = options
   const { accessExpiry = config.accessTokenExpires, refreshExpiry = config.refreshTokenExpires, ...common } = others
   checkDevice(device)
+  checkContext(context, config)
+  checkPersistent(persistent, config)
+  checkAmr(amr)
   const now = config.now()
-  const sid = randomUUID()
   const expiresAt = now + config.sessionExpires * 1000
   const csrf = usesCookies(config) ? randomUUID() : undefined
-  const member = config.store ? { sid, csrf } : { csrf }
+  const authentication = authenticationOf(fresh === false && !amr ? undefined : Math.floor(now / 1000), amr)
+  const member = { ...(config.store && { sid, gen: 0 }), csrf, ...authenticationClaims(authentication) }
   const endOf = (option: string, expiry: Duration | Date) =>
     new Date(Math.min(timeOf(option, expiry, now) * 1000, expiresAt))
 
   const accessEnd = endOf('accessExpiry', accessExpiry)
   const refreshEnd = endOf('refreshExpiry', refreshExpiry)
-  const refresh = newClaims(
-    'refresh',
-    sub,
-    { ...common, expiry: refreshEnd },
-    config,
-    config.store ? { ...member, gen: 0 } : member,
-    now,
-  )
+  const refresh = newClaims('refresh', sub, { ...common, expiry: refreshEnd }, config, member, now)
   const renews = forCookies && options.accessExpiry === undefined && mayRenew(refresh, config)
-  const ofAccess = { ...common, expiry: accessEnd, renewable: renewable === undefined ? renews : renewable }
+  const ofAccess = { ...common, ...claims, expiry: accessEnd, renewable: renewable === undefined ? renews : renewable }
   const access = newClaims('access', sub, fresh === undefined ? ofAccess : { ...ofAccess, fresh }, config, member, now)
   const { jti, iat, exp } = refresh
   const times = {
@@ -118,7 +162,19 @@ export function draftPair(issuer: Issuer, sub: string, options: TokenPairOptions
     access: issue(access, issuer, options.headers),
     refresh: issue(refresh, issuer, options.headers),
     sid,
-    record: { sub, ...ofLoginType(config.loginType), gen: 0, ...times, jti, iat, exp, device },
+    record: {
+      sub,
+      ...ofLoginType(config.loginType),
+      gen: 0,
+      ...times,
+      jti,
+      iat,
+      exp,
+      ...authentication,
+      ...(persistent !== undefined && { persistent }),
+      device,
+      ...(context && { context }),
+    },
   }
 }
 
@@ -136,23 +192,52 @@ export function successorPair(
 ): { access: Issued; refresh: Issued } {
   const { config } = issuer
   const { jti, iat, exp, gen, csrf = presented.csrf } = record
-  const refresh = { ...presented, csrf, nbf: nbfAtIssue(iat, config), sid, gen, jti, iat, exp } as Claims
+  const own = { csrf, nbf: nbfAtIssue(iat, config), sid, gen, jti, iat, exp, ...authenticationClaims(record) }
+  const refresh = { ...presented, ...own } as Claims
   const access = accessFor(refresh, times, changes, config)
   return { refresh: reissue(refresh, issuer), access: issueChanged(access, issuer, changes) }
 }
 
 /**
+ * Signs the access token after the user gave credentials again: a copy of the presented one with a new id and new times,
+ * fresh, with the record's `auth_time` and `amr`.
+ */
+export function reauthenticatedAccess(
+  issuer: Issuer,
+  presented: TokenPayload,
+  record: SessionRecord,
+  times: AccessTimes,
+): Issued {
+  const { config } = issuer
+  const csrf = presented.csrf ?? record.csrf ?? (usesCookies(config) ? randomUUID() : undefined)
+  const own = { fresh: true, csrf, ...authenticationClaims(record) }
+  return issue({ ...accessFor(presented, times, {}, config), ...own } as Claims, issuer)
+}
+
+/** The claims that say when and how the user gave credentials. Members that are `undefined` are left out of tokens. */
+const authenticationClaims = ({ authTime, amr }: Pick<SessionRecord, 'authTime' | 'amr'>) => ({
+  auth_time: authTime,
+  amr: amr && [...amr],
+})
+
+/**
  * Renews an access token: a copy with a later end that is not fresh. A token without a session keeps its `jti` and
  * `iat`, because they identify it in the store and limit its renewals. A token with a session gets a new `jti` and
- * `iat`.
+ * `iat`, and keeps its generation.
  */
-export function renewedAccess(issuer: Issuer, payload: TokenPayload, { iat, exp }: AccessTimes): Issued {
+export function renewedAccess(
+  issuer: Issuer,
+  payload: TokenPayload,
+  { iat, exp }: AccessTimes,
+  changes: AccessChanges = {},
+): Issued {
   const { jti, iat: issued, nbf } = payload
   const own =
     payload.sid === undefined
       ? { jti, iat: issued, nbf }
       : { jti: randomUUID(), iat, nbf: nbfAtIssue(iat, issuer.config) }
-  return reissue({ ...payload, gen: undefined, ...own, exp, fresh: false } as Claims, issuer)
+  const renewed = { ...payload, ...own, exp, fresh: false, ...changedClaims(changes, issuer.config) } as Claims
+  return issueChanged(renewed, issuer, changes)
 }
 
 /** What `refresh` may change in the new access token. */
@@ -160,6 +245,13 @@ export interface AccessChanges {
   readonly expiry?: Duration | Date | undefined
   readonly data?: Record<string, unknown> | undefined
   readonly scopes?: readonly string[] | undefined
+  readonly audience?: string | readonly string[] | undefined
+}
+
+/** The claims that `changes` add or replace. */
+function changedClaims({ data, scopes, audience }: AccessChanges, config: Config): Record<string, unknown> {
+  const aud = audience === undefined ? {} : audienceClaim(audience, config)
+  return { ...data, ...(scopes && { scopes: [...scopes] }), ...aud }
 }
 
 /** Makes the access token of a refresh if there is no store, so that the refresh token is not rotated. */
@@ -174,18 +266,12 @@ export function statelessAccess(
 }
 
 /** The claims of the access token that `refresh` issues. It is renewable by the same rules as the token of a login. */
-function accessFor(
-  refresh: Claims | TokenPayload,
-  times: AccessTimes,
-  { data, scopes, expiry }: AccessChanges,
-  config: Config,
-): Claims {
+function accessFor(refresh: Claims | TokenPayload, times: AccessTimes, changes: AccessChanges, config: Config): Claims {
   // Without a store, the limit of renewals would be counted from this token's `iat`, not from the login.
-  const renewable = expiry === undefined && config.store !== undefined && mayRenew(refresh, config)
+  const renewable = changes.expiry === undefined && config.store !== undefined && mayRenew(refresh, config)
   return {
     ...accessClaimsFrom(refresh, times, config),
-    ...data,
-    ...(scopes && { scopes: [...scopes] }),
+    ...changedClaims(changes, config),
     ...(renewable && { renewable }),
   }
 }
@@ -224,6 +310,26 @@ function reissue(claims: Claims, issuer: Issuer): Issued {
  */
 const issueChanged = (access: Claims, issuer: Issuer, { data }: AccessChanges): Issued =>
   data ? issue(access, issuer) : reissue(access, issuer)
+
+/** @throws TypeError if `context` is not a plain object of JSON values, is too large, or cannot be kept. */
+function checkContext(context: unknown, { store }: Config): void {
+  if (context === undefined) return
+  checkJsonObject(context, 'context')
+  if (JSON.stringify(context).length > LARGEST_CONTEXT)
+    throw new TypeError(`context must be at most ${LARGEST_CONTEXT} characters of JSON`)
+  if (!store) throw new TypeError('context requires a store; set store, or omit context')
+}
+
+/** @throws TypeError if `persistent` is not a boolean, or there is no store that keeps it for later refreshes. */
+function checkPersistent(persistent: unknown, { store }: Config): void {
+  if (persistent === undefined) return
+  if (typeof persistent !== 'boolean') throw new TypeError('persistent must be true or false')
+  if (!store) {
+    throw new TypeError(
+      'persistent is kept with the session, but there is no store; set the option store, or use sessionCookie for all logins',
+    )
+  }
+}
 
 /** @throws TypeError if `device` is not a plain object of JSON values, or is too large. */
 function checkDevice(device: unknown): asserts device is Device {

@@ -46,6 +46,8 @@ interface Membership {
   sid?: string
   gen?: number
   csrf?: string
+  auth_time?: number
+  amr?: string[]
 }
 
 const OPTION_NAMES: Record<TokenType, ReadonlySet<string>> = {
@@ -82,6 +84,8 @@ export function newClaims(
     ...(nbf !== undefined && { nbf }),
     exp: timeOf('expiry', expiry, now),
     ...(type === 'access' && { fresh: options.fresh ?? false }),
+    ...(member.auth_time !== undefined && { auth_time: member.auth_time }),
+    ...(member.amr && { amr: [...member.amr] }),
     ...(options.renewable && { renewable: true }),
     ...(usesCookies(config) && { csrf: member.csrf ?? randomUUID() }),
     ...(config.encodeIssuer !== undefined && { iss: config.encodeIssuer }),
@@ -103,8 +107,18 @@ export function accessClaimsFrom(
   { iat, exp }: { iat: number; exp: number },
   config: Config,
 ): Claims {
-  const own = { jti: randomUUID(), type: 'access', fresh: false, renewable: undefined, gen: undefined } as const
+  const own = { jti: randomUUID(), type: 'access', fresh: false, renewable: undefined } as const
   return { ...refresh, iat, exp, nbf: nbfAtIssue(iat, config), ...own } as Claims
+}
+
+/**
+ * The claims that the library writes: a payload without the application's claims and scopes, and with the configured
+ * audience.
+ */
+export function withoutApplicationClaims(payload: TokenPayload, config: Config): TokenPayload {
+  const isLibrarys = ([name]: [string, unknown]) => RESERVED_CLAIMS.has(name) && name !== 'scopes' && name !== 'aud'
+  const claims = Object.fromEntries(Object.entries(payload).filter(isLibrarys))
+  return { ...claims, ...audienceClaim(undefined, config) } as TokenPayload
 }
 
 /** `nbf` of a token that is valid as soon as it is issued. */
@@ -126,6 +140,22 @@ export function checkScopes(scopes: unknown): void {
   throw new TypeError('scopes must be a list of scopes: printable ASCII without space, quote or backslash')
 }
 
+/** @throws TypeError if `audience` is not a non-empty string or a non-empty list of them. */
+export function checkAudience(audience: unknown): void {
+  const audiences = audience === undefined ? undefined : [audience].flat()
+  if (audiences?.length === 0 || audiences?.some(each => typeof each !== 'string' || each === '')) {
+    throw new TypeError('audience must be a non-empty string or a non-empty list of them')
+  }
+}
+
+/** @throws TypeError if `amr` is not a list of names of methods (RFC 8176). */
+export function checkAmr(amr: unknown): asserts amr is readonly string[] | undefined {
+  if (amr === undefined) return
+  const isMethod = (each: unknown) => isWellFormed(each) && each !== ''
+  if (Array.isArray(amr) && amr.length > 0 && amr.every(isMethod)) return
+  throw new TypeError("amr must be a non-empty list of non-empty strings, such as ['pwd', 'otp']")
+}
+
 /** @throws TypeError if `sub` is not a string that `verify` accepts as a subject: non-empty, without lone surrogates. */
 export function checkSubject(sub: unknown): void {
   if (!isWellFormed(sub) || sub === '')
@@ -145,10 +175,7 @@ function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions
   const { audience, fresh, renewable, sid, headers } = options
   checkData(options.data, config)
   checkScopes(options.scopes)
-  const audiences = audience === undefined ? undefined : [audience].flat()
-  if (audiences?.length === 0 || audiences?.some(each => typeof each !== 'string' || each === '')) {
-    throw new TypeError('audience must be a non-empty string or a non-empty list of them')
-  }
+  checkAudience(audience)
   if (fresh !== undefined && typeof fresh !== 'boolean') throw new TypeError('fresh must be true or false')
   if (renewable !== undefined && typeof renewable !== 'boolean') throw new TypeError('renewable must be true or false')
   if (sid !== undefined) checkSid(sid)
@@ -169,7 +196,8 @@ function secondsFromNow(duration: Duration, now: number): number | undefined {
   return length === undefined || length === 0 ? undefined : Math.floor(now / 1000) + Math.ceil(length)
 }
 
-function audienceClaim(audience: TokenOptions['audience'], config: Config): { aud?: string | string[] } {
+/** The claim `aud`. Default: `encodeAudience`. */
+export function audienceClaim(audience: TokenOptions['audience'], config: Config): { aud?: string | string[] } {
   const audiences = audience === undefined ? config.encodeAudience : [audience].flat()
   if (audiences === undefined) return {}
   return { aud: audiences.length === 1 ? String(audiences[0]) : [...audiences] }

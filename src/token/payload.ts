@@ -23,6 +23,10 @@ export interface RegisteredClaims {
   aud?: string | string[]
   /** On access tokens: whether the user entered credentials to get this token. */
   fresh?: boolean
+  /** When the user last gave credentials (OpenID Connect Core §2). Missing if the application did not say so. */
+  auth_time?: number
+  /** How the user has given credentials: the methods of RFC 8176, such as `pwd` and `otp`. */
+  amr?: string[]
   /** The CSRF value that a request with this token in a cookie must repeat. */
   csrf?: string
   /** What the token may be used for (RFC 6749 §3.3). */
@@ -31,7 +35,7 @@ export interface RegisteredClaims {
   login_type?: string
   /** The session that the token belongs to. */
   sid?: string
-  /** On refresh tokens: the number of earlier rotations of the session. */
+  /** The generation of the token's session: 0 at login, and higher after each refresh. */
   gen?: number
   /** On access tokens: whether `implicitRefresh` may replace the token. Missing means no. */
   renewable?: boolean
@@ -74,6 +78,8 @@ const SHAPES = Object.entries<{ required?: true; holds: (value: unknown) => bool
   exp: { required: true, holds: isTime },
   nbf: { holds: isTime },
   fresh: { holds: value => typeof value === 'boolean' },
+  auth_time: { holds: isTime },
+  amr: { holds: isTextList },
   csrf: { holds: isWellFormed },
   scopes: { holds: isTextList },
   login_type: { holds: isText },

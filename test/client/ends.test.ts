@@ -28,6 +28,7 @@ const MEANINGS: Record<string, 'ends' | 'goes on'> = {
   MissingCSRFTokenError: 'goes on',
   PolicyDeniedError: 'goes on',
   PolicyEvaluationError: 'goes on',
+  TooManySessionsError: 'goes on',
   RateLimitExceeded: 'goes on',
   UnavailableError: 'goes on',
   StoreUnavailableError: 'goes on',

@@ -328,6 +328,7 @@ describe('a client', () => {
     const { server, client } = await loggedIn(t, 'cookies')
     const old = server.jar.copy()
     await client.refresh()
+    await client.refresh()
     server.clock.advance('1m')
     const late = server.client({ fetch: old.fetch, cookies: old.cookies })
     const heard = heardBy(late)

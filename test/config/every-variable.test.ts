@@ -4,6 +4,7 @@ import { inspect } from 'node:util'
 import { variableOf } from '../../src/config/environment.js'
 import { OPTIONS } from '../../src/config/table.js'
 import { AuthX, BadConfigurationError } from '../../src/index.js'
+import { MemoryTokenStore } from '../../stores/memory.js'
 import { TEST_SECRET, warningsOf } from '../support/app.js'
 import { makeRsaPair, verdictOf } from '../support/signing.js'
 
@@ -26,6 +27,8 @@ const OPEN: Partial<Record<OptionName, readonly [text: string, value: unknown, w
   errorMessageKey: ['msg', 'msg'],
   accessTokenExpires: ['PT5M', 300, '5 minutes'],
   refreshTokenExpires: ['2w', 14 * 86_400, '-1'],
+  refreshRecovery: ['PT12H', 12 * 3600, 'a day'],
+  callbackTimeout: ['2s', 2, '0'],
   tokenLocation: ['["cookies", "json"]', { access: ['cookies', 'json'], refresh: ['cookies', 'json'] }, 'body'],
   headerName: ['X-Token', 'X-Token', 'X Token'],
   headerType: ['JWT', 'JWT', 'J W T'],
@@ -58,6 +61,8 @@ const OPEN: Partial<Record<OptionName, readonly [text: string, value: unknown, w
   refreshJsonKey: ['rt', 'rt'],
   sessionTracking: ['on', true, 'onn'],
   sessionUpdateLastActive: ['FALSE', false, 'x'],
+  maxSessions: ['3', 3, '501'],
+  tooManySessions: ['refuse', 'refuse', 'refused'],
   implicitRefreshRouteExclude: ['/a,/b', ['/a', '/b'], 'a'],
   implicitRefreshRouteInclude: ['["/a,b"]', ['/a,b'], '["a"]'],
   implicitRefreshMethodExclude: ['post, put', ['POST', 'PUT'], 'PO ST'],
@@ -75,7 +80,14 @@ const KEYS: readonly OptionName[] = [
 ] as const
 
 /** Variables of options that AuthX does not have. */
-const OURS: readonly OptionName[] = ['formerCookies', 'trustedOrigins']
+const OURS: readonly OptionName[] = [
+  'formerCookies',
+  'trustedOrigins',
+  'callbackTimeout',
+  'refreshRecovery',
+  'maxSessions',
+  'tooManySessions',
+]
 
 const environmentOf = (texts: Partial<Record<OptionName, string>>) =>
   Object.fromEntries(Object.entries(texts).map(([name, text]) => [variableOf(name), text]))
@@ -94,7 +106,7 @@ describe('AuthX.fromEnv()', () => {
 
   test('takes all of them at once, lists and durations too', () => {
     const env = environmentOf({ ...textsOf(0), secretKey: TEST_SECRET })
-    const config: Readonly<Record<string, unknown>> = AuthX.fromEnv({}, env).config
+    const config: Readonly<Record<string, unknown>> = AuthX.fromEnv({ store: new MemoryTokenStore() }, env).config
     for (const [name, [, value]] of Object.entries(OPEN)) assert.deepEqual(config[name], value, name)
   })
 

@@ -24,7 +24,7 @@ describe('the page of options', () => {
 
   test('holds every variable of AuthX', () => {
     const rows = optionsPage().split('\n')
-    assert.equal(rows.filter(row => /^\| `\w+` \| `JWT_[A-Z_]+` \|/.test(row)).length, 52 + 2)
+    assert.equal(rows.filter(row => /^\| `\w+` \| `JWT_[A-Z_]+` \|/.test(row)).length, 52 + 6)
     assert.equal(variableOf('accessTokenExpires'), 'JWT_ACCESS_TOKEN_EXPIRES')
   })
 
@@ -63,6 +63,6 @@ describe('the doc comments of the options', () => {
     const words = said.replaceAll('`', '')
     if (words === 'Date.now') return OPTIONS.now.fallback
     if (/^[A-Z]+, /.test(words)) return words.split(', ')
-    return JSON.parse(words.replace(/^(\d+) ([md])(?:inute|ay)s$/, "'$1$2'").replaceAll("'", '"'))
+    return JSON.parse(words.replace(/^(\d+) ([smd])(?:econd|inute|ay)s?$/, "'$1$2'").replaceAll("'", '"'))
   }
 })

@@ -182,6 +182,7 @@ for (const mode of modes) {
       const copied = await visitor.send('post', '/thief/copy')
       assert.deepEqual([copied.status, copied.body], [204, {}])
       for (const _ of [1, 2]) assert.equal((await visitor.refresh()).status, 200)
+      time += 5000
       assert.deepEqual(await use(visitor), { outcome: 'refused', error_type: 'ReusedTokenError' })
       assert.deepEqual(refused(await visitor.send('get', '/protected')), [401, 'RevokedTokenError'])
       assert.deepEqual(refused(await visitor.refresh()), [401, 'RevokedTokenError'])

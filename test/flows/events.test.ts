@@ -10,6 +10,7 @@ const NAMES = Object.keys({
   issued: 0,
   refreshed: 0,
   replayed: 0,
+  recovered: 0,
   reuse: 0,
   revoked: 0,
   allRevoked: 0,
@@ -57,7 +58,8 @@ test('the reuse of a refresh token and a logout everywhere are told', async t =>
   const api = await listenedApi(t)
   const login = await api.login()
   const about = { sid: claimsOf(login.json.access_token).sid, sub: 'ada' }
-  await api.refresh(login.json.refresh_token)
+  const next = await api.refresh(login.json.refresh_token)
+  await api.protected(next.json.access_token)
   api.clock.now += 10_000
   await api.refresh(login.json.refresh_token)
   await api.authx.revokeAllSessions('ada')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, type TestContext, test } from 'node:test'
 import Router from '@koa/router'
-import { AuthX, type AuthXOptions, type TokenPairOptions } from '../../src/index.js'
+import { AuthX, type AuthXOptions, type SubjectClaims, type TokenPairOptions } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { appOf, cookie, type Reply, serve, TEST_NOW, TEST_SECRET } from '../support/app.js'
 import { addLoginRoutes } from '../support/login-routes.js'
@@ -311,4 +311,52 @@ test('implicitRefresh says at once that there are no cookies to renew, or no key
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const verifier = new AuthX({ algorithm: 'ES256', publicKey, tokenLocation: ['cookies'] })
   assert.throws(() => verifier.implicitRefresh(), { name: 'BadConfigurationError' })
+})
+
+describe('with a claims getter', () => {
+  test('a renewed access token has the claims of this moment', async t => {
+    const app = await webApp(t)
+    const asked: unknown[] = []
+    let claims: SubjectClaims | undefined = { scopes: ['admin:*'], data: { role: 'admin' } }
+    app.authx.setClaimsGetter((_sub, { reason, context }) => {
+      asked.push([reason, context])
+      return claims
+    })
+    await app.browse('POST', '/login')
+    claims = { data: { role: 'reader' } }
+    app.clock.now += 6 * MINUTE
+    await app.browse('GET', '/protected')
+    const { role, scopes } = claimsOf(app.jar.access_token_cookie)
+    assert.deepEqual([role, scopes], ['reader', undefined])
+    assert.deepEqual(asked, [
+      ['login', undefined],
+      ['implicitRefresh', undefined],
+    ])
+  })
+
+  for (const getter of ['claims getter', 'subject getter']) {
+    test(`a deleted user gets the answer of the handler, and then the login is over (${getter})`, async t => {
+      const app = await webApp(t)
+      let user: object | undefined = {}
+      if (getter === 'claims getter') app.authx.setClaimsGetter(() => user)
+      else app.authx.setSubjectGetter(() => user)
+      await app.browse('POST', '/login')
+      const token = app.jar.access_token_cookie
+      user = undefined
+      app.clock.now += 6 * MINUTE
+      assert.equal((await app.browse('GET', '/protected')).status, 200)
+      assert.deepEqual(new Set(Object.values(app.jar)), new Set(['']))
+      await assert.rejects(app.authx.verifyToken(String(token)), { name: 'RevokedTokenError' })
+    })
+  }
+
+  test('that fails, nothing is renewed and nothing is revoked', async t => {
+    const app = await webApp(t)
+    await app.browse('POST', '/login')
+    const token = app.jar.access_token_cookie
+    app.authx.setClaimsGetter(() => Promise.reject(new Error('down')))
+    app.clock.now += 6 * MINUTE
+    assert.equal((await app.browse('GET', '/protected')).status, 200)
+    assert.equal(app.jar.access_token_cookie, token)
+  })
 })

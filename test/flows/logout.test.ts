@@ -97,6 +97,7 @@ test('reuse clears the cookies, a replay sets them again', async t => {
   const [first, replay] = [jarOf((await refresh()).cookies), jarOf((await refresh()).cookies)]
   assert.equal(replay.refresh_token_cookie, first.refresh_token_cookie)
   assert.equal(first.csrf_refresh_token, jar.csrf_refresh_token, 'a second tab keeps working')
+  await api.send({ path: '/protected', headers: [cookie(first)] })
   api.clock.now += 10_000
   const reuse = await refresh()
   assert.deepEqual(verdict(reuse), [401, 'ReusedTokenError'])
@@ -158,7 +159,7 @@ describe('another site cannot log out whom it makes a request for', () => {
         headers: [cookie(victim), JSON_TYPE],
         body: JSON.stringify({ refresh_token: own }),
       })
-    await refresh()
+    await api.protected((await refresh()).json.access_token)
     api.clock.now += 60_000
     const reuse = await refresh()
     assert.deepEqual([...verdict(reuse), reuse.cookies], [401, 'ReusedTokenError', []])

@@ -49,7 +49,8 @@ test('the predecessor, presented again in time, gets the same successor and anot
 test('a replay does not move the window', async t => {
   const api = await flowApi(t)
   const login = await api.login()
-  await api.refresh(login.json.refresh_token)
+  const next = await api.refresh(login.json.refresh_token)
+  await api.protected(next.json.access_token)
   api.clock.now += 9_000
   assert.equal((await api.refresh(login.json.refresh_token)).status, 200)
   api.clock.now += 1_000
@@ -70,6 +71,7 @@ test('a used-up refresh token ends its session, and tells the application', asyn
   api.authx.on('reuse', event => events.push(event))
   const login = await api.login()
   const next = await api.refresh(login.json.refresh_token)
+  await api.protected(next.json.access_token)
   api.clock.now += 10_000
   assert.deepEqual(verdict(await api.refresh(login.json.refresh_token)), REUSED)
   assert.deepEqual(verdict(await api.refresh(next.json.refresh_token)), REVOKED)
@@ -83,6 +85,7 @@ test('a refresh guard refuses a used-up token and does not end its session', asy
   const next = await api.refresh(login.json.refresh_token)
   const guarded = (token: unknown) => api.send({ path: '/refreshable', headers: [bearer(String(token))] })
   assert.equal((await guarded(login.json.refresh_token)).status, 200, 'the predecessor passes inside the grace period')
+  await api.protected(next.json.access_token)
   api.clock.now += 10_000
   assert.equal((await guarded(login.json.refresh_token)).status, 401)
   assert.equal((await guarded(next.json.refresh_token)).status, 200)
@@ -112,7 +115,7 @@ test('a refreshed access token is not fresh and keeps scopes, audience and custo
         deep: { a: 1 },
         sub: 'ada',
         type: 'access',
-        gen: undefined,
+        gen: round + 1,
       },
     )
     assert.equal(claimsOf(json.refresh_token).gen, round + 1)
@@ -191,6 +194,7 @@ test('a refresh token that names no session opens one at its first refresh', asy
   assert.equal(claimsOf(json.access_token).role, 'admin')
   assert.equal((await api.authx.listSessions('ada')).length, 1)
   assert.equal((await api.refresh(lone)).json.refresh_token, json.refresh_token)
+  await api.protected(json.access_token)
   api.clock.now += 10_000
   assert.deepEqual(verdict(await api.refresh(lone)), REUSED)
   assert.deepEqual(verdict(await api.protected(json.access_token)), REVOKED)

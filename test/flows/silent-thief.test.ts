@@ -66,7 +66,8 @@ describe('who polls the list of sessions', () => {
     const { sid } = claimsOf(json.access_token)
     api.clock.now += 15 * 60_000 + 7_000
     const before = await shownOf(api, sid)
-    await api.refresh(json.refresh_token)
+    const next = await api.refresh(json.refresh_token)
+    await api.protected(next.json.access_token)
     while ((await shownOf(api, sid)) === before) api.clock.now += 1_000
     assert.deepEqual(verdict(await api.refresh(json.refresh_token)), [401, 'ReusedTokenError'])
     assert.equal(api.reuses.length, 1)

@@ -35,6 +35,7 @@ const TABLE: readonly [name: string, args: readonly unknown[], status: number, c
   ['MissingCSRFTokenError', [], 403, undefined],
   ['PolicyDeniedError', [], 403, undefined],
   ['PolicyEvaluationError', [], 403, undefined],
+  ['TooManySessionsError', [], 403, undefined],
   ['RateLimitExceeded', [1001], 429, undefined],
   ['UnavailableError', [], 503, undefined],
   ['StoreUnavailableError', [], 503, undefined],

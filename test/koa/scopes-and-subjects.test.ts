@@ -53,7 +53,7 @@ describe('subjectRequired', () => {
     const authx = makeAuthX()
     const seen: unknown[] = []
     authx.setSubjectGetter(async (sub, ctx) => {
-      seen.push([sub, ctx.path, ctx.state.token.sub])
+      seen.push([sub, ctx?.path, ctx?.state.token.sub])
       return users.get(sub)
     })
     const client = await serve(

@@ -11,6 +11,7 @@ const NAMES = Object.keys({
   issued: 0,
   refreshed: 0,
   replayed: 0,
+  recovered: 0,
   reuse: 0,
   revoked: 0,
   allRevoked: 0,
@@ -129,12 +130,24 @@ const TABLE: Row[] = [
     told: { lost: [[], ['replayed']], late: [[], ['replayed']], refused: [[], ['replayed']] },
   },
   {
+    event: 'recovered',
+    when: 'a refresh whose response was lost',
+    operation: 'rotate',
+    prepare: async scene => {
+      const { refresh_token } = await session(scene)
+      await scene.refresh(refresh_token)
+      scene.clock.now += 60_000
+      return () => scene.refresh(refresh_token)
+    },
+    told: { lost: [[], ['replayed']], late: [[], ['replayed']], refused: [[], ['recovered']] },
+  },
+  {
     event: 'reuse',
     when: 'a used-up refresh token',
     operation: 'rotate',
     prepare: async scene => {
       const { refresh_token } = await session(scene)
-      await scene.refresh(refresh_token)
+      await scene.refresh(await scene.refresh(refresh_token))
       scene.clock.now += 60_000
       return () => scene.refresh(refresh_token)
     },
@@ -219,7 +232,7 @@ describe('a reuse', () => {
   async function used(t: TestContext) {
     const scene = await sceneOf(t)
     const { refresh_token, access_token, sid } = await session(scene)
-    const next = await scene.refresh(refresh_token)
+    const next = await scene.refresh(await scene.refresh(refresh_token))
     scene.clock.now += 60_000
     await scene.news()
     return { ...scene, refresh_token, access_token, sid, next }

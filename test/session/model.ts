@@ -68,7 +68,7 @@ export class Process {
   async refresh(token: TokenPayload): Promise<TokenPayload | undefined> {
     const mint = (sid: string, record: SessionRecord) =>
       refreshToken(sid, token.sub, record.jti, record.gen, record.iat)
-    return refused(this.sessions.rotate(token, undefined, mint))
+    return refused(this.sessions.rotate({ token, accessExpiry: undefined, mint }))
   }
 
   async accepts(token: TokenPayload): Promise<boolean> {

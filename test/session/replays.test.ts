@@ -3,8 +3,15 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { parseSession, type SessionRecord } from '../../src/session/record.js'
 import { assess, type Decision, decide, type Presented, successor } from '../../src/session/rotation.js'
+import { Play } from './play.js'
 
-const CONFIG = { refreshGracePeriod: 10, sessionExpires: 90 * 86_400, decodeLeeway: 0 }
+const CONFIG = {
+  refreshGracePeriod: 10,
+  refreshRecovery: 0,
+  accessTokenRevocation: true,
+  sessionExpires: 90 * 86_400,
+  decodeLeeway: 0,
+}
 const NOW = 1_800_000_000_000
 const NEVER_CUT = { cutoff: 0 }
 
@@ -43,29 +50,29 @@ const TABLE: {
   expected: NonNullable<SessionRecord['replayed']>
   isCounted: boolean
 }[] = [
-  { says: 'the first of all', expected: { gen: 6, inARow: 1 }, isCounted: false },
+  { says: 'the first of all', expected: { gen: 7, inARow: 1 }, isCounted: false },
   {
     says: 'the second of the same generation',
-    replayed: { gen: 6, inARow: 1 },
-    expected: { gen: 6, inARow: 1 },
+    replayed: { gen: 7, inARow: 1 },
+    expected: { gen: 7, inARow: 1 },
     isCounted: true,
   },
   {
     says: 'one of the next generation',
-    replayed: { gen: 5, inARow: 1 },
-    expected: { gen: 6, inARow: 2 },
+    replayed: { gen: 6, inARow: 1 },
+    expected: { gen: 7, inARow: 2 },
     isCounted: false,
   },
   {
     says: 'one of the next generation, after many',
-    replayed: { gen: 5, inARow: 41 },
-    expected: { gen: 6, inARow: 42 },
+    replayed: { gen: 6, inARow: 41 },
+    expected: { gen: 7, inARow: 42 },
     isCounted: false,
   },
   {
     says: 'one after a generation without',
-    replayed: { gen: 4, inARow: 3 },
-    expected: { gen: 6, inARow: 1 },
+    replayed: { gen: 5, inARow: 3 },
+    expected: { gen: 7, inARow: 1 },
     isCounted: false,
   },
 ]
@@ -86,7 +93,7 @@ describe('a replay', () => {
     const record = { ...RECORD, gen: 1 }
     const { sid, gen, ...loner } = tokenOf(record, 0)
     const decision = decide(loner, { record, subject: NEVER_CUT }, NOW, CONFIG)
-    assert.deepEqual(decision.outcome === 'replay' && decision.record.replayed, { gen: 0, inARow: 1 })
+    assert.deepEqual(decision.outcome === 'replay' && decision.record.replayed, { gen: 1, inARow: 1 })
   })
 
   test('changes nothing else: neither the generation nor its times', () => {
@@ -97,16 +104,12 @@ describe('a replay', () => {
   })
 
   test('is forgotten by no rotation: the next generation goes on with the row', () => {
-    const replayed = { gen: 6, inARow: 2 }
+    const replayed = { gen: 7, inARow: 2 }
     const next = successor(
       tokenOf(RECORD, 7),
       { ...RECORD, replayed },
-      {
-        gen: 8,
-        jti: 'gen-8',
-        accessExp: NOW / 1000,
-        now: NOW,
-      },
+      { outcome: 'rotate', gen: 8, jti: 'gen-8', accessExp: NOW / 1000, now: NOW },
+      CONFIG,
     )
     assert.deepEqual(next.replayed, replayed)
     const decision = decided(next, 7)
@@ -117,63 +120,57 @@ describe('a replay', () => {
 /** What somebody does with the newest refresh token that they have, and how long after the last one. */
 const step = fc.record({ holder: fc.nat(1), after: fc.constantFrom(0, 1, 5_000, 9_999, 10_000, 60_000) })
 
-/** One session under a row of refreshes: what becomes of it, and what is told of replays. */
-class Play {
-  record = { ...RECORD, gen: 0, jti: 'gen-0' }
-  now = NOW
-  ended = false
-  readonly told: number[] = []
-
-  /** The generation that whoever presents `gen` has then. */
-  refresh(gen: number): number {
-    const decision = decided(this.record, gen, this.now)
-    if (decision.outcome === 'rotate') {
-      const change = { gen: decision.gen, jti: `gen-${decision.gen}`, accessExp: this.now / 1000, now: this.now }
-      this.record = successor(tokenOf(this.record, gen), this.record, change) as typeof this.record
-    } else if (decision.outcome === 'replay') {
-      this.record = decision.record as typeof this.record
-      this.told.push(decision.replays)
-    } else {
-      this.ended = true
-    }
-    return this.record.gen
-  }
-}
+/** A session without recovery: an exchanged token that comes after the grace period ends it. */
+const newPlay = () => new Play({ refreshRecovery: 0 })
 
 describe('two holders of one session', () => {
-  test('that both go on are told of by a row that is as long as the generations are', () => {
+  test('that both go on are told of at every generation that both have', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), steps => {
-        const play = new Play()
+        const play = newPlay()
         const holds = [0, 0]
         for (const { holder, after } of steps) {
-          play.now += after
-          holds[holder] = play.refresh(holds[holder] ?? 0)
+          play.waitMs(after)
+          play.refresh(holds[holder] ?? 0)
           if (play.ended) return
-          // As soon as both have the newest token, both have come through every generation.
-          if (holds[0] === holds[1] && play.record.gen > 0) assert.equal(play.told.at(-1), play.record.gen)
+          holds[holder] = play.record.gen
+          if (holds[0] === holds[1] && play.record.gen > 0) assert.equal(play.record.replayed?.gen, play.record.gen)
         }
       }),
       { numRuns: 2_000 },
     )
   })
 
+  test('who come through every generation make a row as long as the generations are', () => {
+    const play = newPlay()
+    for (let gen = 0; gen < 20; gen++) {
+      play.waitMs(900_000)
+      assert.equal(play.refresh(gen), 'rotate')
+      assert.equal(play.refresh(gen), 'replay')
+    }
+    assert.deepEqual(
+      play.told,
+      Array.from({ length: 20 }, (_, n) => n + 1),
+    )
+  })
+
   test('get no number twice for two generations, and no higher one for a second replay of the same', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), steps => {
-        const play = new Play()
+        const play = newPlay()
         const holds = [0, 0]
         const numbers = new Map<number, number>()
         for (const { holder, after } of steps) {
-          play.now += after
+          play.waitMs(after)
           const before = play.told.length
-          const presented = holds[holder] ?? 0
-          holds[holder] = play.refresh(presented)
+          play.refresh(holds[holder] ?? 0)
+          const { gen } = play.record
           if (play.ended) return
+          holds[holder] = gen
           if (play.told.length === before) continue
           const number = play.told.at(-1) ?? 0
-          assert.equal(numbers.get(presented) ?? number, number)
-          numbers.set(presented, number)
+          assert.equal(numbers.get(gen) ?? number, number)
+          numbers.set(gen, number)
         }
         const counted = [...numbers].sort(([a], [b]) => a - b).map(([, number]) => number)
         for (const [n, number] of counted.entries()) if (number !== 1) assert.equal(number, (counted[n - 1] ?? 0) + 1)
@@ -184,14 +181,13 @@ describe('two holders of one session', () => {
 })
 
 test('one holder whose answers are never lost is told of by no replay, whatever came before', () => {
-  const play = new Play()
+  const play = newPlay()
   play.record = { ...play.record, replayed: { gen: -3, inARow: 9 } }
-  let gen = 0
-  for (let n = 0; n < 20; n++) {
-    play.now += 900_000
-    gen = play.refresh(gen)
+  for (let gen = 0; gen < 20; gen++) {
+    play.waitMs(900_000)
+    assert.equal(play.refresh(gen), 'rotate')
   }
-  assert.deepEqual([play.told, play.ended, gen], [[], false, 20])
+  assert.deepEqual([play.told, play.ended, play.record.gen], [[], false, 20])
   play.refresh(19)
   assert.deepEqual(play.told, [1])
 })

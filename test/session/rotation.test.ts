@@ -2,10 +2,24 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { recordKeptUntil, tokenKeptUntil, tombstoneKeptUntil } from '../../src/session/kept.js'
 import type { SessionRecord, SubjectRecord, Tombstone } from '../../src/session/record.js'
-import { assess, type Decision, decide, type Presented, recordBefore, successor } from '../../src/session/rotation.js'
+import {
+  assess,
+  type Decision,
+  decide,
+  type Presented,
+  reauthenticated,
+  recordBefore,
+  successor,
+} from '../../src/session/rotation.js'
 
 /** Ten seconds of grace, ninety days of session; the login was at NOW - 1 hour, the last rotation 5 seconds ago. */
-const CONFIG = { refreshGracePeriod: 10, sessionExpires: 90 * 86_400, decodeLeeway: 0 }
+const CONFIG = {
+  refreshGracePeriod: 10,
+  refreshRecovery: 86_400,
+  accessTokenRevocation: true,
+  sessionExpires: 90 * 86_400,
+  decodeLeeway: 0,
+}
 const NOW = 1_800_000_000_000
 const LOGIN = NOW - 3_600_000
 
@@ -192,10 +206,10 @@ for (const { says, record, subject = { cutoff: 0 }, token = ACCESS, good } of AC
   })
 }
 
-const CHANGE = { gen: 4, jti: 'fourth', accessExp: NOW / 1000 + 900, now: NOW }
+const CHANGE = { outcome: 'rotate' as const, gen: 4, jti: 'fourth', accessExp: NOW / 1000 + 900, now: NOW }
 
 test('a successor lives as long as its predecessor was meant to, from now on', () => {
-  const record = successor({ ...TOKEN, iat: 1000, exp: 1000 + 3600 }, RECORD, CHANGE)
+  const record = successor({ ...TOKEN, iat: 1000, exp: 1000 + 3600 }, RECORD, CHANGE, CONFIG)
   assert.equal(record.exp, NOW / 1000 + 3600)
   assert.equal(record.rotatedAt, NOW)
   assert.deepEqual([record.gen, record.jti, record.iat], [4, 'fourth', NOW / 1000])
@@ -203,7 +217,7 @@ test('a successor lives as long as its predecessor was meant to, from now on', (
 
 test('no successor outlives the absolute end of its session', () => {
   const now = RECORD.expiresAt - 10_000
-  const record = successor(TOKEN, RECORD, { ...CHANGE, now })
+  const record = successor(TOKEN, RECORD, { ...CHANGE, now }, CONFIG)
   assert.equal(record.exp, Math.floor(RECORD.expiresAt / 1000))
   assert.equal(record.expiresAt, RECORD.expiresAt)
 })
@@ -211,16 +225,32 @@ test('no successor outlives the absolute end of its session', () => {
 test('a record is kept ten minutes longer than the last of its tokens', () => {
   const before = { ...RECORD, keptUntil: 0 }
   const accessExp = NOW / 1000 + 400 * 86_400
-  assert.equal(successor(TOKEN, before, { ...CHANGE, accessExp }).keptUntil, accessExp * 1000 + 600_000)
+  assert.equal(successor(TOKEN, before, { ...CHANGE, accessExp }, CONFIG).keptUntil, accessExp * 1000 + 600_000)
 })
 
 test('a session opened by a lone token began when that token was issued, and is kept until after its end', () => {
   const before = recordBefore(LONER, { record: undefined, subject: { cutoff: 7 } }, CONFIG)
-  const record = successor(LONER, before, { ...CHANGE, gen: 1 })
+  const record = successor(LONER, before, { ...CHANGE, gen: 1 }, CONFIG)
   assert.equal(record.createdAt, LOGIN)
   assert.equal(record.expiresAt, LOGIN + CONFIG.sessionExpires * 1000)
   assert.equal(record.keptUntil, record.expiresAt + 600_000)
   assert.equal(record.cutoff, 7)
+})
+
+test('credentials given again change no generation and no refresh token, and add their methods', () => {
+  const before = { ...RECORD, authTime: 5, amr: ['pwd'] }
+  const again = { amr: ['otp', 'pwd'], accessExp: NOW / 1000 + 900, now: NOW + 400 }
+  const { authTime, amr, lastActiveAt, activeBefore, ...others } = reauthenticated(before, again)
+  assert.deepEqual([authTime, amr, lastActiveAt], [NOW / 1000, ['pwd', 'otp'], NOW + 400])
+  const { lastActiveAt: _, ...unchanged } = RECORD
+  assert.deepEqual(others, unchanged)
+  assert.ok(!('amr' in reauthenticated(RECORD, { ...again, amr: [] })))
+})
+
+test('credentials given again keep the record for the new access token', () => {
+  const accessExp = NOW / 1000 + 400 * 86_400
+  const { endsAt, keptUntil, expiresAt } = reauthenticated(RECORD, { amr: [], accessExp, now: NOW })
+  assert.deepEqual([endsAt, keptUntil, expiresAt], [accessExp * 1000, accessExp * 1000 + 600_000, RECORD.expiresAt])
 })
 
 const TEN_MINUTES = 600_000

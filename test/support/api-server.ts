@@ -16,7 +16,10 @@ import { openShared, type SharedBackend } from './store-kinds.js'
 export interface ApiOptions {
   /** Left out: a memory store. */
   backend?: SharedBackend
-  options?: Pick<AuthXOptions, 'refreshGracePeriod' | 'storeTimeout' | 'accessTokenExpires' | 'tokenLocation'>
+  options?: Pick<
+    AuthXOptions,
+    'refreshGracePeriod' | 'storeTimeout' | 'accessTokenExpires' | 'tokenLocation' | 'maxSessions' | 'tooManySessions'
+  >
 }
 
 export const TEST_SECRET = 'test secret, not for use anywhere else: 0123456789'

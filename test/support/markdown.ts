@@ -95,7 +95,7 @@ const SURROUNDINGS: Record<string, string> = {
       `import { ${name} } from 'koa-authx'`,
     ]),
   ),
-  User: 'interface User { name: string; role: string }',
+  User: 'interface User { name: string; role: string; password: string }',
   MyTokenStore: "declare class MyTokenStore extends (await import('koa-authx/stores/memory')).MemoryTokenStore {}",
   backend: `declare const backend: {
     pause(): Promise<void>
@@ -115,6 +115,8 @@ const SURROUNDINGS: Record<string, string> = {
   engine: "declare const engine: import('koa-authx').PolicyEngine",
   manager: "declare const manager: import('koa-authx').AuthManager<Record<'user' | 'admin', AuthX>>",
   suspended: 'declare const suspended: Set<string>',
+  scopesOf: 'declare const scopesOf: Record<string, string[]>',
+  mayActFor: 'declare const mayActFor: (actor: string, sub: string) => boolean',
   log: 'declare const log: (line: string) => void',
   authRouter: "import { authRouter } from 'koa-authx/router'",
   auth: "declare const auth: import('@koa/router').default",

@@ -81,6 +81,7 @@ describe('with a FaultyTokenStore', () => {
     const [retry, again] = [await api.refresh(refresh), await api.refresh(refresh)]
     assert.equal(claimsOf(retry.json.refresh_token).gen, 1)
     assert.equal(retry.json.refresh_token, again.json.refresh_token)
+    assert.equal((await api.protected(again.json.access_token)).status, 200)
     clock.advance('10s')
     assert.deepEqual(verdict(await api.refresh(refresh)), [401, 'ReusedTokenError'], 'and it was used up all the time')
   })

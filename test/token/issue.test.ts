@@ -38,8 +38,9 @@ describe('claims', () => {
 
   test('of a pair name the session and the generation where there is a store', async () => {
     const pair = await makeAuthX({ now, store: new MemoryTokenStore() }).createTokenPair('test', { fresh: true })
-    assert.deepEqual(verifiedElsewhere(pair.access_token), { ...access, fresh: true, sid: 'UUID' })
-    assert.deepEqual(verifiedElsewhere(pair.refresh_token), { ...refresh, sid: 'UUID', gen: 0 })
+    const ofSession = { sid: 'UUID', gen: 0, auth_time: NOW }
+    assert.deepEqual(verifiedElsewhere(pair.access_token), { ...access, fresh: true, ...ofSession })
+    assert.deepEqual(verifiedElsewhere(pair.refresh_token), { ...refresh, ...ofSession })
     assert.equal(claimsOf(pair.access_token).sid, claimsOf(pair.refresh_token).sid)
     assert.notEqual(claimsOf(pair.access_token).jti, claimsOf(pair.refresh_token).jti)
     assert.deepEqual([pair.token_type, pair.expires_in], ['bearer', 900])
@@ -47,13 +48,18 @@ describe('claims', () => {
 
   test('of a pair name no session where there is none', async () => {
     const pair = await makeAuthX({ now }).createTokenPair('test')
-    assert.deepEqual([pair.access_token, pair.refresh_token].map(verifiedElsewhere), [access, refresh])
+    const ofLogin = { auth_time: NOW }
+    const expected = [
+      { ...access, ...ofLogin },
+      { ...refresh, ...ofLogin },
+    ]
+    assert.deepEqual([pair.access_token, pair.refresh_token].map(verifiedElsewhere), expected)
   })
 
   test('hold one CSRF value for both tokens of a pair, when a cookie location is in use', async () => {
     const authx = makeAuthX({ now, tokenLocation: { access: ['headers'], refresh: ['cookies'] } })
     const pair = await authx.createTokenPair('test')
-    assert.deepEqual(verifiedElsewhere(pair.access_token), { ...access, csrf: 'UUID' })
+    assert.deepEqual(verifiedElsewhere(pair.access_token), { ...access, csrf: 'UUID', auth_time: NOW })
     assert.equal(claimsOf(pair.access_token).csrf, claimsOf(pair.refresh_token).csrf)
     assert.equal(authx.getCsrfToken(pair.access_token), claimsOf(pair.access_token).csrf)
   })
@@ -148,6 +154,8 @@ describe('wrong options of a call', () => {
     ['scopes', ['admin', 5, null, {}, [''], ['a b'], ['a"'], [5]]],
     ['headers', [null, 5, 'a', []]],
     ['fresh', ['true', 1, null]],
+    ['auth_time', [1]],
+    ['amr', [['pwd']]],
     ['sid', ['', 5, null]],
     ['expires', ['15m']],
     ['gen', [1]],

@@ -30,11 +30,13 @@ export type Checked =
   | Nothing<Forgotten<authx.KeyOptions>>
   | Nothing<Forgotten<authx.GuardOptions>>
   | Nothing<Forgotten<authx.TokenGuardOptions>>
+  | Nothing<Forgotten<authx.FreshGuardOptions>>
   | Nothing<Forgotten<authx.VerifyTokenOptions>>
   | Nothing<Forgotten<authx.TokenOptions>>
   | Nothing<Forgotten<authx.AccessTokenOptions>>
   | Nothing<Forgotten<authx.TokenPairOptions>>
   | Nothing<Forgotten<authx.RefreshOptions>>
+  | Nothing<Forgotten<authx.ReauthenticateOptions>>
   | Nothing<Forgotten<authx.UpgradeOptions>>
   | Nothing<Forgotten<authx.CloseWhenOverOptions>>
   | Nothing<Forgotten<authx.RateLimitOptions>>

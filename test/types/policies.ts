@@ -96,6 +96,9 @@ router.get('/', manager.tokenRequired('user', { optional: true }), ctx => {
 router.get('/', manager.refreshTokenRequired('user', { optional: false }), ctx => {
   ctx.body = ctx.state.token.tenant
 })
+router.get('/', manager.freshTokenRequired('user', { within: '5m', amr: ['otp'] }), ctx => {
+  ctx.body = ctx.state.token.auth_time
+})
 router.get('/', manager.freshTokenRequired('user', { locations: ['cookies'] }), ctx => {
   ctx.body = ctx.state.token.tenant
 })

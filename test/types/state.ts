@@ -39,6 +39,22 @@ router.get('/', authx.refreshTokenRequired(), ctx => {
 router.get('/', authx.freshTokenRequired({ locations: ['headers'] }), ctx => {
   ctx.body = ctx.state.token.fresh
 })
+router.get('/', authx.freshTokenRequired({ within: '5m', amr: ['otp'] }), async ctx => {
+  same<typeof ctx.state.token.auth_time, number | undefined>()
+  same<typeof ctx.state.token.amr, readonly string[] | undefined>()
+  ctx.body = (await authx.reauthenticate(ctx, { amr: ['otp'] })).access_token
+})
+router.get('/', authx.freshTokenRequired({ within: 300, optional: true }), ctx => {
+  // @ts-expect-error: nobody may be there
+  ctx.body = ctx.state.token.auth_time
+})
+// @ts-expect-error: a list
+authx.freshTokenRequired({ amr: 'otp' })
+// @ts-expect-error: only freshTokenRequired has it
+authx.accessTokenRequired({ within: '5m' })
+authx.createTokenPair('test', { amr: ['pwd'] as const })
+// @ts-expect-error: a list
+authx.createTokenPair('test', { amr: 'pwd' })
 router.get('/', authx.tokenRequired({ type: 'refresh', verifyCsrf: false }), ctx => {
   ctx.body = ctx.state.token.jti
 })
@@ -74,7 +90,7 @@ router.get('/', typed.accessTokenRequired(), ctx => {
 
 // A subject is there after its guard, and the token still is.
 typed.setSubjectGetter(sub => (sub === 'test' ? { name: 'Test' } : undefined))
-typed.setSubjectGetter(async (_sub, ctx) => (ctx.path === '/' ? { name: 'Test' } : undefined))
+typed.setSubjectGetter(async (_sub, ctx) => (ctx?.path === '/' ? { name: 'Test' } : undefined))
 // @ts-expect-error: no User
 typed.setSubjectGetter(() => ({ nickname: 'Test' }))
 router.get('/', typed.accessTokenRequired(), typed.subjectRequired(), ctx => {

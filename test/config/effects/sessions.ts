@@ -55,6 +55,27 @@ async function movesLastActive(authx: AuthX, t: TestContext): Promise<boolean> {
   return (await authx.listSessions('test'))[0]?.lastActiveAt.getTime() === active
 }
 
+/** The status of a refresh whose first response was lost, a minute later. */
+async function repeatRefreshAfterGrace(authx: AuthX, t: TestContext): Promise<number> {
+  clock.time = TEST_NOW
+  const client = await clientOf(authx, t)
+  const { json } = await client({ method: 'POST', path: '/login' })
+  const refresh = () => client({ method: 'POST', path: '/refresh', headers: [bearer(String(json.refresh_token))] })
+  await refresh()
+  clock.time += 60_000
+  return (await refresh()).status
+}
+
+/** The statuses of three logins, and how many of their sessions live afterwards. */
+async function threeLogins(authx: AuthX, t: TestContext): Promise<unknown> {
+  const client = await clientOf(authx, t)
+  const statuses: number[] = []
+  for (let n = 0; n < 3; n++) statuses.push((await client({ method: 'POST', path: '/login' })).status)
+  const live = (await authx.listSessions('test')).length
+  await authx.revokeAllSessions('test')
+  return [...statuses, live]
+}
+
 /** The options about sessions and their store. */
 export const SESSION_EFFECTS = {
   store: {
@@ -77,12 +98,43 @@ export const SESSION_EFFECTS = {
     without: 200,
     with: 401,
   },
+  callbackTimeout: {
+    base: { store: store() },
+    given: { callbackTimeout: 1 },
+    see: async (authx, t) => {
+      authx.setSubjectGetter(() => new Promise(resolve => setTimeout(resolve, 1500, 'late')))
+      return (await (await clientOf(authx, t))({ method: 'POST', path: '/login' })).status
+    },
+    without: 200,
+    with: 503,
+  },
+  refreshRecovery: {
+    base: { store: store(), now: () => clock.time },
+    given: { refreshRecovery: 0 },
+    see: repeatRefreshAfterGrace,
+    without: 200,
+    with: 401,
+  },
   sessionExpires: {
     base: { store: store(), now: () => TEST_NOW },
     given: { store: store(), sessionExpires: '7d' },
     see: async (authx, t) => (await loginContents(authx, t)).refresh.claims.exp,
     without: TEST_NOW / 1000 + 20 * 86_400,
     with: TEST_NOW / 1000 + 7 * 86_400,
+  },
+  maxSessions: {
+    base: { store: store() },
+    given: { maxSessions: 2 },
+    see: threeLogins,
+    without: [200, 200, 200, 3],
+    with: [200, 200, 200, 2],
+  },
+  tooManySessions: {
+    base: { store: store(), maxSessions: 2 },
+    given: { tooManySessions: 'refuse' },
+    see: threeLogins,
+    without: [200, 200, 200, 2],
+    with: [200, 200, 403, 2],
   },
   accessTokenRevocation: {
     base: { store: store() },

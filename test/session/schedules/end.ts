@@ -131,18 +131,13 @@ export class End {
   mayHaveEnded({ name, login }: Known): boolean {
     return this.done.some(({ operation }, by) => {
       if (login !== undefined) return operation.endsOthers === true && !this.#wasDoneBefore(login, by)
-      return (operation.ends?.includes(name as Target) ?? false) || this.#isUsedUpReplay(operation, name)
+      return operation.ends?.includes(name as Target) ?? false
     })
   }
 
   /** What has failed may still be done. */
   #wasDoneBefore(login: number, by: number): boolean {
     return (this.done[login]?.after.includes(by) ?? false) && isDone(this.done[by] as Done)
-  }
-
-  /** Once the current token has been used up, its predecessor is an older one. */
-  #isUsedUpReplay({ presents }: Operation, name: string): boolean {
-    return name === 'phone' && presents === 1 && this.done.some(other => other.operation.presents === 2)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { EventName } from '../../../src/index.js'
-import { type Done, End, isDone, isRefusal, type Known, type Left, pairOf, Witness } from './end.js'
+import { contentOf } from '../../support/signing.js'
+import { type Done, End, isDone, isRefusal, type Known, type Left, Witness } from './end.js'
 import type { Scene } from './scene.js'
 
 /** Judges ends by what clients and the application can see. */
@@ -55,16 +56,14 @@ function refusals(end: End): string[] {
   })
 }
 
-/** Of one refresh token comes one successor, and of a session one refresh token goes on. */
-function oneSuccessor({ done, scene }: End): string[] {
-  const broken: string[] = []
-  for (const presented of [1, 2, 'imported'] as const) {
-    const given = done.filter(({ operation }) => operation.presents === presented).flatMap(pairOf)
-    const tokens = given.map(each => each.refresh_token)
-    if (presented === 1) tokens.push(scene.phone.pairs[2].refresh_token)
-    broken.push(...unless(new Set(tokens).size <= 1, `token ${presented} has two different successors`))
-  }
-  return broken
+/** Each generation of a session has one refresh token, whoever gets it. */
+function oneSuccessor({ sessions }: End): string[] {
+  return sessions.flatMap(({ name, refreshTokens }) => {
+    const tokens = [...new Set(refreshTokens)]
+    const generations = tokens.map(token => String(contentOf(token).claims.gen))
+    const isOnce = new Set(generations).size === generations.length
+    return unless(isOnce, `one generation of ${name} has two different refresh tokens`)
+  })
 }
 
 /** What has ended is accepted nowhere, and what nobody ended lives and can be refreshed. */

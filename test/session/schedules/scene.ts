@@ -19,6 +19,8 @@ const EVENTS: readonly EventName[] = ['issued', 'refreshed', 'replayed', 'reuse'
 const OPTIONS = {
   secretKey: 'TEST_ONLY_secret_of_more_than_32_bytes_for_schedules',
   refreshGracePeriod: 60,
+  // What a lost response does is explored in recovery-model.test.ts.
+  refreshRecovery: 0,
   accessTokenExpires: '1d',
   sessionTracking: true,
 } satisfies AuthXOptions

@@ -89,7 +89,7 @@ export const WRONG_OPERATIONS: readonly Mistake[] = [
       'refresh',
       overwriting(([key]) => isSession(key)),
     ),
-    breaks: /two different successors/,
+    breaks: /two different refresh tokens/,
   },
   {
     mistake: 'a rotation writes over a tombstone',

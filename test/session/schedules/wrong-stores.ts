@@ -5,7 +5,7 @@ export const WRONG_STORES: readonly Mistake[] = [
   {
     mistake: 'compareAndSet ignores what it should compare with',
     wrong: overwriting(() => true),
-    breaks: /two different successors/,
+    breaks: /two different refresh tokens/,
   },
   {
     mistake: 'compareAndSet reads and writes in two steps',
@@ -19,7 +19,7 @@ export const WRONG_STORES: readonly Mistake[] = [
         })
       },
     ),
-    breaks: /two different successors/,
+    breaks: /two different refresh tokens/,
   },
   {
     mistake: 'compareAndSet answers true to who has lost',
@@ -29,7 +29,7 @@ export const WRONG_STORES: readonly Mistake[] = [
         (...write) =>
           store.compareAndSet(...write).then(() => true),
     ),
-    breaks: /two different successors/,
+    breaks: /two different refresh tokens/,
   },
   {
     mistake: 'tombstones are not written',

@@ -56,6 +56,7 @@ export class Group {
     const options: AuthXOptions = {
       decodeLeeway: settings.leeway,
       refreshGracePeriod: settings.grace,
+      refreshRecovery: 0,
       accessTokenExpires: settings.accessLife,
       refreshTokenExpires: settings.refreshLife,
       sessionExpires: settings.sessionLife,

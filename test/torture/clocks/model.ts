@@ -127,7 +127,9 @@ export class Model {
     if (presented.gen !== session.gen) {
       return gen === session.gen && jti === session.jti ? undefined : 'a generation has two successors'
     }
-    sessions.set(sid, { ...session, gen: session.gen + 1, jti: String(jti), rotatedAt: now })
+    const used = [...(session.older ?? []), ...(session.gen > 0 ? [[session.gen - 1, session.rotatedAt] as const] : [])]
+    const older = used.filter(([, at]) => Math.abs(now - at) < this.#settings.grace * 1000)
+    sessions.set(sid, { ...session, gen: session.gen + 1, jti: String(jti), rotatedAt: now, older })
     if (gen !== session.gen + 1) return `refresh gave generation ${gen} after ${session.gen}`
     return [access_token, refresh_token]
       .map(token => outlives(token, session.expiresAt))

@@ -28,7 +28,11 @@ const WAITING = 2
 /** Seconds; long enough for a busy machine to try again inside it. */
 const refreshGracePeriod = 30
 /** Under `/0` as always; under `/1` what clients meet who come when the grace period is over. */
-const NOW_AND_LATER = [{ refreshGracePeriod }, { refreshGracePeriod, ahead: 31_000 }]
+const refreshRecovery = 0
+const NOW_AND_LATER = [
+  { refreshGracePeriod, refreshRecovery },
+  { refreshGracePeriod, refreshRecovery, ahead: 31_000 },
+]
 /** Milliseconds. Requests wait at their points until all are there: no deadline of theirs should end them. */
 const PATIENCE = 10_000
 
@@ -72,7 +76,7 @@ export function onScene<T>(
 }
 
 async function startVictim(fleet: Fleet, backend: SharedBackend, file: string): Promise<Victim> {
-  const instances = [{ refreshGracePeriod, storeTimeout: PATIENCE }]
+  const instances = [{ refreshGracePeriod, refreshRecovery, storeTimeout: PATIENCE }]
   const process = await fleet.start({ backend, instances, timeout: PATIENCE, lost: file })
   const lost = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
   return { process, lost: () => lost().map(line => JSON.parse(line) as LostAnswer) }

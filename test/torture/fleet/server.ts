@@ -21,7 +21,12 @@ export type LocalBackend = { kind: 'memory' } | { kind: 'keyv' }
 
 export type Instance = Pick<
   AuthXOptions,
-  'refreshGracePeriod' | 'storeTimeout' | 'accessTokenExpires' | 'refreshTokenExpires' | 'sessionExpires'
+  | 'refreshGracePeriod'
+  | 'refreshRecovery'
+  | 'storeTimeout'
+  | 'accessTokenExpires'
+  | 'refreshTokenExpires'
+  | 'sessionExpires'
 > & {
   /** Milliseconds by which its clock is ahead. */
   ahead?: number

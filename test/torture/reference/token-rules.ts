@@ -154,6 +154,8 @@ function hasSoundClaims(payload: Json, { identity = 'sub' }: TokenRules): boolea
     ['iat', 'exp'].every(name => isTime(own(name))) &&
     absentOr(payload, 'nbf', isTime) &&
     absentOr(payload, 'fresh', value => typeof value === 'boolean') &&
+    absentOr(payload, 'auth_time', isTime) &&
+    absentOr(payload, 'amr', isTextList) &&
     absentOr(payload, 'csrf', value => typeof value === 'string' && !/\p{Surrogate}/u.test(value)) &&
     absentOr(payload, 'scopes', isTextList) &&
     absentOr(payload, 'sid', value => typeof value === 'string') &&

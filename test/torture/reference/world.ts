@@ -19,6 +19,8 @@ export interface KnownSession {
   /** The cut-off of its subject when it began. */
   readonly cutoff: number
   readonly rotatedAt: number
+  /** Refresh tokens that were used up before the last one and may still be within the grace period. */
+  readonly older?: readonly (readonly [gen: number, at: number])[]
 }
 
 export const emptyWorld = (): World => ({ sessions: new Map(), revoked: new Set(), cutoffs: new Map() })
@@ -92,6 +94,7 @@ function generationFaults(payload: Json, session: KnownSession, rules: TokenRule
   const gen = payload.sid === undefined ? 0 : (payload.gen as number | undefined)
   if (gen === undefined || gen > session.gen + 1) return REVOKED
   if (gen === session.gen + 1 || (gen === session.gen && payload.jti === session.jti)) return []
-  const inTime = Math.abs(rules.now() - session.rotatedAt) < graceMs
-  return gen === session.gen - 1 && inTime ? [] : ['ReusedTokenError']
+  const usedUpAt = gen === session.gen - 1 ? session.rotatedAt : session.older?.find(([each]) => each === gen)?.[1]
+  const inTime = usedUpAt !== undefined && Math.abs(rules.now() - usedUpAt) < graceMs
+  return inTime ? [] : ['ReusedTokenError']
 }

@@ -1,0 +1,61 @@
+import type { Context } from 'koa'
+import { askCallback, askInTime } from '../callback.js'
+import type { Config } from '../config/table.js'
+import { checkNames, isObject } from '../config/values.js'
+import { SubjectNotFoundError } from '../errors.js'
+import { Deadline } from '../time/deadline.js'
+import { checkAudience, checkData, checkScopes } from '../token/claims.js'
+import type { ClaimsRequest, SubjectClaims } from './getters.js'
+import type { Internals } from './internals.js'
+
+const CLAIMS = new Set(['data', 'scopes', 'audience'])
+
+/**
+ * Ask the application about a subject before tokens are issued: the claims getter or, without one, the subject getter.
+ * @returns the claims of the claims getter; `undefined` without a claims getter.
+ * @throws SubjectNotFoundError, CallbackUnavailableError
+ */
+export async function askApplication(
+  internals: Internals,
+  sub: string,
+  about: ClaimsRequest,
+): Promise<SubjectClaims | undefined> {
+  const { claimsGetter, subjectGetter, config } = internals
+  if (!claimsGetter) {
+    if (subjectGetter) found(await askCallback('subjectGetter', deadline(config), () => subjectGetter(sub, about.ctx)))
+    return undefined
+  }
+  const claims = await askCallback('claimsGetter', deadline(config), async () => {
+    const found = await claimsGetter(sub, about)
+    checkClaims(found, config)
+    return found
+  })
+  return found(claims)
+}
+
+/**
+ * Call the subject getter for a guard.
+ * @returns the subject.
+ * @throws SubjectNotFoundError; CallbackUnavailableError if the getter misses `callbackTimeout`; what the getter throws.
+ */
+export async function findSubject(internals: Internals, sub: string, ctx: Context): Promise<unknown> {
+  const { subjectGetter, config } = internals
+  return found(await askInTime('subjectGetter', config.callbackTimeout * 1000, () => subjectGetter?.(sub, ctx)))
+}
+
+const deadline = ({ callbackTimeout }: Config) => new Deadline(callbackTimeout * 1000)
+
+function found<T>(value: T): NonNullable<T> {
+  if (value === undefined || value === null) throw new SubjectNotFoundError()
+  return value
+}
+
+/** @throws TypeError if the claims getter returned something else than claims or nothing. */
+function checkClaims(claims: unknown, config: Config): void {
+  if (claims === undefined || claims === null) return
+  if (!isObject(claims)) throw new TypeError('the claims getter must return an object such as { scopes }, or undefined')
+  checkNames(claims, CLAIMS, 'the claims getter')
+  checkData(claims.data, config)
+  checkScopes(claims.scopes)
+  checkAudience(claims.audience)
+}
