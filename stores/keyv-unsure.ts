@@ -75,7 +75,9 @@ export class UnsureWrites {
   refuseWhilePending(name: string): void {
     if (this.#names.size >= MOST_NAMES && !this.#names.has(name)) {
       this.#sweep()
-      throw new Error(`KeyvTokenStore: ${MOST_NAMES} writes have no answer; try again when the backend takes writes`)
+      throw new Error(
+        `KeyvTokenStore: writes of ${MOST_NAMES} records have failed or timed out; try again when the backend accepts writes`,
+      )
     }
     const since = performance.now() - WAITED_FOR_MS
     for (const { outcome, givenUpAt } of this.#names.get(name)?.writes ?? []) {

@@ -32,8 +32,10 @@ function checkJson(value: unknown, path: string, depth: number): void {
 }
 
 function checkItems(list: readonly unknown[], path: string, depth: number): void {
-  if ('toJSON' in list) throw new TypeError(`${path} has a method toJSON, which replaces it in JSON; copy the list`)
-  if (!Array.isArray(Object.getPrototypeOf(list))) throw new TypeError(`${path} must be a plain list; copy it`)
+  if ('toJSON' in list)
+    throw new TypeError(`${path} has a method toJSON, which replaces it in JSON; copy the array with Array.from`)
+  if (!Array.isArray(Object.getPrototypeOf(list)))
+    throw new TypeError(`${path} must be a plain array; copy it with Array.from`)
   for (let n = 0; n < list.length; n++) {
     const item = Object.getOwnPropertyDescriptor(list, n)
     if (!item || item.get) throw new TypeError(`${path}[${n}] is empty or a getter; set a value`)

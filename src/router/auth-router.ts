@@ -93,7 +93,7 @@ async function revoke(authx: Instance, ctx: Context): Promise<void> {
   const { token } = membersOf(ctx)
   // RFC 6749 §3.1: a parameter without a value counts as omitted, and a parameter must not be repeated.
   if (typeof token !== 'string' || token === '') {
-    throw new MalformedTokenRequestError({ cause: 'the body must have exactly one parameter token' })
+    throw new MalformedTokenRequestError({ cause: 'the body must contain the parameter "token" once, with a value' })
   }
   await authx.revoke(token).catch((error: unknown) => {
     // RFC 7009 §2.2: an invalid token is not an error, because the client wants it to be invalid.

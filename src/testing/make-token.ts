@@ -29,7 +29,8 @@ export function makeToken(
   checkNames(options, OPTIONS, 'makeToken')
   const { header = {} } = options
   if (!isObject(header)) throw new TypeError('header must be an object')
-  if (Object.hasOwn(header, 'alg')) throw new TypeError('header cannot set alg: the key of the instance decides it')
+  if (Object.hasOwn(header, 'alg'))
+    throw new TypeError('header must not contain alg: the key of the instance decides it')
   const { identityClaim } = config
   const defaults = newClaims(claims.type === 'refresh' ? 'refresh' : 'access', 'test', {}, config)
   const own = Object.hasOwn(claims, identityClaim) ? { [identityClaim]: claims[identityClaim] } : {}

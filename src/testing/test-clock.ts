@@ -36,5 +36,5 @@ export class TestClock {
 function millisecondsOf(argument: string, when: unknown): number {
   const time = when instanceof Date ? when.getTime() : when
   if (typeof time === 'number' && time >= 0 && time <= LAST_SECOND * 1000) return time
-  throw new TypeError(`${argument} must lead to a time from 1970 to 9999: a Date, or milliseconds since 1970`)
+  throw new TypeError(`${argument} must be a time in the years 1970 to 9999: a Date, or milliseconds since 1970`)
 }

@@ -131,7 +131,7 @@ export function checkData(data: unknown, config: Config): void {
   if (data === undefined) return
   checkJsonObject(data, 'data')
   const reserved = Object.keys(data).filter(name => RESERVED_CLAIMS.has(name) || name === config.identityClaim)
-  if (reserved.length > 0) throw new TypeError(`data cannot set ${reserved.join(', ')}: koa-authx writes these claims`)
+  if (reserved.length > 0) throw new TypeError(`data must not contain ${reserved.join(', ')}: reserved for koa-authx`)
 }
 
 /** @throws TypeError if `scopes` is not a list of scopes (RFC 6749 §3.3). */

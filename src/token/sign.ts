@@ -27,7 +27,7 @@ export function sign(
 ): string {
   const reserved = RESERVED_HEADERS.filter(name => Object.hasOwn(headers, name))
   if (reserved.length > 0)
-    throw new TypeError(`headers cannot set ${reserved.join(', ')}: koa-authx writes the token's header`)
+    throw new TypeError(`headers must not contain ${reserved.join(', ')}: reserved for koa-authx`)
   const token = signAny(withIdentity(claims, identityClaim), ring, headers)
   if (token.length > LONGEST_TOKEN)
     throw new TokenTooLargeError(`data makes the token larger than ${LONGEST_TOKEN} bytes`)

@@ -27,7 +27,7 @@ describe('what is remembered of writes that were given up', () => {
   test('is bounded: while ten thousand names are unsure, writes of others are refused', () => {
     const unsure = new UnsureWrites()
     for (let n = 0; n < 10_000; n++) unsure.add(`name ${n}`, '9:a', new Promise(() => {}), verifiesNothing)
-    assert.throws(() => unsure.refuseWhilePending('another'), /10000 writes have no answer/)
+    assert.throws(() => unsure.refuseWhilePending('another'), /writes of 10000 records have failed or timed out/)
     assert.equal(unsure.size, 10_000)
   })
 
