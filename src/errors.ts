@@ -183,7 +183,7 @@ export class RevokedTokenError extends AuthXError {
   }
 }
 
-/** 401: the refresh token has already been used. */
+/** 401: the refresh token has already been used, or the token is voided: a lost answer was replaced. */
 export class ReusedTokenError extends RevokedTokenError {
   constructor(options?: ErrorOptions) {
     super('The refresh token has already been used', 'ERR_TOKEN_REUSED', options)

@@ -1,4 +1,5 @@
-import { RevokedTokenError } from '../errors.js'
+import { ReusedTokenError, RevokedTokenError } from '../errors.js'
+import type { TokenPayload } from '../token/payload.js'
 import type { RevokedReason } from './rotation.js'
 
 /** The cause of each error, for the developer. The client gets one constant message for all of them. */
@@ -8,7 +9,7 @@ const CAUSES: Readonly<Record<RevokedReason | 'blocklist' | 'noStore', string>> 
     'process), it ended more than ten minutes ago, the store lost it, or no session ever had this sid',
   otherSubject: 'the session of the token (sid) belongs to another subject',
   otherLoginType: 'the session of the token (sid) belongs to another login type',
-  ended: 'the token or its session has been ended by logout, revoke, revokeSession or a reused refresh token',
+  ended: 'the token or its session has been ended by logout, revoke, revokeSession or the reuse of a token',
   cutOff: 'revokeAllSessions was called for the subject after this login',
   pastEnd: 'the session is past its absolute end (sessionExpires)',
   lastTokenExpired:
@@ -23,3 +24,14 @@ const CAUSES: Readonly<Record<RevokedReason | 'blocklist' | 'noStore', string>> 
 /** Makes the error for a token that is refused for `reason`. */
 export const revokedBecause = (reason: keyof typeof CAUSES): RevokedTokenError =>
   new RevokedTokenError(undefined, undefined, { cause: CAUSES[reason] })
+
+const REUSED = {
+  refresh: 'the refresh token is used up or voided, so two clients have tokens of one session',
+  access:
+    'the access token is voided: after its refresh, the refresh token before it was exchanged again; so two clients have ' +
+    'tokens of one session',
+}
+
+/** Makes the error for a token that shows that two clients have tokens of its session. */
+export const reusedBecause = ({ type }: Pick<TokenPayload, 'type'>): ReusedTokenError =>
+  new ReusedTokenError({ cause: REUSED[type] })

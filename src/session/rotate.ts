@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Duration } from '../config/duration.js'
 import type { Config } from '../config/table.js'
-import { ReusedTokenError } from '../errors.js'
 import { timeOf, usesCookies } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
+import type { Ending } from './ending.js'
 import type { Events } from './events.js'
 import { confirmed, givenAgain } from './lineage.js'
 import type { SessionRecord } from './record.js'
-import { revokedBecause } from './revoked.js'
+import { reusedBecause, revokedBecause } from './revoked.js'
 import * as rotation from './rotation.js'
 import type { LoadedRecord, LoadedState, SessionRecords } from './session-records.js'
 
@@ -47,19 +47,16 @@ export interface Exchanged<T> {
   readonly opened?: SessionRecord | undefined
 }
 
-/** Replaces a record with a tombstone and emits an event. Resolves to false after a conflict with another write. */
-type Bury = (records: SessionRecords, sid: string, read: LoadedRecord, tell: () => void) => Promise<boolean>
-
 /** Exchanges refresh tokens, and makes access tokens for new credentials: carries out what `rotation.ts` decides. */
 export class Rotator {
   readonly #config: Config
   readonly #events: Events
-  readonly #bury: Bury
+  readonly #ending: Ending
 
-  constructor(config: Config, events: Events, bury: Bury) {
+  constructor(config: Config, events: Events, ending: Ending) {
     this.#config = config
     this.#events = events
-    this.#bury = bury
+    this.#ending = ending
   }
 
   /**
@@ -73,7 +70,7 @@ export class Rotator {
       const decision = rotation.decide(token, known, now, this.#config)
       if (decision.outcome === 'revoked') throw revokedBecause(decision.reason)
       if (decision.outcome !== 'reuse') return { known, decision, now }
-      await this.endReused(records, rotation.idOf(token), known, decision.record)
+      await this.endReused(records, token, known)
     }
   }
 
@@ -142,7 +139,7 @@ export class Rotator {
     const assessment = rotation.assess(token, known, now, this.#config)
     if (assessment.outcome === 'revoked') throw revokedBecause(assessment.reason)
     if (assessment.outcome === 'reuse') {
-      await this.endReused(records, sid, known, assessment.record)
+      await this.endReused(records, token, known)
       return undefined
     }
     const found = rotation.recordBefore(token, known, this.#config)
@@ -158,9 +155,10 @@ export class Rotator {
    * another write.
    * @throws ReusedTokenError if the session has been ended, StoreUnavailableError.
    */
-  async endReused(records: SessionRecords, sid: string, read: LoadedRecord, { sub }: SessionRecord): Promise<void> {
+  async endReused(records: SessionRecords, token: TokenPayload, read: LoadedRecord): Promise<void> {
+    const [sid, { sub }] = [rotation.idOf(token), token]
     const tell = () => this.#events.emit('reuse', { sid, sub })
-    if (await this.#bury(records, sid, read, tell)) throw new ReusedTokenError()
+    if (await this.#ending.bury(records, sid, read, tell)) throw reusedBecause(token)
   }
 
   /** The times of a new access token. It expires not later than `end` (milliseconds). */

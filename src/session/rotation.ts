@@ -27,7 +27,7 @@ export type Decision =
   | Succession
   | Replay
   /** A used-up token was presented again: the session must end. */
-  | { readonly outcome: 'reuse'; readonly record: SessionRecord }
+  | { readonly outcome: 'reuse' }
   | { readonly outcome: 'revoked'; readonly reason: RevokedReason }
 
 /**
@@ -147,6 +147,8 @@ export function acceptedRecord(
 /** The absolute end (milliseconds) of the session that the refresh of a token without a session opens. */
 const ownEnd = ({ iat }: Presented, { sessionExpires }: RotationConfig) => (iat + sessionExpires) * 1000
 
+const REUSE = { outcome: 'reuse' } as const
+
 /** Decides the result of a refresh with `token`. */
 export function decide(token: Presented, known: StoredState, now: number, config: RotationConfig): Decision {
   if (known.record === undefined && token.sid === undefined) {
@@ -167,7 +169,7 @@ export function decide(token: Presented, known: StoredState, now: number, config
   if (isPredecessor && lineage.isRecoverable(record, now, config)) {
     return { outcome: 'recover', gen: record.gen + 1, rollback: false }
   }
-  return { outcome: 'reuse', record }
+  return REUSE
 }
 
 function replay(record: SessionRecord): Replay {
@@ -201,7 +203,7 @@ export function assess(token: Presented, known: StoredState, now: number, config
 /** Checks the generation of an access token. A voided one shows that two clients have tokens of the session. */
 function assessGeneration({ gen }: Presented, record: SessionRecord, config: RotationConfig): Assessment {
   if (gen === undefined) return GOOD
-  if (lineage.isVoided(record, gen)) return { outcome: 'reuse', record }
+  if (lineage.isVoided(record, gen)) return REUSE
   return gen === record.gen && lineage.isUnconfirmed(record, config) ? { outcome: 'unconfirmed', record } : GOOD
 }
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config/table.js'
-import { ReusedTokenError, StoreUnavailableError } from '../errors.js'
+import { StoreUnavailableError } from '../errors.js'
 import { warnOnce } from '../request/warn.js'
 import type { TokenStore } from '../store.js'
 import { Deadline, withDeadline } from '../time/deadline.js'
@@ -8,20 +8,12 @@ import type { TokenPayload } from '../token/payload.js'
 import { isExpired } from '../token/verify.js'
 import { isTraced, traced } from '../tracing.js'
 import { activityAt } from './activity.js'
+import { Ending } from './ending.js'
 import type { Events } from './events.js'
-import { tokenKeptUntil, tombstoneKeptUntil } from './kept.js'
 import { confirmed } from './lineage.js'
 import { type Session, type SessionList, toSession } from './listing.js'
-import {
-  CUTOFF_KEPT,
-  parseSession,
-  parseSubject,
-  type SessionRecord,
-  type SubjectRecord,
-  sessionKey,
-  subjectKey,
-} from './record.js'
-import { revokedBecause } from './revoked.js'
+import type { SessionRecord } from './record.js'
+import { reusedBecause, revokedBecause } from './revoked.js'
 import { type Exchange, type Mint, type Plan, Rotator } from './rotate.js'
 import * as rotation from './rotation.js'
 import { SessionLists } from './session-lists.js'
@@ -42,6 +34,7 @@ export class Sessions {
   readonly #config: Config
   readonly #events: Events
   readonly #lists: SessionLists
+  readonly #ending: Ending
   readonly #rotator: Rotator
   #toldAt = Number.NEGATIVE_INFINITY
 
@@ -49,8 +42,9 @@ export class Sessions {
     this.#store = store
     this.#config = config
     this.#events = events
-    this.#lists = new SessionLists(store, config, (records, sid, sub) => this.#end(records, sid, sub))
-    this.#rotator = new Rotator(config, events, (records, sid, read, tell) => this.#bury(records, sid, read, tell))
+    this.#lists = new SessionLists(store, config, (records, sid, sub) => this.#ending.session(records, sid, sub))
+    this.#ending = new Ending(config, events, (owner, ended) => this.#lists.forget(owner, ended))
+    this.#rotator = new Rotator(config, events, this.#ending)
   }
 
   /**
@@ -73,7 +67,7 @@ export class Sessions {
         throw new StoreUnavailableError({ cause: new Error('the store already contains the new session') })
       // Listeners hear of a session before they hear that a login at the same moment ends it.
       await this.#lists.add({ sid, record: draft, isLogin: true, listed: tell }, deadline).catch(error => {
-        if (this.#config.maxSessions !== undefined) this.#discard(sid, isTold ? this.#telling(sid, draft.sub) : silent)
+        if (this.#config.maxSessions !== undefined) this.#discard(sid, sub, isTold)
         throw error
       })
     })
@@ -81,15 +75,9 @@ export class Sessions {
   }
 
   /** Ends the session of a login that failed, in the background: nobody has its tokens, and it would take a place. */
-  #discard(sid: string, tell: (isSure: boolean) => void): void {
-    const discard = async (records: SessionRecords) => {
-      for (;;) {
-        const read = await records.session(sid)
-        if (read.record === undefined || rotation.isTombstone(read.record)) return
-        if (await this.#bury(records, sid, read, tell)) return
-      }
-    }
-    discard(new SessionRecords(this.#store, this.#config.now, this.#deadline())).catch(() => {})
+  #discard(sid: string, sub: string, isTold: boolean): void {
+    const records = new SessionRecords(this.#store, this.#config.now, this.#deadline())
+    this.#ending.failedLogin(records, sid, isTold ? this.#ending.revoked(sid, sub) : silent).catch(() => {})
   }
 
   /**
@@ -104,7 +92,7 @@ export class Sessions {
         const assessment = rotation.assess(token, known, this.#config.now(), this.#config)
         const { outcome } = assessment
         if (outcome === 'revoked') throw revokedBecause(assessment.reason)
-        if (outcome === 'reuse') await this.#refuseReused(records, token, known, assessment.record)
+        if (outcome === 'reuse') await this.#refuseReused(records, token, known)
         else if (outcome === 'good' || (await this.#confirm(records, token, known, assessment.record))) {
           if (outcome === 'good' && name === 'check') this.#touch(records, token, known)
           return rotation.endOf(token, known, this.#config)
@@ -117,14 +105,9 @@ export class Sessions {
    * Refuses a used-up refresh token, or an access token of a voided generation. An access token ends the session. A
    * guard for refresh tokens changes nothing, and a token that only a key from `getKey` has signed ends no session.
    */
-  #refuseReused(
-    records: SessionRecords,
-    token: TokenPayload,
-    known: LoadedRecord,
-    record: SessionRecord,
-  ): Promise<void> {
-    if (token.type === 'refresh' || !isOwn(token)) throw new ReusedTokenError()
-    return this.#rotator.endReused(records, rotation.idOf(token), known, record)
+  #refuseReused(records: SessionRecords, token: TokenPayload, known: LoadedRecord): void | Promise<void> {
+    if (token.type === 'refresh' || !isOwn(token)) throw reusedBecause(token)
+    return this.#rotator.endReused(records, token, known)
   }
 
   /**
@@ -210,44 +193,8 @@ export class Sessions {
    * @throws StoreUnavailableError
    */
   async revoke(token: TokenPayload): Promise<void> {
-    const sid = rotation.idOf(token)
     if (token.sid !== undefined) checkOwn(token)
-    await this.#operation('revoke', this.#deadline(), async records => {
-      for (;;) {
-        const read = await records.session(sid)
-        const { record } = read
-        if (rotation.isTombstone(record)) return
-        if (record === undefined && token.sid !== undefined) return
-        if (record !== undefined && !rotation.isOf(record, token)) return
-        if (record !== undefined) checkOwn(token)
-        const { now } = this.#config
-        // An expired token is revoked too: if this server's clock is fast, the token can be valid for other servers.
-        const keptUntil = token.sid === undefined ? tokenKeptUntil(token, now(), this.#config) : 0
-        if (await this.#bury(records, sid, read, this.#telling(sid, token.sub), keptUntil)) return
-      }
-    })
-  }
-
-  #telling(sid: string, sub: string): (isSure: boolean) => void {
-    return isSure => this.#events.emit('revoked', { sid, sub, ...unconfirmedUnless(isSure) })
-  }
-
-  /**
-   * Replaces the record by a tombstone, calls `tell`, and removes the session from the list. False after a conflict.
-   */
-  async #bury(
-    records: SessionRecords,
-    sid: string,
-    { record, raw }: LoadedRecord,
-    tell: (isSure: boolean) => void,
-    keptUntil = 0,
-  ): Promise<boolean> {
-    const session = rotation.isTombstone(record) ? undefined : record
-    const ofSession = session ? tombstoneKeptUntil(session, this.#config.now()) : 0
-    const bury = () => records.bury(sid, raw, Math.max(keptUntil, ofSession))
-    const isBuried = await records.telling(tell, bury)
-    if (isBuried && session) this.#lists.forget(session, new Set([sid]))
-    return isBuried
+    await this.#operation('revoke', this.#deadline(), records => this.#ending.token(records, token))
   }
 
   /**
@@ -255,20 +202,7 @@ export class Sessions {
    * revoked: one that is in the store and was not revoked before, even if it has expired by the clock of this server.
    */
   async revokeSession(sid: string, sub?: string): Promise<boolean> {
-    return this.#operation('revokeSession', this.#deadline(), records => this.#end(records, sid, sub))
-  }
-
-  async #end(records: SessionRecords, sid: string, sub?: string): Promise<boolean> {
-    const { loginType } = this.#config
-    for (;;) {
-      const read = await records.session(sid)
-      const { record } = read
-      if (record === undefined || rotation.isTombstone(record)) return false
-      const subject = await records.subject(record.sub, loginType)
-      const owner = { id: sid, sub: sub ?? record.sub, loginType }
-      if (!rotation.heldRecord(owner, { record, subject })) return false
-      if (await this.#bury(records, sid, read, this.#telling(sid, record.sub))) return true
-    }
+    return this.#operation('revokeSession', this.#deadline(), records => this.#ending.session(records, sid, sub))
   }
 
   /**
@@ -276,28 +210,7 @@ export class Sessions {
    * has no effect if that session was already revoked.
    */
   async revokeAll(sub: string, except?: string): Promise<void> {
-    const { loginType } = this.#config
-    const key = subjectKey(sub, loginType)
-    await this.#operation('revokeAll', this.#deadline(), async records => {
-      const begun = this.#config.now()
-      let first: SubjectRecord | undefined
-      for (;;) {
-        const [raw, spared] = await records.get(except === undefined ? [key] : [key, sessionKey(except)])
-        const known = { subject: parseSubject(raw), record: parseSession(spared) }
-        // `except` must not revive a session that an earlier cut-off revoked.
-        const held = except !== undefined && rotation.heldRecord({ id: except, sub, loginType }, known) !== undefined
-        const sparing = held ? { except } : {}
-        const tell = (isSure: boolean) =>
-          this.#events.emit('allRevoked', { sub, ...sparing, ...unconfirmedUnless(isSure) })
-        // Of many calls at once each would have to write, and read again after each write of the others.
-        if (first && rotation.isCutSince(first, known.subject, begun, sparing.except)) return tell(true)
-        first ??= known.subject
-        const now = this.#config.now()
-        const next: SubjectRecord = { cutoff: Math.max(now, known.subject.cutoff + 1), ...sparing }
-        const write = () => records.compareAndSet(key, raw, JSON.stringify(next), now + CUTOFF_KEPT)
-        if (await records.telling(tell, write)) return
-      }
-    })
+    await this.#operation('revokeAll', this.#deadline(), records => this.#ending.all(records, sub, except))
   }
 
   /** The live sessions of a subject, the most recently active first. */
@@ -355,8 +268,6 @@ export class Sessions {
 }
 
 const silent = () => {}
-
-const unconfirmedUnless = (isSure: boolean): { unconfirmed?: true } => (isSure ? {} : { unconfirmed: true })
 
 /**
  * Warns once about an outage. Koa does not print causes, and the cause may contain data that must not be in every log.

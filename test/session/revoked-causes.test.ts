@@ -185,6 +185,24 @@ test('no client is told which it was', async t => {
   assert.equal(answers.size, 1)
 })
 
+test('the cause of reuse says which token of the session should not have come', async t => {
+  const api = await flowApi(t)
+  const causeOf = (token: unknown, type: 'access' | 'refresh') =>
+    api.authx.verifyToken(String(token), { type }).then(
+      () => 'let in',
+      ({ code, cause }) => `${code}: ${cause}`,
+    )
+  const login = await api.login()
+  const lost = await api.refresh(login.json.refresh_token)
+  api.clock.now += 60_000
+  await api.refresh(login.json.refresh_token)
+  assert.match(
+    await causeOf(lost.json.refresh_token, 'refresh'),
+    /^ERR_TOKEN_REUSED: the refresh token is used up or void/,
+  )
+  assert.match(await causeOf(lost.json.access_token, 'access'), /^ERR_TOKEN_REUSED: the access token is voided/)
+})
+
 test('the cause holds nothing of the token', async t => {
   const { authx } = scene(t)
   const token = authx.createAccessToken('TEST-subject', { sid: 'TEST-sid' })

@@ -1,0 +1,129 @@
+import type { Config } from '../config/table.js'
+import { checkOwn } from '../token/own.js'
+import type { TokenPayload } from '../token/payload.js'
+import type { Events } from './events.js'
+import { tokenKeptUntil, tombstoneKeptUntil } from './kept.js'
+import {
+  CUTOFF_KEPT,
+  parseSession,
+  parseSubject,
+  type SessionRecord,
+  type SubjectRecord,
+  sessionKey,
+  subjectKey,
+} from './record.js'
+import * as rotation from './rotation.js'
+import type { LoadedRecord, SessionRecords } from './session-records.js'
+
+/** Removes ended sessions from the list of their subject, in the background. */
+type Forget = (owner: SessionRecord, ended: ReadonlySet<string>) => void
+
+/** Emits an event. `isSure`: false if the store did not confirm the write. */
+type Tell = (isSure: boolean) => void
+
+/**
+ * Ends sessions: one at a time by a tombstone, all of a subject by its cut-off. Every method tries again until its write
+ * holds or has become needless.
+ */
+export class Ending {
+  readonly #config: Config
+  readonly #events: Events
+  readonly #forget: Forget
+
+  constructor(config: Config, events: Events, forget: Forget) {
+    this.#config = config
+    this.#events = events
+    this.#forget = forget
+  }
+
+  /**
+   * Replaces a record with a tombstone, calls `tell`, and removes the session from the list. Resolves to false after a
+   * conflict with another write.
+   */
+  async bury(
+    records: SessionRecords,
+    sid: string,
+    { record, raw }: LoadedRecord,
+    tell: Tell,
+    keptUntil = 0,
+  ): Promise<boolean> {
+    const session = rotation.isTombstone(record) ? undefined : record
+    const ofSession = session ? tombstoneKeptUntil(session, this.#config.now()) : 0
+    const bury = () => records.bury(sid, raw, Math.max(keptUntil, ofSession))
+    const isBuried = await records.telling(tell, bury)
+    if (isBuried && session) this.#forget(session, new Set([sid]))
+    return isBuried
+  }
+
+  /** Ends the session of a token; a token without a session is revoked itself. */
+  async token(records: SessionRecords, token: TokenPayload): Promise<void> {
+    const sid = rotation.idOf(token)
+    for (;;) {
+      const read = await records.session(sid)
+      const { record } = read
+      if (rotation.isTombstone(record)) return
+      if (record === undefined && token.sid !== undefined) return
+      if (record !== undefined && !rotation.isOf(record, token)) return
+      if (record !== undefined) checkOwn(token)
+      // An expired token is revoked too: if this server's clock is fast, the token can be valid for other servers.
+      const keptUntil = token.sid === undefined ? tokenKeptUntil(token, this.#config.now(), this.#config) : 0
+      if (await this.bury(records, sid, read, this.revoked(sid, token.sub), keptUntil)) return
+    }
+  }
+
+  /**
+   * Ends a session; with `sub`, only if it belongs to this subject. Resolves to whether it did: false for a session that
+   * has ended or is not in the store.
+   */
+  async session(records: SessionRecords, sid: string, sub?: string): Promise<boolean> {
+    const { loginType } = this.#config
+    for (;;) {
+      const read = await records.session(sid)
+      const { record } = read
+      if (record === undefined || rotation.isTombstone(record)) return false
+      const subject = await records.subject(record.sub, loginType)
+      const owner = { id: sid, sub: sub ?? record.sub, loginType }
+      if (!rotation.heldRecord(owner, { record, subject })) return false
+      if (await this.bury(records, sid, read, this.revoked(sid, record.sub))) return true
+    }
+  }
+
+  /** Ends the session of a login that failed. `tell` is called if it was still live. */
+  async failedLogin(records: SessionRecords, sid: string, tell: Tell): Promise<void> {
+    for (;;) {
+      const read = await records.session(sid)
+      if (read.record === undefined || rotation.isTombstone(read.record)) return
+      if (await this.bury(records, sid, read, tell)) return
+    }
+  }
+
+  /** Moves the cut-off of a subject: ends all sessions whose login began before, except `except`. */
+  async all(records: SessionRecords, sub: string, except?: string): Promise<void> {
+    const { loginType } = this.#config
+    const key = subjectKey(sub, loginType)
+    const begun = this.#config.now()
+    let first: SubjectRecord | undefined
+    for (;;) {
+      const [raw, spared] = await records.get(except === undefined ? [key] : [key, sessionKey(except)])
+      const known = { subject: parseSubject(raw), record: parseSession(spared) }
+      // `except` must not revive a session that an earlier cut-off revoked.
+      const held = except !== undefined && rotation.heldRecord({ id: except, sub, loginType }, known) !== undefined
+      const sparing = held ? { except } : {}
+      const tell: Tell = isSure => this.#events.emit('allRevoked', { sub, ...sparing, ...unconfirmedUnless(isSure) })
+      // Of many calls at once each would have to write, and read again after each write of the others.
+      if (first && rotation.isCutSince(first, known.subject, begun, sparing.except)) return tell(true)
+      first ??= known.subject
+      const now = this.#config.now()
+      const next: SubjectRecord = { cutoff: Math.max(now, known.subject.cutoff + 1), ...sparing }
+      const write = () => records.compareAndSet(key, raw, JSON.stringify(next), now + CUTOFF_KEPT)
+      if (await records.telling(tell, write)) return
+    }
+  }
+
+  /** Emits the event `revoked`. */
+  revoked(sid: string, sub: string): Tell {
+    return isSure => this.#events.emit('revoked', { sid, sub, ...unconfirmedUnless(isSure) })
+  }
+}
+
+const unconfirmedUnless = (isSure: boolean): { unconfirmed?: true } => (isSure ? {} : { unconfirmed: true })
