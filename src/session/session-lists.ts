@@ -1,5 +1,3 @@
-// Not the global setTimeout: tests of applications replace it.
-import { setTimeout } from 'node:timers'
 import type { Config } from '../config/table.js'
 import { TooManySessionsError } from '../errors.js'
 import type { TokenStore } from '../store.js'
@@ -12,13 +10,12 @@ import {
   type Listing,
   listingKey,
   parseListing,
-  parseSession,
   parseSubject,
   type SessionRecord,
   type SubjectRecord,
-  sessionKey,
   subjectKey,
 } from './record.js'
+import { RECORDS_AT_ONCE, RecordReader } from './record-reader.js'
 import type { RotationConfig } from './rotation.js'
 import { type Arrival, isFull, type Limited, limited, sessionsToCheck } from './session-limit.js'
 import { endOfTurn, SessionRecords } from './session-records.js'
@@ -66,32 +63,18 @@ export interface Addition extends Pick<DueChange, 'isLogin' | 'listed'> {
   readonly record: Pick<SessionRecord, 'sub' | 'loginType' | 'expiresAt'>
 }
 
-/** The maximum number of records in one `get`. Guards can use the store between one `get` and the next. */
-const RECORDS_AT_ONCE = 50
-/**
- * The maximum number of records that the first pieces of all lists read at the same time. A store may queue each record
- * as a command of its own.
- */
-const MOST_FIRST_RECORDS = 500
 /** An empty list is kept for a minute (milliseconds), because stores require an expiry in the future. */
 const KEPT_EMPTY = 60_000
-/** How long one `get` of a list can delay other lists. With more, one slow key would stop all lists. */
-const LONGEST_TURN_MS = 20
 
-/**
- * Reads and writes the lists of all subjects' sessions. Calls for one list in one process are served together. Long
- * lists are read in pieces, one piece at a time, so that many logins and many calls of `listSessions` do not delay
- * guards.
- */
+/** Reads and writes the lists of all subjects' sessions. Calls for one list in one process are served together. */
 export class SessionLists {
   readonly #store: TokenStore
   readonly #config: Config
   readonly #end: EndSession
+  readonly #reader = new RecordReader()
   readonly #writes = new Gathered<DueChange, ReadonlySet<string>>((key, changes) => this.#write(key, changes))
   readonly #reads = new Gathered<Subject, Reading>((key, [subject]) => this.#read(key, subject as Subject))
   readonly #counts = new Gathered<Subject, boolean>((key, [subject]) => this.#count(key, subject as Subject))
-  #lastPiece: Promise<unknown> = Promise.resolve()
-  #firstRecords = 0
   #lastShown: Promise<unknown> = Promise.resolve()
 
   constructor(store: TokenStore, config: Config, end: EndSession) {
@@ -173,37 +156,9 @@ export class SessionLists {
     return endedAmong(found, owner, subject).size === 0
   }
 
-  /**
-   * Reads the records of `entries` in pieces. The first piece is read at once if few are being read, further pieces of
-   * all lists one at a time.
-   */
-  async #records(entries: Listing, deadline: Deadline): Promise<Found[]> {
-    const records = this.#recordsFor(deadline)
-    const found: Found[] = []
-    for (let n = 0; n < entries.length; n += RECORDS_AT_ONCE) {
-      const ids = entries.slice(n, n + RECORDS_AT_ONCE).map(([sid]) => sid)
-      const get = () => withDeadline(deadline, () => records.get(ids.map(sessionKey)))
-      const atOnce = n === 0 && this.#firstRecords + ids.length <= MOST_FIRST_RECORDS
-      const values = await (atOnce ? this.#first(ids.length, get) : this.#inTurn(get))
-      found.push(...ids.map((id, place) => ({ id, record: parseSession(values[place]) })))
-    }
-    return found
-  }
-
-  async #first<T>(count: number, get: () => Promise<T>): Promise<T> {
-    this.#firstRecords += count
-    try {
-      return await get()
-    } finally {
-      this.#firstRecords -= count
-    }
-  }
-
-  #inTurn<T>(get: () => Promise<T>): Promise<T> {
-    const piece = this.#lastPiece.then(get)
-    // A store in this process would answer before other requests get a turn of the event loop.
-    this.#lastPiece = this.#lastPiece.then(() => settledWithin(piece, LONGEST_TURN_MS)).then(endOfTurn)
-    return piece
+  #records(entries: Listing, deadline: Deadline): Promise<Found[]> {
+    const sids = entries.map(([sid]) => sid)
+    return this.#reader.read(sids, this.#recordsFor(deadline), deadline)
   }
 
   /** Removes ended sessions from a list, in the background. If it fails, the next reading of the list tries again. */
@@ -302,18 +257,6 @@ export class SessionLists {
   #deadline(): Deadline {
     return new Deadline(this.#config.storeTimeout)
   }
-}
-
-/** Resolves when `promise` settles, or after `milliseconds`. */
-function settledWithin(promise: Promise<unknown>, milliseconds: number): Promise<void> {
-  return new Promise(resolve => {
-    const timer = setTimeout(resolve, milliseconds)
-    const done = () => {
-      clearTimeout(timer)
-      resolve()
-    }
-    promise.then(done, done)
-  })
 }
 
 /** The list for one caller. Callers share a reading, so each gets its own objects. */
