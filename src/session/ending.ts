@@ -18,12 +18,14 @@ import type { LoadedRecord, SessionRecords } from './session-records.js'
 /** Removes ended sessions from the list of their subject, in the background. */
 type Forget = (owner: SessionRecord, ended: ReadonlySet<string>) => void
 
-/** Emits an event. `isSure`: false if the store did not confirm the write. */
+/**
+ * Emits an event. `isSure` is false if the store failed or timed out, so that the write may or may not have been done.
+ */
 type Tell = (isSure: boolean) => void
 
 /**
- * Ends sessions: one at a time by a tombstone, all of a subject by its cut-off. Every method tries again until its write
- * holds or has become needless.
+ * Ends sessions: one session by a tombstone, all sessions of a subject by the subject's cut-off. After a conflict with
+ * another write, every method except `bury` reads again, and writes if that is still necessary.
  */
 export class Ending {
   readonly #config: Config
@@ -37,8 +39,10 @@ export class Ending {
   }
 
   /**
-   * Replaces a record with a tombstone, calls `tell`, and removes the session from the list. Resolves to false after a
-   * conflict with another write.
+   * Replaces a record with a tombstone, calls `tell`, and removes the session from the subject's list. Resolves to
+   * false after a conflict with another write.
+   * @param keptUntil the minimum time until which to keep the tombstone, milliseconds. Default: only what the session
+   * requires.
    */
   async bury(
     records: SessionRecords,
@@ -55,7 +59,7 @@ export class Ending {
     return isBuried
   }
 
-  /** Ends the session of a token; a token without a session is revoked itself. */
+  /** Ends the session of a token. A token without a session is revoked itself. Does nothing if it has already ended. */
   async token(records: SessionRecords, token: TokenPayload): Promise<void> {
     const sid = rotation.idOf(token)
     for (;;) {
@@ -72,8 +76,8 @@ export class Ending {
   }
 
   /**
-   * Ends a session; with `sub`, only if it belongs to this subject. Resolves to whether it did: false for a session that
-   * has ended or is not in the store.
+   * Ends a session by its id; with `sub`, only if it belongs to this subject. Resolves to true if it has ended the
+   * session, and to false if the session had already ended, is not in the store, or belongs to another subject.
    */
   async session(records: SessionRecords, sid: string, sub?: string): Promise<boolean> {
     const { loginType } = this.#config
@@ -88,7 +92,7 @@ export class Ending {
     }
   }
 
-  /** Ends the session of a login that failed. `tell` is called if it was still live. */
+  /** Ends the session of a login that failed. Calls `tell` if the session had not ended. */
   async failedLogin(records: SessionRecords, sid: string, tell: Tell): Promise<void> {
     for (;;) {
       const read = await records.session(sid)
@@ -97,7 +101,9 @@ export class Ending {
     }
   }
 
-  /** Moves the cut-off of a subject: ends all sessions whose login began before, except `except`. */
+  /**
+   * Moves the cut-off of a subject to now: ends all sessions whose login began earlier, except the session `except`.
+   */
   async all(records: SessionRecords, sub: string, except?: string): Promise<void> {
     const { loginType } = this.#config
     const key = subjectKey(sub, loginType)
@@ -110,7 +116,8 @@ export class Ending {
       const held = except !== undefined && rotation.heldRecord({ id: except, sub, loginType }, known) !== undefined
       const sparing = held ? { except } : {}
       const tell: Tell = isSure => this.#events.emit('allRevoked', { sub, ...sparing, ...unconfirmedUnless(isSure) })
-      // Of many calls at once each would have to write, and read again after each write of the others.
+      // Another call has done the work. Without this check, each of many simultaneous calls would write, and each write
+      // would make all others read again.
       if (first && rotation.isCutSince(first, known.subject, begun, sparing.except)) return tell(true)
       first ??= known.subject
       const now = this.#config.now()
@@ -120,7 +127,7 @@ export class Ending {
     }
   }
 
-  /** Emits the event `revoked`. */
+  /** Returns a function that emits the event `revoked`. */
   revoked(sid: string, sub: string): Tell {
     return isSure => this.#events.emit('revoked', { sid, sub, ...unconfirmedUnless(isSure) })
   }

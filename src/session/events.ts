@@ -10,27 +10,28 @@ import type { Device } from './record.js'
 export interface AuthXEvents {
   /**
    * A session was opened, or a token without a session was issued. `device` is the device of a login, as `listSessions`
-   * shows it: what `login` or `createTokenPair` was given, and with `sessionTracking` user agent and IP address. A token
-   * without a session has no device. `context` is the context that the login was given.
+   * shows it: what `login` or `createTokenPair` was given, and with `sessionTracking` user agent and IP address. A
+   * token without a session has no device. `context` is the `context` of the login; missing if there was none.
    */
   issued: { sid: string; sub: string; device?: Device; context?: Readonly<Record<string, unknown>> }
   /** A refresh token was exchanged for its successor, or `implicitRefresh` renewed an access token. */
   refreshed: { sid: string; sub: string }
   /**
-   * A used-up refresh token was sent again within the grace period and got the current tokens of its session. `replays`:
-   * how many generations in a row were replayed, including this one; 1 for the first. Several replays of one generation
-   * have the same number.
+   * A used-up refresh token was sent again within the grace period. It got the current refresh token of its session,
+   * and a new access token. `replays`: for how many refreshes in a row the new tokens were replayed like this,
+   * including the last one; 1 for the first. Several replays after one refresh have the same number.
    */
   replayed: { sid: string; sub: string; replays: number }
   /**
-   * A used-up refresh token was sent again after the grace period, and nobody had used its successor: the response was
-   * lost. The client got new tokens, and the tokens of the lost response are voided. If they are used, it is `reuse`.
+   * A used-up refresh token was sent again after the grace period, and nobody had used the tokens that it was exchanged
+   * for: that response was lost. The client got new tokens. The tokens of the lost response are voided: if somebody
+   * uses one later, the session is revoked, and `reuse` is emitted.
    */
   recovered: { sid: string; sub: string }
   /**
-   * A used-up refresh token was sent again, or an access token that a recovery has voided, and the session has been
-   * revoked. If the store failed or timed out, there is also a `storeError`: the session may stay live until such a
-   * token is sent again.
+   * A used-up refresh token was sent again too late, or a token was used that a recovery has voided (see `recovered`).
+   * The session has been revoked. If the store failed or timed out, there is also a `storeError`: the session may stay
+   * live until one of these tokens is sent again.
    */
   reuse: { sid: string; sub: string }
   /**
@@ -47,9 +48,9 @@ export interface AuthXEvents {
   storeRollback: { sid: string; sub: string }
   /**
    * A guard, `refresh`, `logout` or `authenticateUpgrade` refused a caller. `reason` is the `code` of the error:
-   * `ERR_TOKEN_EXPIRED`. It is emitted once for each refusal: 4xx, and 503 because the store or a callback failed. A 500
-   * is a mistake in the application and emits nothing. `sub` and `sid` are those of the token. They are missing if there
-   * is no token, if its signature is invalid, or if the tokens are of several sessions.
+   * `ERR_TOKEN_EXPIRED`. It is emitted once for each refusal: 4xx, and 503 because the store or a callback failed. A
+   * 500 is a mistake in the application and emits nothing. `sub` and `sid` are those of the token. They are missing if
+   * there is no token, if its signature is invalid, or if the tokens are of several sessions.
    */
   refused: { reason: ErrorCode; sub?: string; sid?: string }
   /** The store failed or timed out. `error.cause` says why. */

@@ -1,9 +1,9 @@
 import type { SubjectRecord } from './record.js'
 import { acceptedRecord, heldRecord, type Owner, type RotationConfig, type StoredState } from './rotation.js'
 
-/** What the records of listed sessions say about them, as pure functions. */
+/** Which sessions of a list have ended, and which are accepted, by their records. Pure functions. */
 
-/** The owner of a list. */
+/** The subject and the login type that a list of sessions belongs to. */
 export type Subject = Pick<Owner, 'sub' | 'loginType'>
 
 export interface Found {
@@ -12,8 +12,8 @@ export interface Found {
 }
 
 /**
- * The ids of sessions that have ended. The clock of this server is not used: a session that ends by itself has ended
- * when the store removes its record.
+ * Returns the ids of sessions that have ended. It uses no clock, because the clock of this server may be fast: a
+ * session that expires counts as ended only when the store has removed its record.
  */
 export function endedAmong(found: readonly Found[], owner: Subject, subject: SubjectRecord): Set<string> {
   const { sub, loginType } = owner
@@ -21,7 +21,7 @@ export function endedAmong(found: readonly Found[], owner: Subject, subject: Sub
   return new Set(found.filter(each => !isHeld(each)).map(({ id }) => id))
 }
 
-/** The ids of sessions whose tokens guards accept. */
+/** Returns the ids of sessions whose access tokens guards accept at `now` (milliseconds). */
 export function acceptedAmong(
   found: readonly Found[],
   owner: Subject,

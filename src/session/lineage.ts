@@ -1,17 +1,24 @@
 import type { Lineage, SessionRecord, VoidedGenerations } from './record.js'
 
 /**
- * Which used-up tokens of a session may still be exchanged, and which generations are voided. Pure functions; times are
- * milliseconds.
+ * Rules about used-up refresh tokens: which ones may be sent again, and which generations a recovery has voided. Pure
+ * functions. Times are milliseconds. The glossary in ARCHITECTURE.md explains the words.
  */
 
-/** Used-up tokens are kept for the grace period. This is enough for a browser that restores many tabs. */
+/**
+ * The maximum number of used-up tokens before the predecessor that a record keeps, each for its grace period. It is
+ * enough for a browser that restores many tabs.
+ */
 const MOST_OLDER = 50
 
-/** With more, a lost response ends the session. Only a client that tries loses so many within an access token's life. */
+/**
+ * The maximum number of recoveries of different predecessors whose voided access tokens may still be valid. Beyond it
+ * there is no recovery: the predecessor is reuse. No honest client loses so many responses within the life of an access
+ * token.
+ */
 const MOST_VOIDED = 20
 
-/** The options that decide about used-up tokens. Durations are seconds. */
+/** The options that the rules about used-up tokens need. Durations are seconds. */
 export interface ExchangeConfig {
   readonly refreshGracePeriod: number
   readonly refreshRecovery: number
@@ -20,30 +27,41 @@ export interface ExchangeConfig {
 }
 
 /**
- * Returns the lineage of a record. A record of an older version has none, or one of an earlier generation. It allows no
- * recovery then, because access tokens of that version confirm nothing.
+ * Returns the lineage of a record. If a version before 0.2.0 wrote the record, its lineage is missing or describes an
+ * earlier generation. Then the result counts as confirmed and allows no recovery, because servers of that version
+ * confirm nothing.
  */
 export function lineageOf({ lineage, gen, rotatedAt, endsAt }: SessionRecord): Lineage {
   if (lineage?.gen === gen) return lineage
   return { gen, from: gen - 1, exchangedAt: rotatedAt, accessEndsAt: endsAt, confirmed: true, older: [] }
 }
 
-/** When the current tokens were last given out. Until they are used, a late replay counts: its response may be lost too. */
+/**
+ * When the current tokens were last given out: by the exchange, or by a replay in the second half of the grace period
+ * while the generation was not confirmed.
+ */
 const givenAt = (record: SessionRecord) => lineageOf(record).givenAt ?? record.rotatedAt
 
-/** When the grace period of a generation's token began; `undefined` if it was not exchanged, or too long ago. */
+/**
+ * When the grace period of the refresh token of generation `gen` began. `undefined` if the token was not exchanged, or
+ * if the record does not keep it any more.
+ */
 export function exchangedAt(record: SessionRecord, gen: number): number | undefined {
   const { from, older } = lineageOf(record)
   return gen === from ? givenAt(record) : older.find(([each]) => each === gen)?.[1]
 }
 
-/** Whether `now` is within the grace period of `at`, in both directions: the clocks of two servers may differ. */
+/**
+ * Whether `now` is within the grace period that began at `at`. A `now` before `at` counts too, because the clocks of
+ * two servers may differ.
+ */
 export const isInGrace = (at: number, now: number, { refreshGracePeriod }: ExchangeConfig) =>
   Math.abs(now - at) < refreshGracePeriod * 1000
 
 /**
- * Whether the current generation came from an exchange and is not confirmed. False if recovery is off: guards that do
- * not ask the store confirm nothing, and without recovery there is nothing to confirm.
+ * Whether the current generation came from an exchange and is not confirmed yet. Always false if recovery is off,
+ * because only a recovery needs to know. Recovery is off with `accessTokenRevocation: false`: guards do not ask the
+ * store then, so they cannot confirm.
  */
 export function isUnconfirmed(record: SessionRecord, config: ExchangeConfig): boolean {
   const { refreshRecovery, refreshGracePeriod, accessTokenRevocation } = config
@@ -58,32 +76,41 @@ export const confirmed = (record: SessionRecord): SessionRecord => ({
   lineage: { ...lineageOf(record), confirmed: true },
 })
 
-/** Whether the predecessor may get a new generation, because the response with the current one was lost. */
+/**
+ * Whether a recovery is allowed: the predecessor gets a new generation, because the response with the current one was
+ * lost.
+ */
 export function isRecoverable(record: SessionRecord, now: number, config: ExchangeConfig): boolean {
   if (!isUnconfirmed(record, config)) return false
   if (now - lineageOf(record).exchangedAt >= config.refreshRecovery * 1000) return false
   return voidedAfter(record, now, config).length <= MOST_VOIDED
 }
 
-/** Whether a recovery has voided the tokens of a generation. */
+/**
+ * Whether a recovery has voided the tokens of generation `gen`. False if all its access tokens have expired by now and
+ * the record has dropped it.
+ */
 export const isVoided = ({ voided = [] }: SessionRecord, gen: number) =>
   voided.some(({ first, last }) => gen >= first && gen <= last)
 
-/** Returns the voided generations after a recovery at `now`, without those whose access tokens have expired. */
+/**
+ * Returns the voided generations after a recovery at `now`: the one that the recovery replaces, and earlier ones whose
+ * access tokens may still be valid.
+ */
 export function voidedAfter(
   record: SessionRecord,
   now: number,
   { refreshGracePeriod, decodeLeeway }: ExchangeConfig,
 ): readonly VoidedGenerations[] {
   const { from, accessEndsAt } = lineageOf(record)
-  // The access token of a replay may end later by this, without a note in the record.
+  // `givenAgain` does not write down an access token that ends up to two grace periods after `accessEndsAt`.
   const until = accessEndsAt + (2 * refreshGracePeriod + decodeLeeway) * 1000
   const others = (record.voided ?? []).filter(({ first, until }) => first !== from + 1 && until > now)
   const before = record.voided?.find(({ first }) => first === from + 1)
   return [...others, { first: from + 1, last: record.gen, until: Math.max(until, before?.until ?? 0) }]
 }
 
-/** Returns the lineage after the token of generation `from` was exchanged for generation `gen` at `now`. */
+/** Returns the lineage after a rotation at `now`: the token of generation `from` was exchanged for generation `gen`. */
 export function rotated(
   before: SessionRecord,
   { from, gen, accessEndsAt, now }: { from: number; gen: number; accessEndsAt: number; now: number },
@@ -96,9 +123,9 @@ export function rotated(
 }
 
 /**
- * Returns the record after a replay at `now` with an access token that ends at `accessEndsAt`. It is the same record if
- * nothing has to be remembered, so that many replays at the same time need few writes: the tokens were given out less
- * than half a grace period ago, and the token ends when others of this generation do.
+ * Returns the record after a replay at `now`, whose access token ends at `accessEndsAt`. Returns the same record, so
+ * that nothing is written, if the tokens were given out less than half a grace period ago and no access token ends much
+ * later than the others of the generation. So many replays at the same time need few writes.
  */
 export function givenAgain(
   record: SessionRecord,
@@ -115,7 +142,10 @@ export function givenAgain(
   return { ...record, lineage: { ...lineage, accessEndsAt: latest, ...(isOld && { givenAt: now }) } }
 }
 
-/** Returns the lineage after a recovery. The predecessor stays, because the next response may be lost too. */
+/**
+ * Returns the lineage after a recovery that made generation `gen`. The predecessor stays the same, because the response
+ * of the recovery may be lost too.
+ */
 export function recovered(before: SessionRecord, gen: number, accessEndsAt: number): Lineage {
   const { from, exchangedAt } = lineageOf(before)
   return { gen, from, exchangedAt, accessEndsAt, older: [] }

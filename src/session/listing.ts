@@ -24,7 +24,7 @@ export interface Session {
   expiresAt: Date
   /** The `device` that was passed to `login`; with `sessionTracking`, also user agent and IP address. */
   device: Device
-  /** The `context` that was passed to `login`. Missing if there was none. */
+  /** The `context` that was passed to `login` or `createTokenPair`. Missing if there was none. */
   context?: Readonly<Record<string, unknown>>
 }
 

@@ -46,42 +46,54 @@ export interface SessionRecord {
   readonly amr?: readonly string[]
   /** The exchange that made the current generation. Missing in a record of a version before 0.2.0. */
   readonly lineage?: Lineage
-  /** Generations that a recovery has voided, as long as their access tokens may be valid. */
+  /** Generations that recoveries have voided. Each is kept until its access tokens have expired. */
   readonly voided?: readonly VoidedGenerations[]
   /**
-   * `gen` is the last generation of refresh tokens that was replayed. `inARow`: how many generations in a row were
-   * replayed, up to and including `gen`.
+   * `gen` is the last generation whose tokens a replay has given out again. `inARow`: for how many generations in a row
+   * that happened, up to and including `gen`.
    */
   readonly replayed?: Replayed
-  /** Whether the session's cookies outlive the browser. Missing: the opposite of `sessionCookie`. */
+  /** Whether the session's cookies outlive the browser. Missing: `sessionCookie` and `cookieMaxAge` decide. */
   readonly persistent?: boolean
   readonly device: Device
   /** The `context` of the login. Missing if it had none. */
   readonly context?: Readonly<Record<string, unknown>>
 }
 
-/** The exchange that made the current generation, and earlier ones that are within the grace period. Times are milliseconds. */
+/**
+ * The exchange that made the current generation, and earlier exchanges that are within their grace period. Times are
+ * milliseconds.
+ */
 export interface Lineage {
-  /** The generation that this describes. An older version of the library changes only the `gen` of the record. */
+  /**
+   * The current generation when this was written. If the record's own `gen` is another, a version before 0.2.0 has
+   * refreshed the session since, and the lineage is out of date.
+   */
   readonly gen: number
-  /** The predecessor: the generation of the last token that was exchanged by rotation. -1 if there is none. */
+  /** The generation of the predecessor, the refresh token that the last rotation exchanged. -1 if there is none. */
   readonly from: number
-  /** When the predecessor was exchanged for the first time. `rotatedAt`: for the last time. */
+  /**
+   * When the rotation of the predecessor was. A recovery does not change it; the `rotatedAt` of the record is the last
+   * rotation or recovery.
+   */
   readonly exchangedAt: number
-  /** When the access token of this generation ends. */
+  /** When the last access token of the current generation ends. A replay may give out one that ends a little later. */
   readonly accessEndsAt: number
   /**
-   * When the tokens of this generation were last given out again, not more often than every half grace period. Missing:
-   * not since `rotatedAt`.
+   * When a replay last gave out the tokens of the current generation again. Written at most every half grace period.
+   * Missing: not since `rotatedAt`.
    */
   readonly givenAt?: number
-  /** Whether the client has shown that it has the tokens of this generation. */
+  /** True if somebody has used a token of the current generation, so the client has received the response. */
   readonly confirmed?: true
-  /** Exchanged tokens before the predecessor: the generation, and when it was exchanged. */
+  /** Used-up refresh tokens before the predecessor: the generation, and when its grace period began. */
   readonly older: readonly (readonly [gen: number, at: number])[]
 }
 
-/** The generations from `first` to `last`, until (milliseconds) their access tokens have expired. */
+/**
+ * The voided generations from `first` to `last`. At `until` (milliseconds) all their access tokens have expired, and
+ * the entry can be dropped.
+ */
 export interface VoidedGenerations {
   readonly first: number
   readonly last: number
@@ -111,8 +123,8 @@ export interface SubjectRecord {
 /**
  * The list of a subject's sessions in the store, under `sessions:<hash>`: `[sid, end in milliseconds]` of each, the
  * oldest login first. An entry with an empty `sid` means that sessions were left out because the list was full: it has
- * the latest of their ends, and the subject's cut-off at that time. In the entry of a session, a third member means that
- * a login beyond `maxSessions` ends it: the entry stays until it has ended.
+ * the latest of their ends, and the subject's cut-off at that time. A third member in the entry of a session is a mark:
+ * a login beyond `maxSessions` ends this session, and the entry stays until that is done.
  */
 export type Listing = readonly (readonly [sid: string, end: number, cutoffOrEnding?: number])[]
 

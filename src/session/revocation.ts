@@ -35,8 +35,9 @@ export class Revocation {
   }
 
   /**
-   * How the login of a token ends. Always asks the store, whatever `accessTokenRevocation` says.
-   * @throws RevokedTokenError, also for a token with a session if there is no store; ReusedTokenError, UnavailableError.
+   * Resolves to when the login of a token ends. Always asks the store, whatever `accessTokenRevocation` says.
+   * @throws RevokedTokenError, also for a token with a session if there is no store; ReusedTokenError,
+   * UnavailableError.
    */
   async endOf(token: TokenPayload): Promise<LoginEnd> {
     if (!this.#sessions && token.sid !== undefined) throw revokedBecause('noStore')
@@ -44,7 +45,10 @@ export class Revocation {
     return end ?? { endsAt: (token.iat + this.#config.sessionExpires) * 1000 }
   }
 
-  /** Whether a token is revoked. Always asks the store, whatever `accessTokenRevocation` says. @throws UnavailableError */
+  /**
+   * Whether a token is revoked. Always asks the store, whatever `accessTokenRevocation` says.
+   * @throws UnavailableError
+   */
   async isRevoked(token: TokenPayload): Promise<boolean> {
     return (await this.endOf(token).catch(undefinedIfRevoked)) === undefined
   }

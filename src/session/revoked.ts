@@ -26,12 +26,14 @@ export const revokedBecause = (reason: keyof typeof CAUSES): RevokedTokenError =
   new RevokedTokenError(undefined, undefined, { cause: CAUSES[reason] })
 
 const REUSED = {
-  refresh: 'the refresh token is used up or voided, so two clients have tokens of one session',
+  refresh:
+    'the refresh token is used up, or voided because its refresh was repeated later; two clients have tokens of one ' +
+    'session',
   access:
-    'the access token is voided: after its refresh, the refresh token before it was exchanged again; so two clients have ' +
-    'tokens of one session',
+    'the access token is voided: the refresh that issued it was repeated later, and issued other tokens; two clients ' +
+    'have tokens of one session',
 }
 
-/** Makes the error for a token that shows that two clients have tokens of its session. */
+/** Makes the error for a token that is reuse: it shows that two clients have tokens of its session. */
 export const reusedBecause = ({ type }: Pick<TokenPayload, 'type'>): ReusedTokenError =>
   new ReusedTokenError({ cause: REUSED[type] })

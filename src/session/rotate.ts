@@ -17,37 +17,37 @@ export interface AccessTimes {
   exp: number
 }
 
-/** Makes the tokens that a record describes. */
+/** Makes the tokens that a session's record describes. */
 export type Mint<T> = (sid: string, record: SessionRecord, times: AccessTimes) => T
 
-/** A refresh token to exchange, and how to make the new tokens. */
+/** A refresh: the refresh token in the request, and how to make the tokens of the response. */
 export interface Exchange<T> {
   readonly token: TokenPayload
-  /** When the new access token ends. `undefined`: after the configured life. */
+  /** When the new access token expires. `undefined`: after `accessTokenExpires`. */
   readonly accessExpiry: Duration | Date | undefined
-  /** Asks the application about the session of the token. Called once, before `mint`. */
+  /** Asks the application about the user of the session. Called once, before `mint`. */
   readonly prepare?: ((record: SessionRecord | undefined) => Promise<void>) | undefined
-  /** Makes the new tokens from the new record. Called again after a conflict with another write. */
+  /** Makes the tokens of the response from the new record. Called again after a conflict with another write. */
   readonly mint: Mint<T>
 }
 
-/** What the store contains about a refresh token, and the decision. */
+/** What the store contains about a refresh token, and what `rotation.decide` decided. */
 export interface Plan {
   readonly known: LoadedState
   readonly decision: Exclude<rotation.Decision, { outcome: 'reuse' | 'revoked' }>
-  /** When it was decided, milliseconds. */
+  /** The time of the decision, milliseconds. */
   readonly now: number
 }
 
 export interface Exchanged<T> {
   readonly minted: T
-  /** Emits the event. */
+  /** Emits `refreshed`, `replayed` or `recovered`. */
   readonly tell: () => void
   /** The record, if the token has no `sid` and this refresh must add the session to its list. */
   readonly opened?: SessionRecord | undefined
 }
 
-/** Exchanges refresh tokens, and makes access tokens for new credentials: carries out what `rotation.ts` decides. */
+/** Carries out what `rotation.ts` decides: a refresh, a reuse, and the new access token of `reauthenticate`. */
 export class Rotator {
   readonly #config: Config
   readonly #events: Events
@@ -60,7 +60,7 @@ export class Rotator {
   }
 
   /**
-   * Reads the record of a refresh token and decides.
+   * Reads the record of a refresh token and decides between rotation, replay and recovery.
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
   async plan(records: SessionRecords, token: TokenPayload): Promise<Plan> {
@@ -74,7 +74,10 @@ export class Rotator {
     }
   }
 
-  /** Makes the tokens, then writes at most once. Resolves to `undefined` after a conflict with another write. */
+  /**
+   * Makes the tokens of a refresh, then writes at most once. Resolves to `undefined` after a conflict with another
+   * write.
+   */
   exchange<T>(records: SessionRecords, exchange: Exchange<T>, plan: Plan): Promise<Exchanged<T> | undefined> {
     const { decision } = plan
     return decision.outcome === 'replay'
@@ -117,14 +120,13 @@ export class Rotator {
     const tellOfRollback = () => this.#events.emit('storeRollback', { sid, sub })
     if (!(await (rollback ? records.telling(tellOfRollback, write) : write()))) return undefined
     const tell = () => this.#events.emit(outcome === 'recover' ? 'recovered' : 'refreshed', { sid, sub })
-    // As in a replay: a refresh before this one may have failed to add the session to the list.
+    // An earlier refresh with this token may have failed to add the session to the list.
     return { minted, tell, opened: token.sid === undefined ? record : undefined }
   }
 
   /**
-   * Writes to the record of an access token's session that the user gave credentials again, by the methods `amr`. `mint`
-   * makes the new access token; it is called before anything is written. Resolves to `undefined` after a conflict with
-   * another write.
+   * Writes into the session of an access token that the user gave credentials again, by the methods `amr`. `mint` makes
+   * the new access token, before anything is written. Resolves to `undefined` after a conflict with another write.
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
   async reauthenticate<T>(
@@ -151,8 +153,8 @@ export class Rotator {
   }
 
   /**
-   * Ends the session of a token that shows that two clients have tokens of one session. Resolves after a conflict with
-   * another write.
+   * Ends the session of a token that is reuse: it shows that two clients have tokens of the session. Resolves only
+   * after a conflict with another write; then the caller reads and decides again.
    * @throws ReusedTokenError if the session has been ended, StoreUnavailableError.
    */
   async endReused(records: SessionRecords, token: TokenPayload, read: LoadedRecord): Promise<void> {
@@ -161,7 +163,7 @@ export class Rotator {
     if (await this.#ending.bury(records, sid, read, tell)) throw reusedBecause(token)
   }
 
-  /** The times of a new access token. It expires not later than `end` (milliseconds). */
+  /** Returns the times of a new access token that expires at `end` (milliseconds) or earlier. */
   #times(end: number, expiry: Duration | Date | undefined, now: number): AccessTimes {
     const exp = timeOf('expiry', expiry === undefined ? this.#config.accessTokenExpires : expiry, now)
     return { iat: Math.floor(now / 1000), exp: Math.min(exp, Math.floor(end / 1000)) }

@@ -26,29 +26,30 @@ export interface StoredState {
 export type Decision =
   | Succession
   | Replay
-  /** A used-up token was presented again: the session must end. */
+  /** A voided token, or a used-up token that gets neither replay nor recovery, was presented: the session must end. */
   | { readonly outcome: 'reuse' }
   | { readonly outcome: 'revoked'; readonly reason: RevokedReason }
 
 /**
- * The token gets a successor of generation `gen`. `rotate`: it is the current token, and becomes used up. `recover`: it
- * is the predecessor, and the response with the current token was lost; the current generation becomes voided.
+ * The presented refresh token gets new tokens of generation `gen`. `rotate`: it is the current refresh token, and
+ * becomes used up. `recover`: it is the predecessor, and the response with the current tokens was lost; the current
+ * generation becomes voided.
  */
 export interface Succession {
   readonly outcome: 'rotate' | 'recover'
   readonly gen: number
-  /** Whether the token is one generation ahead of the store. */
+  /** Whether the presented token is one generation ahead of the store, because the store has lost a refresh. */
   readonly rollback: boolean
 }
 
-/** A used-up token was presented again within the grace period. It gets the tokens that the record describes. */
+/** A used-up refresh token was presented again within the grace period. It gets the current tokens of the session. */
 export interface Replay {
   readonly outcome: 'replay'
   /** The record with this replay counted. */
   readonly record: SessionRecord
-  /** How many generations in a row were replayed, including this one. */
+  /** For how many generations in a row there was a replay, including the current one. */
   readonly replays: number
-  /** Whether the record already counts it. Several replays of one generation count once. */
+  /** Whether the stored record already counts a replay of the current generation. Several replays of one count once. */
   readonly isCounted: boolean
 }
 
@@ -109,8 +110,11 @@ export function heldRecord(owner: Owner, known: StoredState): SessionRecord | un
 }
 
 /**
- * Whether another call has moved a cut-off as this one would, since this one read it `before`: past the sessions of
- * then, past the tokens without a session that were issued until it had `begun` (milliseconds), and sparing the same.
+ * Whether another call of `revokeAllSessions` has already done the work of this call.
+ * @param before the subject's record when this call first read it. A later cut-off revokes all sessions of that time.
+ * @param now the subject's record now.
+ * @param begun when this call began, milliseconds. The cut-off must revoke tokens without a session issued before it.
+ * @param except the session that this call spares. The other call must spare the same one.
  */
 export const isCutSince = (before: SubjectRecord, now: SubjectRecord, begun: number, except: string | undefined) =>
   now.cutoff > before.cutoff && now.cutoff >= begun && now.except === except
@@ -179,7 +183,7 @@ function replay(record: SessionRecord): Replay {
   return { outcome: 'replay', record: { ...record, replayed: { gen, inARow: replays } }, replays, isCounted: false }
 }
 
-/** The result of `assess`. `unconfirmed`: the token is valid, and the first of its generation that a guard sees. */
+/** The result of `assess`. `unconfirmed`: the token is valid, and its generation must now be confirmed in the store. */
 export type Assessment =
   | { readonly outcome: 'good' }
   | { readonly outcome: 'unconfirmed'; readonly record: SessionRecord }
@@ -187,7 +191,7 @@ export type Assessment =
 
 const GOOD: Assessment = { outcome: 'good' }
 
-/** Whether a guard accepts an access or refresh token, judged by what the store contains. */
+/** Decides whether a guard accepts an access or refresh token, by what the store contains. */
 export function assess(token: Presented, known: StoredState, now: number, config: RotationConfig): Assessment {
   if (token.type === 'refresh') {
     const decision = decide(token, known, now, config)
@@ -200,7 +204,10 @@ export function assess(token: Presented, known: StoredState, now: number, config
   return typeof record === 'string' ? revoked(record) : assessGeneration(token, record, config)
 }
 
-/** Checks the generation of an access token. A voided one shows that two clients have tokens of the session. */
+/**
+ * Checks the generation of an access token. A token of a voided generation is reuse: it shows that two clients have
+ * tokens of the session.
+ */
 function assessGeneration({ gen }: Presented, record: SessionRecord, config: RotationConfig): Assessment {
   if (gen === undefined) return GOOD
   if (lineage.isVoided(record, gen)) return REUSE
@@ -216,7 +223,8 @@ function isCutOff({ iat }: Presented, { cutoff }: SubjectRecord): boolean {
 }
 
 /**
- * One exchange: the new generation, the `jti` of the new refresh token, and the `exp` (seconds) of the new access token.
+ * A rotation or a recovery at `now` (milliseconds): the new generation, the `jti` of the new refresh token, and the
+ * `exp` (seconds) of the new access token.
  */
 export interface Exchange {
   readonly outcome: 'rotate' | 'recover'
@@ -226,7 +234,7 @@ export interface Exchange {
   readonly now: number
 }
 
-/** The record after a refresh token was exchanged. */
+/** Returns the record after a rotation or a recovery. */
 export function successor(
   token: Presented,
   before: SessionRecord,
@@ -250,14 +258,17 @@ export function successor(
   return { ...before, gen, jti, iat, exp, endsAt, keptUntil, rotatedAt: now, ...change, ...activityAt(before, now) }
 }
 
-/** A check of the credentials at `now`: its methods, and the `exp` (seconds) of the new access token. */
+/**
+ * A check of the user's credentials at `now` (milliseconds): the methods (claim `amr`), and the `exp` (seconds) of the
+ * new access token.
+ */
 export interface Reauthentication {
   readonly amr: readonly string[]
   readonly accessExp: number
   readonly now: number
 }
 
-/** The record after the user gave credentials again. Nothing is used up: the generation and its refresh token stay. */
+/** Returns the record after the user gave credentials again. The generation and its refresh token stay the same. */
 export function reauthenticated(before: SessionRecord, { amr, accessExp, now }: Reauthentication): SessionRecord {
   const authTime = Math.floor(now / 1000)
   const endsAt = Math.max(before.endsAt, accessExp * 1000)
@@ -266,7 +277,7 @@ export function reauthenticated(before: SessionRecord, { amr, accessExp, now }: 
   return { ...before, ...change, ...activityAt(before, now) }
 }
 
-/** The members of a record that say when (seconds) and how the user gave credentials. */
+/** Returns the members of a record that say when (`authTime`, seconds) and how (`amr`) the user gave credentials. */
 export function authenticationOf(
   authTime: number | undefined,
   amr: readonly string[] = [],
@@ -275,8 +286,8 @@ export function authenticationOf(
 }
 
 /**
- * Returns the record that a rotation changes. If the store has none, the token has no session yet. Then it returns the
- * first record of the session that the refresh opens.
+ * Returns the record that a refresh or `reauthenticate` changes. If the store has none, the token has no session yet:
+ * the result is the first record of the session that is opened for it.
  */
 export function recordBefore(
   token: Presented,
@@ -286,15 +297,18 @@ export function recordBefore(
   return record === undefined || isTombstone(record) ? opened(token, subject, config) : record
 }
 
-/** How the login of a valid token ends. */
+/** When the login of a valid token ends, and whether its cookies end with the browser. */
 export interface LoginEnd {
-  /** When (milliseconds) the session ends if it is not refreshed, or the token if it has no session. */
+  /**
+   * When the session ends if it is not refreshed, milliseconds. For a token without a session: the absolute end of the
+   * session that its refresh would open.
+   */
   readonly endsAt: number
-  /** Whether the session's cookies outlive the browser. `undefined`: the opposite of `sessionCookie`. */
+  /** Whether the session's cookies outlive the browser. `undefined`: `sessionCookie` and `cookieMaxAge` decide. */
   readonly persistent?: boolean | undefined
 }
 
-/** How the session of a valid token ends. Also for a token without a session. */
+/** Returns when the login of a valid token ends. The token may have no session. */
 export function endOf(token: Presented, { record }: StoredState, config: RotationConfig): LoginEnd {
   if (record === undefined || isTombstone(record)) return { endsAt: ownEnd(token, config) }
   return { endsAt: Math.min(record.expiresAt, record.exp * 1000), persistent: record.persistent }

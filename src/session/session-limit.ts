@@ -3,26 +3,27 @@ import type { Listing } from './record.js'
 import { type Change, type Entry, ending, entriesOf, isEnding } from './stored-list.js'
 
 /**
- * The limit of a subject's live sessions, as pure functions. The stored list is the arbiter: the write that adds a
- * session also marks the sessions that have to end for it, or leaves the new session out.
+ * The limit of a subject's live sessions (`maxSessions`), as pure functions. The stored list decides: the write that
+ * adds a session to it also marks the sessions that must end for it, or leaves the new session out.
  */
 
 export type LimitConfig = Pick<Config, 'maxSessions' | 'tooManySessions'>
 
-/** A change of a list that may add a session. */
+/** A change of a list of sessions that may add a session. */
 export interface Arrival extends Change {
-  /** Whether a login adds the session. Otherwise a refresh opened it for a user who had logged in before. */
+  /** Whether the session is a new login. False or missing: a refresh opened it for a token without a session. */
   readonly isLogin?: boolean
 }
 
 const addedBy = (arrivals: readonly Arrival[]) => new Set(arrivals.flatMap(({ add }) => (add ? [add[0]] : [])))
 
-/** The sessions that count for the limit, the oldest first. */
+/** The sessions that count for the limit: those without a mark, the oldest first. */
 const countedIn = (list: Listing) => entriesOf(list).filter(entry => !isEnding(entry))
 
 /**
- * The sessions of a list that must be read to apply the limit: those that may have ended. None if all fit.
- * @param list the list after `arrivals`.
+ * Returns the sessions whose records must be read to apply the limit: all but the new ones, because they may have
+ * ended. Returns none if the list is within the limit.
+ * @param list the list with the sessions that `arrivals` add.
  */
 export function sessionsToCheck(list: Listing, arrivals: readonly Arrival[], { maxSessions }: LimitConfig): Listing {
   const added = addedBy(arrivals)
@@ -31,21 +32,21 @@ export function sessionsToCheck(list: Listing, arrivals: readonly Arrival[], { m
   return counted.filter(([sid]) => !added.has(sid))
 }
 
-/** Whether the live sessions of a list leave no room for a login. */
+/** Whether a subject already has `maxSessions` live sessions, so that there is no room for another login. */
 export const isFull = (list: Listing, isLive: (entry: Entry) => boolean, { maxSessions = Infinity }: LimitConfig) =>
   countedIn(list).filter(isLive).length >= maxSessions
 
-/** A list within the limit, and the ids of the logins that were left out. */
+/** A list after the limit was applied, and the ids of the logins that were refused and left out. */
 export interface Limited {
   readonly list: Listing
   readonly refused: ReadonlySet<string>
 }
 
 /**
- * Marks the oldest sessions beyond the limit, or leaves new logins out.
- * @param list the list after `arrivals`, without sessions that have ended.
- * @param lapsed sessions that have expired by the clock of this server. They are marked too: for a server whose clock is
- * behind they would be live beyond the limit.
+ * Applies the limit: marks the oldest sessions beyond it, or leaves new logins out.
+ * @param list the list with the sessions that `arrivals` add, without sessions that have ended.
+ * @param lapsed sessions that have expired by the clock of this server. They are marked too, because a server whose
+ * clock is behind would accept them beyond the limit.
  */
 export function limited(
   list: Listing,
@@ -58,7 +59,7 @@ export function limited(
   const logins = addedBy(arrivals.filter(({ isLogin }) => isLogin))
   const refuses = tooManySessions === 'refuse' && excess > 0
   const refused = new Set(refuses ? counted.filter(sid => logins.has(sid)).slice(-excess) : [])
-  // With 'refuse' only a refresh that opens a session ends others: its user has logged in before, and is not refused.
+  // With 'refuse', no login ends a session. A refresh that opens a session does, because it is never refused.
   const endCount = refuses ? Math.min(excess - refused.size, addedBy(arrivals).size - logins.size) : excess
   const oldest = counted.filter(sid => !refused.has(sid)).slice(0, endCount)
   const over = new Set([...lapsed, ...oldest])

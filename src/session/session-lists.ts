@@ -32,13 +32,13 @@ import {
 } from './stored-list.js'
 
 interface DueChange extends Arrival, Subject {
-  /** Called when the session is in the list, before others are ended for it. */
+  /** Called when the session is in the list, before sessions beyond `maxSessions` are ended. */
   readonly listed?: () => void
-  /** The change must not be made later, because its caller then has an error. */
+  /** After the deadline the change is not made, because its caller has already got an error. */
   readonly deadline: Deadline
 }
 
-/** What makes room in a list. */
+/** The sessions of a list that have ended or expired (`lapsed`), and the subject's cut-off. */
 interface Room {
   readonly ended: ReadonlySet<string>
   readonly lapsed: ReadonlySet<string>
@@ -47,17 +47,19 @@ interface Room {
 
 const UNCHANGED: Limited = { list: [], refused: new Set() }
 
-/** What the store contains about the sessions of a list. */
+/**
+ * What the store contains about a list: the subject's record, the records of the sessions, whether some may be missing.
+ */
 interface Reading {
   readonly subject: SubjectRecord
   readonly found: readonly Found[]
   readonly isIncomplete: boolean
 }
 
-/** Ends a session of a subject, if it has not ended. */
+/** Ends a session of the subject `sub`, if it has not ended. */
 type EndSession = (records: SessionRecords, sid: string, sub: string) => Promise<unknown>
 
-/** A session to add to a list, and how it began. */
+/** A session to add to a list, and whether it is a new login. */
 export interface Addition extends Pick<DueChange, 'isLogin' | 'listed'> {
   readonly sid: string
   readonly record: Pick<SessionRecord, 'sub' | 'loginType' | 'expiresAt'>
@@ -66,7 +68,10 @@ export interface Addition extends Pick<DueChange, 'isLogin' | 'listed'> {
 /** An empty list is kept for a minute (milliseconds), because stores require an expiry in the future. */
 const KEPT_EMPTY = 60_000
 
-/** Reads and writes the lists of all subjects' sessions. Calls for one list in one process are served together. */
+/**
+ * Reads and writes the lists of all subjects' sessions. Simultaneous calls for one list in one process share their
+ * reads and writes.
+ */
 export class SessionLists {
   readonly #store: TokenStore
   readonly #config: Config
@@ -84,11 +89,11 @@ export class SessionLists {
   }
 
   /**
-   * Adds a session to its list, after its record was written. If koa-authx did not write the stored list, the list is
-   * not changed: the login still succeeds, and reading the list fails. With `maxSessions`, sessions beyond it have ended
-   * when this resolves.
-   * @throws StoreUnavailableError if the session is not listed before the deadline, or with `maxSessions` the list is not
-   * one that koa-authx wrote; TooManySessionsError.
+   * Adds a session to the list of its subject, after its record was written. With `maxSessions`, the sessions beyond it
+   * have ended when the promise resolves. If koa-authx did not write the stored list, the list is not changed: without
+   * `maxSessions` the login still succeeds, but the list cannot be read.
+   * @throws StoreUnavailableError if the session is not listed before the deadline, or with `maxSessions` if koa-authx
+   * did not write the stored list; TooManySessionsError.
    */
   async add({ sid, record, isLogin = false, listed }: Addition, deadline: Deadline): Promise<void> {
     const { sub, loginType, expiresAt } = record
@@ -102,7 +107,7 @@ export class SessionLists {
     if (deadline.over()) throw deadline.error()
   }
 
-  /** The live sessions of a subject. @throws StoreUnavailableError */
+  /** Resolves to the live sessions of a subject. @throws StoreUnavailableError */
   async of(sub: string): Promise<SessionList> {
     const { loginType, now } = this.#config
     const reading = await this.#reads.call(listingKey(sub, loginType), { sub, loginType })
@@ -113,8 +118,8 @@ export class SessionLists {
   }
 
   /**
-   * Refuses a login that is beyond `maxSessions`, before it writes anything. Logins at the same moment may pass: `add`
-   * decides about them.
+   * With `tooManySessions: 'refuse'`, refuses a login beyond `maxSessions` before it writes anything. Of several logins
+   * at the same moment too many may pass this check; `add` then refuses them.
    * @throws TooManySessionsError, StoreUnavailableError
    */
   async checkRoom({ sub, loginType }: Pick<SessionRecord, 'sub' | 'loginType'>): Promise<void> {
@@ -169,8 +174,8 @@ export class SessionLists {
   }
 
   /**
-   * Makes all changes whose deadline has not passed. After a conflict with another process it tries again. Resolves to
-   * the ids of logins that were refused.
+   * Makes all changes of a list whose deadline has not passed. After a conflict with another process it tries again.
+   * Resolves to the ids of logins that were refused.
    */
   async #write(key: string, changes: readonly DueChange[]): Promise<ReadonlySet<string>> {
     const deadline = this.#deadline()
@@ -184,7 +189,10 @@ export class SessionLists {
     })
   }
 
-  /** Resolves to the list as it was written, or to `undefined` after a conflict with another process. */
+  /**
+   * Writes a list once. Resolves to the list as it was written, or to `undefined` after a conflict with another
+   * process.
+   */
   async #tryToWrite(key: string, changes: readonly DueChange[], deadline: Deadline): Promise<Limited | undefined> {
     const records = this.#recordsFor(deadline)
     const [raw] = await records.get([key])
@@ -201,8 +209,9 @@ export class SessionLists {
   }
 
   /**
-   * Ends the sessions that are marked in a list, also those that another login has marked: it may have crashed. The
-   * logins are answered afterwards, so that nobody gets the tokens of a session beyond the limit.
+   * Ends the sessions that are marked in a list, if a change has added a session. It also ends sessions that another
+   * login has marked, because the process of that login may have crashed. The logins are answered afterwards, so that
+   * there are never more live sessions than `maxSessions` whose tokens were given out.
    */
   async #endMarked({ list }: Limited, changes: readonly DueChange[], deadline: Deadline): Promise<void> {
     const marked = list.filter(isEnding).map(([sid]) => sid)
@@ -226,10 +235,10 @@ export class SessionLists {
   }
 
   /**
-   * Finds ended sessions to remove from a list, and sessions that have expired by the clock of this server (`lapsed`). It
-   * checks sessions that should have ended by themselves, or all sessions if the list is too long or beyond
-   * `maxSessions`. Without `maxSessions` this takes at most half of the time that is left, and sessions that could not be
-   * read count as live.
+   * Finds ended sessions to remove from a list, and sessions that have expired by the clock of this server (`lapsed`).
+   * It reads the records of sessions that are past their end, or of all sessions if the list is too long or beyond
+   * `maxSessions`. If the list is not beyond `maxSessions`, this takes at most half of the time that is left, and
+   * sessions that could not be read count as live.
    */
   async #room(list: Listing, changes: readonly DueChange[], deadline: Deadline): Promise<Room> {
     const isOver = ([, end]: Listing[number]) => end + KEPT_AFTER_EXP <= this.#config.now()
@@ -259,7 +268,7 @@ export class SessionLists {
   }
 }
 
-/** The list for one caller. Callers share a reading, so each gets its own objects. */
+/** Makes the list that one caller gets. Callers share one reading of the store, so each gets its own objects. */
 function shown(
   owner: Subject,
   { subject, found, isIncomplete }: Reading,

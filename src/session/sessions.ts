@@ -19,7 +19,7 @@ import * as rotation from './rotation.js'
 import { SessionLists } from './session-lists.js'
 import { type LoadedRecord, SessionRecords } from './session-records.js'
 
-/** Errors that came of a store that took its whole time. */
+/** Errors of operations in which the store used up the whole `storeTimeout`. */
 const late = new WeakSet<object>()
 
 /** Whether an error means that the store timed out. False if the store failed at once or returned an invalid value. */
@@ -48,8 +48,8 @@ export class Sessions {
   }
 
   /**
-   * Writes the record of a new session, then adds it to the subject's list. With `maxSessions` this ends the oldest
-   * sessions beyond it, or refuses the new one.
+   * Writes the record of a new session, then adds the session to the subject's list. With `maxSessions` this ends the
+   * oldest sessions beyond it, or refuses the new one (`tooManySessions`).
    * @throws StoreUnavailableError, TooManySessionsError
    */
   async open(sid: string, draft: Omit<SessionRecord, 'cutoff'>): Promise<void> {
@@ -65,7 +65,7 @@ export class Sessions {
       const { cutoff } = await records.subject(draft.sub, draft.loginType)
       if (!(await records.write(sid, undefined, { ...draft, cutoff })))
         throw new StoreUnavailableError({ cause: new Error('the store already contains the new session') })
-      // Listeners hear of a session before they hear that a login at the same moment ends it.
+      // `issued` is emitted before a login at the same moment can end the session, so listeners get `revoked` after it.
       await this.#lists.add({ sid, record: draft, isLogin: true, listed: tell }, deadline).catch(error => {
         if (this.#config.maxSessions !== undefined) this.#discard(sid, sub, isTold)
         throw error
@@ -74,16 +74,21 @@ export class Sessions {
     tell()
   }
 
-  /** Ends the session of a login that failed, in the background: nobody has its tokens, and it would take a place. */
+  /**
+   * Ends the session of a login that failed, in the background. Nobody has its tokens, but it counts for `maxSessions`
+   * until it has ended.
+   */
   #discard(sid: string, sub: string, isTold: boolean): void {
     const records = new SessionRecords(this.#store, this.#config.now, this.#deadline())
     this.#ending.failedLogin(records, sid, isTold ? this.#ending.revoked(sid, sub) : silent).catch(() => {})
   }
 
   /**
-   * Checks a verified token against its session and its subject's cut-off. `'watch'` does not update `lastActiveAt`.
-   * @returns how the token's session ends, or the token if it has no session.
-   * @throws RevokedTokenError, ReusedTokenError (for a used-up refresh token), StoreUnavailableError.
+   * Checks a verified token against its session and its subject's cut-off. The first check of an access token after a
+   * refresh also writes that the client has received the new tokens. `'watch'` does not update `lastActiveAt`.
+   * @returns when the login of the token ends.
+   * @throws RevokedTokenError, ReusedTokenError (a used-up refresh token; or a voided access token, after revoking its
+   * session), StoreUnavailableError.
    */
   check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<rotation.LoginEnd> {
     return this.#operation(name, this.#deadline(), async records => {
@@ -102,8 +107,9 @@ export class Sessions {
   }
 
   /**
-   * Refuses a used-up refresh token, or an access token of a voided generation. An access token ends the session. A
-   * guard for refresh tokens changes nothing, and a token that only a key from `getKey` has signed ends no session.
+   * Refuses a token that is reuse: a used-up or voided refresh token, or a voided access token. Only an access token
+   * that a configured key has signed ends the session. A guard for refresh tokens changes nothing: `refresh` ends the
+   * session.
    */
   #refuseReused(records: SessionRecords, token: TokenPayload, known: LoadedRecord): void | Promise<void> {
     if (token.type === 'refresh' || !isOwn(token)) throw reusedBecause(token)
@@ -111,8 +117,9 @@ export class Sessions {
   }
 
   /**
-   * Records that the client has received the tokens of the current generation. The guard waits for it, so that a session
-   * in use never counts as unconfirmed. Resolves to false after a conflict with another write.
+   * Confirms the current generation: writes that the client has received its tokens. The guard waits for the write, so
+   * that no recovery voids tokens that a guard has accepted. Does nothing for a token that only a key from `getKey` has
+   * signed. Resolves to false after a conflict with another write.
    */
   async #confirm(
     records: SessionRecords,
@@ -128,8 +135,9 @@ export class Sessions {
   }
 
   /**
-   * Whether the session of a token is live, even if the token has expired or is used up. Without a session: whether the
-   * token is valid. @throws StoreUnavailableError
+   * Whether the session of a token is live, even if the token has expired or is used up. For a token without a session:
+   * whether the token is valid.
+   * @throws StoreUnavailableError
    */
   isLive(token: TokenPayload): Promise<boolean> {
     return this.#operation('check', this.#deadline(), async records => {
@@ -143,8 +151,8 @@ export class Sessions {
   }
 
   /**
-   * Exchanges a refresh token. `prepare` and `mint` are called before anything is written: if one throws, nothing
-   * changes.
+   * Answers a refresh: a rotation, a replay or a recovery. `prepare` and `mint` are called before anything is written:
+   * if one of them throws, nothing changes.
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
   async rotate<T>(exchange: Exchange<T>, first: Deadline = this.#deadline()): Promise<T> {
@@ -153,7 +161,7 @@ export class Sessions {
     if (prepare) {
       plan = await this.#operation('rotate', deadline, records => this.#rotator.plan(records, token))
       await prepare(rotation.isTombstone(plan.known.record) ? undefined : plan.known.record)
-      // The time of the application is not that of the store.
+      // The time that the application took must not shorten the `storeTimeout` of the write.
       deadline = this.#deadline()
     }
     const { minted, tell, opened } = await this.#operation('rotate', deadline, async records => {
@@ -174,7 +182,7 @@ export class Sessions {
   }
 
   /**
-   * Records that the user gave credentials again, by the methods `amr`, in the session of an access token. `mint` makes
+   * Writes into the session of an access token that the user gave credentials again, by the methods `amr`. `mint` makes
    * the new access token from the new record. It is called before anything is written: if it throws, nothing changes.
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
@@ -258,7 +266,7 @@ export class Sessions {
     return new Deadline(this.#config.storeTimeout)
   }
 
-  /** Write `lastActiveAt`, at most once a minute. Nobody waits for it and nobody misses it. */
+  /** Writes `lastActiveAt`, at most once a minute. No request waits for the write, and its errors are ignored. */
   #touch(records: SessionRecords, token: TokenPayload, { record, raw }: LoadedRecord): void {
     const { sessionTracking, sessionUpdateLastActive, now } = this.#config
     if (!sessionTracking || !sessionUpdateLastActive || record === undefined || rotation.isTombstone(record)) return

@@ -33,7 +33,7 @@ export const hasRoomFor = (sid: string) => sid !== UNLISTED && Buffer.byteLength
 
 const isEntry = ([sid]: Entry) => sid !== UNLISTED
 
-/** The entry of a session that is to be ended. The mark stays until it has ended, also if the process crashes before. */
+/** Returns the entry with a mark: its session must be ended. The mark stays until that is done, even after a crash. */
 export const ending = ([sid, end]: Entry): Entry => [sid, end, 1]
 
 export const isEnding = ([sid, , mark]: Entry) => sid !== UNLISTED && mark !== undefined

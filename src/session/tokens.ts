@@ -29,9 +29,9 @@ export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
    */
   fresh?: boolean | undefined
   /**
-   * How the user has just proved who they are: methods of RFC 8176, such as `['pwd', 'otp']`. Both tokens and those of
-   * each refresh then carry them in the claim `amr`. They carry the time of the login in `auth_time`, except with
-   * `fresh: false` and no `amr`. Default: none.
+   * How the user has just proved who they are: methods of RFC 8176, such as `['pwd', 'otp']`. Both tokens, and the
+   * tokens of later refreshes, have them in the claim `amr`. They also have the time of the login in `auth_time`, except
+   * with `fresh: false` and no `amr`. Default: none.
    */
   amr?: readonly string[] | undefined
   /**
@@ -57,16 +57,16 @@ export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
    */
   device?: Record<string, unknown> | undefined
   /**
-   * What belongs to this login: a tenant, or who acts for whom. An object of JSON values, up to 2048 characters. It is
-   * kept with the session, passed to the claims getter, and shown by `listSessions`. It is in no token. Requires a store.
-   * Default: none.
+   * Data of the application about this login, such as a tenant, or the administrator who acts for the user. An object
+   * of JSON values, up to 2048 characters. It is kept in the session's record, passed to the claims getter, shown by
+   * `listSessions`, and is in no token. Requires a store. Default: none.
    */
   context?: Record<string, unknown> | undefined
   /**
-   * Whether the session's cookies outlive the browser ("remember me"). If true, each has a `Max-Age`: `cookieMaxAge`, or
-   * the life of its token. If false, browsers forget them when they are closed. It also holds for the cookies that
-   * `refresh` and `implicitRefresh` set later. Requires a store. Default: true with `sessionCookie: false` or
-   * `cookieMaxAge`, otherwise false.
+   * Whether the session's cookies outlive the browser ("remember me"). If true, each cookie has a `Max-Age`:
+   * `cookieMaxAge`, or the life of its token. If false, browsers forget the cookies when they are closed. The cookies
+   * that `refresh` and `implicitRefresh` set later are the same. Requires a store. Default: true with `sessionCookie:
+   * false` or `cookieMaxAge`, otherwise false.
    */
   persistent?: boolean | undefined
 }
@@ -110,7 +110,7 @@ export interface PairPurpose {
   readonly sid: string
   /** Whether the pair is for `login`, which can set cookies. Decides the default of `renewable`. */
   readonly forCookies: boolean
-  /** What the access token gets from the claims getter. `undefined`: both tokens get what the options say. */
+  /** The result of the claims getter, for the access token. `undefined`: the options decide for both tokens. */
   readonly claims: AccessChanges | undefined
 }
 
@@ -179,8 +179,8 @@ export function draftPair(
 }
 
 /**
- * Signs the tokens of a session after a rotation. The same record and presented token always give the same refresh
- * token. The access token is new each time.
+ * Signs the tokens that a session's record describes, after a refresh. The same record and presented token always give
+ * the same refresh token. The access token is new each time.
  */
 export function successorPair(
   issuer: Issuer,
@@ -199,8 +199,8 @@ export function successorPair(
 }
 
 /**
- * Signs the access token after the user gave credentials again: a copy of the presented one with a new id and new times,
- * fresh, with the record's `auth_time` and `amr`.
+ * Signs the access token of `reauthenticate`: a copy of the presented access token that is fresh, with a new `jti`, new
+ * times, and the record's `auth_time` and `amr`.
  */
 export function reauthenticatedAccess(
   issuer: Issuer,
@@ -214,7 +214,7 @@ export function reauthenticatedAccess(
   return issue({ ...accessFor(presented, times, {}, config), ...own } as Claims, issuer)
 }
 
-/** The claims that say when and how the user gave credentials. Members that are `undefined` are left out of tokens. */
+/** Returns the claims `auth_time` and `amr` of a record. If one is `undefined`, tokens do not have it. */
 const authenticationClaims = ({ authTime, amr }: Pick<SessionRecord, 'authTime' | 'amr'>) => ({
   auth_time: authTime,
   amr: amr && [...amr],
@@ -240,7 +240,7 @@ export function renewedAccess(
   return issueChanged(renewed, issuer, changes)
 }
 
-/** What `refresh` may change in the new access token. */
+/** What a refresh, a renewal or the claims getter changes in the new access token. */
 export interface AccessChanges {
   readonly expiry?: Duration | Date | undefined
   readonly data?: Record<string, unknown> | undefined
@@ -248,7 +248,7 @@ export interface AccessChanges {
   readonly audience?: string | readonly string[] | undefined
 }
 
-/** The claims that `changes` add or replace. */
+/** Returns the claims that `changes` add to an access token or replace in it. */
 function changedClaims({ data, scopes, audience }: AccessChanges, config: Config): Record<string, unknown> {
   const aud = audience === undefined ? {} : audienceClaim(audience, config)
   return { ...data, ...(scopes && { scopes: [...scopes] }), ...aud }
@@ -306,27 +306,28 @@ function reissue(claims: Claims, issuer: Issuer): Issued {
 }
 
 /**
- * Issues an access token of `refresh`. If `data` makes it too large, the application gets the error, not the client.
+ * Issues the access token of a refresh or a renewal. If it is too large, the application gets the error if it gave
+ * `data`, otherwise the client.
  */
 const issueChanged = (access: Claims, issuer: Issuer, { data }: AccessChanges): Issued =>
   data ? issue(access, issuer) : reissue(access, issuer)
 
-/** @throws TypeError if `context` is not a plain object of JSON values, is too large, or cannot be kept. */
+/** @throws TypeError if `context` is not a plain object of JSON values, is too large, or if there is no store. */
 function checkContext(context: unknown, { store }: Config): void {
   if (context === undefined) return
   checkJsonObject(context, 'context')
   if (JSON.stringify(context).length > LARGEST_CONTEXT)
     throw new TypeError(`context must be at most ${LARGEST_CONTEXT} characters of JSON`)
-  if (!store) throw new TypeError('context requires a store; set store, or omit context')
+  if (!store) throw new TypeError('context requires a store; set the option store, or omit context')
 }
 
-/** @throws TypeError if `persistent` is not a boolean, or there is no store that keeps it for later refreshes. */
+/** @throws TypeError if `persistent` is not a boolean, or if there is no store that keeps it for later refreshes. */
 function checkPersistent(persistent: unknown, { store }: Config): void {
   if (persistent === undefined) return
   if (typeof persistent !== 'boolean') throw new TypeError('persistent must be true or false')
   if (!store) {
     throw new TypeError(
-      'persistent is kept with the session, but there is no store; set the option store, or use sessionCookie for all logins',
+      'persistent requires a store; set the option store, or use the option sessionCookie for all logins',
     )
   }
 }
