@@ -193,9 +193,10 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Record that the user of the request's access token has just given credentials again, in the token's session, and
-   * return the response body with a new access token: fresh, with a new `auth_time`. It does not check credentials: do
-   * that first. The refresh token stays; the tokens of later refreshes have the new `auth_time` too.
+   * Write into the session of the request's access token that the user has just given credentials again. It does not
+   * check credentials: do that first. Returns the response body with a new access token: fresh, with a new `auth_time`.
+   * It sets the cookies of this token, if access tokens are in cookies. The refresh token stays valid. The tokens of
+   * later refreshes have the new `auth_time` too.
    * @throws the errors of `accessTokenRequired`; CSRFError, also for methods that are not in `csrfMethods`;
    * JWTDecodeError for a token without a session; CookieTooLargeError; StoreUnavailableError; BadConfigurationError
    * without a store; TypeError naming the invalid option.
@@ -448,22 +449,27 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Set the function that finds the subject of a token, for `subjectRequired`. Without a claims getter, it is also called
-   * by `login`, `createTokenPair`, `refresh` and `implicitRefresh`. If it returns `undefined`, the subject does not
-   * exist: 401 SubjectNotFoundError, and a refresh or renewal revokes the session. If it throws or misses
-   * `callbackTimeout`, the response is 503 and nothing changes. `ctx` is `undefined` in `createTokenPair`.
+   * Set the function that finds the subject of a token, for `subjectRequired`. Without a claims getter, `login`,
+   * `createTokenPair`, `refresh` and `implicitRefresh` call it too, before they issue tokens. Its `ctx` is `undefined`
+   * in `createTokenPair`. If it returns `undefined`, the subject does not exist: the response is 401
+   * SubjectNotFoundError, and a refresh has revoked the session. `implicitRefresh` also revokes the session, but keeps
+   * the response of the handlers. If the function throws or takes longer than `callbackTimeout`, the response is 503 and
+   * nothing changes. There are two exceptions: `subjectRequired` passes the error of the function on, and
+   * `implicitRefresh` keeps the response of the handlers and sets no new token.
    */
   setSubjectGetter(getter: SubjectGetter<Subject>): void {
     this.#internals.subjectGetter = getter
   }
 
   /**
-   * Set the function that returns the claims, scopes and audience of a subject. It is called by `login`,
-   * `createTokenPair`, `refresh` and `implicitRefresh`, before anything is written. Its result is for the access token of
-   * that moment; refresh tokens have no claims of the application then. If it returns `undefined`, the subject does not
-   * exist: 401 SubjectNotFoundError, and a refresh or renewal revokes the session and clears its cookies. If it throws
-   * or misses `callbackTimeout`, the response is 503 and nothing changes. `login` then rejects the options `data`,
-   * `scopes` and `audience`, and `refresh` the option `data` (TypeError).
+   * Set the function that returns the current claims, scopes and audience of a subject. `login`, `createTokenPair`,
+   * `refresh` and `implicitRefresh` call it before they write anything. Its result is for the new access token. Refresh
+   * tokens have no claims, scopes or audience of the application then. If it returns `undefined`, the subject does not
+   * exist: the response is 401 SubjectNotFoundError, and a refresh has revoked the session and clears its cookies.
+   * `implicitRefresh` also revokes the session and clears its cookies, but keeps the response of the handlers. If the
+   * function throws or takes longer than `callbackTimeout`, the response is 503 and nothing changes; `implicitRefresh`
+   * keeps the response of the handlers and sets no new token. With a claims getter, `login` and `createTokenPair` reject
+   * the options `data`, `scopes` and `audience`, and `refresh` the option `data` (TypeError).
    */
   setClaimsGetter(getter: ClaimsGetter): void {
     this.#internals.claimsGetter = getter

@@ -21,11 +21,11 @@ export async function askCallback<T>(
 }
 
 /**
- * Call a function of the application whose own errors are for the caller, such as `ctx.throw(404)`.
- * @throws CallbackUnavailableError if the function misses the deadline; what the function throws.
+ * Call a function of the application, and pass its own errors on to the caller, such as that of `ctx.throw(404)`.
+ * @throws CallbackUnavailableError if the function takes longer than `timeoutMs`; every error of the function itself.
  */
 export function askInTime<T>(callback: CallbackName, timeoutMs: number, ask: () => T | Promise<T>): Promise<T> {
   const late = () =>
-    new CallbackUnavailableError(callback, { cause: new Error(`${callback} gave no answer within ${timeoutMs} ms`) })
+    new CallbackUnavailableError(callback, { cause: new Error(`${callback} did not answer within ${timeoutMs} ms`) })
   return withDeadline(new Deadline(timeoutMs, late), async () => ask())
 }

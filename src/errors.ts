@@ -73,7 +73,10 @@ export class AuthXError extends Error {
 /** The start of every challenge. */
 const BEARER = 'Bearer realm="authx"'
 
-/** A challenge (RFC 6750 §3). It has no `error` if the request contained no token. `more`: parameters of the error. */
+/**
+ * Makes a challenge (RFC 6750 §3). `error`: the error code; missing if the request contained no token. `more`:
+ * parameters after it; one that is `undefined` is left out.
+ */
 function challenge(error?: string, more: Readonly<Record<string, string | undefined>> = {}): ErrorHeaders {
   const parts = [BEARER]
   if (error) parts.push(`error="${error}"`)
@@ -183,14 +186,21 @@ export class RevokedTokenError extends AuthXError {
   }
 }
 
-/** 401: the refresh token has already been used, or the token is voided: a lost answer was replaced. */
+/**
+ * 401: the refresh token has already been used; or the token is voided, because nobody had used it when its refresh was
+ * repeated, and the client got other tokens. Two clients have tokens of one session. `refresh` and the check of a voided
+ * access token have revoked the session; a guard for refresh tokens has not.
+ */
 export class ReusedTokenError extends RevokedTokenError {
   constructor(options?: ErrorOptions) {
     super('The refresh token has already been used', 'ERR_TOKEN_REUSED', options)
   }
 }
 
-/** 401: the subject getter did not find the subject. */
+/**
+ * 401: the claims getter or the subject getter did not find the subject. If a refresh throws it, the session is
+ * revoked.
+ */
 export class SubjectNotFoundError extends AuthXError {
   constructor(options?: ErrorOptions) {
     super('The subject of the token does not exist', invalidToken('ERR_SUBJECT_NOT_FOUND'), options)
@@ -199,16 +209,16 @@ export class SubjectNotFoundError extends AuthXError {
 
 /** Options of FreshTokenRequiredError. */
 interface FreshErrorOptions extends ErrorOptions {
-  /** Seconds for which credentials count, for the challenge. Default: not in the challenge. */
+  /** How long ago the user may have given credentials, seconds: `max_age` of the challenge. Default: no `max_age`. */
   maxAge?: number | undefined
 }
 
 /**
- * 401: a fresh token is required. The token was issued by a refresh, or the credentials were given too long ago or by
- * other methods. The challenge has `max_age` if there is one (RFC 9470 §3).
+ * 401: a fresh token is required. The token was issued by a refresh; or, with `within` or `amr`, the user gave
+ * credentials too long ago, or not by all required methods. With `within` the challenge has `max_age` (RFC 9470 §3).
  */
 export class FreshTokenRequiredError extends AuthXError {
-  /** Seconds for which credentials count; `undefined` if the claim `fresh` decides, or only the methods. */
+  /** How long ago the user may have given credentials, seconds. `undefined` if the guard has no `within`. */
   readonly maxAge: number | undefined
 
   constructor({ maxAge, ...options }: FreshErrorOptions = {}) {

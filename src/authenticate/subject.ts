@@ -34,9 +34,10 @@ export async function askApplication(
 }
 
 /**
- * Call the subject getter for a guard.
+ * Call the subject getter for the guard `subjectRequired`.
  * @returns the subject.
- * @throws SubjectNotFoundError; CallbackUnavailableError if the getter misses `callbackTimeout`; what the getter throws.
+ * @throws SubjectNotFoundError; CallbackUnavailableError if the getter takes longer than `callbackTimeout`; every error
+ * of the getter itself.
  */
 export async function findSubject(internals: Internals, sub: string, ctx: Context): Promise<unknown> {
   const { subjectGetter, config } = internals
@@ -50,7 +51,10 @@ function found<T>(value: T): NonNullable<T> {
   return value
 }
 
-/** @throws TypeError if the claims getter returned something else than claims or nothing. */
+/**
+ * Checks the result of the claims getter.
+ * @throws TypeError unless it is `undefined`, `null` or valid SubjectClaims.
+ */
 function checkClaims(claims: unknown, config: Config): void {
   if (claims === undefined || claims === null) return
   if (!isObject(claims)) throw new TypeError('the claims getter must return an object such as { scopes }, or undefined')

@@ -32,9 +32,9 @@ export interface TokenRequirement {
 
 /** When and how the user must have given credentials, by the claims `auth_time` and `amr`. */
 export interface Freshness {
-  /** The largest age of the credentials, seconds. */
+  /** How long ago the user may have given credentials, seconds. Default: any time. */
   readonly withinSeconds?: number | undefined
-  /** The methods, all of which are required. */
+  /** The methods that the claim `amr` must contain: all of them. Empty: none. */
   readonly amr: readonly string[]
 }
 
@@ -174,17 +174,23 @@ export function checkFresh(payload: TokenPayload): void {
 }
 
 /**
- * Check when and how the user gave credentials. `now` is milliseconds. The claim `fresh` does not count.
+ * Check when and how the user gave credentials, by the claims `auth_time` and `amr`. The claim `fresh` does not count.
+ * @param now the time of the check, milliseconds.
  * @throws FreshTokenRequiredError
  */
 export function checkFreshness({ auth_time, amr = [] }: TokenPayload, asked: Freshness, now: number): void {
   const { withinSeconds } = asked
-  // The clock of the server that checked the credentials may be ahead of this one.
+  // `auth_time` may be in the future, because the clock of the server that wrote it may be ahead. Too far ahead is
+  // refused.
   const age = auth_time === undefined ? Number.POSITIVE_INFINITY : Math.abs(now / 1000 - auth_time)
   const isRecent = withinSeconds === undefined || age <= withinSeconds
   if (isRecent && asked.amr.every(method => amr.includes(method))) return
   const maxAge = withinSeconds === undefined ? undefined : Math.floor(withinSeconds)
-  throw new FreshTokenRequiredError({ maxAge, cause: isRecent ? 'amr lacks a required method' : WHY_OLD })
+  throw new FreshTokenRequiredError({ maxAge, cause: isRecent ? WHY_LACKING : WHY_OLD })
 }
 
-const WHY_OLD = 'auth_time is missing or too old: login with fresh or amr, or call reauthenticate after a new check'
+const WHY_OLD =
+  'the claim auth_time is missing or too old; check the credentials again, and call reauthenticate or login with amr'
+
+const WHY_LACKING =
+  'the claim amr lacks a required method; check the credentials by this method, and call reauthenticate with amr'

@@ -13,10 +13,10 @@ export const TOKEN_LOCATIONS = ['headers', 'cookies', 'json', 'query'] as const
 /** The part of a request that carries the token. */
 export type TokenLocation = (typeof TOKEN_LOCATIONS)[number]
 
-/** All answers to a login beyond `maxSessions`. */
+/** All values of the option `tooManySessions`. */
 export const TOO_MANY_SESSIONS = ['endOldest', 'refuse'] as const
 
-/** What a login beyond `maxSessions` does. */
+/** What a login beyond `maxSessions` does: end the sessions of the oldest logins, or be refused. */
 export type TooManySessions = (typeof TOO_MANY_SESSIONS)[number]
 
 export const ALGORITHMS = [
@@ -230,7 +230,8 @@ export interface AuthXOptions {
    */
   formerCookies?: readonly { domain?: string | undefined; path?: string | undefined }[] | undefined
   /**
-   * `Max-Age` of all cookies. It overrides `sessionCookie`. A login with `persistent: false` sets none. Default: none.
+   * `Max-Age` of all cookies. It overrides `sessionCookie`. The cookies of a login with `persistent: false` have no
+   * `Max-Age`. Default: none.
    */
   cookieMaxAge?: Duration | undefined
   /** `SameSite` of all cookies. Default `'lax'`. */
@@ -308,18 +309,19 @@ export interface AuthXOptions {
    */
   storeTimeout?: number | undefined
   /**
-   * Timeout of one call of the claims getter, the subject getter or a policy engine. After it the response is 503. Time in
-   * which the event loop is blocked does not count. Default 5 seconds. Not in AuthX.
+   * Timeout of one call of the claims getter, the subject getter or a policy engine. After the timeout the response is
+   * 503. Time in which the event loop is blocked does not count. Default 5 seconds. Not in AuthX.
    */
   callbackTimeout?: Duration | undefined
   /**
-   * For how long a used refresh token can be sent again and gets the current tokens of its session, 0 to 60 seconds. 0
-   * also turns `refreshRecovery` off. Default 10. Not in AuthX.
+   * For how long after its refresh an old refresh token can be sent again: it gets the current refresh token of its
+   * session and a new access token. 0 to 60 seconds. 0 also turns `refreshRecovery` off. Default 10. Not in AuthX.
    */
   refreshGracePeriod?: Duration | undefined
   /**
-   * For how long after a refresh its client can repeat it, if the response was lost and nobody has used the new tokens.
-   * 0 turns this off, and so does `accessTokenRevocation: false`. Default 1 day. Not in AuthX.
+   * For how long after its refresh an old refresh token still gets new tokens, if nobody has used the tokens of that
+   * refresh: its response was lost. 0 turns this off, and so does `accessTokenRevocation: false`. Default 1 day. Not in
+   * AuthX.
    */
   refreshRecovery?: Duration | undefined
   /**

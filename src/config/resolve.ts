@@ -96,7 +96,7 @@ function conflicts(config: Config): string[] {
     problems.push("errorMessageKey must not be 'error_type', which holds the name of the error; choose another name")
   }
   if (config.maxSessions !== undefined && !config.store) {
-    problems.push('maxSessions counts sessions in a store, but there is no store; set the option store')
+    problems.push('maxSessions requires a store; set the option store, or omit maxSessions')
   }
   return [...problems, ...cookieConflicts(config)]
 }

@@ -41,8 +41,9 @@ export interface GuardMethods<Claims extends object, Subject> {
     options?: Options,
   ): Guard<TokenState<Claims, Options>>
   /**
-   * Makes a guard that requires a fresh access token: issued for credentials, not by a refresh. With `within` or `amr`,
-   * it requires that the user gave credentials at most so long ago, or by these methods; the token may be refreshed.
+   * Makes a guard that requires a fresh access token: issued for credentials, not by a refresh. With `within`, the
+   * token may come from a refresh, but the user must have given credentials at most so long ago (`auth_time`). With
+   * `amr`, it may too, but the user must have given credentials by all these methods.
    * @throws TypeError naming the invalid option.
    */
   freshTokenRequired<const Options extends FreshGuardOptions = object>(

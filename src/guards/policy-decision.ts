@@ -87,9 +87,9 @@ function circumstances({ now }: Config, ctx: AuthContext | undefined): Record<st
 }
 
 /**
- * Asks the engine.
- * @throws PolicyDeniedError unless `allowed` is exactly true; CallbackUnavailableError if the engine misses
- * `callbackTimeout`.
+ * Asks the policy engine about a request.
+ * @throws PolicyDeniedError unless `allowed` in the decision is exactly true; CallbackUnavailableError if the engine
+ * takes longer than `callbackTimeout`.
  */
 export async function decide(
   engine: PolicyDecider,

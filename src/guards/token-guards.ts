@@ -33,11 +33,15 @@ export interface TokenGuardOptions extends GuardOptions {
 /** Options of `freshTokenRequired`. */
 export interface FreshGuardOptions extends GuardOptions {
   /**
-   * How long ago the user may have given credentials: a duration. Judged by the claim `auth_time`, also after a refresh.
-   * Default: any time, if there is `amr`; otherwise the token itself must be fresh.
+   * How long ago the user may have given credentials: a positive duration, such as `'5m'`. The claim `auth_time`
+   * decides, so the token may come from a refresh. Default: any time if `amr` is set; otherwise the token itself must
+   * be fresh.
    */
   within?: Duration | undefined
-  /** The methods (RFC 8176), such as `['otp']`, all of which the claim `amr` must contain. Default: none. */
+  /**
+   * The methods by which the user must have given credentials (RFC 8176), such as `['otp']`. The claim `amr` must
+   * contain all of them, and the token may come from a refresh. Default: none.
+   */
   amr?: readonly string[] | undefined
 }
 
@@ -68,8 +72,8 @@ export function tokenGuard(
 }
 
 /**
- * Makes a guard that requires fresh credentials: with `within` or `amr` by the claims `auth_time` and `amr`, otherwise by
- * the claim `fresh`.
+ * Makes the guard `freshTokenRequired`. With `within` or `amr`, the claims `auth_time` and `amr` decide; otherwise the
+ * claim `fresh`.
  * @throws TypeError for an unknown option or an invalid value.
  */
 export function freshGuard(
@@ -90,7 +94,10 @@ export function freshGuard(
   return makeGuard(owner, { name: 'freshTokenRequired', asked: asWritten(options), requirement })
 }
 
-/** The options as text for `audit`: `type: refresh`. Of the locations one is enough; the methods are all required. */
+/**
+ * Returns the options as text for `audit`, such as `type: refresh`. Values of `amr` are joined with "and", because all
+ * are required, and values of `locations` with "or", because one is enough.
+ */
 function asWritten(options: object): string[] {
   return Object.entries(options)
     .filter(([, value]) => value !== undefined)

@@ -11,13 +11,16 @@ import { withoutApplicationClaims } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
 import { coversAll } from '../token/scopes.js'
 
-/** A token to issue tokens from, and what the new access token changes. */
+/** The token whose claims the new tokens get, and what is different in the new access token. */
 export interface TokenSource {
   readonly token: TokenPayload
   readonly changes: AccessChanges
 }
 
-/** One refresh or renewal: asks the application about the subject, and says what the new tokens contain. */
+/**
+ * Asks the application, in one refresh or renewal, whether the subject still exists and with which claims. Says what the
+ * new tokens contain.
+ */
 export class AskedAgain {
   readonly #internals: Internals
   readonly #ctx: AuthContext
@@ -25,7 +28,7 @@ export class AskedAgain {
   readonly #options: AccessChanges
   readonly #reason: 'refresh' | 'implicitRefresh'
   #claims: SubjectClaims | undefined
-  /** The error if the application says that the subject does not exist. */
+  /** The error of `ask` if the application has answered that the subject does not exist. */
   gone: SubjectNotFoundError | undefined
 
   constructor(
@@ -42,12 +45,16 @@ export class AskedAgain {
     this.#reason = reason
   }
 
-  /** Whether there is a getter to call. */
+  /** Whether there is a claims getter or a subject getter to call. */
   get isNeeded(): boolean {
     return Boolean(this.#internals.claimsGetter ?? this.#internals.subjectGetter)
   }
 
-  /** Call the getter. @throws SubjectNotFoundError, CallbackUnavailableError */
+  /**
+   * Call the claims getter or, without one, the subject getter.
+   * @throws SubjectNotFoundError, CallbackUnavailableError; RevokedTokenError if the token has a session and there is
+   * no store.
+   */
   async ask(record: Pick<SessionRecord, 'context'> | undefined): Promise<void> {
     const token = this.#presented
     if (!this.#internals.sessions && token.sid !== undefined) throw revokedBecause('noStore')
@@ -61,7 +68,11 @@ export class AskedAgain {
     }
   }
 
-  /** What to issue tokens from. @throws InsufficientScopeError if `scopes` would be wider than what may be given. */
+  /**
+   * Returns what to issue tokens from. Call `ask` first if it is needed.
+   * @throws InsufficientScopeError if the option `scopes` is wider than the scopes of the claims getter or, without
+   * one, of the presented token.
+   */
   source(): TokenSource {
     const { expiry, data, scopes } = this.#options
     const claims = this.#claims

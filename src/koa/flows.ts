@@ -64,15 +64,20 @@ export interface TokenResponse extends Partial<TokenPair> {
 
 /** Options of the new access token. They do not change the refresh token or later access tokens. */
 export interface RefreshOptions {
-  /** Claims to add or replace. Default: the claims of the login. */
+  /**
+   * Claims to add or replace. Default: the claims of the login. Not allowed with a claims getter, which decides them.
+   */
   data?: Record<string, unknown> | undefined
-  /** Narrower scopes. The refresh token's scopes must cover each of them. Default: the scopes of the login. */
+  /**
+   * Narrower scopes. The scopes of the claims getter or, without one, of the refresh token must cover each of them.
+   * Default: the scopes of the claims getter or, without one, of the login.
+   */
   scopes?: readonly string[] | undefined
   /** When the access token expires: a duration or a date. Default `accessTokenExpires`. */
   expiry?: Duration | Date | undefined
 }
 
-/** The tokens of a response. */
+/** The tokens of a response. `refresh` is missing if the refresh token does not change. */
 export interface Tokens {
   readonly access: Issued
   readonly refresh?: Issued
@@ -144,13 +149,13 @@ async function draftLogin(
   return draftPair(internals, sub, options, { sid, forCookies, claims })
 }
 
-/** @throws TypeError if an option sets what the claims getter decides. */
+/** @throws TypeError if there is a claims getter and `options` has one of `names`, which the claims getter decides. */
 function checkOneSource({ claimsGetter }: Internals, options: object, names: readonly string[], caller: string): void {
   if (!claimsGetter) return
   const given = names.filter(name => (options as Record<string, unknown>)[name] !== undefined)
   if (given.length === 0) return
   throw new TypeError(
-    `${caller}: ${given.join(', ')} cannot be set beside a claims getter; return the value from the claims getter`,
+    `${caller}: ${given.join(', ')} cannot be set beside a claims getter; return it from the claims getter instead`,
   )
 }
 
@@ -225,8 +230,8 @@ async function exchange(
 
 /** The error to throw instead of an error of `exchange`. */
 function refusal(error: unknown, { location }: Candidate, { data }: RefreshOptions, config: Config): unknown {
-  // The session has just ended, so clear its cookies: only headers of the error itself are sent. A token from another
-  // location may belong to another login than the cookies.
+  // The session has just ended, so the response clears its cookies. The header is set on the error, because Koa drops
+  // headers of the response. A token from another location may belong to another login than the cookies.
   const hasEnded = error instanceof ReusedTokenError || error instanceof SubjectNotFoundError
   if (hasEnded && location === 'cookies') {
     error.headers['Set-Cookie'] = allClearedCookies(config).map(({ text }) => text)
@@ -250,13 +255,20 @@ function refreshStateless(internals: Internals, asked: AskedAgain): Issued {
   return statelessAccess(internals, presented, times, changes)
 }
 
-/** The tokens with their Set-Cookie lines. @throws CookieTooLargeError */
+/**
+ * Returns tokens with the Set-Cookie lines for them. `persistent`: whether the cookies outlive the browser; default: as
+ * `sessionCookie` and `cookieMaxAge` say.
+ * @throws CookieTooLargeError
+ */
 export const withCookies = (tokens: Tokens, config: Config, persistent?: boolean) => ({
   ...tokens,
   cookies: linesFor(tokens, config, persistent),
 })
 
-/** The Set-Cookie lines. They are made before the store is written, because a cookie may be too large. */
+/**
+ * Makes the Set-Cookie lines of tokens. It is called before the store is written, because a cookie may be too large.
+ * @throws CookieTooLargeError
+ */
 function linesFor({ access, refresh }: Tokens, config: Config, persistent?: boolean): readonly CookieLine[] {
   const issued = [access, refresh].filter(each => each !== undefined)
   return issued
@@ -264,7 +276,7 @@ function linesFor({ access, refresh }: Tokens, config: Config, persistent?: bool
     .flatMap(({ token, claims }) => tokenCookies(claims.type, { ...claims, token, persistent }, config))
 }
 
-/** Sets the cookies and returns the body. */
+/** Sets the cookies of a login, refresh or `reauthenticate`, and returns the body of the response. */
 export function handOut(
   internals: Internals,
   ctx: AuthContext,

@@ -63,8 +63,8 @@ async function renew(internals: Internals, ctx: Context): Promise<void> {
 }
 
 /**
- * Ask the application about the subject of a token that is renewed. If it does not exist, the login is revoked and its
- * cookies are cleared; the response of the handlers stays.
+ * Ask the application about the subject of an access token before it is renewed. If the subject does not exist, revoke
+ * the session of the token and clear its cookies.
  * @throws SubjectNotFoundError, CallbackUnavailableError
  */
 async function askAgain(internals: Internals, ctx: Context, payload: TokenPayload): Promise<TokenSource> {

@@ -12,18 +12,23 @@ import { handOut, type TokenResponse, withCookies } from './flows.js'
 /** Options of `reauthenticate`. */
 export interface ReauthenticateOptions {
   /**
-   * How the user has just proved who they are: methods of RFC 8176, such as `['otp']`. They are added to the methods of
-   * the session. Default: none.
+   * How the user has just proved who they are: methods of RFC 8176, such as `['otp']`. They are added to the methods
+   * that the session already has. Default: none.
    */
   amr?: readonly string[] | undefined
 }
 
 const OPTION_NAMES = new Set(['amr'])
 
-/** A configured key must have signed the token: a token of another issuer changes no session. */
+/**
+ * The requirements for the token. A configured key must have signed it: a token of another issuer changes no session.
+ */
 const ACCESS_TOKEN = { type: 'access', verifyCsrf: true, ownKey: true } as const
 
-/** Record in the session of the request's access token that the user gave credentials again. */
+/**
+ * Write into the session of the request's access token that the user gave credentials again, and answer with a new
+ * access token.
+ */
 export function reauthenticate(
   internals: Internals,
   ctx: AuthContext,
@@ -51,15 +56,18 @@ async function answer(internals: Internals, ctx: AuthContext, options: Reauthent
   return handOut(internals, ctx, tokens, tokens.cookies)
 }
 
-/** @throws BadConfigurationError without a store. */
+/** Returns the sessions of the instance. @throws BadConfigurationError without a store. */
 function sessionsOf({ sessions }: Internals): Sessions {
   if (sessions) return sessions
   throw new BadConfigurationError([
-    'store is missing: reauthenticate writes to the session of the token; set store: new SqliteTokenStore(...)',
+    'store is missing: reauthenticate writes into the session of the token; set store: new SqliteTokenStore(...)',
   ])
 }
 
-/** The access token of the request. @throws the errors of guards; JWTDecodeError if it belongs to no session. */
+/**
+ * Resolves to the access token of the request, which must belong to a session.
+ * @throws the errors of `accessTokenRequired`; JWTDecodeError if the token belongs to no session.
+ */
 async function tokenOfSession(internals: Internals, ctx: AuthContext): Promise<TokenPayload> {
   const payload = await authenticate(internals, ctx, ACCESS_TOKEN)
   if (!payload) throw missing(ctx, ACCESS_TOKEN, internals.config)

@@ -100,7 +100,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   },
   Forbidden: {
     description:
-      'The token is valid but not sufficient, the CSRF value does not match the token, or there are too many sessions.',
+      'The token is valid but not sufficient, the CSRF value does not match the token, or the user has too many sessions.',
     errors: [
       'InsufficientScopeError',
       'CSRFError',

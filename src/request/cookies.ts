@@ -24,7 +24,7 @@ export interface CookieToken {
   readonly token: string
   readonly csrf?: string
   readonly exp: number
-  /** Whether the cookie outlives the browser. Default: the opposite of `sessionCookie`, or true with `cookieMaxAge`. */
+  /** Whether the cookie outlives the browser. Default: true with `sessionCookie: false` or `cookieMaxAge`. */
   readonly persistent?: boolean | undefined
 }
 
@@ -47,7 +47,7 @@ export function tokenCookies(type: TokenType, cookieToken: CookieToken, config: 
   return [...formerCookies(type, config), ...lines]
 }
 
-/** The `Max-Age` of a token's cookies in seconds. `undefined`: they end with the browser. */
+/** Returns the `Max-Age` of a token's cookies in seconds. `undefined`: they have none and end with the browser. */
 function maxAgeOf({ exp, persistent }: CookieToken, { sessionCookie, cookieMaxAge, now }: Config): number | undefined {
   if (!(persistent ?? (!sessionCookie || cookieMaxAge !== undefined))) return undefined
   // RFC 6265 §5.2.2: browsers ignore a Max-Age that is not a whole number.

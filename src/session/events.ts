@@ -48,9 +48,9 @@ export interface AuthXEvents {
   storeRollback: { sid: string; sub: string }
   /**
    * A guard, `refresh`, `logout` or `authenticateUpgrade` refused a caller. `reason` is the `code` of the error:
-   * `ERR_TOKEN_EXPIRED`. It is emitted once for each refusal: 4xx, and 503 because the store or a callback failed. A
-   * 500 is a mistake in the application and emits nothing. `sub` and `sid` are those of the token. They are missing if
-   * there is no token, if its signature is invalid, or if the tokens are of several sessions.
+   * `ERR_TOKEN_EXPIRED`. It is emitted once for each refusal: 4xx, and 503 because the store or a callback failed. A 500
+   * is a mistake in the application and emits nothing. `sub` and `sid` are those of the token. They are missing if there
+   * is no token, if its signature is invalid, or if the tokens are of several sessions.
    */
   refused: { reason: ErrorCode; sub?: string; sid?: string }
   /** The store failed or timed out. `error.cause` says why. */

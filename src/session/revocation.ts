@@ -45,10 +45,7 @@ export class Revocation {
     return end ?? { endsAt: (token.iat + this.#config.sessionExpires) * 1000 }
   }
 
-  /**
-   * Whether a token is revoked. Always asks the store, whatever `accessTokenRevocation` says.
-   * @throws UnavailableError
-   */
+  /** Whether a token is revoked. Always asks the store, whatever `accessTokenRevocation` says. @throws UnavailableError */
   async isRevoked(token: TokenPayload): Promise<boolean> {
     return (await this.endOf(token).catch(undefinedIfRevoked)) === undefined
   }

@@ -112,8 +112,8 @@ export function accessClaimsFrom(
 }
 
 /**
- * The claims that the library writes: a payload without the application's claims and scopes, and with the configured
- * audience.
+ * Returns the claims of a payload that the library writes itself: without the claims and scopes of the application, and
+ * with the audience of the configuration (`encodeAudience`).
  */
 export function withoutApplicationClaims(payload: TokenPayload, config: Config): TokenPayload {
   const isLibrarys = ([name]: [string, unknown]) => RESERVED_CLAIMS.has(name) && name !== 'scopes' && name !== 'aud'
@@ -148,7 +148,9 @@ export function checkAudience(audience: unknown): void {
   }
 }
 
-/** @throws TypeError if `amr` is not a list of names of methods (RFC 8176). */
+/**
+ * @throws TypeError if `amr` is set and is not a non-empty list of non-empty strings, the names of methods (RFC 8176).
+ */
 export function checkAmr(amr: unknown): asserts amr is readonly string[] | undefined {
   if (amr === undefined) return
   const isMethod = (each: unknown) => isWellFormed(each) && each !== ''
@@ -196,7 +198,7 @@ function secondsFromNow(duration: Duration, now: number): number | undefined {
   return length === undefined || length === 0 ? undefined : Math.floor(now / 1000) + Math.ceil(length)
 }
 
-/** The claim `aud`. Default: `encodeAudience`. */
+/** Returns the claim `aud` for the option `audience`. Default: `encodeAudience`. */
 export function audienceClaim(audience: TokenOptions['audience'], config: Config): { aud?: string | string[] } {
   const audiences = audience === undefined ? config.encodeAudience : [audience].flat()
   if (audiences === undefined) return {}

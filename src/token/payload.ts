@@ -23,9 +23,12 @@ export interface RegisteredClaims {
   aud?: string | string[]
   /** On access tokens: whether the user entered credentials to get this token. */
   fresh?: boolean
-  /** When the user last gave credentials (OpenID Connect Core §2). Missing if the application did not say so. */
+  /**
+   * When the user last gave credentials, in seconds since 1970 (OpenID Connect Core §2). Missing if the application has
+   * not said that the user gave credentials.
+   */
   auth_time?: number
-  /** How the user has given credentials: the methods of RFC 8176, such as `pwd` and `otp`. */
+  /** How the user has given credentials since the login: methods of RFC 8176, such as `pwd` and `otp`. */
   amr?: string[]
   /** The CSRF value that a request with this token in a cookie must repeat. */
   csrf?: string
@@ -35,7 +38,7 @@ export interface RegisteredClaims {
   login_type?: string
   /** The session that the token belongs to. */
   sid?: string
-  /** The generation of the token's session: 0 at login, and higher after each refresh. */
+  /** The number of the refresh that issued the token: 0 at login, and higher after each refresh of the session. */
   gen?: number
   /** On access tokens: whether `implicitRefresh` may replace the token. Missing means no. */
   renewable?: boolean
