@@ -34,7 +34,7 @@ export interface GuardMethods<Claims extends object, Subject> {
     options?: Options,
   ): Guard<TokenState<Claims, Options>>
   /**
-   * Makes a guard that requires a valid refresh token that has not been used yet. The guard does not use up the token.
+   * Makes a guard that requires a refresh token that `refresh` would accept. The guard does not use up the token.
    * @throws TypeError naming the invalid option.
    */
   refreshTokenRequired<const Options extends GuardOptions = object>(
