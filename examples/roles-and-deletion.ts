@@ -1,5 +1,5 @@
 /**
- * Users change while they are logged in: they get another role, are suspended or deleted, or change their password. An
+ * What happens to logged-in users who get another role, are suspended or deleted, or change their password. And how an
  * administrator acts for a user.
  *
  *     npx tsx examples/roles-and-deletion.ts
@@ -57,7 +57,7 @@ authx.setClaimsGetter((sub, { context }) => {
   return mayActFor(actor, sub) ? { scopes, data: { role, act: { sub: actor } } } : undefined
 })
 
-// Asked in every guard and at every refresh.
+// Called in every guard and at every refresh.
 authx.setTokenBlocklist(({ sub }) => suspended.has(sub))
 
 authx.on('issued', ({ sub, context }) => {

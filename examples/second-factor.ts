@@ -25,17 +25,22 @@ const authx = new AuthX({
   store: new MemoryTokenStore(),
 })
 
-/** The second factor of a user. `lastStep` is the time step of the last code. A real application keeps it in its database. */
+/**
+ * The second factor of a user. `lastStep` is the time step of the last accepted code; missing before the first one. A
+ * real application keeps both in its database.
+ */
 interface Factor {
   readonly secret: string
   lastStep?: number
 }
 const factors = new Map<string, Factor>()
 
-/** A code has six digits, so the number of guesses must be small. */
+/**
+ * The limit of guesses: five codes in 15 minutes for each user. It must be small, because a code has only six digits.
+ */
 const guesses = new RateLimiterMemory({ points: 5, duration: 15 * 60 })
 
-/** Whether a code is right. It uses the code up: a code that was seen must not work a second time (RFC 6238 §5.2). */
+/** Whether a code is right. A right code is accepted only once, because somebody may have seen it (RFC 6238 §5.2). */
 function isRightCode(factor: Factor | undefined, code: unknown): boolean {
   if (!factor || typeof code !== 'string' || !/^\d{6}$/.test(code)) return false
   const { secret, lastStep } = factor
@@ -53,16 +58,18 @@ router.post('/login', koaBody(), async ctx => {
   ctx.body = await authx.login(ctx, checkPassword(ctx), { amr: ['pwd'] })
 })
 
-// The user scans the address as a QR code. The login must be recent, and a factor that is in use is not replaced.
+// The page shows `uri` as a QR code, and the user scans it with the app. The user must have given credentials in the
+// last
+// five minutes. A factor that is in use is not replaced.
 router.post('/second-factor/setup', authx.freshTokenRequired({ within: '5m' }), ctx => {
   const { sub } = ctx.state.token
-  if (factors.get(sub)?.lastStep !== undefined) ctx.throw(409, 'There is a second factor')
+  if (factors.get(sub)?.lastStep !== undefined) ctx.throw(409, 'There is already a second factor')
   const secret = generateSecret()
   factors.set(sub, { secret })
   ctx.body = { secret, uri: generateURI({ issuer: 'koa-authx example', label: sub, secret }) }
 })
 
-// The guard comes first, because the limit counts the guesses for its subject.
+// The guard comes first, because `rateLimited` counts guesses by the subject of the token.
 router.post(
   '/second-factor',
   authx.accessTokenRequired(),
