@@ -1,6 +1,6 @@
 /**
- * What happens to logged-in users who get another role, are suspended or deleted, or change their password. And how an
- * administrator acts for a user.
+ * Shows what happens to logged-in users who get another role, are suspended or deleted, or change their password, and
+ * how an administrator acts for a user.
  *
  *     npx tsx examples/roles-and-deletion.ts
  *     curl http://localhost:8000/login -d username=admin -d password=test

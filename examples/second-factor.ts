@@ -59,8 +59,7 @@ router.post('/login', koaBody(), async ctx => {
 })
 
 // The page shows `uri` as a QR code, and the user scans it with the app. The user must have given credentials in the
-// last
-// five minutes. A factor that is in use is not replaced.
+// last five minutes. A factor that is in use is not replaced.
 router.post('/second-factor/setup', authx.freshTokenRequired({ within: '5m' }), ctx => {
   const { sub } = ctx.state.token
   if (factors.get(sub)?.lastStep !== undefined) ctx.throw(409, 'There is already a second factor')

@@ -31,7 +31,7 @@ export interface AuthXEvents {
   /**
    * A used-up refresh token was sent again too late, or a token was used that a recovery has voided (see `recovered`).
    * The session has been revoked. If the store failed or timed out, there is also a `storeError`: the session may stay
-   * live until one of these tokens is sent again.
+   * live until a used-up or voided token is sent again.
    */
   reuse: { sid: string; sub: string }
   /**
