@@ -193,8 +193,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Write into the session of the request's access token that the user has just given credentials again. It does not
-   * check credentials: do that first. Returns the response body with a new access token: fresh, with a new `auth_time`.
+   * Store a new check of the user's credentials in the session of the request's access token. It does not check the
+   * credentials: do that first. Returns the response body with a new access token: fresh, with a new `auth_time`.
    * It sets the cookies of this token, if access tokens are in cookies. The refresh token stays valid. The tokens of
    * later refreshes have the new `auth_time` too.
    * @throws the errors of `accessTokenRequired`; CSRFError, also for methods that are not in `csrfMethods`;

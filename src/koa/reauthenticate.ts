@@ -26,8 +26,8 @@ const OPTION_NAMES = new Set(['amr'])
 const ACCESS_TOKEN = { type: 'access', verifyCsrf: true, ownKey: true } as const
 
 /**
- * Write into the session of the request's access token that the user gave credentials again, and answer with a new
- * access token.
+ * Store a new check of the user's credentials in the session of the request's access token, and return the response
+ * body with a new access token.
  */
 export function reauthenticate(
   internals: Internals,

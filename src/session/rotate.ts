@@ -125,7 +125,7 @@ export class Rotator {
   }
 
   /**
-   * Writes into the session of an access token that the user gave credentials again, by the methods `amr`. `mint` makes
+   * Stores a new check of the user's credentials, by the methods `amr`, in the session of an access token. `mint` makes
    * the new access token, before anything is written. Resolves to `undefined` after a conflict with another write.
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */

@@ -182,7 +182,7 @@ export class Sessions {
   }
 
   /**
-   * Writes into the session of an access token that the user gave credentials again, by the methods `amr`. `mint` makes
+   * Stores a new check of the user's credentials, by the methods `amr`, in the session of an access token. `mint` makes
    * the new access token from the new record. It is called before anything is written: if it throws, nothing changes.
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
