@@ -193,7 +193,7 @@ export class RevokedTokenError extends AuthXError {
  */
 export class ReusedTokenError extends RevokedTokenError {
   constructor(options?: ErrorOptions) {
-    super('The refresh token has already been used', 'ERR_TOKEN_REUSED', options)
+    super('The token has already been used or replaced', 'ERR_TOKEN_REUSED', options)
   }
 }
 
