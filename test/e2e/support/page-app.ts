@@ -45,8 +45,12 @@ export interface PageApp {
   readonly requests: readonly Request[]
   /** How often that came in. */
   count(line: string): number
-  /** Called after each request was handled and before it is answered; `cut` ends its connection in place of the answer. */
-  beforeAnswer: (line: string) => Promise<'cut' | undefined>
+  /**
+   * Called after each request was handled and before it is answered. `cut` ends its connection in place of the answer:
+   * Chromium may send the request again by itself. `truncate` ends it after the first line of the answer: no header
+   * reaches the browser, and it does not send the request again.
+   */
+  beforeAnswer: (line: string) => Promise<'cut' | 'truncate' | undefined>
 }
 
 /**
@@ -75,7 +79,12 @@ export function pageApp(tokens: 'cookies' | 'dual', options: AuthXOptions = {}):
     await next()
     const { error_type: errorType } = Object(ctx.body)
     requests.push({ line, status: ctx.status, errorType, withToken: /token_cookie=/.test(ctx.get('Cookie')) })
-    if ((await made.beforeAnswer(line)) === 'cut') ctx.res.destroy()
+    const fault = await made.beforeAnswer(line)
+    if (fault === 'cut') ctx.res.destroy()
+    if (fault === 'truncate') {
+      ctx.respond = false
+      ctx.req.socket.end('HTTP/1.1 200 OK\r\n')
+    }
   })
   app.use(clientScript).use(authx.middleware()).use(routes(authx, tokens).routes())
   const login = ({ username, password }: Readonly<Record<string, unknown>>) =>
