@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
 import Koa from 'koa'
@@ -22,13 +23,29 @@ function exampleFor(origin: string) {
   const authx = new AuthX({ ...options, tokenLocation: ['cookies'] })
   const app = new Koa()
   app.silent = true
+  /** Path and status of each POST, as `/login 200`. */
+  const requests: string[] = []
+  /** The newest body that a path has received. */
+  const received = new Map<string, unknown>()
+  app.use(async (ctx, next) => {
+    let status: number | undefined
+    try {
+      await next()
+    } catch (error) {
+      status = (error as { status?: number }).status ?? 500
+      throw error
+    } finally {
+      if (ctx.method === 'POST') requests.push(`${ctx.path} ${status ?? ctx.status}`)
+      received.set(ctx.path, ctx.request.body)
+    }
+  })
   app.use(authx.middleware()).use(pageRouter().routes())
   app.use(passkeyRouter(authx, { name: 'A test', origin, rpID: 'localhost' }, clock.now).routes())
   app.use(async ctx => {
     const [, user] = /^\/login-as\/(\w+)$/.exec(ctx.path) ?? []
     if (user) ctx.body = await authx.login(ctx, user, { amr: ['pwd'] })
   })
-  return { listener: app.callback(), authx, clock }
+  return { listener: app.callback(), authx, clock, requests, received }
 }
 
 async function serveExample(t: TestContext) {
@@ -50,25 +67,12 @@ type Example = Awaited<ReturnType<typeof serveExample>>
 
 /** A person with a browser and an authenticator. */
 class Visitor {
-  /** The requests of the page, as `POST /login 200`. */
-  readonly requests: string[] = []
-  /** The newest body that the page has sent to a path. */
-  readonly sent = new Map<string, unknown>()
-
   private constructor(
     readonly example: Example,
     readonly browser: BrowserContext,
     readonly tab: Page,
     readonly authenticator: Authenticator,
-  ) {
-    tab.on('response', response => {
-      const request = response.request()
-      const { pathname } = new URL(request.url())
-      if (request.method() !== 'POST') return
-      this.requests.push(`${pathname} ${response.status()}`)
-      this.sent.set(pathname, request.postDataJSON())
-    })
-  }
+  ) {}
 
   static async of(t: TestContext, example: Example): Promise<Visitor> {
     const browser = await newVisitor(t)
@@ -141,8 +145,23 @@ const WITH_PASSKEY = 'Log in with a passkey'
 const REFUSED = /^401: The passkey was not accepted$/
 const NO_CHALLENGE = /^400: The challenge is used up or has expired/
 
+/** The attestation with the flag UV cleared (WebAuthn §6.1). Nothing signs it: its format is `none`. */
+function withoutUserVerification(attestation: string): string {
+  const bytes = Buffer.from(attestation, 'base64url')
+  const flagsAt = bytes.indexOf(createHash('sha256').update('localhost').digest()) + 32
+  const flags = bytes.readUInt8(flagsAt)
+  assert.equal(flags & 0b101, 0b101, 'the user was present and verified')
+  bytes.writeUInt8(flags & ~0b100, flagsAt)
+  return bytes.toString('base64url')
+}
+
 async function assertLoggedOut(person: Visitor): Promise<void> {
   assert.equal(await person.claims(), undefined)
+}
+
+async function assertHasNone(person: Visitor): Promise<void> {
+  assert.equal((await person.post('/confirm/options')).status, 403)
+  assert.deepEqual((await person.claims())?.amr, ['pwd'])
 }
 
 async function assertCanLogIn(person: Visitor): Promise<void> {
@@ -165,7 +184,11 @@ describe('a passkey', () => {
     const { sub, amr, auth_time } = (await person.claims()) ?? {}
     assert.deepEqual([sub, amr, auth_time], ['test', PASSKEY, Math.floor(clock.now() / 1000)])
     assert.equal(await person.press('Pay'), 'Paid')
-    assert.deepEqual(person.requests.slice(-3), ['/login/passkey/options 200', '/login/passkey 200', '/payments 200'])
+    assert.deepEqual(person.example.requests.slice(-3), [
+      '/login/passkey/options 200',
+      '/login/passkey 200',
+      '/payments 200',
+    ])
   })
 
   test('is asked for again when a payment requires it, and when its time has passed', async t => {
@@ -175,15 +198,15 @@ describe('a passkey', () => {
     const before = { claims: await person.claims(), cookies: await person.cookies() }
     const asked = ['/payments 401', '/confirm/options 200', '/confirm 200', '/payments 200']
     assert.equal(await person.press('Pay'), 'Paid')
-    assert.deepEqual(person.requests.slice(-4), asked, 'the login was with the password')
+    assert.deepEqual(person.example.requests.slice(-4), asked, 'the login was with the password')
     assert.equal(await person.press('Pay'), 'Paid')
-    assert.deepEqual(person.requests.slice(-2), ['/payments 200', '/payments 200'])
+    assert.deepEqual(person.example.requests.slice(-2), ['/payments 200', '/payments 200'])
 
     person.example.clock.advance('6m')
     const refused = person.tab.waitForResponse(response => response.status() === 401)
     assert.equal(await person.press('Pay'), 'Paid')
     assert.match((await (await refused).headerValue('WWW-Authenticate')) ?? '', /max_age="300"/)
-    assert.deepEqual(person.requests.slice(-4), asked)
+    assert.deepEqual(person.example.requests.slice(-4), asked)
     const after = await person.claims()
     assert.deepEqual([after?.sid, after?.amr], [before.claims?.sid, ['pwd', ...PASSKEY]])
     assert.equal(Number(after?.auth_time) - Number(before.claims?.auth_time), 6 * 60)
@@ -195,7 +218,7 @@ describe('a passkey', () => {
     await person.logIn()
     assert.equal((await person.post('/passkeys/options')).status, 401, 'the password is not enough')
     assert.match(await person.press('Register a passkey'), /previously registered/)
-    assert.deepEqual(person.requests.slice(-4), [
+    assert.deepEqual(person.example.requests.slice(-4), [
       '/passkeys/options 401',
       '/confirm/options 200',
       '/confirm 200',
@@ -204,17 +227,24 @@ describe('a passkey', () => {
     assert.equal((await person.authenticator.passkeys()).length, 1)
   })
 
-  test('is not registered from another origin, nor without a PIN', async t => {
+  test('is not registered if it was made for another origin', async t => {
     const person = await visitor(t)
     await person.tab.goto(await person.example.otherOrigin())
     await person.logIn()
-    assert.match(await person.press('Register a passkey'), /^400: The passkey was not accepted$/)
-    await person.tab.goto(person.example.origin)
-    await person.authenticator.forgetPin()
-    await person.changeOptions({ authenticatorSelection: { residentKey: 'required', userVerification: 'discouraged' } })
-    assert.match(await person.press('Register a passkey'), /^400: The passkey was not accepted$/)
-    assert.equal((await person.post('/confirm/options')).status, 403, 'there is no passkey')
-    assert.equal((await person.claims())?.sub, 'test')
+    assert.equal(await person.press('Register a passkey'), '400: The passkey was not accepted')
+    await assertHasNone(person)
+  })
+
+  test('is not registered if the device did not check who uses it', async t => {
+    const person = await visitor(t)
+    await person.logIn()
+    await person.tab.route('**/passkeys', async route => {
+      const body = route.request().postDataJSON()
+      body.response.attestationObject = withoutUserVerification(body.response.attestationObject)
+      await route.continue({ postData: JSON.stringify(body) })
+    })
+    assert.equal(await person.press('Register a passkey'), '400: The passkey was not accepted')
+    await assertHasNone(person)
   })
 })
 
@@ -231,7 +261,7 @@ describe('a login with a passkey is refused', () => {
   test('if it is sent again, with or without a new challenge', async t => {
     const person = await owner(t)
     await assertCanLogIn(person)
-    const copy = person.sent.get('/login/passkey')
+    const copy = person.example.received.get('/login/passkey')
     await person.logOut()
     assert.match((await person.post('/login/passkey', copy)).text, /used up/)
     assert.equal((await person.post('/login/passkey/options')).status, 200)
@@ -309,7 +339,7 @@ describe('a step-up is refused', () => {
     const person = await visitor(t)
     await person.post('/login-as/eve')
     await person.register()
-    const { id } = person.sent.get('/passkeys') as { id: string }
+    const { id } = person.example.received.get('/passkeys') as { id: string }
     await person.logIn()
     await person.register()
     await person.changeOptions({ allowCredentials: [{ id, type: 'public-key' }] })

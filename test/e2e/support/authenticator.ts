@@ -10,7 +10,7 @@ export interface StoredPasskey {
   readonly signCount: number
 }
 
-/** The virtual authenticator of a tab, built into a device whose owner always agrees. */
+/** The virtual authenticator of a tab. It is part of the device, and its owner always agrees. */
 export class Authenticator {
   readonly #devtools: CDPSession
   readonly #authenticatorId: string
