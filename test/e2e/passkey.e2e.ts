@@ -287,13 +287,14 @@ describe('a login with a passkey is refused', () => {
 
   test('if its counter shows a copied key', async t => {
     const person = await owner(t)
+    const [copy] = await person.authenticator.passkeys()
     await assertCanLogIn(person)
-    const [passkey] = await person.authenticator.passkeys()
+    const [original] = await person.authenticator.passkeys()
     await person.logOut()
-    await person.authenticator.change({ signCount: 0 })
+    await person.authenticator.change({ signCount: Number(copy?.signCount) })
     assert.match(await person.press(WITH_PASSKEY), REFUSED)
     await assertLoggedOut(person)
-    await person.authenticator.change({ signCount: Number(passkey?.signCount) })
+    await person.authenticator.change({ signCount: Number(original?.signCount) })
     await assertCanLogIn(person)
   })
 
