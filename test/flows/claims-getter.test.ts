@@ -176,7 +176,7 @@ describe('what is no answer of a claims getter is 503, and names the mistake', (
   for (const [what, answer, cause] of [
     ['true', true, /must return an object/],
     ['a role beside data', { role: 'admin' }, /unknown option "role"/],
-    ['a claim that koa-authx writes', { data: { sub: 'eve' } }, /koa-authx writes/],
+    ['a claim that koa-authx writes', { data: { sub: 'eve' } }, /data must not contain sub: reserved for koa-authx/],
     ['scopes as a text', { scopes: 'a b' }, /scopes must be a list/],
     ['an empty audience', { audience: '' }, /audience must be/],
   ] as const) {

@@ -198,7 +198,7 @@ test('the cause of reuse says which token of the session should not have come', 
   await api.refresh(login.json.refresh_token)
   assert.match(
     await causeOf(lost.json.refresh_token, 'refresh'),
-    /^ERR_TOKEN_REUSED: the refresh token is used up or void/,
+    /^ERR_TOKEN_REUSED: the refresh token is used up, or voided/,
   )
   assert.match(await causeOf(lost.json.access_token, 'access'), /^ERR_TOKEN_REUSED: the access token is voided/)
 })
