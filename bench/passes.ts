@@ -1,10 +1,12 @@
 import type { RedisServer } from '../test/support/redis.js'
 import type { Case, Group } from './case.js'
 import { aims } from './cases/aims.js'
+import { confirmations } from './cases/confirmations.js'
 import { flows } from './cases/flows.js'
 import { growth, lists, liveSessions } from './cases/growth.js'
 import { guards } from './cases/guards.js'
 import { LATENCY_NAME, type LatencyRound, latency, measureLatency } from './cases/latency.js'
+import { logins } from './cases/logins.js'
 import { requests } from './cases/requests.js'
 import { importTimes, installedSizes, sessionBytes } from './footprint.js'
 import { type Measured, measure, type Pace } from './measure.js'
@@ -74,7 +76,7 @@ export class Passes {
   async others(): Promise<Map<string, Measured[]>> {
     const { others, live, sizes } = this.#plan
     const all = new Map<string, Measured[]>()
-    for (const group of [guards, requests, flows, growth, lists])
+    for (const group of [guards, requests, flows, logins, confirmations, growth, lists])
       all.set(group.title, await this.#measure(group, others))
     for (const group of liveSessions(sizes)) {
       all.set(group.title, [...(all.get(group.title) ?? []), ...(await this.#measure(group, live))])
@@ -116,6 +118,8 @@ export const allGroups = (sizes: readonly number[]): Group[] => [
   guards,
   requests,
   flows,
+  logins,
+  confirmations,
   growth,
   lists,
   ...liveSessions(sizes),

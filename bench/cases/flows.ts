@@ -25,5 +25,11 @@ export const flows: Group = {
     ]),
     refreshBeside('refresh on Redis, of a route that checks the signature too', 'flows/redis', VERIFYING),
     refreshBeside('that route, of the one that checks nothing', VERIFYING, 'floors/redis'),
+    refreshBeside(
+      'refresh on the memory store with a claims getter, of one without',
+      'flows/memoryAsking',
+      'flows/memory',
+    ),
+    refreshBeside('refresh on Redis with a claims getter, of one without', 'flows/redisAsking', 'flows/redis'),
   ],
 }

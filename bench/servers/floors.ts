@@ -15,7 +15,7 @@ import { openStore, type StoreKind, times } from './stores.js'
 const DAY = 86_400
 const TOMBSTONE = '{"revoked":true}'
 
-interface Session {
+export interface Session {
   readonly sub: string
   readonly sid: string
   readonly gen: number
@@ -55,11 +55,15 @@ export const redisVerifying = floor('redis', verifiedClaimsOf)
 /** The cut-off, the session, and the list of the subject's sessions: two reads and two writes. */
 async function login(store: TokenStore, session: Session) {
   const { sub, sid } = session
-  await store.get([`subject:${sub}`])
-  await write(store, `session:${sid}`, undefined, recordOf(session))
+  await begin(store, session)
   const [listing] = await store.get([`sessions:${sub}`])
-  await write(store, `sessions:${sub}`, listing, JSON.stringify([[sid, session.iat + 20 * DAY]]))
+  await write(store, `sessions:${sub}`, listing, JSON.stringify([[sid, endOf(session)]]))
   return pair(session)
+}
+
+export async function begin(store: TokenStore, session: Session): Promise<void> {
+  await store.get([`subject:${session.sub}`])
+  await write(store, `session:${session.sid}`, undefined, recordOf(session))
 }
 
 /** The session together with the cut-off, and the session's new record: one read and one write. */
@@ -70,18 +74,18 @@ async function refresh(store: TokenStore, { sub, sid, gen }: Session) {
   return pair(next)
 }
 
-async function logout(store: TokenStore, { sid }: Session): Promise<void> {
+export async function logout(store: TokenStore, { sid }: Pick<Session, 'sid'>): Promise<void> {
   const [raw] = await store.get([`session:${sid}`])
   if (raw === undefined || raw === TOMBSTONE) throw new Error('This session has ended')
   await write(store, `session:${sid}`, raw, TOMBSTONE)
 }
 
-async function write(store: TokenStore, key: string, before: string | undefined, value: string): Promise<void> {
+export async function write(store: TokenStore, key: string, before: string | undefined, value: string): Promise<void> {
   const written = await store.compareAndSet(key, before, value, new Date(Date.now() + 20 * DAY * 1000))
   if (!written) throw new Error('Somebody else wrote')
 }
 
-function pair(session: Session) {
+export function pair(session: Session) {
   return {
     access_token: signed(session, 'access', 900),
     refresh_token: signed(session, 'refresh', 20 * DAY),
@@ -96,9 +100,12 @@ function signed({ sub, sid, gen, iat, jti }: Session, type: TokenType, life: num
   return jsonwebtoken.sign(claims, SECRET_KEY, { algorithm: 'HS256' })
 }
 
-function newSession(sub: string): Session {
+export function newSession(sub: string): Session {
   return { sub, sid: randomUUID(), gen: 0, iat: Math.floor(Date.now() / 1000), jti: randomUUID() }
 }
+
+/** As a list has it: milliseconds. */
+export const endOf = ({ iat }: Session): number => (iat + 20 * DAY) * 1000
 
 /** As large as the library's, so that store and wire carry as much. */
 function recordOf({ sub, gen, iat, jti }: Session): string {

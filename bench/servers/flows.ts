@@ -7,9 +7,10 @@ import { onStore, type StoreKind, times } from './stores.js'
 
 /** Login, refresh and logout as the README has them. Each login is another subject's. */
 const flows =
-  (kind: StoreKind): StartVariant =>
+  (kind: StoreKind, prepare: (authx: AuthX) => void = () => {}): StartVariant =>
   (settings): Variant => {
     const authx = new AuthX(onStore(kind, settings))
+    prepare(authx)
     let logins = 0
     const router = new Router()
     router.post('/login', async ctx => {
@@ -32,3 +33,9 @@ const flows =
 export const memory = flows('memory')
 export const sqlite = flows('sqlite')
 export const redis = flows('redis')
+
+/** With a claims getter that answers at once and adds nothing. */
+const asking = (kind: StoreKind) => flows(kind, authx => authx.setClaimsGetter(async () => ({})))
+
+export const memoryAsking = asking('memory')
+export const redisAsking = asking('redis')
