@@ -2,11 +2,11 @@ import type { Case, Chapter, Pass } from '../case.js'
 import { crash, type Operation } from '../crashes/crash.js'
 import { login } from '../crashes/login.js'
 import { logout } from '../crashes/logout.js'
-import { refresh } from '../crashes/refresh.js'
+import { recovery, refresh } from '../crashes/refresh.js'
 import { revokeAll } from '../crashes/revoke-all.js'
 
 /** On each of the two stores; every kill cuts off up to sixteen requests. */
-const KILLS: Readonly<Record<Pass, number>> = { full: 60, short: 2 }
+const KILLS: Readonly<Record<Pass, number>> = { full: 60, short: 3 }
 
 const caseOf = <Prepared>(name: string, operation: Operation<Prepared>): Case => ({
   name,
@@ -22,8 +22,12 @@ export const chapter: Chapter = {
   title: 'Crashes',
   cases: [
     caseOf(
-      'a refresh that a crash cut off succeeds when tried again inside the grace period, asks for a login after it, and never has two successors',
+      'a refresh that a crash cut off succeeds when tried again within refreshRecovery, asks for a login after it, and never has two live successors',
       refresh,
+    ),
+    caseOf(
+      'a recovery that a crash cut off succeeds when tried again within refreshRecovery, asks for a login after it, and never has two live successors',
+      recovery,
     ),
     caseOf('a logout that a crash cut off is done or not done, never half, and succeeds when tried again', logout),
     caseOf(

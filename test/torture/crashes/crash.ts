@@ -25,10 +25,10 @@ export interface Operation<Prepared> {
   /** The request itself; whatever comes of it breaks nothing. */
   send(prepared: Prepared, victim: ApiProcess, steer: Steer): Promise<Told>
   /**
-   * Look at what is left, by processes that go on; `later` comes when the grace period is over. Resolves to whether it
-   * had been carried out, as far as can be told from outside.
+   * Look at what is left, by processes that go on. Resolves to whether it had been carried out, as far as can be told
+   * from outside.
    */
-  verify(prepared: Prepared, fate: Fate, visitor: Visitor, later: Visitor): Promise<boolean | undefined>
+  verify(prepared: Prepared, fate: Fate, visitor: Visitor): Promise<boolean | undefined>
 }
 
 type Point = CutPoint | 'outside'
@@ -76,7 +76,7 @@ async function killOne<Prepared>(scene: Scene, operation: Operation<Prepared>, n
   const random = randomOf(n)
   const point = POINTS[n % POINTS.length] as Point
   const label = `seed ${SEED}, kill ${n} (${point})`
-  const visitors = several(AT_ONCE, id => visitorsOf(scene, random, `${label}, request ${id}`))
+  const visitors = several(AT_ONCE, id => new Visitor(scene.place, random.fork(), `${label}, request ${id}`))
   const victim = await scene.victim()
   // Some victims have worked before, others die of their first requests.
   const processes = random.chance(0.5) ? [...scene.place.processes, victim.process] : scene.place.processes
@@ -91,9 +91,9 @@ async function killOne<Prepared>(scene: Scene, operation: Operation<Prepared>, n
   scene.place.broken.unless(done !== undefined, `${scene.place.name}, ${label}: a request was answered all the same`)
   const lost = new Map(victim.lost().map(answer => [answer.id, answer]))
   const verifying = prepared.map(async (each, id) => {
-    const { visitor, later } = visitors[id] as ReturnType<typeof visitorsOf>
+    const visitor = visitors[id] as Visitor
     const fate: Fate = { done: done ?? 'perhaps', told: told[id] as Told, lost: lost.get(id) }
-    const found = await visitor.trying(() => operation.verify(each, fate, visitor, later))
+    const found = await visitor.trying(() => operation.verify(each, fate, visitor))
     if (fate.told.status !== 0) return
     tally.cut++
     if (done === 'perhaps' && found === true) tally.carriedOut++
@@ -113,14 +113,6 @@ function doneAt(point: Point, told: readonly Told[]): Fate['done'] | undefined {
   if (point === 'outside') return 'perhaps'
   if (told.some(({ status }) => status !== 0 && status !== 503)) return undefined
   return told.some(({ status }) => status === 503) ? 'perhaps' : DONE[point]
-}
-
-function visitorsOf({ place }: Scene, random: Random, label: string) {
-  return {
-    label,
-    visitor: new Visitor(place, random.fork(), label),
-    later: new Visitor(place, random.fork(), label, { instance: 1 }),
-  }
 }
 
 /** Resolves when the process is dead, to what each request was told. */

@@ -5,6 +5,7 @@ import type { SharedBackend } from '../../support/store-kinds.js'
 import { temporaryFolder } from '../../support/temporary.js'
 import type { Broken } from '../case.js'
 import type { ApiProcess, Fleet } from '../fleet/fleet.js'
+import type { Instance } from '../fleet/server.js'
 import type { Stage } from '../fleet/stage.js'
 import type { LostAnswer } from '../fleet/steering.js'
 import type { Place } from '../fleet/visitor.js'
@@ -25,14 +26,25 @@ export interface Scene {
 const SURVIVORS = 2
 /** Started ahead of need, since starting is what takes time. */
 const WAITING = 2
+const HOUR = 3_600_000
 /** Seconds; long enough for a busy machine to try again inside it. */
 const refreshGracePeriod = 30
-/** Under `/0` as always; under `/1` what clients meet who come when the grace period is over. */
-const refreshRecovery = 0
-const NOW_AND_LATER = [
-  { refreshGracePeriod, refreshRecovery },
-  { refreshGracePeriod, refreshRecovery, ahead: 31_000 },
+/** Access tokens outlive all of these times, so that a guard refuses them only if their session has ended. */
+const always = { refreshGracePeriod, accessTokenExpires: '2d' }
+
+/** Under `/0` requests come at once, and under the others later, by milliseconds. `/1` is after the grace period. */
+const INSTANCES: readonly Instance[] = [
+  always,
+  { ...always, ahead: 31_000 },
+  { ...always, ahead: HOUR },
+  { ...always, ahead: 23 * HOUR },
+  { ...always, ahead: 25 * HOUR },
+  { ...always, ahead: HOUR, refreshRecovery: 0 },
 ]
+/** Where a used-up token gets other tokens: after the grace period, and before `refreshRecovery` (1 day) is over. */
+export const RECOVERING = [1, 2, 3] as const
+/** Where a used-up token is reuse. */
+export const PAST_RECOVERY = [4, 5] as const
 /** Milliseconds. Requests wait at their points until all are there: no deadline of theirs should end them. */
 const PATIENCE = 10_000
 
@@ -47,7 +59,7 @@ export function onScene<T>(
 ): Promise<T> {
   return stage(async backend => {
     const { folder, remove } = await temporaryFolder()
-    const processes = await fleet.startMany(SURVIVORS, { backend, instances: NOW_AND_LATER })
+    const processes = await fleet.startMany(SURVIVORS, { backend, instances: INSTANCES })
     const waiting: Promise<Victim>[] = []
     let started = 0
     const startNext = () => {
@@ -76,7 +88,7 @@ export function onScene<T>(
 }
 
 async function startVictim(fleet: Fleet, backend: SharedBackend, file: string): Promise<Victim> {
-  const instances = [{ refreshGracePeriod, refreshRecovery, storeTimeout: PATIENCE }]
+  const instances = INSTANCES.map(each => ({ ...each, storeTimeout: PATIENCE }))
   const process = await fleet.start({ backend, instances, timeout: PATIENCE, lost: file })
   const lost = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
   return { process, lost: () => lost().map(line => JSON.parse(line) as LostAnswer) }

@@ -44,8 +44,9 @@ export class Visitor {
   readonly random: Random
   /** How many of its calls were answered with 503. */
   unavailable = 0
+  /** Which of the instances of each process it asks. */
+  instance: number
   readonly #label: string
-  readonly #instance: number
   readonly #graceless: boolean
   readonly #routing: Random
   readonly #successors = new Map<string, string>()
@@ -54,7 +55,7 @@ export class Visitor {
     this.place = place
     this.random = random
     this.#label = `${place.name}, ${label}`
-    this.#instance = instance
+    this.instance = instance
     this.#graceless = graceless
     this.#routing = random.fork()
   }
@@ -86,7 +87,7 @@ export class Visitor {
   async call({ method = 'POST', path, at, ...sent }: Call): Promise<Told> {
     for (let tries = 1; ; tries++) {
       const { client } = at ?? this.#routing.pick(this.place.processes)
-      const told = await client.call(method, `/${this.#instance}${path}`, sent)
+      const told = await client.call(method, `/${this.instance}${path}`, sent)
       if (told.status !== 503 || tries === MOST_TRIES) return told
       this.unavailable++
       this.place.tally.unavailable++
