@@ -13,9 +13,19 @@ interface Boundary {
   readonly at: number
 }
 
+const LIVES = { accessLife: 900, refreshLife: 7000, sessionLife: 7200 }
+
 const SETTINGS: readonly Settings[] = [0, 1, 59, 60, 61, 300].flatMap(leeway =>
-  [0, 1, 10, 60].map(grace => ({ leeway, grace, accessLife: 900, refreshLife: 7000, sessionLife: 7200 })),
+  [0, 1, 10, 60].flatMap(grace => [0, 61].map(recovery => ({ leeway, grace, recovery, ...LIVES }))),
 )
+
+/** A refresh that is granted changes what comes next: it is asked for last, at one boundary. */
+const ASKS: readonly { what: Ask['what']; last?: Boundary['of'] }[] = [
+  { what: 'guard' },
+  { what: 'refreshable' },
+  { what: 'refresh', last: 'grace' },
+  { what: 'refresh', last: 'recovery' },
+]
 
 /** Ask at every boundary, and right beside it, a server whose clock is nowhere near those of the others. */
 export async function tryBoundaries(group: Group, step: number): Promise<void> {
@@ -36,10 +46,12 @@ async function tryOne(group: Group, settings: Settings, past: number, near: numb
   group.begin(name, settings, () => time)
   const [first, second] = group.machines
   if (!first || !second) throw new Error('two servers are needed')
-  const asks: Ask['what'][] = ['guard', 'refreshable', 'refresh']
-  for (const what of asks) {
+  for (const { what, last } of ASKS) {
     time = START
-    const [, refresh = ''] = await group.ask(first, { what: 'login', about: `${name} ${what}`.replaceAll(' ', '-') })
+    const [, refresh = ''] = await group.ask(first, {
+      what: 'login',
+      about: `${name} ${what} ${last}`.replaceAll(' ', '-'),
+    })
     time += past
     const [access, next] = await group.ask(first, { what: 'refresh', about: refresh })
     // The refresh token has not lived that long: the model has seen that it was refused.
@@ -47,12 +59,11 @@ async function tryOne(group: Group, settings: Settings, past: number, near: numb
     const [token, used] = what === 'guard' ? [access, undefined] : [next, refresh]
     for (const { at } of boundariesOf(group, token)) {
       second.offset = at + near - time
-      // A refresh that is granted changes what comes next: it is asked for last.
       await group.ask(second, { what: what === 'refresh' ? 'refreshable' : what, about: token })
       if (used) await group.ask(second, { what: 'refreshable', about: used })
     }
-    if (what !== 'refresh') continue
-    const { at } = boundariesOf(group, token).find(({ of }) => of === 'grace') as Boundary
+    if (!last) continue
+    const { at } = boundariesOf(group, token).find(({ of }) => of === last) as Boundary
     second.offset = at + near - time
     await group.ask(second, { what: 'refresh', about: refresh })
     await group.ask(first, { what: 'refresh', about: token })
@@ -60,16 +71,17 @@ async function tryOne(group: Group, settings: Settings, past: number, near: numb
 }
 
 function boundariesOf(group: Group, token: string): Boundary[] {
-  const { leeway, grace } = group.settings
+  const { leeway, grace, recovery } = group.settings
   const { iat, exp } = contentOf(token)
   const session = group.model.sessionOf(token)
-  const { rotatedAt = 0, expiresAt = 0 } = session ?? {}
+  const { rotatedAt = 0, exchangedAt = rotatedAt, expiresAt = 0 } = session ?? {}
   return [
     { of: 'exp', at: Number(exp) * SECOND },
     { of: 'exp and leeway', at: (Number(exp) + leeway) * SECOND },
     { of: 'iat', at: (Number(iat) - Math.max(60, leeway)) * SECOND },
     { of: 'grace', at: rotatedAt + grace * SECOND },
     { of: 'grace before', at: rotatedAt - grace * SECOND },
+    { of: 'recovery', at: exchangedAt + recovery * SECOND },
     { of: 'session', at: expiresAt },
   ]
 }
@@ -81,32 +93,27 @@ const APART = [
 ]
 
 /**
- * A refresh token that was used up at one server comes to another: it gets the same successor, or its session is over at
- * both. The model knows which; and however often the two take turns, the session ends when it was to end.
+ * A refresh token that was used up at one server comes to another: it gets the same successor, or another one, or its
+ * session is over at both. The model knows which; and however often the two take turns, the session ends when it was to end.
  */
 export async function tryClocksApart(group: Group, step: number): Promise<void> {
   let n = 0
   for (const grace of [0, 1, 10, 60]) {
-    for (const apart of APART) {
-      n++
-      if (n % step !== 0) continue
-      await replayElsewhere(group, grace, apart, `apart ${n}`)
-      await takeTurns(group, grace, apart, `turns ${n}`)
+    for (const recovery of [0, 3600]) {
+      for (const apart of APART) {
+        n++
+        if (n % step !== 0) continue
+        const settings: Settings = { leeway: 30, grace, recovery, accessLife: 60, refreshLife: 1800, sessionLife: 7200 }
+        await replayElsewhere(group, settings, apart, `apart ${n}`)
+        await takeTurns(group, settings, apart, `turns ${n}`)
+      }
     }
   }
 }
 
-const settingsOf = (grace: number): Settings => ({
-  leeway: 30,
-  grace,
-  accessLife: 60,
-  refreshLife: 1800,
-  sessionLife: 7200,
-})
-
-async function replayElsewhere(group: Group, grace: number, apart: number, name: string): Promise<void> {
+async function replayElsewhere(group: Group, settings: Settings, apart: number, name: string): Promise<void> {
   let time = START
-  group.begin(name, settingsOf(grace), () => time)
+  group.begin(name, settings, () => time)
   const [here, there] = group.machines
   if (!here || !there) throw new Error('two servers are needed')
   there.offset = apart
@@ -120,9 +127,9 @@ async function replayElsewhere(group: Group, grace: number, apart: number, name:
 }
 
 /** Refreshed by both in turns until after its end. */
-async function takeTurns(group: Group, grace: number, apart: number, name: string): Promise<void> {
+async function takeTurns(group: Group, settings: Settings, apart: number, name: string): Promise<void> {
   let time = START
-  group.begin(name, settingsOf(grace), () => time)
+  group.begin(name, settings, () => time)
   const [here, there] = group.machines
   if (!here || !there) throw new Error('two servers are needed')
   there.offset = apart

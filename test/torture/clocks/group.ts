@@ -24,7 +24,7 @@ export class Group {
   passed = 0
   readonly machines: readonly Machine[]
   readonly #broken: Broken
-  #settings: Settings = { leeway: 0, grace: 10, accessLife: 900, refreshLife: 3600, sessionLife: 86_400 }
+  #settings: Settings = { leeway: 0, grace: 10, recovery: 0, accessLife: 900, refreshLife: 3600, sessionLife: 86_400 }
   #model = new Model(this.#settings)
   #name = ''
   #log: string[] = []
@@ -56,7 +56,7 @@ export class Group {
     const options: AuthXOptions = {
       decodeLeeway: settings.leeway,
       refreshGracePeriod: settings.grace,
-      refreshRecovery: 0,
+      refreshRecovery: settings.recovery,
       accessTokenExpires: settings.accessLife,
       refreshTokenExpires: settings.refreshLife,
       sessionExpires: settings.sessionLife,

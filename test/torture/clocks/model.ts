@@ -1,5 +1,6 @@
 import { createSecretKey } from 'node:crypto'
 import { errorOf } from '../hostile/answers.js'
+import { afterExchange, exchangeOf, type Periods } from '../reference/exchange-rules.js'
 import type { RawAnswer } from '../reference/raw-client.js'
 import { contentOf } from '../reference/signing.js'
 import { type Json, readToken, type TokenRules } from '../reference/token-rules.js'
@@ -10,6 +11,8 @@ import { SECRET } from './machine.js'
 export interface Settings {
   readonly leeway: number
   readonly grace: number
+  /** How long after its exchange a used-up token gets other tokens, if nobody has used those that it got. */
+  readonly recovery: number
   readonly accessLife: number
   readonly refreshLife: number
   readonly sessionLife: number
@@ -71,15 +74,20 @@ export class Model {
     const rules = this.#rulesAt(now)
     const { good, reasons, payload } = judge(readToken(about, rules), this.#world, rules, {
       type,
-      graceMs: this.#settings.grace * 1000,
+      ...this.#periods(),
     })
     const passed = answer.status === 200
     if (passed && (good === 'no' || !payload)) return `${what} passed, and should be ${reasons}`
     if (!passed && good === 'yes') return `${what} was refused with ${answer.status} ${errorOf(answer)}`
     if (!passed && (answer.status !== 401 || !reasons.includes(errorOf(answer))))
       return `${what} was refused with ${answer.status} ${errorOf(answer)}, and should be ${reasons}`
-    if (what !== 'refresh') return undefined
-    return passed && payload ? this.#rotated(payload, now, answer) : this.#afterRefusal(about, answer)
+    if (what === 'refreshable') return undefined
+    if (!passed || !payload) return this.#afterRefusal(about, answer)
+    return what === 'guard' ? this.#used(payload) : this.#exchanged(payload, now, answer)
+  }
+
+  #periods(): Periods {
+    return { graceMs: this.#settings.grace * 1000, recoveryMs: this.#settings.recovery * 1000 }
   }
 
   #rulesAt(now: number): TokenRules {
@@ -116,7 +124,13 @@ export class Model {
     return status === 204 ? undefined : `logout was answered with ${status}`
   }
 
-  #rotated(presented: Json, now: number, answer: RawAnswer): string | undefined {
+  /** Whoever shows an access token has received the answer that it came with. */
+  #used({ sid, gen }: Json): undefined {
+    const session = this.#world.sessions.get(String(sid))
+    if (session && session.gen === gen) this.#world.sessions.set(String(sid), { ...session, isUnused: false })
+  }
+
+  #exchanged(presented: Json, now: number, answer: RawAnswer): string | undefined {
     const { sessions } = this.#world
     const sid = String(presented.sid)
     const session = sessions.get(sid)
@@ -124,19 +138,21 @@ export class Model {
     if (!session || refresh_token === undefined) return 'refresh gave no refresh token'
     const { gen, jti, sid: given } = contentOf(refresh_token)
     if (given !== sid) return 'refresh gave a token of another session'
-    if (presented.gen !== session.gen) {
+    const from = Number(presented.gen)
+    const periods = this.#periods()
+    const exchange = from === session.gen ? 'rotate' : exchangeOf(from, session, now, periods)
+    const after = afterExchange(session, exchange, from, now, periods)
+    sessions.set(sid, { ...after, jti: String(jti) })
+    if (exchange === 'replay') {
       return gen === session.gen && jti === session.jti ? undefined : 'a generation has two successors'
     }
-    const used = [...(session.older ?? []), ...(session.gen > 0 ? [[session.gen - 1, session.rotatedAt] as const] : [])]
-    const older = used.filter(([, at]) => Math.abs(now - at) < this.#settings.grace * 1000)
-    sessions.set(sid, { ...session, gen: session.gen + 1, jti: String(jti), rotatedAt: now, older })
-    if (gen !== session.gen + 1) return `refresh gave generation ${gen} after ${session.gen}`
+    if (gen !== after.gen) return `${exchange} gave generation ${gen} after ${session.gen}`
     return [access_token, refresh_token]
       .map(token => outlives(token, session.expiresAt))
       .find(each => each !== undefined)
   }
 
-  /** A used-up token that comes again ends its session. */
+  /** A used-up refresh token ends its session, and so does an access token from an answer that was lost. */
   #afterRefusal(token: string, answer: RawAnswer): undefined {
     if (errorOf(answer) === 'ReusedTokenError') this.#world.revoked.add(String(contentOf(token).sid))
   }

@@ -35,6 +35,7 @@ export function randomSettings(random: Random): Settings {
   return {
     leeway: random.pick([0, 0, 5, 30, 300]),
     grace: random.pick([0, 1, 10, 10, 60]),
+    recovery: random.pick([0, 5, 60, 3600, 86_400, 86_400]),
     accessLife: random.pick([1, 60, 900]),
     refreshLife: random.pick([10, 3600, 20 * 86_400]),
     sessionLife: random.pick([60, 7200, 90 * 86_400]),
@@ -86,13 +87,14 @@ export class Schedule {
   }
 
   #momentsOf(token: string): number[] {
-    const { leeway, grace } = this.#group.settings
+    const { leeway, grace, recovery } = this.#group.settings
     const { iat, exp } = contentOf(token)
     const session = this.#group.model.sessionOf(token)
     const ofToken = [Number(exp) + leeway, Number(exp), Number(iat) - Math.max(60, leeway)].map(each => each * SECOND)
     if (!session) return ofToken
-    const { rotatedAt, expiresAt } = session
-    return [...ofToken, rotatedAt + grace * SECOND, rotatedAt - grace * SECOND, rotatedAt, expiresAt]
+    const { rotatedAt, exchangedAt = rotatedAt, expiresAt } = session
+    const ofGrace = [grace, grace / 2, 0, -grace].map(each => rotatedAt + each * SECOND)
+    return [...ofToken, ...ofGrace, exchangedAt + recovery * SECOND, expiresAt]
   }
 
   /** Two or three servers at the same moment, mostly about the same token. */

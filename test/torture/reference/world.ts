@@ -1,3 +1,4 @@
+import { type Exchanges, exchangeOf, isVoided, type Periods } from './exchange-rules.js'
 import type { Json, Reading, TokenRules } from './token-rules.js'
 
 /** What has happened to sessions and single tokens, as whoever did it remembers. Times are milliseconds. */
@@ -9,18 +10,14 @@ export interface World {
   readonly cutoffs: Map<string, number>
 }
 
-export interface KnownSession {
+export interface KnownSession extends Exchanges {
   readonly sub: string
   readonly loginType?: string
-  readonly gen: number
   /** Of the refresh token of this generation. */
   readonly jti: string
   readonly expiresAt: number
   /** The cut-off of its subject when it began. */
   readonly cutoff: number
-  readonly rotatedAt: number
-  /** Refresh tokens that were used up before the last one and may still be within the grace period. */
-  readonly older?: readonly (readonly [gen: number, at: number])[]
 }
 
 export const emptyWorld = (): World => ({ sessions: new Map(), revoked: new Set(), cutoffs: new Map() })
@@ -28,10 +25,11 @@ export const emptyWorld = (): World => ({ sessions: new Map(), revoked: new Set(
 /** Two login types may call different people by one name. */
 export const cutoffKey = (sub: unknown, loginType: unknown) => JSON.stringify([loginType ?? '', sub])
 
-export interface Wanted {
+export interface Wanted extends Partial<Periods> {
   readonly type: 'access' | 'refresh'
-  readonly graceMs?: number
 }
+
+const DEFAULT_PERIODS: Periods = { graceMs: 10_000, recoveryMs: 86_400_000 }
 
 /** Of a session that begins with a token which names none: it began when that was issued. */
 const LONGEST_SESSION = 90 * 86_400
@@ -49,7 +47,12 @@ export function judge(reading: Reading, world: World, rules: TokenRules, wanted:
   const early = typeFaults(reading, rules, wanted)
   if (reading.good === 'no' || !payload || early.length > 0) return refusal(reading, early, false)
   const late = storeFaults(payload, world, rules, wanted)
-  return late.length > 0 ? refusal(reading, late, true) : { ...reading, asksStore: true }
+  if (late.length > 0) return refusal(reading, late, true)
+  const voided = wanted.type === 'access' ? voidedBy(payload, world, rules) : 'no'
+  if (voided === 'yes') return refusal(reading, REUSED, true)
+  return voided === 'no'
+    ? { ...reading, asksStore: true }
+    : { ...reading, good: 'perhaps', reasons: REUSED, asksStore: true }
 }
 
 /** Without the store. */
@@ -65,6 +68,12 @@ function refusal(reading: Reading, reasons: readonly string[], asksStore: boolea
 }
 
 const REVOKED = ['RevokedTokenError']
+const REUSED = ['ReusedTokenError']
+
+function voidedBy({ sid, gen, exp }: Json, { sessions }: World, { leeway = 0 }: TokenRules) {
+  const session = sessions.get(String(sid))
+  return session ? isVoided(gen, (Number(exp) + leeway) * 1000, session) : 'no'
+}
 
 function storeFaults(payload: Json, world: World, rules: TokenRules, wanted: Wanted): string[] {
   const sid = payload.sid as string | undefined
@@ -90,11 +99,9 @@ function isGoodAlone({ sub, iat, login_type }: Json, { cutoffs }: World, rules: 
 }
 
 /** The table of rotation: which generations of a refresh token are good. */
-function generationFaults(payload: Json, session: KnownSession, rules: TokenRules, { graceMs = 10_000 }: Wanted) {
+function generationFaults(payload: Json, session: KnownSession, rules: TokenRules, wanted: Wanted) {
   const gen = payload.sid === undefined ? 0 : (payload.gen as number | undefined)
   if (gen === undefined || gen > session.gen + 1) return REVOKED
   if (gen === session.gen + 1 || (gen === session.gen && payload.jti === session.jti)) return []
-  const usedUpAt = gen === session.gen - 1 ? session.rotatedAt : session.older?.find(([each]) => each === gen)?.[1]
-  const inTime = usedUpAt !== undefined && Math.abs(rules.now() - usedUpAt) < graceMs
-  return inTime ? [] : ['ReusedTokenError']
+  return exchangeOf(gen, session, rules.now(), { ...DEFAULT_PERIODS, ...wanted }) === 'reuse' ? REUSED : []
 }
