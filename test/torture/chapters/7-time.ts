@@ -20,7 +20,7 @@ export const chapter: Chapter = {
       run: boundaries,
     },
     {
-      name: 'two servers whose clocks are further apart than the grace period end a session that they both refresh; they never extend one',
+      name: 'two servers whose clocks differ and that both refresh a session give it one successor or end it, as the grace period and refreshRecovery say; they never extend one',
       seconds: { short: 60, full: 600 },
       run: clocksApart,
     },

@@ -56,11 +56,11 @@ async function tryOne(group: Group, settings: Settings, past: number, near: numb
     const [access, next] = await group.ask(first, { what: 'refresh', about: refresh })
     // The refresh token has not lived that long: the model has seen that it was refused.
     if (access === undefined || next === undefined) continue
-    const [token, used] = what === 'guard' ? [access, undefined] : [next, refresh]
+    const token = what === 'guard' ? access : next
     for (const { at } of boundariesOf(group, token)) {
       second.offset = at + near - time
       await group.ask(second, { what: what === 'refresh' ? 'refreshable' : what, about: token })
-      if (used) await group.ask(second, { what: 'refreshable', about: used })
+      await group.ask(second, { what: 'refreshable', about: refresh })
     }
     if (!last) continue
     const { at } = boundariesOf(group, token).find(({ of }) => of === last) as Boundary

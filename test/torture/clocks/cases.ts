@@ -24,7 +24,7 @@ export async function histories(pass: Pass, kind: keyof typeof STAGES): Promise<
 }
 
 /** One in so many. */
-const STEPS_BETWEEN: Readonly<Record<Pass, number>> = { full: 1, short: 7 }
+const STEPS_BETWEEN: Readonly<Record<Pass, number>> = { full: 1, short: 13 }
 
 /** Two servers on SQLite, asked at the very moments at which things begin and end. */
 export const boundaries = (pass: Pass) => onSqlite(group => tryBoundaries(group, STEPS_BETWEEN[pass]))
