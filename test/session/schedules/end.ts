@@ -1,4 +1,4 @@
-import type { TokenType } from '../../../src/index.js'
+import type { AuthX, TokenType } from '../../../src/index.js'
 import type { Stand } from './actor.js'
 import type { Records } from './desk.js'
 import type { Operation, Target } from './operations.js'
@@ -36,6 +36,13 @@ export class Witness {
   refreshesLater({ name, records }: Left, token: string): Promise<boolean> {
     const ask = () => this.#aftermath.later(records, server => succeeds(refresh(server, token)))
     return this.#once(`${name} refreshes later ${token}`, ask)
+  }
+
+  /** Whether both refresh tokens are served, one an hour after the other. */
+  refreshesInTurn({ name, records }: Left, first: string, second: string): Promise<boolean> {
+    const ask = (token: string) => (server: AuthX) => succeeds(refresh(server, token))
+    const both = () => this.#aftermath.inTurn(records, ask(first), ask(second))
+    return this.#once(`${name} refreshes ${first} and ${second}`, both)
   }
 
   knows({ name, records }: Left, sid: string): Promise<boolean> {
@@ -131,8 +138,31 @@ export class End {
   mayHaveEnded({ name, login }: Known): boolean {
     return this.done.some(({ operation }, by) => {
       if (login !== undefined) return operation.endsOthers === true && !this.#wasDoneBefore(login, by)
-      return operation.ends?.includes(name as Target) ?? false
+      return operation.ends?.includes(name as Target) ?? this.#isFoundOut(operation, name)
     })
+  }
+
+  /** Two clients have the session: one uses the lost response, the other tries again. */
+  #isFoundOut(operation: Operation, name: string): boolean {
+    return name === 'phone' && this.recovers && usesLatest(operation)
+  }
+
+  /** Whether somebody presents the token before the lost response. */
+  get recovers(): boolean {
+    return this.scene.isLost && this.done.some(({ operation }) => isPredecessor(operation))
+  }
+
+  /** Whether a token is from the lost response, and a recovery may have voided it. */
+  mayBeVoided(token: string): boolean {
+    const { access_token, refresh_token } = this.scene.phone.pairs[2]
+    return this.recovers && (token === access_token || token === refresh_token)
+  }
+
+  /** The refresh token of a client that got the latest response, or none and tries again. */
+  honest({ name, refreshTokens }: Known): string {
+    const isAnswered = this.done.some(each => isPredecessor(each.operation) && isDone(each))
+    const isTriedAgain = name === 'phone' && this.recovers && !isAnswered
+    return (isTriedAgain ? this.scene.phone.pairs[1].refresh_token : refreshTokens.at(-1)) ?? ''
   }
 
   /** What has failed may still be done. */
@@ -143,6 +173,9 @@ export class End {
 
 export const pairOf = ({ outcome }: Done) =>
   outcome && 'result' in outcome && outcome.result.pair ? [outcome.result.pair] : []
+export const isPredecessor = ({ presents }: Operation) => presents === 1
+/** Whether it uses the phone's latest tokens before the run, and so shows that somebody has got them. */
+export const usesLatest = ({ uses, presents = 2 }: Operation) => uses === 'phone' && presents === 2
 export const isRefusal = (code: string) => code === 'ERR_TOKEN_REVOKED' || code === 'ERR_TOKEN_REUSED'
 export const isDone = ({ outcome }: Done) => outcome !== undefined && 'result' in outcome
 const succeeds = (work: Promise<unknown>) =>

@@ -1,6 +1,7 @@
 import type { TokenStore } from '../../../src/index.js'
 import type { WrongStore } from './actor.js'
 import { OPERATIONS, type OperationName, type Operations } from './operations.js'
+import type { LastResponse } from './scene.js'
 
 /** A mistake in the store, or in what the library does with it, and what shows it. */
 export interface Mistake {
@@ -12,6 +13,8 @@ export interface Mistake {
   readonly breaks: RegExp
   /** The operations among which it is looked for; all if left out. */
   readonly among?: readonly OperationName[]
+  /** The scene that shows it. Default 'used'. */
+  readonly last?: LastResponse
   /** How many operations it takes. Default 2. */
   readonly count?: number
   /** How many calls a fault hits. Default 0. */

@@ -40,7 +40,7 @@ const phoneAccess = ({ phone }: Scene) => phone.pairs[2].access_token
 export const OPERATIONS = {
   login: { name: 'login', isLogin: true, run: async server => ({ pair: await server.createTokenPair(SUBJECT) }) },
   refresh: { name: 'refresh', ...presenting(2) },
-  replay: { name: 'replay of the predecessor', ...presenting(1) },
+  predecessor: { name: 'refresh with the predecessor', ...presenting(1) },
   reuse: { name: 'reuse of an older token', ...presenting(0), ends: ['phone'] },
   firstRefresh: {
     name: 'first refresh without a session',

@@ -1,6 +1,6 @@
 import type { EventName } from '../../../src/index.js'
 import { contentOf } from '../../support/signing.js'
-import { type Done, End, isDone, isRefusal, type Known, type Left, Witness } from './end.js'
+import { type Done, End, isDone, isPredecessor, isRefusal, type Known, type Left, usesLatest, Witness } from './end.js'
 import type { Scene } from './scene.js'
 
 /** Judges ends by what clients and the application can see. */
@@ -16,7 +16,8 @@ export class Judge {
   async broken(done: readonly Done[], left: Left): Promise<string[]> {
     const end = new End(done, left, this.#scene, this.#witness)
     const broken: string[] = []
-    for (const check of [answers, refusals, oneSuccessor, lives, lists, events]) broken.push(...(await check(end)))
+    for (const check of [answers, refusals, oneSuccessor, recoveries, lives, lists, events])
+      broken.push(...(await check(end)))
     return broken
   }
 }
@@ -66,26 +67,61 @@ function oneSuccessor({ sessions }: End): string[] {
   })
 }
 
+/** A recovery voids tokens only if nobody has used them, and nobody can use them afterwards. */
+async function recoveries(end: End): Promise<string[]> {
+  if (!end.recovers) return []
+  const served = end.done.filter(isDone)
+  const isAfter = ({ after }: Done, by: (done: Done) => boolean) =>
+    after.map(number => end.done[number] as Done).some(each => isDone(each) && by(each))
+  const recovered = served.filter(({ operation }) => isPredecessor(operation))
+  const used = served.filter(({ operation }) => usesLatest(operation))
+  const broken = [
+    ...unless(
+      !recovered.some(each => isAfter(each, ({ operation }) => usesLatest(operation))),
+      'tokens that somebody has used are voided by a recovery',
+    ),
+    ...unless(
+      !used.some(each => isAfter(each, ({ operation }) => isPredecessor(operation))),
+      'a voided token is served',
+    ),
+  ]
+  const { access_token, refresh_token } = end.scene.phone.pairs[2]
+  if (recovered.length === 0) return broken
+  const isServed = (await end.accepts(access_token)) || (await end.refreshes(refresh_token))
+  return [...broken, ...unless(!isServed, 'voided tokens are served afterwards')]
+}
+
 /** What has ended is accepted nowhere, and what nobody ended lives and can be refreshed. */
 async function lives(end: End): Promise<string[]> {
   const broken: string[] = []
   for (const session of end.sessions) {
     const { name, accessTokens, refreshTokens } = session
-    const going: string[] = []
-    for (const token of new Set(refreshTokens)) if (await end.witness.refreshesLater(end.left, token)) going.push(token)
-    broken.push(...unless(going.length <= 1, `${going.length} refresh tokens of ${name} can both be used`))
+    const both = await bothUsed(end, refreshTokens)
+    broken.push(...unless(!both, `two refresh tokens of ${name} can both be used`))
     if (end.hasEnded(session)) {
       broken.push(...unless(!(await isAlive(end, session)), `${name} lives after its end was acknowledged`))
     } else if (!end.mayHaveEnded(session)) {
       for (const token of accessTokens) {
-        const accepted = await end.accepts(token)
+        const accepted = end.mayBeVoided(token) || (await end.accepts(token))
         broken.push(...unless(accepted, `an access token of ${name} is refused, and nobody ended its session`))
       }
-      const honest = await end.refreshes(refreshTokens.at(-1) ?? '')
+      const honest = await end.refreshes(end.honest(session))
       broken.push(...unless(honest, `the client of ${name} cannot refresh, and nobody ended its session`))
     }
   }
   return broken
+}
+
+/** Whether two tokens can be refreshed later, one after the other. */
+async function bothUsed(end: End, refreshTokens: readonly string[]): Promise<boolean> {
+  const going: string[] = []
+  for (const token of new Set(refreshTokens)) if (await end.witness.refreshesLater(end.left, token)) going.push(token)
+  for (const first of going) {
+    for (const second of going) {
+      if (first !== second && (await end.witness.refreshesInTurn(end.left, first, second))) return true
+    }
+  }
+  return false
 }
 
 /** Whether anything of a session is accepted by anybody. */
@@ -144,7 +180,8 @@ function events({ done, scene }: End): string[] {
     if (operation.ends?.includes('phone') && !isEndTold) return [`no event of the end that ${name} acknowledged`]
     if (code !== 'done') return []
     if (operation.isLogin) return unless(hears(each, 'issued'), `no event issued of ${name}`)
-    if (operation.presents !== undefined) return unless(hears(each, 'refreshed', 'replayed'), `no event of ${name}`)
+    if (operation.presents !== undefined)
+      return unless(hears(each, 'refreshed', 'replayed', 'recovered'), `no event of ${name}`)
     if (operation.endsOthers) return unless(hears(each, 'allRevoked'), `no event allRevoked of ${name}`)
     return []
   })

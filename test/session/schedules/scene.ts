@@ -7,20 +7,21 @@ import type { Records } from './desk.js'
 
 export const SUBJECT = 'ada'
 
-/** When all operations run: 2,055 s after the logins, 1,055 s after the first refresh, 55 s after the second. */
+/** When all operations run. */
 export const NOW = Date.UTC(2026, 0, 1)
 
 /** Longer than the grace period. */
 const LATER_MS = 3_600_000
 
-const EVENTS: readonly EventName[] = ['issued', 'refreshed', 'replayed', 'reuse', 'revoked', 'allRevoked', 'storeError']
+const EVENTS: readonly EventName[] = [
+  ...(['issued', 'refreshed', 'replayed', 'recovered'] as const),
+  ...(['reuse', 'revoked', 'allRevoked', 'storeError'] as const),
+]
 
-/** Replays are answered for 60 s, so the predecessor of the current token is replayed, and its own predecessor is not. */
+/** The predecessor of the current token is replayed for 60 s and then recovered. Its own predecessor is reuse. */
 const OPTIONS = {
   secretKey: 'TEST_ONLY_secret_of_more_than_32_bytes_for_schedules',
   refreshGracePeriod: 60,
-  // What a lost response does is explored in recovery-model.test.ts.
-  refreshRecovery: 0,
   accessTokenExpires: '1d',
   sessionTracking: true,
 } satisfies AuthXOptions
@@ -28,6 +29,8 @@ const OPTIONS = {
 /** The sessions before the operations: which they are, and what their clients hold. */
 export interface Scene {
   readonly records: Records
+  /** Whether nobody has used the phone's current tokens for so long that their predecessor is recovered, not replayed. */
+  readonly isLost: boolean
   /** The session that most operations are about: its ids, its tokens, the current pair last. */
   readonly phone: { readonly sid: string; readonly pairs: readonly [TokenPair, TokenPair, TokenPair] }
   /** A session that only `revokeAllSessions` ends. */
@@ -89,6 +92,7 @@ export class Aftermath {
   readonly #store = answeringAtOnce(() => this.#records)
   readonly #now = serverOn(this.#store, () => NOW)
   readonly #later = serverOn(this.#store, () => NOW + LATER_MS)
+  readonly #muchLater = serverOn(this.#store, () => NOW + 2 * LATER_MS)
 
   /** Ask a server whose clock says the time of the operations. */
   now<T>(records: Records, ask: (server: AuthX) => Promise<T>): Promise<T> {
@@ -101,6 +105,16 @@ export class Aftermath {
     this.#records = new Map(records)
     return ask(this.#later)
   }
+
+  /** Ask a server an hour after the operations and, if it says yes, another one after one more hour. */
+  async inTurn(
+    records: Records,
+    ask: (server: AuthX) => Promise<boolean>,
+    then: (server: AuthX) => Promise<boolean>,
+  ): Promise<boolean> {
+    this.#records = new Map(records)
+    return (await ask(this.#later)) && then(this.#muchLater)
+  }
 }
 
 export const sidOf = (token: string) => {
@@ -111,8 +125,13 @@ export const sidOf = (token: string) => {
 /** A refresh whose answer is in the body. */
 export const refresh = (server: AuthX, token: string) => server.refresh(requestWith(token)) as Promise<TokenPair>
 
-export async function prepare(): Promise<Scene> {
-  const clock = new TestClock(NOW - 2_055_000)
+/** What happened to the response of the phone's last refresh. */
+export type LastResponse = 'used' | 'just lost' | 'lost an hour ago'
+
+/** Two refreshes of the phone, 1,000 s after each other. The second is still within the grace period, or an hour ago. */
+export async function prepare(last: LastResponse = 'used'): Promise<Scene> {
+  const isLost = last === 'lost an hour ago'
+  const clock = new TestClock(NOW - (2000 + (isLost ? 3600 : 55)) * 1000)
   const records = new Map<string, string>()
   const server = serverOn(
     answeringAtOnce(() => records),
@@ -128,8 +147,10 @@ export async function prepare(): Promise<Scene> {
   const second = await refresh(server, phone.refresh_token)
   clock.advance(1000)
   const third = await refresh(server, second.refresh_token)
+  if (last === 'used') await server.verifyToken(third.access_token)
   return {
     records,
+    isLost,
     phone: { sid: sidOf(phone.refresh_token), pairs: [phone, second, third] },
     laptop: { sid: sidOf(laptop.refresh_token), pair: laptop },
     imported: { sid: sidOf(refreshToken), refreshToken },
