@@ -83,6 +83,9 @@ export const OPERATIONS = {
 export type OperationName = keyof typeof OPERATIONS
 export type Operations = Readonly<Record<OperationName, Operation>>
 
+/** When a response was lost: the owner tries again with the predecessor and logs out; somebody has the response. */
+export const OF_TWO_CLIENTS: readonly OperationName[] = ['refresh', 'predecessor', 'guard', 'logout']
+
 /** All choices of so many operations, each once, whatever their order. */
 export function choices(
   count: number,

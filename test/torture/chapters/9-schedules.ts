@@ -1,15 +1,15 @@
 import { Explorer } from '../../session/schedules/explore.js'
-import { choices } from '../../session/schedules/operations.js'
-import { prepare } from '../../session/schedules/scene.js'
+import { choices, OF_TWO_CLIENTS, type OperationName } from '../../session/schedules/operations.js'
+import { type LastResponse, prepare } from '../../session/schedules/scene.js'
 import { VirtualProcess } from '../../session/schedules/virtual-process.js'
 import type { Chapter, Outcome } from '../case.js'
 
-/** Every order of the calls of so many operations, with so many faults; `npm test` does three with one. */
-async function explore(operations: number, faults: number): Promise<Outcome> {
+/** Every order of the calls of three operations, with so many faults; `npm test` does it with one. */
+async function explore(faults: number, last: LastResponse, among?: readonly OperationName[]): Promise<Outcome> {
   const process = new VirtualProcess()
   try {
-    const explorer = new Explorer(process, await prepare())
-    const { schedules, states, ends } = await explorer.exploreAll(choices(operations), faults)
+    const explorer = new Explorer(process, await prepare(last))
+    const { schedules, states, ends } = await explorer.exploreAll(choices(3, among), faults)
     return { count: schedules, seen: `${states} states, ${ends} ends`, broken: [] }
   } catch (error) {
     return { count: 0, seen: '', broken: [error instanceof Error ? error.message : String(error)] }
@@ -24,7 +24,12 @@ export const chapter: Chapter = {
     {
       name: 'three operations keep what is promised of sessions, in every order of their calls of the store, with faults at any two calls',
       seconds: { short: 300, full: 300 },
-      run: () => explore(3, 2),
+      run: () => explore(2, 'used'),
+    },
+    {
+      name: 'three operations keep what is promised when the response of a refresh was lost, in every order of their calls of the store, with faults at any two calls',
+      seconds: { short: 300, full: 300 },
+      run: () => explore(2, 'lost an hour ago', OF_TWO_CLIENTS),
     },
   ],
 }
