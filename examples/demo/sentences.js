@@ -64,12 +64,12 @@ export const SAYS = {
   copied:
     'The thief has a copy of your refresh token now. The thief has not used it yet, so nobody can notice the copy.',
   twice:
-    'The page has refreshed twice. The copied token is used up, and it is not the direct predecessor of the current one.',
+    'The page has refreshed twice. The copied token is used up. For five seconds, the server takes a used-up token for a lost response: wait, then let the thief use the copy.',
   thief: {
     refused: 'The thief sent the copy.',
     renewed:
       'The thief was faster: the copy was still valid, and the server sent new tokens for it. Now your own refresh token is used up. Refresh after five seconds, and the server will notice.',
     repeated:
-      'The thief sent the copy within five seconds after your refresh. The server assumed that its response was lost, and repeated it. This keeps users with bad networks logged in. Refresh once more, and the copy is useless.',
+      'The thief sent the copy within five seconds after your refresh. The server assumed that its response was lost, and repeated it. This keeps users with bad networks logged in. Wait until the five seconds are over, and let the thief try again.',
   },
 }

@@ -56,11 +56,12 @@ class Demo {
   }
 
   /** Lets the thief copy the refresh token, and use the copy when it is used up. */
-  async robbed(): Promise<void> {
+  async robbed(pass: (milliseconds: number) => void): Promise<void> {
     await this.press('Let the thief copy it')
     await this.says('The thief has a copy')
     await this.press('Refresh twice')
     await this.says('The page has refreshed twice.')
+    pass(5000)
     await this.press('Let the thief use the copy')
     await this.isOutside()
   }
@@ -227,11 +228,11 @@ for (const mode of modes) {
     })
 
     test('lets a thief use a copy that is used up, and says that the session is over and why', async t => {
-      const { origin, visitor } = await demo(t)
+      const { origin, visitor, pass } = await demo(t)
       const tab = await Demo.loggedIn(await visitor(), origin, mode)
       await tab.press('Let the thief use the copy')
       await tab.says('The thief has no token')
-      await tab.robbed()
+      await tab.robbed(pass)
       await tab.hasSaid(`The thief sent the copy. ${REUSE}`)
       await tab.says('The server refused the token: the session has ended. Log in again to continue.')
       await tab.page.getByRole('main').getByText(REUSE).waitFor()
@@ -294,7 +295,7 @@ for (const mode of modes) {
     })
 
     test('fits a phone of 360 pixels, in the light and in the dark', async t => {
-      const { origin, visitor } = await demo(t)
+      const { origin, visitor, pass } = await demo(t)
       const grounds = new Set<unknown>()
       for (const colorScheme of ['light', 'dark'] as const) {
         const phone = await visitor({ viewport: { width: 360, height: 640 }, colorScheme })
@@ -304,7 +305,7 @@ for (const mode of modes) {
         await tab.press('Log in')
         await tab.isInside()
         assert.equal(await tab.isTooWide(), false)
-        await tab.robbed()
+        await tab.robbed(pass)
         assert.equal(await tab.isTooWide(), false)
         assert.deepEqual(tab.problems, [])
       }

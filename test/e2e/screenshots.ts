@@ -13,7 +13,8 @@ const FOLDER = join(import.meta.dirname, '../../docs/images')
 const DESKTOP = { width: 1200, height: 700 }
 const PHONE = { width: 390, height: 844 }
 
-const options = { secretKey: TEST_SECRET, store: new MemoryTokenStore() }
+let ahead = 0
+const options = { secretKey: TEST_SECRET, store: new MemoryTokenStore(), now: () => Date.now() + ahead }
 const server = createApp(new AuthX(options)).use(demoRouter(options).routes()).listen(0, '127.0.0.1')
 const browser = await chromium.launch({
   executablePath: findChromium() ?? installChromium(),
@@ -67,5 +68,6 @@ async function afterReuse(page: Page): Promise<void> {
   await press(page, 'Log in', 'You logged in.')
   await press(page, 'Let the thief copy it', 'The thief has a copy')
   await press(page, 'Refresh twice', 'The page has refreshed twice')
+  ahead += 5000
   await press(page, 'Let the thief use the copy', 'the session has ended')
 }
