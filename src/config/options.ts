@@ -13,6 +13,9 @@ export const TOKEN_LOCATIONS = ['headers', 'cookies', 'json', 'query'] as const
 /** The part of a request that carries the token. */
 export type TokenLocation = (typeof TOKEN_LOCATIONS)[number]
 
+/** The values of `csrfCheck`. */
+export const CSRF_CHECKS = ['token', 'origin'] as const
+
 /** All values of the option `tooManySessions`. */
 export const TOO_MANY_SESSIONS = ['endOldest', 'refuse'] as const
 
@@ -265,12 +268,19 @@ export interface AuthXOptions {
   csrfCheckForm?: boolean | undefined
   /** Set CSRF values in cookies. If false, `login` and `refresh` return them in the response body. Default true. */
   csrfInCookies?: boolean | undefined
-  /** Methods for which guards require the CSRF value. Default POST, PUT, PATCH, DELETE. */
+  /** Methods for which guards require the CSRF value. Default: all except GET, HEAD, OPTIONS and TRACE. */
   csrfMethods?: readonly string[] | undefined
   /**
-   * Origins whose pages may open a WebSocket with a token from a cookie, as browsers send them: `https://app.example`.
-   * Guards also accept this server's own origin. This list is also the default of the option `origins` of
-   * `authenticateUpgrade`. Default: none. Not in AuthX.
+   * How to detect a request that a page of another site made the browser send with our cookies. `'token'`: by the CSRF
+   * value. `'origin'`: by the headers `Sec-Fetch-Site` and `Origin`, which browsers set; a request with neither needs the
+   * CSRF value. `'origin'` also rejects logins of other sites, if they would set cookies. Default `'token'`. Not in AuthX.
+   */
+  csrfCheck?: 'token' | 'origin' | undefined
+  /**
+   * Other origins whose pages may use our cookies, as browsers send them: `https://app.example`. They may open a
+   * WebSocket with a token from a cookie, and with `csrfCheck: 'origin'` send any request. The server's own origin is
+   * always accepted. This list is also the default of the option `origins` of `authenticateUpgrade`, which does not know
+   * the own origin. Default: none. Not in AuthX.
    */
   trustedOrigins?: readonly string[] | undefined
   /** The query parameter for the location `query`. Default `'token'`. */

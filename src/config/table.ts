@@ -4,6 +4,7 @@ import type { TokenStore } from '../store.js'
 import {
   ALGORITHMS,
   type AuthXOptions,
+  CSRF_CHECKS,
   type GetKey,
   type KeyInput,
   type NamedKey,
@@ -151,10 +152,8 @@ export const OPTIONS = {
   refreshCsrfFieldName: authx(values.text, 'csrf_token'),
   csrfCheckForm: authx(values.flag, false),
   csrfInCookies: authx(values.flag, true),
-  csrfMethods: authx<readonly string[]>(
-    values.listOf(values.method),
-    Object.freeze(['POST', 'PUT', 'PATCH', 'DELETE']),
-  ),
+  csrfMethods: maybe(values.listOf(values.method)),
+  csrfCheck: authx(values.oneOf(...CSRF_CHECKS), 'token'),
   trustedOrigins: authx<readonly string[]>(values.listOf(values.origin, { empty: true }), Object.freeze([])),
   queryStringName: authx(values.text, 'token'),
   jsonKey: authx(values.text, 'access_token'),

@@ -18,6 +18,7 @@ import {
 } from '../errors.js'
 import { allClearedCookies, type CookieLine, setCookies, tokenCookies } from '../request/cookies.js'
 import type { Candidate } from '../request/locate.js'
+import { checkLoginOrigin } from '../request/origin.js'
 import type { SessionRecord } from '../session/record.js'
 import type { Mint } from '../session/rotate.js'
 import { idOf } from '../session/rotation.js'
@@ -124,6 +125,7 @@ export async function login(
   sub: string,
   options: TokenPairOptions,
 ): Promise<TokenResponse> {
+  checkLoginOrigin(ctx, internals.config)
   const draft = await draftLogin(internals, sub, { ...options, fresh: options.fresh ?? true }, ctx)
   const cookies = linesFor(draft, internals.config, draft.record.persistent)
   await internals.requestCache.askStore(ctx.req, () => open(internals, tracked(draft, ctx, internals.config)))

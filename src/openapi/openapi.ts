@@ -2,6 +2,7 @@ import type { TokenLocation, TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { checkNames } from '../config/values.js'
 import type * as errors from '../errors.js'
+import { isCsrfMethod } from '../request/csrf.js'
 
 /** A Security Scheme Object of OpenAPI 3.1. */
 export type OpenApiSecurityScheme =
@@ -142,14 +143,17 @@ const SECURITY_OPTIONS = new Set(['type', 'verifyCsrf'])
 export function openApiSecurity(method: string, options: OpenApiSecurityOptions, config: Config): OpenApiSecurity {
   checkNames(options, SECURITY_OPTIONS, 'openapiSecurity')
   if (typeof method !== 'string') throw new TypeError('openapiSecurity: method must be a string')
-  const { type = 'access', verifyCsrf = config.csrfMethods.includes(method.toUpperCase()) } = options
+  const { type = 'access', verifyCsrf = isCsrfMethod(method.toUpperCase(), config) } = options
   if (type !== 'access' && type !== 'refresh') throw new TypeError("type must be 'access' or 'refresh'")
   if (typeof verifyCsrf !== 'boolean') throw new TypeError('verifyCsrf must be true or false')
   return describedLocations(type, config).map(location => {
-    const withCsrf = verifyCsrf && location === 'cookies' && config.cookieCsrfProtect
+    const withCsrf = verifyCsrf && location === 'cookies' && usesCsrfValue(config)
     return { [nameOf(type, location, config)]: [], ...(withCsrf && { [nameOf(type, 'csrf', config)]: [] }) }
   })
 }
+
+/** Whether a browser has to send a CSRF value. */
+const usesCsrfValue = ({ cookieCsrfProtect, csrfCheck }: Config) => cookieCsrfProtect && csrfCheck === 'token'
 
 /** Returns the token locations without `json`, because OpenAPI cannot describe a token in a JSON body. */
 const describedLocations = (type: TokenType, { tokenLocation }: Config) =>
@@ -168,7 +172,7 @@ const SCHEMES: Record<Carried, (type: TokenType, config: Config) => OpenApiSecur
 
 function schemesOf(type: TokenType, config: Config): Record<string, OpenApiSecurityScheme> {
   const carried: Carried[] = [...describedLocations(type, config)]
-  if (carried.includes('cookies') && config.cookieCsrfProtect) carried.push('csrf')
+  if (carried.includes('cookies') && usesCsrfValue(config)) carried.push('csrf')
   return Object.fromEntries(carried.map(what => [nameOf(type, what, config), SCHEMES[what](type, config)]))
 }
 

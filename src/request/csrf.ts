@@ -7,12 +7,21 @@ import { sameBytes } from '../token/same-bytes.js'
 import { hasUnparsedBody, mediaTypeOf, parsedBody, warnAboutBody } from './body.js'
 import type { RequestContext } from './context.js'
 import type { Candidate } from './locate.js'
+import { isFromOwnPage } from './origin.js'
+
+/** Methods that must not change anything (RFC 9110 §9.2.1). */
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
+
+/** Whether guards protect requests with this method (in capitals) against other sites. */
+export const isCsrfMethod = (method: string, { csrfMethods }: Pick<Config, 'csrfMethods'>): boolean =>
+  csrfMethods ? csrfMethods.includes(method) : !SAFE_METHODS.includes(method)
 
 /**
- * Check the CSRF value of a token from a cookie (signed double submit). Browsers send cookies with every request, but
- * only a script of our own origin can send the value that is in the signed token. Tokens from other locations always
- * pass.
- * @param demanded whether the value is required. Default: only if the method is one of `csrfMethods`.
+ * Reject a token from a cookie if a page of another site may have made the browser send it. With `csrfCheck: 'origin'`
+ * the headers of the browser decide. Otherwise, and without these headers, the request must have the CSRF value (signed
+ * double submit): only a script of our own origin can send the value that is in the signed token. Tokens from other
+ * locations always pass.
+ * @param demanded whether to check. Default: only if the method is one of `csrfMethods`.
  * @throws MissingCSRFTokenError, CSRFError
  */
 export function checkCsrf(
@@ -23,7 +32,8 @@ export function checkCsrf(
   demanded?: boolean,
 ): void {
   if (location !== 'cookies' || !config.cookieCsrfProtect) return
-  if (!(demanded ?? config.csrfMethods.includes(ctx.method))) return
+  if (!(demanded ?? isCsrfMethod(ctx.method, config))) return
+  if (config.csrfCheck === 'origin' && isFromOwnPage(ctx, config)) return
   const sent = sentValue(ctx, type, config)
   if (sent === undefined || !payload.csrf || typeof payload.csrf !== 'string') throw new MissingCSRFTokenError()
   if (!sameBytes(sent, Buffer.from(payload.csrf))) throw new CSRFError()

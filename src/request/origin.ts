@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config/table.js'
 import * as values from '../config/values.js'
 import { CSRFError } from '../errors.js'
+import { usesCookies } from '../token/claims.js'
 import type { RequestContext } from './context.js'
 
 const ORIGINS = values.listOf(values.origin)
@@ -20,8 +21,7 @@ export function checkOrigin(request: IncomingMessage, origins: readonly string[]
   const { origin } = request.headers
   if (origin === undefined) refuse('the token is from a cookie, but the request has no Origin header')
   // Node joins a repeated Origin to 'a, b', which is never allowed.
-  if (!origins.includes(origin))
-    refuse(`the Origin ${JSON.stringify(origin.slice(0, 200))} is not one of the allowed origins`)
+  if (!origins.includes(origin)) refuse(`the Origin ${quoted(origin)} is not one of the allowed origins`)
 }
 
 /**
@@ -32,6 +32,31 @@ export function checkOrigin(request: IncomingMessage, origins: readonly string[]
 export function checkUpgradeOrigin(ctx: RequestContext, { trustedOrigins }: Config): void {
   if (!asksForWebSocket(ctx.req)) return
   checkOrigin(ctx.req, [...trustedOrigins, ...ownOrigin(ctx)])
+}
+
+/**
+ * Whether the browser says that the request comes from a page of this origin or of `trustedOrigins`, or from the user.
+ * False if the request has neither `Sec-Fetch-Site` (Fetch Metadata) nor `Origin`: it is no request of a modern browser.
+ * @throws CSRFError if it comes from another page.
+ */
+export function isFromOwnPage(ctx: RequestContext, { trustedOrigins }: Pick<Config, 'trustedOrigins'>): boolean {
+  const { origin, 'sec-fetch-site': site } = ctx.req.headers
+  if (site === 'same-origin' || site === 'none') return true
+  if (origin !== undefined && trustedOrigins.includes(origin)) return true
+  if (site !== undefined) refuse(`Sec-Fetch-Site is ${quoted(String(site))}, and Origin is not one of trustedOrigins`)
+  if (origin === undefined) return false
+  if (ownOrigin(ctx).includes(origin)) return true
+  refuse(`the Origin ${quoted(origin)} is not this server's own (${ownOrigin(ctx)}) and not one of trustedOrigins`)
+}
+
+/**
+ * Reject a login that a page of another site sends, with `csrfCheck: 'origin'`: it would log the user in as somebody
+ * else.
+ * @throws CSRFError
+ */
+export function checkLoginOrigin(ctx: RequestContext, config: Config): void {
+  const { csrfCheck, cookieCsrfProtect } = config
+  if (csrfCheck === 'origin' && cookieCsrfProtect && usesCookies(config)) isFromOwnPage(ctx, config)
 }
 
 /**
@@ -48,6 +73,8 @@ function ownOrigin({ request: { protocol, host } }: RequestContext): string[] {
   const own = `${protocol.replace(/^ws/, 'http')}://${host}`
   return /^https?:/.test(own) && URL.canParse(own) ? [new URL(own).origin] : []
 }
+
+const quoted = (value: string) => JSON.stringify(value.slice(0, 200))
 
 function refuse(cause: string): never {
   throw new CSRFError('The request comes from an origin that is not allowed', undefined, { cause })

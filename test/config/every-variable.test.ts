@@ -55,6 +55,7 @@ const OPEN: Partial<Record<OptionName, readonly [text: string, value: unknown, w
   csrfInCookies: ['NO', false, 'none'],
   formerCookies: ['[{"path":"/api"}]', [{ path: '/api' }], 'example.com'],
   trustedOrigins: ['https://a.example, https://b.example', ['https://a.example', 'https://b.example'], 'a.example'],
+  csrfCheck: ['origin', 'origin', 'both'],
   csrfMethods: ['["post"]', ['POST'], 'PO ST'],
   queryStringName: ['jwt', 'jwt'],
   jsonKey: ['at', 'at'],
@@ -83,6 +84,7 @@ const KEYS: readonly OptionName[] = [
 const OURS: readonly OptionName[] = [
   'formerCookies',
   'trustedOrigins',
+  'csrfCheck',
   'callbackTimeout',
   'refreshRecovery',
   'maxSessions',

@@ -56,7 +56,11 @@ describe('options are copied and frozen', () => {
   })
 
   test('what is in force can be read and not written', () => {
-    const { config } = makeAuthX({ tokenLocation: ['headers', 'json'], encodeAudience: ['a', 'b'] })
+    const { config } = makeAuthX({
+      tokenLocation: ['headers', 'json'],
+      csrfMethods: ['PUT'],
+      encodeAudience: ['a', 'b'],
+    })
     assert.throws(() => Object.assign(config, { cookieSecure: false }), TypeError)
     for (const list of [
       config.tokenLocation.access,

@@ -91,6 +91,16 @@ export const LOCATION_EFFECTS = {
     without: 403,
     with: 200,
   },
+  csrfCheck: {
+    base: cookies,
+    given: { csrfCheck: 'origin' },
+    see: statusOf(token => ({
+      method: 'POST',
+      headers: [cookie({ access_token_cookie: token }), ['Sec-Fetch-Site', 'same-origin']],
+    })),
+    without: 403,
+    with: 200,
+  },
   csrfMethods: { base: cookies, given: { csrfMethods: ['get'] }, see: csrfStatusOf(without), ...unprotected },
   csrfCheckForm: {
     base: cookies,
