@@ -57,7 +57,8 @@ export function appOf(...middlewares: Koa.Middleware[]): Koa {
 }
 
 function send(port: number, { method = 'GET', path = '/', headers = [], body = '' }: Sent = {}): Promise<Reply> {
-  const lines = [['Host', `127.0.0.1:${port}`], ...headers, ['Content-Length', `${Buffer.byteLength(body)}`]]
+  const host = headers.some(([name]) => name === 'Host') ? [] : [['Host', `127.0.0.1:${port}`]]
+  const lines = [...host, ...headers, ['Content-Length', `${Buffer.byteLength(body)}`]]
   return new Promise((resolve, reject) => {
     const options = { host: '127.0.0.1', port, method, path, headers: lines.flat() as never, agent: false }
     const outgoing = request(options, async incoming => {
