@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { inspect } from 'node:util'
-import type { Middleware } from 'koa'
-import { authenticateToken, type VerifyTokenOptions } from './authenticate/authenticate.js'
+import type { Context, Middleware } from 'koa'
+import { authenticateToken, locateRequired, type VerifyTokenOptions } from './authenticate/authenticate.js'
 import { chooseAtOnce } from './authenticate/candidates.js'
 import type { ClaimsGetter, SubjectGetter } from './authenticate/getters.js'
 import {
@@ -23,15 +23,18 @@ import { checkNames } from './config/values.js'
 import { BadConfigurationError } from './errors.js'
 import { type Guard, InstanceGuards } from './guards/guard-methods.js'
 import * as policies from './guards/policy-decision.js'
+import { autoRefresh } from './koa/auto-refresh.js'
 import * as flows from './koa/flows.js'
 import { implicitRefresh } from './koa/implicit-refresh.js'
 import { jwks } from './koa/jwks.js'
+import { nextPath } from './koa/login-page.js'
 import { logout } from './koa/logout.js'
-import { middleware } from './koa/middleware.js'
+import { type MiddlewareOptions, middleware } from './koa/middleware.js'
 import { type ReauthenticateOptions, reauthenticate } from './koa/reauthenticate.js'
+import { type RefreshOptions, refresh } from './koa/refresh.js'
 import * as openapi from './openapi/openapi.js'
 import { clearedCookies, setCookies, tokenCookies } from './request/cookies.js'
-import { type LocatedToken, locate } from './request/locate.js'
+import type { LocatedToken } from './request/locate.js'
 import { warnOnce } from './request/warn.js'
 import { type EventName, Events, type Listener } from './session/events.js'
 import type { Session, SessionList } from './session/listing.js'
@@ -114,10 +117,32 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Makes the middleware that sets `ctx.state.token` to the payload of a valid access token and renders the library's
-   * errors as JSON. It rejects no request.
+   * errors: as JSON, by a redirect to `loginPage`, or with `onError`. It rejects no request.
+   * @throws TypeError naming the invalid option.
    */
-  middleware(): Guard<{ token?: TokenPayload<Claims> }> {
-    return middleware(internalsOfMaker(this, 'middleware')) as unknown as Guard<{ token?: TokenPayload<Claims> }>
+  middleware(options: MiddlewareOptions = {}): Guard<{ token?: TokenPayload<Claims> }> {
+    const made = middleware(internalsOfMaker(this, 'middleware'), options)
+    return made as unknown as Guard<{ token?: TokenPayload<Claims> }>
+  }
+
+  /**
+   * Makes middleware for pages made by a server. If a browser loads a page (GET or HEAD) and the access token's cookie
+   * is missing or has expired, it exchanges the refresh token's cookie before the handlers run: it sets both cookies, and
+   * the guards of this request accept the new access token. Caches may not keep the response. If the refresh fails, the
+   * request has no token; it is never rejected here. Mount it on the app, after `middleware()`.
+   * @throws BadConfigurationError if a token is not in a cookie, `refreshCookiePath` does not include
+   * `accessCookiePath`, or the instance has no key to sign with.
+   */
+  autoRefresh(): Middleware {
+    return autoRefresh(internalsOfMaker(this, 'autoRefresh'))
+  }
+
+  /**
+   * Returns where to go after a login: `next` of the query or of a parsed form, which `loginPage` of `middleware` adds,
+   * if it is a path of this origin. Otherwise `'/'`.
+   */
+  nextPath(ctx: AuthContext & Pick<Context, 'query'>): string {
+    return nextPath(ctx)
   }
 
   /**
@@ -188,8 +213,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * InsufficientScopeError for scopes that the refresh token does not cover; CookieTooLargeError; TypeError naming the
    * invalid option.
    */
-  refresh(ctx: AuthContext, options: flows.RefreshOptions = {}): Promise<flows.TokenResponse> {
-    return flows.awaited('refresh', flows.refresh(this.#internals, ctx, options))
+  refresh(ctx: AuthContext, options: RefreshOptions = {}): Promise<flows.TokenResponse> {
+    return flows.awaited('refresh', refresh(this.#internals, ctx, options))
   }
 
   /**
@@ -230,7 +255,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   ): LocatedToken | undefined {
     const { config, ring } = this.#internals
     const { type = 'access', locations = config.tokenLocation[type] } = options
-    const candidates = locate(ctx, type, locations, config)
+    const candidates = locateRequired(this.#internals, ctx, { type, locations })
     if (candidates.length < 2) return candidates[0]
     return chooseAtOnce(candidates, ({ token }) => verify(token, ring, config), config)
   }

@@ -3,6 +3,7 @@ import type { AuthX } from './authx.js'
 import type { Guard, TokenState } from './guards/guard-methods.js'
 import type { PolicyGuardOptions, PolicyResource } from './guards/policy-guard.js'
 import type { FreshGuardOptions, GuardOptions, TokenGuardOptions } from './guards/token-guards.js'
+import type { MiddlewareOptions } from './koa/middleware.js'
 import type { TokenPayload } from './token/payload.js'
 
 /**
@@ -14,7 +15,7 @@ export interface ManagedAuthX
     AuthX<object, unknown>,
     'config' | 'createAccessToken' | 'createRefreshToken' | 'createTokenPair' | 'getTokenFromRequest' | 'close'
   > {
-  middleware(): unknown
+  middleware(options?: MiddlewareOptions): unknown
   authorize(...asked: Parameters<AuthX['authorize']>): Promise<unknown>
   verifyToken(...asked: Parameters<AuthX['verifyToken']>): Promise<unknown>
 }

@@ -13,6 +13,7 @@ import { classWithGuards, type ForEachGuard, GUARDS } from './guards/guard-list.
 import { type Guard, InstanceGuards } from './guards/guard-methods.js'
 import type { GuardOwner } from './guards/make-guard.js'
 import type { AuthorizeOptions } from './guards/policy-decision.js'
+import { checkMiddlewareOptions, type MiddlewareOptions } from './koa/middleware.js'
 import type { ClaimsOf, LoginTypes, ManagedAuthX, ManagerGuardMethods } from './manager-types.js'
 import type { LocatedToken } from './request/locate.js'
 import type { TokenPayload } from './token/payload.js'
@@ -48,7 +49,7 @@ function ownerIn(manager: AuthManager, loginType: string): GuardOwner {
  * lifetimes and cookies. Guards reject tokens of other login types. The instances may share a store.
  */
 export class AuthManager<Types extends LoginTypes = Readonly<Record<string, AuthX>>> extends ManagerGuards<Types> {
-  readonly #instances = new Map<string, { readonly authx: ManagedAuthX; readonly middleware: Middleware }>()
+  readonly #instances = new Map<string, ManagedAuthX>()
   /** The policy engine for `policyRequired` and `authorize`. */
   readonly policyEngine: PolicyEngine
 
@@ -102,7 +103,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
    * @throws BadConfigurationError for an unknown login type.
    */
   get<Type extends keyof Types & string>(loginType: Type): Types[Type] {
-    const instance = this.#instances.get(loginType)?.authx
+    const instance = this.#instances.get(loginType)
     if (instance) return instance as Types[Type]
     throw new BadConfigurationError([`unknown login type; the manager has: ${this.loginTypes.join(', ') || 'none'}`])
   }
@@ -123,13 +124,21 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
   /**
    * Makes the middleware that sets `ctx.state.token` to the payload of a valid access token of any login type, and
    * renders the library's errors as JSON. It rejects no request. If a request has tokens of several login types, the
-   * login type that was registered first wins.
+   * login type that was registered first wins. `options` are those of `AuthX`.
+   * @throws TypeError naming the invalid option.
    */
-  middleware(): Guard<{ token?: TokenPayload }> {
+  middleware(options: MiddlewareOptions = {}): Guard<{ token?: TokenPayload }> {
+    checkMiddlewareOptions(options)
     const instances = this.#instances
+    const made = new Map<ManagedAuthX, Middleware>()
+    const layerOf = (authx: ManagedAuthX): Middleware => {
+      const layer = made.get(authx) ?? (authx.middleware(options) as Middleware)
+      made.set(authx, layer)
+      return layer
+    }
     const middleware: Guard<{ token?: TokenPayload }> = async function authManager(ctx, next) {
       // The middleware of the instance that was registered first runs last, so that its token stays.
-      const layers = [...instances.values()].map(({ middleware }) => middleware)
+      const layers = [...instances.values()].map(layerOf)
       await layers.reduce<Next>((inner, layer) => () => layer(ctx as never, inner), next)()
     }
     return describeGuard(middleware, { name: 'middleware', loginType: undefined, asked: [], protects: false })
@@ -184,16 +193,16 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
 
   /** Close all instances: their watched sockets and their stores. */
   async close(): Promise<void> {
-    await Promise.all([...this.#instances.values()].map(({ authx }) => authx.close()))
+    await Promise.all([...this.#instances.values()].map(authx => authx.close()))
   }
 
   #add(authx: ManagedAuthX): void {
-    this.#instances.set(String(authx.config.loginType), { authx, middleware: authx.middleware() as Middleware })
+    this.#instances.set(String(authx.config.loginType), authx)
   }
 
   /** Returns the conflicts between the registered instances and the new ones. */
   #problems(added: readonly ManagedAuthX[]): string[] {
-    const all = [...[...this.#instances.values()].map(({ authx }) => authx), ...added]
+    const all = [...this.#instances.values(), ...added]
     const problems = cookieCollisions(new Map(all.map(({ config }) => [String(config.loginType), config])))
     if (new Set(all.map(({ config }) => config.errorMessageKey)).size > 1) {
       problems.push('errorMessageKey must be the same in all instances, because one middleware renders all errors')

@@ -3,7 +3,7 @@ import type { Config } from '../config/table.js'
 import { MissingTokenError } from '../errors.js'
 import { hasUnparsedBody, hasUnparsedJson, warnAboutBody } from '../request/body.js'
 import { checkCsrf } from '../request/csrf.js'
-import { type Candidate, locate } from '../request/locate.js'
+import { type Candidate, type LocatedToken, locate } from '../request/locate.js'
 import { checkUpgradeOrigin } from '../request/origin.js'
 import type { TokenPayload } from '../token/payload.js'
 import type { Identified } from './candidates.js'
@@ -49,11 +49,12 @@ export function identify(
  * @throws MalformedTokenRequestError
  */
 export function locateRequired(
-  { config }: Internals,
+  { config, requestCache }: Internals,
   ctx: AuthContext,
   { type = 'access', locations = config.tokenLocation[type] }: Requirement,
-): readonly Candidate[] {
-  return locate(ctx, type, locations, config)
+): readonly LocatedToken[] {
+  const renewed = type === 'access' && locations.includes('cookies') ? requestCache.renewed(ctx.req) : undefined
+  return renewed ? [renewed] : locate(ctx, type, locations, config)
 }
 
 /** The token source of a request. Results are cached for other guards of this request. */

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import type { Candidate } from '../request/locate.js'
+import type { Candidate, LocatedToken } from '../request/locate.js'
 import { isLate } from '../session/sessions.js'
 import type { VerificationKey } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
@@ -20,6 +20,8 @@ type FoundKey = Promise<VerificationKey | undefined>
 class RequestState {
   entries: CacheEntry[] = []
   keys?: Map<string, FoundKey>
+  /** The access token that `autoRefresh` has issued for this request. */
+  renewed?: LocatedToken
   /** The timeout error of the store for this request, and its time (`performance.now()`). */
   waited?: { error: unknown; at: number };
 
@@ -91,6 +93,21 @@ export class RequestCache {
     const found = state.keys.get(token) ?? ask()
     state.keys.set(token, found)
     return found
+  }
+
+  /**
+   * Keep a new access token for the guards of a request, in place of the cookie that it came with. Its session was read
+   * and written a moment ago, so the store is not asked again. A guard would also tell it that the client has the token.
+   */
+  renew(request: object, renewed: LocatedToken, payload: TokenPayload): void {
+    this.#stateOf(request).renewed = renewed
+    this.verified(request, renewed, () => payload)
+    this.revocation(request, renewed, () => Promise.resolve())
+  }
+
+  /** The access token that was issued for this request. `undefined` if there is none. */
+  renewed(request: object): LocatedToken | undefined {
+    return (request as { [key: symbol]: RequestState | undefined })[this.#key]?.renewed
   }
 
   /** Clear the results for the tokens of a request, after a refresh or a logout. */

@@ -244,6 +244,12 @@ export interface AuthXOptions {
   /** `HttpOnly` on the token cookies. CSRF cookies never have it, because scripts must read them. Default true. */
   cookieHttpOnly?: boolean | undefined
   /**
+   * `Partitioned` on all cookies (CHIPS): a page in a frame of another site has its own cookies there. Requires
+   * `cookieSecure` and `cookieSamesite: 'none'`. Cookies without `Partitioned` are cleared whenever cookies are set or
+   * cleared. Default false. Not in AuthX.
+   */
+  cookiePartitioned?: boolean | undefined
+  /**
    * Cookies end with the browser's session. If false, each cookie lives as long as its token. `persistent` of `login`
    * overrides it for one session. Default true.
    */

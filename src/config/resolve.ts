@@ -107,6 +107,9 @@ function cookieConflicts(config: Config): string[] {
   if (new Set(names.map(name => config[name])).size < names.length) {
     problems.push(`${names.join(', ')} must be four different names`)
   }
+  if (config.cookiePartitioned && !(config.cookieSecure && config.cookieSamesite === 'none')) {
+    problems.push("cookiePartitioned requires cookieSecure: true and cookieSamesite: 'none'; set both, or turn it off")
+  }
   if (config.cookieSamesite === 'none' && !config.cookieSecure) {
     problems.push("cookieSamesite 'none' requires cookieSecure: true; otherwise browsers reject the cookies")
   }

@@ -141,6 +141,7 @@ export const OPTIONS = {
   cookieSamesite: authx(values.samesite, 'lax'),
   cookieSecure: authx(values.flag, true),
   cookieHttpOnly: authx(values.flag, true),
+  cookiePartitioned: authx(values.flag, false),
   sessionCookie: authx(values.flag, true),
   accessCsrfCookieName: authx(values.httpToken, 'csrf_access_token'),
   accessCsrfCookiePath: authx(values.cookiePath, '/'),

@@ -2,12 +2,32 @@ import type { Context, Middleware } from 'koa'
 import { authenticate } from '../authenticate/authenticate.js'
 import type { Internals } from '../authenticate/internals.js'
 import type { Config } from '../config/table.js'
+import { checkNames } from '../config/values.js'
 import { AuthXError, BadConfigurationError } from '../errors.js'
 import { describeGuard } from '../guards/guard-info.js'
 import type { TokenPayload } from '../token/payload.js'
+import { checkLoginPage, type LoginPage, loginAddress } from './login-page.js'
+
+/** Options of `middleware`. */
+export interface MiddlewareOptions {
+  /**
+   * The login page: a path such as `'/login'`, or a function that returns it. A navigation (a link, a form or the
+   * address bar) that ends in a 401 of koa-authx is redirected there (303). For GET and HEAD, `next` in the query is the
+   * path and query of the request: read it with `authx.nextPath(ctx)`. Default: none.
+   */
+  loginPage?: LoginPage | undefined
+  /**
+   * Renders every other error of koa-authx. Status, headers and the JSON body are set before the call, and may be
+   * changed: `onError: (ctx, error) => ctx.render('error', { status: error.status })`. Default: none.
+   */
+  onError?: ((ctx: Context, error: AuthXError) => unknown) | undefined
+}
+
+const OPTIONS = new Set(['loginPage', 'onError'])
 
 /** Makes the middleware that sets `ctx.state.token` for a valid access token and renders the library's errors. */
-export function middleware(internals: Internals): Middleware<{ token?: TokenPayload }> {
+export function middleware(internals: Internals, options: MiddlewareOptions): Middleware<{ token?: TokenPayload }> {
+  checkMiddlewareOptions(options)
   const middleware: Middleware<{ token?: TokenPayload }> = async function authx(ctx, next) {
     const payload = await authenticateOptionally(internals, ctx as unknown as Context)
     if (payload) ctx.state.token = payload
@@ -21,11 +41,20 @@ export function middleware(internals: Internals): Middleware<{ token?: TokenPayl
         cutOffUncaught(ctx as unknown as Context, error)
         throw error
       }
-      render(ctx as unknown as Context, error, before, internals.config)
+      await respond(ctx as unknown as Context, error, before, internals.config, options)
     }
   }
   const { loginType } = internals.config
   return describeGuard(middleware, { name: 'middleware', loginType, asked: [], protects: false })
+}
+
+/** @throws TypeError naming the invalid option. */
+export function checkMiddlewareOptions(options: MiddlewareOptions): void {
+  checkNames(options, OPTIONS, 'middleware')
+  checkLoginPage(options.loginPage)
+  const { onError } = options
+  if (onError !== undefined && typeof onError !== 'function')
+    throw new TypeError('middleware: onError must be a function')
 }
 
 /** Returns `undefined` for an invalid token: public pages ignore it, and guards reject it. */
@@ -47,23 +76,48 @@ function headersOf(response: Context['res']): [name: string, value: number | str
 }
 
 /**
- * Respond with an error. If a handler set `ctx.respond = false` but has sent nothing, the error is sent too. Otherwise
- * the client would wait forever.
- *
+ * Respond with an error: by a redirect to the login page, by `onError`, or by JSON. If a handler set
+ * `ctx.respond = false` but has sent nothing, the response is sent too. Otherwise the client would wait forever.
+ */
+async function respond(
+  ctx: Context,
+  error: AuthXError,
+  before: ReturnType<typeof headersOf>,
+  config: Config,
+  { loginPage, onError }: MiddlewareOptions,
+): Promise<void> {
+  ctx.respond = true
+  resetHeaders(ctx, before)
+  const address = error.status === 401 && loginPage !== undefined ? loginAddress(ctx, loginPage) : undefined
+  if (address !== undefined) return redirect(ctx, error, address)
+  setHeaders(ctx, error.headers)
+  ctx.status = error.status
+  ctx.body = { [config.errorMessageKey]: publicMessage(error), error_type: error.name }
+  if (error.status >= 500) report(ctx, error)
+  await onError?.(ctx, error)
+}
+
+/** The browser gets no challenge, but the cookies of a session that has ended are cleared. */
+function redirect(ctx: Context, { headers: { 'Set-Cookie': cookies = [] } }: AuthXError, address: string): void {
+  setHeaders(ctx, { 'Set-Cookie': cookies, 'Cache-Control': 'no-store' })
+  ctx.status = 303
+  ctx.redirect(address)
+}
+
+/**
  * As in Koa, the headers of the failed handlers are dropped, such as cookies of a failed login. Headers that were set
  * before this middleware are kept.
  */
-function render(ctx: Context, error: AuthXError, before: ReturnType<typeof headersOf>, config: Config): void {
+function resetHeaders(ctx: Context, before: ReturnType<typeof headersOf>): void {
   for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name)
   for (const [name, value] of before) ctx.res.setHeader(name, value)
-  for (const [name, value] of Object.entries(error.headers)) {
+}
+
+function setHeaders(ctx: Context, headers: AuthXError['headers']): void {
+  for (const [name, value] of Object.entries(headers)) {
     if (name.toLowerCase() === 'set-cookie') ctx.append(name, value)
     else ctx.set(name, value)
   }
-  ctx.status = error.status
-  ctx.body = { [config.errorMessageKey]: publicMessage(error), error_type: error.name }
-  ctx.respond = true
-  if (error.status >= 500) report(ctx, error)
 }
 
 /**

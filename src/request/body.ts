@@ -11,6 +11,12 @@ export function jsonBody(ctx: RequestContext): unknown {
 export const mediaTypeOf = ({ req }: RequestContext) =>
   req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
 
+/** Whether the body is a form, parsed or not. */
+export function isForm(ctx: RequestContext): boolean {
+  const mediaType = mediaTypeOf(ctx)
+  return mediaType === 'application/x-www-form-urlencoded' || mediaType === 'multipart/form-data'
+}
+
 /** Whether there is a body that is not parsed. RFC 9112 §6.3 defines how a request shows that it has a body. */
 export function hasUnparsedBody(ctx: RequestContext): boolean {
   const { headers } = ctx.req

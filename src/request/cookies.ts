@@ -7,11 +7,13 @@ import { warnOnce } from './warn.js'
 /** The size that browsers must support (RFC 6265 §6.1): name, value and attributes together. */
 const MAX_COOKIE_BYTES = 4096
 
-/** The identity of a cookie in a browser (RFC 6265 §5.3 step 11). Without `domain` the cookie is host-only. */
+/** The identity of a cookie in a browser (RFC 6265 §5.3 step 11, CHIPS). Without `domain` the cookie is host-only. */
 interface Scope {
   readonly name: string
   readonly domain: string | undefined
   readonly path: string
+  /** Partitioned cookies are apart from others of their name (CHIPS). */
+  readonly partitioned: boolean
 }
 
 /** One `Set-Cookie` line. */
@@ -113,8 +115,8 @@ function linesOf(ctx: Pick<Context, 'response'>): string[] {
 }
 
 /** Whether a `Set-Cookie` line sets or clears the given cookie. A line without a path counts, because it may do so. */
-function isAbout(text: string, { name, domain, path }: Scope): boolean {
-  if (!text.startsWith(`${name}=`)) return false
+function isAbout(text: string, { name, domain, path, partitioned }: Scope): boolean {
+  if (!text.startsWith(`${name}=`) || /;\s*partitioned\s*(?:;|$)/i.test(text) !== partitioned) return false
   const attribute = (of: string) => new RegExp(`;\\s*${of}=([^;]*)`, 'i').exec(text)?.[1]?.trim()
   return sameDomain(attribute('domain'), domain) && (attribute('path') ?? path) === path
 }
@@ -138,18 +140,29 @@ interface Cookie extends Scope {
 }
 
 function cookiesOf(type: TokenType, config: Config): { tokenCookie: Cookie; csrfCookie?: Cookie } {
-  const { cookieHttpOnly: httpOnly, cookieDomain: domain } = config
+  const { cookieHttpOnly: httpOnly, cookieDomain: domain, cookiePartitioned: partitioned } = config
+  const common = { domain, partitioned }
   const handsOutCsrf = config.cookieCsrfProtect && config.csrfInCookies
   if (type === 'access') {
-    const csrfCookie = { name: config.accessCsrfCookieName, domain, path: config.accessCsrfCookiePath, httpOnly: false }
+    const csrfCookie = {
+      ...common,
+      name: config.accessCsrfCookieName,
+      path: config.accessCsrfCookiePath,
+      httpOnly: false,
+    }
     return {
-      tokenCookie: { name: config.accessCookieName, domain, path: config.accessCookiePath, httpOnly },
+      tokenCookie: { ...common, name: config.accessCookieName, path: config.accessCookiePath, httpOnly },
       ...(handsOutCsrf && { csrfCookie }),
     }
   }
-  const csrfCookie = { name: config.refreshCsrfCookieName, domain, path: config.refreshCsrfCookiePath, httpOnly: false }
+  const csrfCookie = {
+    ...common,
+    name: config.refreshCsrfCookieName,
+    path: config.refreshCsrfCookiePath,
+    httpOnly: false,
+  }
   return {
-    tokenCookie: { name: config.refreshCookieName, domain, path: config.refreshCookiePath, httpOnly },
+    tokenCookie: { ...common, name: config.refreshCookieName, path: config.refreshCookiePath, httpOnly },
     ...(handsOutCsrf && { csrfCookie }),
   }
 }
@@ -162,14 +175,21 @@ function bothCookies(type: TokenType, config: Config): Cookie[] {
 
 /**
  * Returns the other scopes in which a browser may have a cookie of this name: host-only, if `cookieDomain` is set, and
- * the scopes of `formerCookies`. A cookie with `__Host-` has only one possible scope (RFC 6265bis §4.1.3.2).
+ * the scopes of `formerCookies`; and without `Partitioned`, if it is set. A cookie with `__Host-` has no other domain
+ * and path (RFC 6265bis §4.1.3.2).
  */
 function formerScopesOf(cookie: Cookie, { cookieDomain, formerCookies: former }: Config): Scope[] {
   const { name } = cookie
-  if (name.toLowerCase().startsWith('__host-')) return []
-  const told = former.map(({ domain, path = cookie.path }) => ({ name, domain, path }))
-  const all = [...(cookieDomain === undefined ? [] : [{ name, domain: undefined, path: cookie.path }]), ...told]
-  const isSame = (one: Scope, other: Scope) => sameDomain(one.domain, other.domain) && one.path === other.path
+  const twin = cookie.partitioned ? [{ ...cookie, partitioned: false }] : []
+  if (name.toLowerCase().startsWith('__host-')) return twin
+  const told = former.map(({ domain, path = cookie.path }) => ({ name, domain, path, partitioned: false }))
+  const all = [
+    ...twin,
+    ...(cookieDomain === undefined ? [] : [{ name, domain: undefined, path: cookie.path, partitioned: false }]),
+    ...told,
+  ]
+  const isSame = (one: Scope, other: Scope) =>
+    sameDomain(one.domain, other.domain) && one.path === other.path && one.partitioned === other.partitioned
   return all.filter((scope, n) => !isSame(scope, cookie) && all.findIndex(each => isSame(each, scope)) === n)
 }
 
@@ -181,7 +201,7 @@ const cleared = (cookie: Cookie, config: Config) => line({ ...cookie, value: '',
  * at construction.
  */
 function line(cookie: Cookie & { value: string; maxAgeSeconds: number | undefined }, config: Config): CookieLine {
-  const { name, value, domain, path, maxAgeSeconds, httpOnly } = cookie
+  const { name, value, domain, path, partitioned, maxAgeSeconds, httpOnly } = cookie
   const parts = [`${name}=${value}`, `Path=${path}`]
   if (domain !== undefined) parts.push(`Domain=${domain}`)
   if (maxAgeSeconds !== undefined) parts.push(`Max-Age=${maxAgeSeconds}`)
@@ -189,5 +209,6 @@ function line(cookie: Cookie & { value: string; maxAgeSeconds: number | undefine
   if (config.cookieSecure) parts.push('Secure')
   if (httpOnly) parts.push('HttpOnly')
   parts.push(`SameSite=${config.cookieSamesite[0]?.toUpperCase()}${config.cookieSamesite.slice(1)}`)
-  return { name, domain, path, text: parts.join('; ') }
+  if (partitioned) parts.push('Partitioned')
+  return { name, domain, path, partitioned, text: parts.join('; ') }
 }

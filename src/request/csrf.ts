@@ -4,7 +4,7 @@ import { isObject } from '../config/values.js'
 import { CSRFError, MissingCSRFTokenError } from '../errors.js'
 import type { TokenPayload } from '../token/payload.js'
 import { sameBytes } from '../token/same-bytes.js'
-import { hasUnparsedBody, mediaTypeOf, parsedBody, warnAboutBody } from './body.js'
+import { hasUnparsedBody, isForm, parsedBody, warnAboutBody } from './body.js'
 import type { RequestContext } from './context.js'
 import type { Candidate } from './locate.js'
 import { isFromOwnPage } from './origin.js'
@@ -50,9 +50,4 @@ function sentValue(ctx: RequestContext, type: TokenType, config: Config): Buffer
   const fieldName = type === 'access' ? config.accessCsrfFieldName : config.refreshCsrfFieldName
   const field = isObject(body) && isForm(ctx) && Object.hasOwn(body, fieldName) ? body[fieldName] : undefined
   return typeof field === 'string' && field !== '' ? Buffer.from(field) : undefined
-}
-
-function isForm(ctx: RequestContext): boolean {
-  const mediaType = mediaTypeOf(ctx)
-  return mediaType === 'application/x-www-form-urlencoded' || mediaType === 'multipart/form-data'
 }

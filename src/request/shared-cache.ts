@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeaders } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { trim } from './trim.js'
 
 /** A directive of `Cache-Control`, its name in lower case. */
@@ -40,6 +40,13 @@ export function sharedCaching(
   if (forbids(directives)) return 'forbidden'
   const expires = Date.parse(textOf(headers.expires))
   return status === 304 || expires > now || directives.some(allows) ? 'allowed' : 'unsaid'
+}
+
+/** Forbid caches to keep a response, whatever its headers allow. */
+export function forbidCaching(response: ServerResponse): void {
+  for (const name of response.getHeaderNames()) if (isTargeted(name)) response.removeHeader(name)
+  response.removeHeader('Expires')
+  response.setHeader('Cache-Control', 'no-store')
 }
 
 const isTargeted = (name: string) => name === 'x-accel-expires' || TARGETED.test(name)

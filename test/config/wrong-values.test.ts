@@ -84,6 +84,7 @@ const WRONG: Record<OptionName, readonly unknown[]> = {
   csrfCheckForm: FLAG,
   csrfInCookies: FLAG,
   csrfMethods: [[], ...METHODS],
+  cookiePartitioned: FLAG,
   csrfCheck: ['Origin', 'both', '', true, null],
   trustedOrigins: ['https://a.example', ['*'], ['null'], ['https://a.example/'], ['a.example'], [5], null],
   queryStringName: TEXT,

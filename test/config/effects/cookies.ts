@@ -106,6 +106,13 @@ export const COOKIE_EFFECTS = {
     without: 'HttpOnly',
     with: undefined,
   },
+  cookiePartitioned: {
+    base: { ...base, cookieSamesite: 'none' },
+    given: { cookiePartitioned: true },
+    see: attributeOf('access_token_cookie', 'Partitioned'),
+    without: undefined,
+    with: 'Partitioned',
+  },
   sessionCookie: {
     base: { ...base, now: () => TEST_NOW },
     given: { sessionCookie: false },
