@@ -6,7 +6,7 @@ import { type Header, loggedIn, MISSING, outcome, type Scene, WRONG } from './sc
 
 const FORM = ['Content-Type', 'application/x-www-form-urlencoded'] as const
 describe('a guard asks for the CSRF value', () => {
-  for (const method of ['GET', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+  for (const method of ['GET', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND', 'PURGE']) {
     const asks = !['GET', 'OPTIONS'].includes(method)
     test(`of ${method} from a cookie: ${asks}`, async t => {
       const { client, jar, csrf } = await loggedIn(t)

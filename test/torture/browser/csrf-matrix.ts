@@ -90,7 +90,7 @@ const NAMES: readonly Variant[] = [
 ]
 const PROTECTION: readonly Variant[] = [true, false].flatMap(cookieCsrfProtect =>
   [true, false].flatMap(csrfCheckForm =>
-    [METHODS.slice(3), ['GET', 'POST'], ['TRACE']].map(csrfMethods => ({
+    [undefined, ['GET', 'POST'], ['TRACE']].map(csrfMethods => ({
       cookieCsrfProtect,
       csrfCheckForm,
       csrfMethods,

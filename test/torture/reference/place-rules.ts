@@ -18,7 +18,8 @@ export const DEFAULT_PLACES = {
   accessCookieName: 'access_token_cookie',
   refreshCookieName: 'refresh_token_cookie',
   cookieCsrfProtect: true,
-  csrfMethods: ['POST', 'PUT', 'PATCH', 'DELETE'] as readonly string[],
+  /** `undefined`: every method that may change something. */
+  csrfMethods: undefined as readonly string[] | undefined,
   csrfCheckForm: false,
   accessCsrfHeaderName: 'X-CSRF-TOKEN',
   refreshCsrfHeaderName: 'X-CSRF-TOKEN',
@@ -139,7 +140,7 @@ export function csrfFault(
   kind: Kind,
   claim: unknown,
   rules: PlaceRules,
-  asked = rules.csrfMethods.includes(request.method),
+  asked = rules.csrfMethods?.includes(request.method) ?? !/^(?:GET|HEAD|OPTIONS|TRACE)$/.test(request.method),
 ): CsrfFault | undefined {
   if (!rules.cookieCsrfProtect || !asked) return undefined
   const sent = sentCsrf(request, parsed, kind, rules)
