@@ -2,7 +2,7 @@ import type { Keyv } from 'keyv'
 import { type Deadline, withDeadline } from '../src/time/deadline.js'
 import { UnsureWrites } from './keyv-unsure.js'
 
-/** Properties of Keyv's storage adapters, other than their methods, that this store reads. */
+/** Properties of Keyv's storage adapters that KeyvTokenStore reads, except methods that it calls. */
 interface AdapterTraits {
   readonly opts?: Readonly<Record<string, unknown>>
   /** The connection in the adapters for Redis and memcached; the Map in MemoryAdapter. */
@@ -22,21 +22,22 @@ export class KeyvBackend {
   readonly #unsure = new Map<string, UnsureWrites>()
 
   /**
-   * Returns the unsure writes of one place of the backend (see `placeOf`). A value of one place must never be restored
-   * in another.
+   * Returns the writes that timed out or failed in one place of the backend. `place`: the text from `placeOf`. Each
+   * place has an UnsureWrites of its own, because a value of one place must never be restored in another.
    */
   unsureIn(place: string): UnsureWrites {
     return sharedIn(this.#unsure, place, () => new UnsureWrites())
   }
 
-  /** Whether a call for `name` is running. */
+  /** Whether a call for the record `name` is running or waiting. */
   isTaken(name: string): boolean {
     return this.#turns.has(name)
   }
 
   /**
-   * Runs `work` after the earlier calls for `name`. If the deadline is over by then, it rejects instead. `work` must
-   * settle when the deadline is over.
+   * Runs `work` after all earlier calls for the record `name`, and resolves to its result. Rejects with the deadline's
+   * error when the deadline passes; if `work` has not begun by then, it never runs. `work` must settle when the
+   * deadline passes, because later calls wait for it.
    */
   async inTurn<T>(name: string, deadline: Deadline, work: () => Promise<T>): Promise<T> {
     const run = async () => {
@@ -79,8 +80,8 @@ function sharedIn<K, V>(all: Shared<K, V>, key: K, make: () => V): V {
 }
 
 /**
- * Returns a text that identifies the database, table and namespace in a backend. The same name in two places is two
- * records. If two adapters describe the same place differently, it counts as two places.
+ * Returns a text that identifies the database, table and namespace in a backend. Records with the same name in two
+ * places are different records. If two adapters describe the same place differently, it counts as two places.
  */
 export function placeOf({ namespace, store }: Keyv): string {
   const { opts, client, redis } = traitsOf(store)
@@ -98,9 +99,9 @@ function pathIn(url: unknown): string | undefined {
 }
 
 /**
- * Identifies a backend: the server's address if the adapter shows it, else the adapter's connection, else the adapter.
- * Two databases of one server count as one backend. The only effect is that calls for records with the same name wait
- * for each other.
+ * Returns what identifies a backend: the server's address if the adapter shows it, else the adapter's connection, else
+ * the adapter. Two databases of one server count as one backend. The only effect is that calls for records with the
+ * same name wait for each other.
  */
 function identityOf(store: object): string | object {
   const { opts, client, redis } = traitsOf(store)

@@ -15,7 +15,7 @@ export interface KeyvRecord {
   readonly keptUntil: number
 }
 
-/** Milliseconds. Added to each lifetime, because backends may round to seconds or have another clock. */
+/** Milliseconds that are added to each lifetime, because backends may round to seconds, or their clocks may differ. */
 const MARGIN_MS = 60_000
 
 /**
@@ -27,7 +27,9 @@ const LONGEST_LIFE_MS = 24 * 86_400_000
 /** Keyv reads 0 as "no expiry", and does not use its default `ttl` then. */
 const FOR_EVER = 0
 
-/** Keys that every backend accepts: memcached allows no spaces, and 250 bytes with namespaces and prefix. */
+/**
+ * Keys that every backend accepts: memcached allows no spaces, and at most 250 bytes including namespaces and prefix.
+ */
 const PLAIN_KEY = /^[A-Za-z0-9_:.-][A-Za-z0-9_:.~-]{0,99}$/
 
 /** Reads and writes single records of a Keyv. The content of a record decides whether it has expired, not Keyv. */
@@ -41,8 +43,9 @@ export class KeyvRecords {
   }
 
   /**
-   * The name of a key in the backend. It always begins with the Keyv's namespace. Keyv itself does not add the
-   * namespace to a key that already begins with it, so two keys could get one name.
+   * Returns the name that a key has in the backend. It always begins with the Keyv's namespace. If this method did not
+   * add the namespace, two keys could get the same name: Keyv does not add its namespace to a key that already begins
+   * with it.
    */
   nameOf(key: string): string {
     const { namespace, useKeyPrefix } = this.#keyv
@@ -52,8 +55,8 @@ export class KeyvRecords {
   }
 
   /**
-   * Reads a record, expired or not. Keyv's own `getRaw` deletes expired records by name, so it could delete a record
-   * that was written in the meantime.
+   * Reads a record, expired or not. It does not call Keyv's `getRaw`, which deletes expired records by name and could
+   * delete a record that was written in the meantime.
    */
   async read(name: string): Promise<KeyvRecord | undefined> {
     const { hooks, store } = this.#keyv
@@ -89,8 +92,9 @@ export class KeyvRecords {
   }
 
   /**
-   * Checks that the adapter still has this Keyv's namespace. A second Keyv over the same adapter replaces it, and then
-   * the records of the first are not found. @throws Error
+   * Checks that the adapter still has this Keyv's namespace. A second Keyv over the same adapter replaces the
+   * namespace, and then the records of the first Keyv are not found.
+   * @throws Error if the namespace differs.
    */
   #checkNamespace(): void {
     const { namespace, store } = this.#keyv
@@ -101,13 +105,16 @@ export class KeyvRecords {
   }
 }
 
-/** Puts the expiry before the value, because a backend may round the expiry that it stores itself. */
+/**
+ * Returns one string with the expiry and the value. The value needs its own expiry, because a backend may round the
+ * expiry that it stores.
+ */
 export function seal(value: string, expiresAt: Date): string {
   millisecondsUntil(expiresAt)
   return `${expiresAt.getTime()}:${value}`
 }
 
-/** The expiry in a sealed value, in milliseconds since 1970. */
+/** Returns the expiry in a string that `seal` has made, in milliseconds since 1970. */
 export function endOf(sealed: string): number {
   return Number(sealed.slice(0, sealed.indexOf(':')))
 }
@@ -121,7 +128,10 @@ function lifeFor(endsAt: number): number {
   return life <= LONGEST_LIFE_MS ? life : FOR_EVER
 }
 
-/** Whether there is no record. The adapter for memcached then returns an expired record without a value. */
+/**
+ * Whether `raw`, the answer of a storage adapter, means that there is no record. For a missing record, the adapter for
+ * memcached returns an object without a value and with `expires: 0`.
+ */
 function isNothing(raw: unknown): boolean {
   if (raw === undefined || raw === null) return true
   const { value, expires } = raw as { value?: unknown; expires?: unknown }

@@ -6,7 +6,10 @@ const WAITED_FOR_MS = 10_000
 /** How long the backend may still apply a rejected write, in milliseconds. */
 const REMEMBERED_MS = 600_000
 
-/** The maximum number of records with unsure writes. When it is reached, writes of other records reject. */
+/**
+ * The maximum number of records with unsure writes (see `UnsureWrite`). When it is reached, writes of other records
+ * reject.
+ */
 const MOST_NAMES = 10_000
 
 /** How many records are searched for writes that can be forgotten, each time a write is added. */
@@ -17,7 +20,7 @@ interface UnsureWrite {
   /** The hash of the value, because values can be large; `undefined` for a deletion. */
   readonly content: string | undefined
   readonly givenUpAt: number
-  /** Reads the record again and undoes the change of this write. */
+  /** Reads the record again, and writes the confirmed value again if this write has replaced it. */
   readonly verify: () => void
   outcome: 'pending' | 'made' | 'rejected'
   /** A later write of the same name was confirmed, so readers must not see this one. */
@@ -31,7 +34,7 @@ interface UnsureName {
 }
 
 /**
- * The unsure writes, by the name of their record. The backend may still apply them.
+ * Writes that timed out or were rejected, by the name of their record. The backend may still apply them.
  *
  * Keyv cannot cancel a write, so a late write may replace a newer one. Three rules protect confirmed values. While a
  * write has no answer, other writes of its name are refused, for a limited time. Later, other writes are allowed; if a
@@ -42,9 +45,9 @@ export class UnsureWrites {
   readonly #names = new Map<string, UnsureName>()
 
   /**
-   * Adds a write. `running` settles when the backend answers. `verify` must read the record after the running calls for
-   * its name. It is called when the backend has applied the write, and before this class forgets a write that the
-   * backend may have applied.
+   * Adds a write. `running` settles when the backend answers. This class calls `verify` when the backend has applied
+   * the write, and before it forgets a write that the backend may have applied. `verify` must wait for the running
+   * calls for the record, and then read the record.
    */
   add(name: string, sealed: string | undefined, running: Promise<unknown>, verify: () => void): void {
     this.#sweep()
@@ -86,7 +89,10 @@ export class UnsureWrites {
     }
   }
 
-  /** Call it after a write was read back. All unsure writes of `name` began before this write. */
+  /**
+   * Marks `sealed` as the confirmed value of the record `name`. Call it after a write of this value was read back. All
+   * unsure writes of the record began before that write.
+   */
   acknowledge(name: string, sealed: string): void {
     const entry = this.#names.get(name)
     if (!entry) return
@@ -127,14 +133,14 @@ export class UnsureWrites {
     if (entry.writes.size === 0) this.#names.delete(name)
   }
 
-  /** Forgets old writes. Each call checks only a few names. Names with other writes move to the end. */
+  /** Forgets old writes. Each call checks only a few names. Names that still have writes move to the end of the Map. */
   #sweep(): void {
     const before = performance.now() - REMEMBERED_MS
     for (const [name, entry] of [...firstOf(this.#names, SWEPT_AT_ONCE)]) {
       this.#names.delete(name)
       for (const write of entry.writes) {
         if (write.givenUpAt > before) continue
-        // If no confirmed write has followed, this write has not undone anything.
+        // If no confirmed write has followed, there is no newer value that this write could replace.
         if (!write.isSuperseded) entry.writes.delete(write)
         else if (write.outcome !== 'pending') settle(write)
       }
@@ -144,7 +150,8 @@ export class UnsureWrites {
 }
 
 /**
- * Call it when the backend can no longer apply the write. `verify` reads the record and undoes the write if necessary.
+ * Marks a write as applied and calls its `verify`, which reads the record and undoes the write if necessary. Call it
+ * when the backend has applied the write, or can no longer apply it.
  */
 function settle(write: UnsureWrite): void {
   write.outcome = 'made'

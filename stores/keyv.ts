@@ -72,7 +72,7 @@ export class KeyvTokenStore implements TokenStore {
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
     if (this.#closed) throw closedError('KeyvTokenStore')
     const name = this.#records.nameOf(key)
-    // The caller may change its Date while this waits.
+    // The caller may change its Date while this call waits for earlier calls.
     const end = new Date(expiresAt)
     return this.#inTurn(name, this.#deadline(), async deadline => {
       if (liveValue(await this.#readChecked(name, deadline)) !== expected) return false
@@ -111,7 +111,7 @@ export class KeyvTokenStore implements TokenStore {
     return withDeadline(deadline, () => this.#records.read(name))
   }
 
-  /** Reads, and writes the confirmed value again if a late write has replaced it. Call it in turn. */
+  /** Reads a record, and writes the confirmed value again if a late write has replaced it. Call it inside `#inTurn`. */
   async #readChecked(name: string, deadline: Deadline): Promise<KeyvRecord | undefined> {
     const unsure = this.#unsure
     const made = unsure.made(name)
@@ -128,7 +128,7 @@ export class KeyvTokenStore implements TokenStore {
     return undefined
   }
 
-  /** Writes a value and reads it back. Call it in turn. */
+  /** Writes a value and reads it back. Call it inside `#inTurn`. */
   async #write(name: string, sealed: string, deadline: Deadline): Promise<KeyvRecord> {
     await this.#change(name, sealed, deadline, () => this.#records.write(name, sealed))
     const record = await this.#read(name, deadline)
@@ -143,7 +143,10 @@ export class KeyvTokenStore implements TokenStore {
     return record
   }
 
-  /** Runs `act`, which changes a record. If it fails or times out, the write is unsure. Call it in turn. */
+  /**
+   * Runs `act`, which changes a record. If `act` fails or times out, remembers the change, because the backend may
+   * still apply it. Call it inside `#inTurn`.
+   */
   async #change(name: string, sealed: string | undefined, deadline: Deadline, act: () => Promise<void>): Promise<void> {
     if (deadline.over()) throw deadline.error()
     const running = act()
@@ -168,7 +171,10 @@ export class KeyvTokenStore implements TokenStore {
     })
   }
 
-  /** Runs `work` in turn without waiting for it. Errors are ignored, because the next read tries again. */
+  /**
+   * Runs `work` after the earlier calls for `name`, and does not wait for it. Errors are ignored, because the next read
+   * tries again.
+   */
   #inBackground(name: string, work: (deadline: Deadline) => Promise<unknown>): void {
     this.#inTurn(name, this.#deadline(), work).catch(() => {})
   }

@@ -16,11 +16,11 @@ const sweepRound = 60
 
 /**
  * A Keyv storage adapter over a Map. It adds the compare-and-set that Keyv lacks, and deletes expired records, which a
- * plain Map would keep. A timer deletes them in small portions, each within about a minute of its expiry; the timer
- * does not keep the process alive.
+ * plain Map would keep. A timer deletes each record within about a minute after its expiry, in small portions. The
+ * timer does not keep the process alive.
  */
 export class MemoryAdapter implements KeyvStoreAdapter {
-  /** Keyv checks `dialect` before it offers its iterator. */
+  /** Keyv offers its iterator only if it knows the `dialect`. */
   readonly opts = { dialect: 'map', url: '' }
   /** The Map. KeyvTokenStore uses it to recognise adapters with the same backend. */
   readonly client: object

@@ -60,7 +60,11 @@ export function checkedTimeout(store: string, timeout = 250): number {
   throw new TypeError(`${store}: timeout must be a whole number of milliseconds from 1 to 60000`)
 }
 
-/** Whole milliseconds until `expiresAt`, at least 1. Backends read 0, NaN or fractions as no expiry or no value. */
+/**
+ * Returns the whole milliseconds until `expiresAt`, at least 1. Backends read 0, NaN or fractions as no expiry or no
+ * value.
+ * @throws RangeError if `expiresAt` is not in the future.
+ */
 export function millisecondsUntil(expiresAt: Date): number {
   const milliseconds = Math.ceil(expiresAt.getTime() - Date.now())
   if (milliseconds >= 1) return milliseconds

@@ -16,7 +16,10 @@ export class ClusterNodes {
     this.#cluster = cluster
   }
 
-  /** Call it when a node did not answer: another node may have replaced it. Reads the nodes in the background. */
+  /**
+   * Reads the nodes in the background, at most once every 500 ms. Call it when a node did not answer: another node may
+   * have replaced it.
+   */
   doubt(): void {
     const now = performance.now()
     if (this.#asking || now - this.#asked < askAgainAfter) return
@@ -41,7 +44,7 @@ export class ClusterNodes {
     // A Cluster client that was closed in the meantime would open connections to all nodes again.
     if (!start || !this.#cluster.isOpen) return
     try {
-      // If `start` does not answer, it tries the root nodes.
+      // If `start` does not answer, node-redis tries the root nodes.
       await this.#cluster._slots.rediscover(start)
     } finally {
       if (!this.#cluster.isOpen) this.#hangUp()

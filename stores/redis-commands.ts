@@ -25,8 +25,9 @@ export function isSentinel(client: RedisClient): client is RedisSentinelType {
 
 /**
  * Sends a command for `key` to the master, and resolves to its reply. It does not call the methods of node-redis for
- * commands (`get`, `evalSha`). A cache of the client (`clientSideCache`), a replica (`useReplicas`, `replicaPoolSize`),
- * or a script or function of the application with the same name could answer these methods.
+ * commands (`get`, `evalSha`), because their reply may not come from the master: it may come from a cache of the client
+ * (`clientSideCache`), from a replica (`useReplicas`, `replicaPoolSize`), or from a script or function of the
+ * application with the same name.
  */
 export function send(client: RedisClient, key: string, command: string[]): Promise<unknown> {
   if (isCluster(client)) return sendToCluster(client, key, command)

@@ -15,7 +15,10 @@ import { RedisStoreError, refusalOf } from './redis-refusal.js'
 const RESET_AFTER_MS = 1000
 /** Milliseconds between checks of the connection, so that a dead one is found before a caller needs it. */
 const HEARTBEAT_MS = 1000
-/** Limits waiting calls, because each holds memory: a Redis that stalls under load must not crash the process. */
+/**
+ * The maximum number of waiting calls. Each needs memory, and a Redis that stalls under load must not crash the
+ * process.
+ */
 const LONGEST_QUEUE = 10_000
 /**
  * The maximum number of waiting commands. Each key of a call is a command. The longest calls list sessions and have

@@ -43,7 +43,7 @@ const CLUSTER_FORM = 'for a Cluster or Sentinel, give a client made with createC
 const REPLICAS_ANSWER = `${STORE}: the option readonly lets a replica answer, which may not have the latest logouts; leave it out`
 const SECOND_FORM = 'it belongs in the second argument'
 
-/** Names of options of other packages, or that belong elsewhere in the arguments, and what to write instead. */
+/** Names of options of other packages, and names that belong elsewhere in the arguments, with what to write instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   ...namesFor(ADDRESS_FORMS, [
     ...['host', 'hostname', 'server', 'address', 'addr', 'ip', 'endpoint', 'port', 'path', 'unixSocket', 'socketPath'],
@@ -103,7 +103,8 @@ function checkOptions(options: Record<string, unknown>): void {
     const [isRight, words] = (Object.hasOwn(TYPES, name) && TYPES[name]) || []
     if (value !== undefined && isRight?.(value) === false) throw new TypeError(`${STORE}: ${name} must be ${words}`)
   }
-  // node-redis would connect to localhost if an environment variable for url is not set.
+  // With `url: undefined`, for example from an environment variable that is not set, node-redis would connect to
+  // localhost.
   if ('url' in options && !isText(options.url)) throw new TypeError(`${STORE}: url must be a non-empty string`)
   if (isText(options.url)) checkUrl(options.url)
   if (options.readonly) throw new TypeError(REPLICAS_ANSWER)

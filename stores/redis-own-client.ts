@@ -16,8 +16,9 @@ type Wait = ReturnType<Deadline['wait']>
 const ATTEMPT_MS = 2000
 
 /**
- * Milliseconds after which node-redis ends an attempt to connect. The store gives up an attempt earlier, after
- * `ATTEMPT_MS`. node-redis also counts time in which this process is blocked and cannot read an answer.
+ * Milliseconds after which node-redis ends an attempt to connect. The store itself gives up an attempt after
+ * `ATTEMPT_MS`. This limit is higher, because node-redis also counts time in which this process is blocked and cannot
+ * read an answer.
  */
 const LAST_RESORT_MS = 10_000
 
@@ -29,8 +30,8 @@ export interface ClientListener {
 
 /**
  * The store's own client. While there is no connection, calls fail at once (by default, node-redis queues them without
- * limit). It reconnects by itself. `renew` replaces a connection that hangs. It makes a new client, because node-redis
- * cannot cancel an attempt to connect.
+ * limit). The client reconnects by itself. `renew` replaces a connection that hangs. For this it makes a new client,
+ * because node-redis cannot cancel an attempt to connect.
  */
 export class OwnClient {
   readonly #options: RedisClientOptions

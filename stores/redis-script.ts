@@ -46,8 +46,8 @@ export class RedisClock {
   #offset: number | undefined
 
   /**
-   * Returns `moment` on Redis's clock, in milliseconds; 0 if no answer was received yet. The script then answers `late`
-   * and its time.
+   * Converts `moment`, a time from `performance.now()`, to Redis's clock. Returns milliseconds since 1970; 0 if no
+   * answer was received yet. With the deadline 0, the script answers `late` and Redis's time.
    */
   at(moment: number): number {
     return this.#offset === undefined ? 0 : moment + this.#offset

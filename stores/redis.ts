@@ -99,7 +99,8 @@ export class RedisTokenStore implements TokenStore {
   ): Promise<boolean> {
     // In a Cluster or with sentinels, several machines with different clocks may answer, so each write reads the clock.
     const clock = this.#connection.manyMachines ? new RedisClock() : this.#clock
-    // A write is also `late` if this process sent it late, or before it had read Redis's clock. Then it tries again.
+    // The script also answers `late` if this process sent the write late, or had not read Redis's clock yet. Then the
+    // loop tries again.
     while (!deadline.over()) {
       const ttl = millisecondsUntil(expiresAt)
       // Redis applies the write until this moment and not later. The caller gets a timeout only after it.
@@ -109,7 +110,7 @@ export class RedisTokenStore implements TokenStore {
       if (answer !== 'late') return answer === 'written'
     }
     throw new RedisStoreError(
-      `each write reached Redis too late within ${this.#timeout} ms: the timeout is too short, a clock is being set, or this process is busy`,
+      `no write reached Redis in time, within ${this.#timeout} ms: the timeout is too short, a clock is being set, or this process is busy`,
     )
   }
 
