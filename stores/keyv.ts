@@ -98,7 +98,7 @@ export class KeyvTokenStore implements TokenStore {
   async #get(name: string): Promise<string | undefined> {
     const deadline = this.#deadline()
     // Check before the read too: the read may find a late write, and another call may repair and forget that write
-    // before this read ends.
+    // before this read ends. The check after the read then finds nothing.
     const mayMislead = this.#unsure.mayMislead(name)
     const record = await this.#read(name, deadline)
     if (mayMislead || this.#unsure.mayMislead(name))

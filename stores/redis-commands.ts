@@ -37,8 +37,9 @@ export function send(client: RedisClient, key: string, command: string[]): Promi
 
 /**
  * Sends a command to the node of a Cluster that holds `key`. If the connection is READONLY, it first sends READWRITE.
- * With `useReplicas`, a replica that becomes a master keeps its READONLY connection. If it becomes a replica again, it
- * would answer on this connection with old values, instead of answering that the key has moved.
+ * With `useReplicas`, node-redis has READONLY connections to replicas, and keeps them when a replica becomes the
+ * master. If this server becomes a replica again, it would answer with old values on such a connection, instead of
+ * answering that the key has moved.
  */
 function sendToCluster(cluster: RedisClusterType, key: string, command: string[]): Promise<unknown> {
   return cluster._execute<unknown>(key, false, { ...OPTIONS }, async (client, options) => {

@@ -103,7 +103,7 @@ export class RedisTokenStore implements TokenStore {
     // loop tries again.
     while (!deadline.over()) {
       const ttl = millisecondsUntil(expiresAt)
-      // Redis applies the write until this moment and not later. The caller gets a timeout only after it.
+      // Redis applies the write until this moment and not later. The caller gets a timeout only after this moment.
       const until = performance.now() + deadline.left()
       const values = [clock.at(until).toFixed(3), String(ttl), value]
       const { answer } = await this.#run(clock, key, expected === undefined ? values : [...values, expected])

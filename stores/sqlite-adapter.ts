@@ -34,7 +34,7 @@ const forEver = 8.64e15
  * calls wait with a timer, not inside SQLite, so the event loop is not blocked.
  */
 export class SqliteAdapter implements KeyvStoreAdapter {
-  /** Keyv checks `dialect` before it offers its iterator. Adapters over one file have the same `url`. */
+  /** Keyv offers its iterator only if it knows the `dialect`. Adapters over one file have the same `url`. */
   readonly opts: { readonly dialect: 'sqlite'; readonly url: string }
   /** Set by the Keyv that uses this adapter. */
   namespace?: string | undefined
@@ -167,7 +167,9 @@ export class SqliteAdapter implements KeyvStoreAdapter {
     return connection
   }
 
-  /** Drops a connection that has failed. The next call opens the file again. */
+  /**
+   * Drops a connection that has failed, so that the next call opens the file again. Returns the error for the caller.
+   */
   #failed(cause: unknown): Error {
     this.#drop()
     if (isDamage(cause)) this.#file.distrust()
@@ -218,7 +220,7 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   }
 }
 
-/** Deletes rows and updates the mark in one transaction. Returns the number of deleted rows. */
+/** Deletes rows and stores the next mark (see `marksSchema`) in one transaction. Returns the number of deleted rows. */
 function erase(statement: (sql: string) => Statement, deletion: string, ...values: (string | number)[]): number {
   statement('BEGIN IMMEDIATE').run()
   try {

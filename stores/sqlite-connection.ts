@@ -19,14 +19,17 @@ export interface Connection {
 /** After this time, in milliseconds, a refused file is opened again even if it has not changed. */
 const refusedFor = 10_000
 
-/** The file is damaged, or is a mixture of two states. */
+/**
+ * The error for a file that is damaged, or that does not belong to its write-ahead log: SQLite would read a mixture of
+ * two states.
+ */
 class WrongContent extends Error {}
 
 /** Opens a database file, and checks that its content is not damaged and is not a mixture of two states. */
 export class SqliteFile {
   readonly #path: string
   readonly #open = sqliteDriver()
-  /** The `look` of the file when it last fitted its log. */
+  /** The `look` of the file (see `FileLook`) when the file last belonged to its log. */
   #fitted = ''
   /**
    * Whether the log has had data of the store since the file was opened. Until then, SQLite does not change the file.
@@ -71,7 +74,8 @@ export class SqliteFile {
   }
 
   /**
-   * Closes a connection. SQLite then writes the log into the file: if they do not fit, the file is marked as a mixture.
+   * Closes a connection. SQLite then writes the log into the file. If the log belongs to another state of the file,
+   * this method first marks the file as a mixture, so that `open` refuses it.
    */
   close(connection: Connection): void {
     const { database } = connection
@@ -129,7 +133,7 @@ export class SqliteFile {
       // The pragma fails if another process runs it at the same time. Then the whole call is tried again.
       database.prepare('PRAGMA journal_mode = WAL').get()
       this.#logged = false
-      // The pragma changes a file that was not in WAL mode.
+      // The pragma changes a file that was not in WAL mode, so read its `look` again.
       if (fit === 'empty') this.#fitted = lookAt(this.#path).look
       database.exec(schema)
       this.#checkContent(database, identity)

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** The mark of a file that is a mixture of two states. */
+/** The mark (see `marksSchema`) of a file that is a mixture of two states. */
 export const MIXED = 'koa_authx mixed'
 
 const next = `UPDATE koa_authx_mark SET mark = 'koa_authx ' || substr(mark, -16) || ' ' || hex(randomblob(8)) WHERE mark <> '${MIXED}'`
@@ -96,7 +96,7 @@ const schemaOf = (header: Buffer) => header.readUInt32BE(40)
 
 /**
  * The version of a file: two counters. SQLite increases one with each change of the first page, the other with a new
- * schema or a restored backup.
+ * schema or a restored backup. `since` is subtracted from both.
  */
 const versionOf = (header: Buffer, since = 0) => `${header.readUInt32BE(24) - since} ${schemaOf(header) - since}`
 
@@ -160,7 +160,10 @@ function readFrames(file: number, header: Buffer): Log {
   return { salts: header.toString('hex', 16, 24), pageSize, pages, marks, schema, replaced }
 }
 
-/** Whether a transaction has written every page of the database, except the one that SQLite never uses (§1.4). */
+/**
+ * Whether a transaction has written every page of the database, except the one that SQLite never uses (SQLite file
+ * format §1.4).
+ */
 function hasAll({ pages, size }: { pages: ReadonlySet<number>; size: number }, pageSize: number): boolean {
   const unused = 2 ** 30 / pageSize + 1
   const written = [...pages].filter(page => page <= size && page !== unused)

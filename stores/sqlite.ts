@@ -21,8 +21,8 @@ export type SqliteTokenStoreOptions = TimedStoreOptions
  * The file is opened at the first call, and again after a failure. Its folder must exist. Only the owner can read a new
  * file and the files that SQLite keeps next to it (mode 0600). An existing file keeps its mode. When a process opens
  * the file for the first time, SQLite checks the whole file: this takes about half a second for 200,000 records and
- * blocks the process. Commits are not synchronised one by one (`synchronous=NORMAL`): a killed process loses nothing, a
- * power cut may lose the last writes. `timeout` is how long a call waits for another process's lock.
+ * blocks the process. SQLite does not flush each commit to the disk (`synchronous=NORMAL`): a killed process loses
+ * nothing, a power cut may lose the last writes. `timeout` is how long a call waits for another process's lock.
  *
  * @throws TypeError for an invalid option, Error if there is no driver. Calls reject with Error if the file cannot be
  * opened, read or written, stays locked, is not a database, is damaged, has another hard link, or does not belong to

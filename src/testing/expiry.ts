@@ -33,7 +33,10 @@ interface Life {
   readonly round?: (date: number) => number
 }
 
-/** Run `act`, which must end before `date`. If this machine was too slow, run it again with twice the lifetime. */
+/**
+ * Run `act` with a date of expiry, before which `act` must end. If this machine was too slow, run `act` again with
+ * twice the lifetime. Resolves or rejects as the last run does.
+ */
 export async function inTime<T>(
   act: (date: number) => Promise<T>,
   { life = FIRST_LIFE_MS, round = date => date }: Life = {},
@@ -64,7 +67,9 @@ export async function writeUntil(
   return { key, value, date, lateAfter: date + ROUNDING_MS + CLOCK_TOLERANCE_MS + Date.now() - began }
 }
 
-/** Write `count` values that expire soon, and wait until all have expired, without reading them. */
+/**
+ * Write `count` values that expire soon, and wait until all have expired, without reading them. Resolves to their keys.
+ */
 export function expire(store: TokenStore, count: number): Promise<string[]> {
   return expireAll(
     store,
@@ -90,7 +95,7 @@ export async function isOver({ lateAfter }: Brief): Promise<void> {
   while (Date.now() <= lateAfter) await sleep(lateAfter + 1 - Date.now())
 }
 
-/** Wait until `brief` must be gone, and read it. */
+/** Wait until `brief` must be gone, and fail if a read still finds it. */
 export async function expectGone(store: TokenStore, brief: Brief): Promise<void> {
   await isOver(brief)
   await look(store, brief)

@@ -1,7 +1,7 @@
 import { isObject } from '../config/values.js'
 import type { TokenStore } from '../store.js'
 
-/** How often each verb of a store was called. */
+/** How often each method of a store was called. */
 export interface StoreCalls {
   /** Calls of `get`. */
   readonly get: number

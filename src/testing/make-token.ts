@@ -15,7 +15,8 @@ const OPTIONS = new Set(['header'])
 /**
  * Signs a token with the current key of `authx`, without a check of its claims. Default: a valid access token of the
  * subject `test`, without a session; with `type: 'refresh'`, a valid refresh token. A claim that you pass replaces the
- * default claim; `undefined` removes it. `sub` is written to the claim `identityClaim`. Times are in seconds.
+ * default claim; `undefined` removes it. `sub` is written to the claim that the option `identityClaim` names. Times are
+ * in seconds.
  * @throws TypeError that names the invalid argument; BadConfigurationError if the instance has no key to sign with.
  */
 export function makeToken(

@@ -19,8 +19,8 @@ export function show(value: unknown): string {
 export class SuiteFailure extends AssertionError {}
 
 /**
- * The error if a call of the store rejects. A case that does not expect the rejection fails with it. It is not an
- * AssertionError, because a store may be right to reject.
+ * The error if a call of the store rejects. A case that does not expect the rejection fails with this error. The error
+ * is not an AssertionError, because a store may be right to reject.
  */
 export class StoreRejection extends Error {
   /** The value with which the store rejected, as text for the message. */

@@ -5,7 +5,10 @@ import { LAST_SECOND } from '../token/payload.js'
 export class TestClock {
   #time: number
 
-  /** @param start a Date, or milliseconds since 1970. Default: the current time. */
+  /**
+   * @param start a Date, or milliseconds since 1970. Default: the current time.
+   * @throws TypeError if `start` is not in the years 1970 to 9999.
+   */
   constructor(start: Date | number = Date.now()) {
     this.#time = millisecondsOf('start', start)
   }
@@ -16,6 +19,7 @@ export class TestClock {
   /**
    * Move the clock forward.
    * @param duration seconds, or a string such as `'15m'`.
+   * @throws TypeError if `duration` is invalid, or the new time is after the year 9999.
    */
   advance(duration: Duration): void {
     const seconds = parseDuration(duration)
@@ -26,6 +30,7 @@ export class TestClock {
   /**
    * Set the clock to a time.
    * @param date a Date, or milliseconds since 1970; it may be in the past.
+   * @throws TypeError if `date` is not in the years 1970 to 9999.
    */
   set(date: Date | number): void {
     this.#time = millisecondsOf('date', date)

@@ -60,7 +60,7 @@ export const usesCookies = ({ tokenLocation }: Config) =>
   tokenLocation.access.includes('cookies') || tokenLocation.refresh.includes('cookies')
 
 /**
- * The claims of a new token. Tokens that are issued together get the same `now` (milliseconds).
+ * Returns the claims of a new token. Tokens that are issued together get the same `now` (milliseconds).
  * @throws TypeError naming the wrong option.
  */
 export function newClaims(
@@ -99,8 +99,8 @@ export function newClaims(
 }
 
 /**
- * The claims of the access token that a refresh issues: the claims of the refresh token with a new id and new times. The
- * token is never fresh or renewable. `exp` and `iat` are seconds.
+ * Returns the claims of the access token that a refresh issues: the claims of the refresh token with a new id and new
+ * times. The token is never fresh or renewable. `exp` and `iat` are seconds.
  */
 export function accessClaimsFrom(
   refresh: Claims | TokenPayload,
@@ -112,8 +112,8 @@ export function accessClaimsFrom(
 }
 
 /**
- * Returns the claims of a payload that the library writes itself: without the claims and scopes of the application, and
- * with the audience of the configuration (`encodeAudience`).
+ * Returns only those claims of a payload that the library writes itself: without the claims and scopes of the
+ * application, and with the audience of the configuration (`encodeAudience`).
  */
 export function withoutApplicationClaims(payload: TokenPayload, config: Config): TokenPayload {
   const isLibrarys = ([name]: [string, unknown]) => RESERVED_CLAIMS.has(name) && name !== 'scopes' && name !== 'aud'
@@ -184,7 +184,7 @@ function checkOptions(type: TokenType, sub: unknown, options: AccessTokenOptions
   if (headers !== undefined) checkJsonObject(headers, 'headers')
 }
 
-/** The time `when` in seconds since 1970. `now` is milliseconds. @throws TypeError naming `option`. */
+/** Returns the time `when` in seconds since 1970. `now` is milliseconds. @throws TypeError naming `option`. */
 export function timeOf(option: string, when: Duration | Date, now: number): number {
   const seconds = when instanceof Date ? Math.floor(when.getTime() / 1000) : secondsFromNow(when, now)
   if (seconds === undefined || !(seconds >= 0 && seconds <= LAST_SECOND)) {

@@ -38,7 +38,7 @@ const KEY_OPTIONS: ReadonlySet<string> = new Set<keyof KeyOptions>([
 
 /**
  * Makes the ring that replaces `ring`. Algorithms that the options leave out are copied from `ring`; keys are not
- * copied. If the options set `algorithm` only, `decodeAlgorithms` gets its default.
+ * copied. If the options set `algorithm` but not `decodeAlgorithms`, `decodeAlgorithms` gets its default.
  */
 export function replacementRing(
   options: KeyOptions,

@@ -14,10 +14,10 @@ import { sha256 } from './sha256.js'
 const MOST_KEYS = 1000
 
 /**
- * Imports each key that `getKey` returns once. Importing takes many times longer than verifying a signature, and
- * `getKey` returns the same few keys at every request. Values that are not keys are cached too, because rejecting them
- * takes as long. Strings, bytes and JWKs are found by their digest: the cache keeps no copy of them, and a changed JWK
- * is a new key.
+ * Imports each key from `getKey` only once. Importing takes many times longer than verifying a signature, and `getKey`
+ * returns the same few keys at every request. Values that are not keys are cached too, because rejecting them takes as
+ * long. Strings, bytes and JWKs are found by their digest: the cache keeps no copy of them, and a changed JWK is a new
+ * key.
  */
 export class KeyCache {
   readonly #byDigest = new Map<string, KeyOrProblem>()

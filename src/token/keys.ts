@@ -27,7 +27,10 @@ export interface KeyRing {
 
 export interface VerificationKey {
   readonly key: KeyObject
-  /** The algorithms of `decodeAlgorithms` that the key can verify: of its family, and if it is long enough for them. */
+  /**
+   * The algorithms of `decodeAlgorithms` that the key can verify: they are of the key's family, and the key is long
+   * enough for them.
+   */
   readonly algorithms: ReadonlySet<Algorithm>
 }
 
@@ -180,7 +183,8 @@ class KeyReader {
 
   #current(prefix: string, pair: Pair): VerificationKey[] {
     const asymmetric = this.#verifying(`${prefix}${pair.derived ? 'privateKey' : 'publicKey'}`, pair.public)
-    // A secret that no algorithm of decodeAlgorithms uses is not a mistake: other services may share the environment.
+    // A secret that no algorithm of decodeAlgorithms uses is not a mistake: other services may use the same environment
+    // variables.
     const secret = this.#wants('secret') ? this.#verifying(`${prefix}secretKey`, pair.secret) : undefined
     return [asymmetric, secret].filter(key => key !== undefined)
   }

@@ -2,7 +2,7 @@ import { TokenInvalidSignatureError } from '../errors.js'
 
 /** What is known about a token that a key from `getKey` has verified. */
 interface FoundKeyNote {
-  /** Whether the instance has configured keys. If not, all its tokens are verified by `getKey`. */
+  /** Whether the instance has configured keys. If not, keys from `getKey` verify all its tokens. */
   readonly hasOwnKeys: boolean
   /**
    * Returns whether a configured key has signed the token too. It verifies a signature, which takes time, so it is

@@ -50,17 +50,18 @@ const SSH = [
   'openssh-key-v1\0',
 ]
 
+/** Bytes that show that the data around them is a key or a container of keys. */
 const MARKS = [
   ...[...OIDS, ...PKCS1].map(hex => Buffer.from(hex, 'hex')),
   ...SSH.map(text => Buffer.from(text, 'latin1')),
 ]
 
-/** Each mark, and the same mark after its bytes were wrongly decoded as UTF-8 or Latin-1. */
+/** Each of `MARKS`, and the same mark after its bytes were wrongly decoded as UTF-8 or Latin-1. */
 const BINARY = MARKS.flatMap(mark => [mark, Buffer.from(mark.toString('utf8')), Buffer.from(mark.toString('latin1'))])
 
 /**
- * Each mark in base64, for its three possible positions in a group of three bytes. Letters that also encode bits of the
- * bytes before or after the mark are left out.
+ * Each of `MARKS` in base64, for its three possible positions in a group of three bytes. Letters that also encode bits
+ * of the bytes before or after the mark are left out.
  */
 const BASE64 = MARKS.flatMap(mark =>
   [0, 1, 2].map(before => {

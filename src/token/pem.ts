@@ -51,7 +51,7 @@ function repaired(text: string): string {
 const block = (label: string, base64: string) =>
   `-----BEGIN ${label}-----\n${squeezed(base64).replace(/.{1,64}/g, '$&\n')}-----END ${label}-----\n`
 
-/** Adds the spaces to a label that has lost them together with its line breaks. */
+/** Adds the spaces that a label has lost, together with the line breaks of its document. */
 const spaced = (label: string) => label.replace(/(RSA|EC|ENCRYPTED|PUBLIC|PRIVATE)(?=[A-Z])/g, '$1 ')
 
 /**
@@ -80,7 +80,7 @@ export function whyNoPem(bytes: Buffer, kind: 'public' | 'private'): string {
 
 const isHex = (text: string) => text.length >= LONG && /^(?:[\da-f]{2}[\s:]*)+$/i.test(text)
 
-/** In characters. A shorter text is not a key. */
+/** The minimum length of a key, in characters. A shorter text is not a key. */
 const LONG = 40
 
 const TEXT_OF_FILE = "give the text of the file, readFileSync(path, 'utf8'), and not its path"

@@ -7,7 +7,10 @@ import { LONGEST_TOKEN } from './verify.js'
 /** The claims of a new token. Members that are `undefined` are left out, as in JSON. */
 export type Claims = RegisteredClaims & Record<string, unknown>
 
-/** Thrown if the token would be larger than `LONGEST_TOKEN`, because `verify` would refuse it. */
+/**
+ * Thrown if the token would be larger than `LONGEST_TOKEN`, so that `verify` would refuse it, or if its claims are
+ * nested too deeply.
+ */
 export class TokenTooLargeError extends TypeError {}
 
 /** Header members that koa-authx writes itself, or that `verify` refuses. */

@@ -14,7 +14,7 @@ const STRAYS: readonly [pattern: RegExp, seen: string][] = [
 /**
  * Returns the end of the warning "<option> ..." about characters that are probably in a secret by mistake. `undefined`
  * if there are none. The secret itself is not changed, because servers that trim it and servers that do not would
- * refuse each other's tokens. Random bytes are not text and can end with any byte.
+ * refuse each other's tokens. Random bytes get no warning: they are not text, and can end with any byte.
  */
 export function strayIn(secret: Buffer): string | undefined {
   const text = readable(secret)

@@ -1,8 +1,9 @@
 import type { TokenPayload } from './payload.js'
 
 /**
- * The number of marks for each place in the cache. With a cache of `size` tokens, about `MARKS * size` other tokens can
- * be used between the first and the second use of a token.
+ * How many marks are kept for each token that fits into the cache. A mark is a hash of a token that was used once. If
+ * more than about `MARKS * size` other tokens are used between the first and the second use of a token, its mark is
+ * lost, and the second use counts as the first.
  */
 const MARKS = 4
 
@@ -15,8 +16,8 @@ const MARKS = 4
 export class VerifyCache {
   readonly #half: number
   /**
-   * Marks of tokens that were used once. A mark's index depends on its value. A later mark with the same index replaces
-   * it.
+   * Marks (see `markOf`) of tokens that were used once. A mark's index depends on its value. A later mark with the same
+   * index replaces it.
    */
   readonly #once: Uint32Array
   /** Two generations instead of an ordered list: a token found in the older one moves to the younger one. */

@@ -61,10 +61,11 @@ export const expiring: Cases = {
       string,
       ...string[],
     ]
-    // The other keys have not been read since: a store may delete an expired value when it reads it.
+    // The other keys have not been read since they expired. This matters because a store may delete an expired value
+    // when it reads it.
     expectSame('get of three keys, one with an expired value', (await reader.get([held, newKey(), seen]))[2], undefined)
     await expectRefusal(store, held, 'brief', undefined)
-    await expectValue(store, held, undefined, 'get of an expired value that was expected')
+    await expectValue(store, held, undefined, 'get of an expired value after a compareAndSet that expected it')
     await write(store, free, 'new')
     await expectValue(store, free, 'new', WRITTEN_OVER)
     // Lifetimes, values and keys that a store may handle in different ways.
@@ -76,7 +77,12 @@ export const expiring: Cases = {
         const value = place % 2 ? brief : 'x'.repeat(200)
         await expectRefusal(store, key, brief, undefined, { value, expiresAt })
         await expectRefusal(store, key, 'another', undefined, { value, expiresAt })
-        await expectValue(store, key, undefined, 'get of an expired value that was not the expected one')
+        await expectValue(
+          store,
+          key,
+          undefined,
+          'get of an expired value after a compareAndSet that expected another one',
+        )
         await write(store, key, value, undefined, expiresAt)
         await expectValue(store, key, value, WRITTEN_OVER)
         await write(store, key, 'over', value)

@@ -3,8 +3,8 @@ import { failure, show } from '../show.js'
 import { type Cases, expectRefusal, newKey, read, several, write } from '../steps.js'
 
 /**
- * How much earlier or later than `expiresAt` the backend's expiry may be. It may count in seconds, or delete only once
- * a minute.
+ * How much earlier or later than `expiresAt` the backend's expiry may be. The backend may count in seconds, or delete
+ * only once a minute.
  */
 const EARLIER_BY_MS = 2000
 const LATER_BY_MS = 60_000

@@ -26,8 +26,8 @@ export function betweenProcesses({ run, count, index }: SuiteProcesses): Cases {
   return {
     async 'if all processes claim a key, exactly one gets it, and no count is lost'(open) {
       const store = await open()
-      // Do not start when this process sees that the last one is ready: a fast process would finish before a slow one
-      // sees it.
+      // All processes start at one agreed time. If each started as soon as it saw that the last one is ready, a fast
+      // process could finish before a slow one starts.
       const starts = await exchange(store, 'start', String(Date.now()))
       const left = Math.max(...starts.map(Number)) + LEAD_MS - Date.now()
       await sleep(Math.min(Math.max(left, 0), LEAD_MS))

@@ -31,7 +31,7 @@ export const reading: Cases = {
     const keys = Array.from({ length: HUNDREDS }, newKey)
     await inPortions(keys, (key, place) => write(store, key, `value ${place}`))
     const values = keys.map((_, place) => `value ${place}`)
-    expectAll('get of the last key first', await store.get([...keys].reverse()), values.reverse())
+    expectAll('get of the keys in reverse order', await store.get([...keys].reverse()), values.reverse())
   },
 
   async 'thousands of keys are all kept'(open) {

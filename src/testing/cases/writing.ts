@@ -172,7 +172,7 @@ const similarValues: readonly (readonly [string, ...string[]])[] = [
   ['null', '', 'undefined', '"null"'],
   ['undefined', 'null', ''],
   ['{"a":1,"b":2}', '{"b":2,"a":1}', '{"a":1, "b":2}', '{"a":1.0,"b":2}'],
-  // The two values of each pair have the same checksum: CRC-32 in the first, the hash of Java's strings in the second.
+  // The two values of each of the next three pairs have the same hash: CRC-32, the hash of Java's strings, FNV-1a.
   ['plumless', 'buckeroo'],
   ['Aa', 'BB'],
   ['costarring', 'liquid'],
