@@ -81,8 +81,8 @@ export class RedisConnection {
   async call<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
     if (this.#closing) throw closedError('RedisTokenStore')
     if (this.#given?.isOpen === false) throw new RedisStoreError('Redis is not connected; call connect() of the client')
-    // Not for a Cluster: one node may be frozen while the others work. The options of the Cluster client limit the
-    // wait.
+    // A Cluster has no such limit, because one node may be frozen while the others work. There,
+    // `commandsQueueMaxLength` of the client limits the queue of each node.
     if (this.#unsettled >= LONGEST_QUEUE && !this.#nodes) throw outOfReach([TOO_MANY])
     const deadline = new Deadline(this.#options.timeout, noAnswer)
     const firstAttempt = this.#own?.firstAttempt
