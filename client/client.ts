@@ -62,7 +62,7 @@ export class AuthXClient {
   }
 
   /**
-   * Refreshes now, or joins a refresh that is already running in this tab or in another one.
+   * Refreshes the tokens now, or waits for a refresh that is already running in this tab or in another one.
    * @throws AuthXClientError if the server refuses. The login ends only if the status is 401 and `errorType` says that
    * the refresh token is revoked, reused, expired, of an unknown subject or signed with an unknown key. Also throws the
    * error of `fetch` if the server cannot be reached, and an error named `TimeoutError` if it does not answer. In these

@@ -32,7 +32,10 @@ export class Listeners {
     return () => void this.#listeners[type].delete(added)
   }
 
-  /** If a listener throws, its error is reported as uncaught, like in an EventTarget, and the caller goes on. */
+  /**
+   * Calls the listeners of an event asynchronously. If a listener throws, its error is reported as uncaught, as by an
+   * EventTarget, and the other listeners are still called.
+   */
   tell(type: ClientEventType, event: ClientEvent): void {
     for (const listener of this.#listeners[type]) queueMicrotask(() => listener(event))
   }

@@ -87,8 +87,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Create an instance from AuthX's `JWT_*` environment variables. `options` override variables. Unknown `JWT_*`
-   * variables cause a process warning.
+   * Create an instance from the environment variables `JWT_*`, which have the names of the Python library AuthX. An
+   * option in `options` overrides its variable. Unknown `JWT_*` variables cause a process warning.
    * @throws BadConfigurationError naming every invalid variable and option.
    */
   static fromEnv<Claims extends object = Record<string, unknown>, Subject = unknown>(
@@ -126,10 +126,11 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Makes middleware for pages made by a server. If a browser loads a page (GET or HEAD) and the access token's cookie
-   * is missing or has expired, it exchanges the refresh token's cookie before the handlers run: it sets both cookies, and
-   * the guards of this request accept the new access token. Caches may not keep the response. If the refresh fails, the
-   * request has no token; it is never rejected here. Mount it on the app, after `middleware()`.
+   * Makes middleware for pages that the server renders. If a browser loads a page (GET or HEAD) and the access token's
+   * cookie is missing or has expired, the middleware refreshes with the refresh token's cookie before the handlers run.
+   * It sets both cookies, and the guards of this request accept the new access token. It forbids caches to keep the
+   * response. If the refresh fails, the middleware does not reject the request, but the request has no token. Mount it
+   * on the app, after `middleware()`.
    * @throws BadConfigurationError if a token is not in a cookie, `refreshCookiePath` does not include
    * `accessCookiePath`, or the instance has no key to sign with.
    */
@@ -138,8 +139,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Returns where to go after a login: `next` of the query or of a parsed form, which `loginPage` of `middleware` adds,
-   * if it is a path of this origin. Otherwise `'/'`.
+   * Returns the path to redirect to after a login: the parameter `next` of the query or of a parsed form, if it is a
+   * path of this origin; otherwise `'/'`. With the option `loginPage`, `middleware` adds `next` to the address of the
+   * login page.
    */
   nextPath(ctx: AuthContext & Pick<Context, 'query'>): string {
     return nextPath(ctx)
@@ -160,7 +162,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * Check in a handler whether the policy engine allows `action` on `resource`: for the access token of `ctx`, or for a
    * verified payload. Resolves to the payload. Pass values that the client chooses in a list: `['documents', id]`. If a
    * part of the list is empty, not a string, or contains `:` or `*`, access is denied.
-   * @throws PolicyDeniedError, PolicyEvaluationError, and with `ctx` the errors of `accessTokenRequired`.
+   * @throws PolicyDeniedError, PolicyEvaluationError; CallbackUnavailableError if the engine takes longer than
+   * `callbackTimeout`; BadConfigurationError without a policy engine; with `ctx`, the errors of `accessTokenRequired`;
+   * TypeError naming the invalid option.
    */
   async authorize(
     ctxOrPayload: AuthContext | TokenPayload,
@@ -174,8 +178,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Create a signed access token. Without `sid` it belongs to no session and is valid until it expires or is revoked.
-   * `implicitRefresh` does not renew it, unless `renewable` is true. With `sid` it also ends with that session, when the
-   * last token that login or refresh issued for the session expires.
+   * `implicitRefresh` does not renew it, unless `renewable` is true. With `sid` it is also rejected after that session
+   * has ended: after its revocation, or when the last token that login or refresh issued for the session has expired.
    * @throws TypeError naming the invalid option.
    */
   createAccessToken(sub: string, options: AccessTokenOptions = {}): string {
@@ -192,7 +196,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Open a session and return its tokens. Without a store the tokens belong to no session.
-   * @throws TypeError naming the invalid option, StoreUnavailableError.
+   * @throws StoreUnavailableError; TooManySessionsError; the errors of the claims getter or the subject getter:
+   * SubjectNotFoundError, CallbackUnavailableError; TypeError naming the invalid option.
    */
   createTokenPair(sub: string, options: TokenPairOptions = {}): Promise<flows.TokenPair> {
     return flows.awaited('createTokenPair', flows.createTokenPair(this.#internals, sub, options))
@@ -201,7 +206,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   /**
    * Open a session, set the configured cookies and return the response body. It does not check credentials: do that
    * first.
-   * @throws TypeError naming the invalid option, CookieTooLargeError, StoreUnavailableError.
+   * @throws CSRFError with `csrfCheck: 'origin'`; CookieTooLargeError; StoreUnavailableError; TooManySessionsError; the
+   * errors of the claims getter or the subject getter: SubjectNotFoundError, CallbackUnavailableError; TypeError naming
+   * the invalid option.
    */
   login(ctx: AuthContext, sub: string, options: TokenPairOptions = {}): Promise<flows.TokenResponse> {
     return flows.awaited('login', flows.login(this.#internals, ctx, sub, options))
@@ -245,8 +252,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Returns the request's token, or `undefined` if there is no token. A single token is not verified. If several
-   * cookies have the same name, it returns the one that a guard would take. To find it, it verifies them, but only with
-   * the configured keys, without `getKey` and the store.
+   * cookies have the same name, this method returns the token that a guard would choose. For this choice it verifies
+   * all of them, but only with the configured keys: it calls neither `getKey` nor the store.
    * @throws MalformedTokenRequestError if a location contains several tokens or is malformed.
    */
   getTokenFromRequest(
@@ -273,7 +280,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   /**
    * Verify the access token of a WebSocket upgrade request, as a guard does, but outside of Koa: in the server's event
    * `upgrade`. The token may also be in `Sec-WebSocket-Protocol`: `new WebSocket(url, ['authx', token])`. A token from
-   * a cookie requires an `Origin` that is one of `origins`. Pass the error that it rejects with to `refuseUpgrade`.
+   * a cookie requires an `Origin` that is one of `origins` (default: `trustedOrigins`). If this method rejects, pass
+   * the error to `refuseUpgrade`.
    * @throws the errors of guards; CSRFError if the origin is not allowed; BadConfigurationError if `cookies` is one of
    * the locations and there are no `origins`; TypeError naming the invalid option.
    */
@@ -283,9 +291,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Close a WebSocket when its token expires (1008, `TokenExpiredError`) or is revoked (1008, `RevokedTokenError`). If
-   * this instance revokes it, the socket is closed at once. If another process revokes it, the socket is closed after
-   * at most `within` (default 10 seconds). If the store cannot confirm the login in that time, the socket is closed too
-   * (1013, `StoreUnavailableError`). One second after the close the connection is destroyed.
+   * this instance revokes the token, the socket is closed at once. If another process revokes it, the socket is closed
+   * after at most `within` (default 10 seconds). If the store cannot confirm the login in that time, the socket is
+   * closed too (1013, `StoreUnavailableError`). One second after the close the connection is destroyed.
    * @returns a function that stops watching the socket. Watching also stops when the socket closes.
    * @throws TypeError, LoginTypeMismatchError.
    */
@@ -336,7 +344,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     setCookies(ctx, clearedCookies('refresh', this.#internals.config), this.#internals.config)
   }
 
-  /** Clear the cookies of both tokens, without revoking them. `logout` does both. */
+  /**
+   * Clear the cookies of both tokens, without revoking the tokens. `logout` clears the cookies and revokes the tokens.
+   */
   unsetCookies(ctx: AuthContext): void {
     this.unsetAccessCookies(ctx)
     this.unsetRefreshCookies(ctx)
@@ -352,11 +362,11 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Revoke a token, given encoded or as a verified payload (RFC 7009 §2.1). If it belongs to a session, the session is
-   * revoked with all its tokens. An encoded token requires a valid signature, but may have expired. Only
+   * Revoke a token (RFC 7009 §2.1). Pass the encoded token or its verified payload. If it belongs to a session, the
+   * session is revoked with all its tokens. An encoded token requires a valid signature, but may have expired. Only
    * tokens that a configured key has signed revoke a session.
-   * @throws JWTDecodeError, LoginTypeMismatchError, StoreUnavailableError; TypeError if the value is neither a string nor
-   * the payload of a token; BadConfigurationError without a store.
+   * @throws JWTDecodeError, LoginTypeMismatchError, StoreUnavailableError; TypeError if the value is neither a string
+   * nor the payload of a token; BadConfigurationError without a store.
    */
   async revoke(tokenOrPayload: string | TokenPayload): Promise<void> {
     const sessions = this.#sessions()
@@ -370,9 +380,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Returns whether a token is revoked, given as a verified payload. A used refresh token counts as revoked.
-   * @throws StoreUnavailableError if the store does not answer, LoginTypeMismatchError; TypeError for anything else, such
-   * as an encoded token; BadConfigurationError without a store.
+   * Returns whether a token is revoked. Pass its verified payload. A used refresh token counts as revoked.
+   * @throws StoreUnavailableError if the store does not answer; LoginTypeMismatchError; TypeError if the argument is
+   * not the payload of a token, such as an encoded token; BadConfigurationError without a store.
    */
   async isRevoked(payload: TokenPayload): Promise<boolean> {
     this.#sessions()
@@ -401,8 +411,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Revoke a session. With `sub`, it is revoked only if it belongs to this subject. Resolves to true if it was revoked.
-   * What the store holds decides, not the clock of this server.
+   * Revoke a session. With `sub`, it is revoked only if it belongs to this subject. Resolves to true if this call has
+   * revoked the session; to false if the store has no such session (with `sub`: of this subject), or the session is
+   * already revoked. A session that has only expired by the clock of this server can still be revoked.
    * @throws StoreUnavailableError; TypeError naming the invalid option; BadConfigurationError without a store.
    */
   async revokeSession(sid: string, options: { sub?: string } = {}): Promise<boolean> {
@@ -457,8 +468,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Returns the OpenAPI `security` of an operation behind a guard, or of the `refresh` and `logout` routes: one
-   * alternative for each location. A cookie is combined with its CSRF value if the method requires one. The names of
-   * the schemes are those of `openapi()`. Empty if JSON bodies are the only location.
+   * alternative for each location. A cookie is combined with its CSRF value if the method requires one, but not with
+   * `csrfCheck: 'origin'`. The names of the schemes are those of `openapi()`. The list is empty if JSON bodies are the
+   * only location.
    * @throws TypeError naming the invalid option.
    */
   openapiSecurity(method: string, options: openapi.OpenApiSecurityOptions = {}): openapi.OpenApiSecurity {
@@ -477,9 +489,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * Set the function that finds the subject of a token, for `subjectRequired`. Without a claims getter, `login`,
    * `createTokenPair`, `refresh` and `implicitRefresh` call it too, before they issue tokens. Its `ctx` is `undefined`
    * in `createTokenPair`. If it returns `undefined`, the subject does not exist: the response is 401
-   * SubjectNotFoundError, and a refresh has revoked the session. `implicitRefresh` also revokes the session, but keeps
-   * the response of the handlers. If the function throws or takes longer than `callbackTimeout`, the response is 503 and
-   * nothing changes. There are two exceptions: `subjectRequired` passes the error of the function on, and
+   * SubjectNotFoundError, and `refresh` also revokes the session. `implicitRefresh` also revokes the session, but keeps
+   * the response of the handlers. If the function throws or takes longer than `callbackTimeout`, the response is 503
+   * and nothing changes. There are two exceptions: `subjectRequired` passes the error of the function on, and
    * `implicitRefresh` keeps the response of the handlers and sets no new token.
    */
   setSubjectGetter(getter: SubjectGetter<Subject>): void {
@@ -490,11 +502,11 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * Set the function that returns the current claims, scopes and audience of a subject. `login`, `createTokenPair`,
    * `refresh` and `implicitRefresh` call it before they write anything. Its result is for the new access token. Refresh
    * tokens have no claims, scopes or audience of the application then. If it returns `undefined`, the subject does not
-   * exist: the response is 401 SubjectNotFoundError, and a refresh has revoked the session and clears its cookies.
+   * exist: the response is 401 SubjectNotFoundError, and `refresh` also revokes the session and clears its cookies.
    * `implicitRefresh` also revokes the session and clears its cookies, but keeps the response of the handlers. If the
    * function throws or takes longer than `callbackTimeout`, the response is 503 and nothing changes; `implicitRefresh`
-   * keeps the response of the handlers and sets no new token. With a claims getter, `login` and `createTokenPair` reject
-   * the options `data`, `scopes` and `audience`, and `refresh` the option `data` (TypeError).
+   * keeps the response of the handlers and sets no new token. With a claims getter, `login` and `createTokenPair`
+   * reject the options `data`, `scopes` and `audience`, and `refresh` the option `data` (TypeError).
    */
   setClaimsGetter(getter: ClaimsGetter): void {
     this.#internals.claimsGetter = getter

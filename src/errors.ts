@@ -70,12 +70,13 @@ export class AuthXError extends Error {
   }
 }
 
-/** The start of every challenge. */
+/** The start of every `WWW-Authenticate` header. */
 const BEARER = 'Bearer realm="authx"'
 
 /**
- * Makes a challenge (RFC 6750 §3). `error`: the error code; missing if the request contained no token. `more`:
- * parameters after it; one that is `undefined` is left out.
+ * Makes the header `WWW-Authenticate`, a challenge (RFC 6750 §3).
+ * @param error the error code. Missing if the request contains no token.
+ * @param more the parameters after the error code. Parameters that are `undefined` are omitted.
  */
 function challenge(error?: string, more: Readonly<Record<string, string | undefined>> = {}): ErrorHeaders {
   const parts = [BEARER]
@@ -187,9 +188,10 @@ export class RevokedTokenError extends AuthXError {
 }
 
 /**
- * 401: the refresh token has already been used; or the token is voided, because nobody had used it when its refresh was
- * repeated, and the client got other tokens. Two clients have tokens of one session. `refresh` and the check of a voided
- * access token have revoked the session; a guard for refresh tokens has not.
+ * 401: the refresh token has already been used. Or the token was replaced: the refresh that issued it was repeated
+ * before anybody used the token, and the repeated refresh issued other tokens. In both cases two clients have tokens of
+ * one session. If `refresh`, or the check of a replaced access token, throws this error, the session is already
+ * revoked. A guard for refresh tokens does not revoke it.
  */
 export class ReusedTokenError extends RevokedTokenError {
   constructor(options?: ErrorOptions) {
@@ -239,7 +241,9 @@ export class InsufficientScopeError extends AuthXError {
 }
 
 /**
- * 403: the CSRF value does not match the token, or a WebSocket upgrade with a cookie has an origin that is not allowed.
+ * 403: the CSRF value does not match the token, or the request comes from an origin that is not allowed. The origin is
+ * checked for WebSocket upgrades with a cookie and, with `csrfCheck: 'origin'`, for logins and other requests with
+ * cookies.
  */
 export class CSRFError extends AuthXError {
   constructor(

@@ -34,7 +34,7 @@ type Token<Instance> = TokenPayload<ClaimsOf<Instance>>
 export interface ManagerGuardMethods<Types extends LoginTypes> {
   /**
    * Makes the guard `tokenRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
+   * @throws BadConfigurationError for an unknown login type; TypeError for an invalid argument.
    */
   tokenRequired<Type extends keyof Types & string, const Options extends TokenGuardOptions = object>(
     loginType: Type,
@@ -42,7 +42,7 @@ export interface ManagerGuardMethods<Types extends LoginTypes> {
   ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
   /**
    * Makes the guard `accessTokenRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
+   * @throws BadConfigurationError for an unknown login type; TypeError for an invalid argument.
    */
   accessTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
     loginType: Type,
@@ -50,7 +50,7 @@ export interface ManagerGuardMethods<Types extends LoginTypes> {
   ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
   /**
    * Makes the guard `refreshTokenRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
+   * @throws BadConfigurationError for an unknown login type; TypeError for an invalid argument.
    */
   refreshTokenRequired<Type extends keyof Types & string, const Options extends GuardOptions = object>(
     loginType: Type,
@@ -58,7 +58,7 @@ export interface ManagerGuardMethods<Types extends LoginTypes> {
   ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
   /**
    * Makes the guard `freshTokenRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
+   * @throws BadConfigurationError for an unknown login type; TypeError for an invalid argument.
    */
   freshTokenRequired<Type extends keyof Types & string, const Options extends FreshGuardOptions = object>(
     loginType: Type,
@@ -66,7 +66,7 @@ export interface ManagerGuardMethods<Types extends LoginTypes> {
   ): Guard<TokenState<ClaimsOf<Types[Type]>, Options>>
   /**
    * Makes the guard `scopesRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
+   * @throws BadConfigurationError for an unknown login type; TypeError for an invalid argument.
    */
   scopesRequired<Type extends keyof Types & string>(
     loginType: Type,
@@ -74,7 +74,7 @@ export interface ManagerGuardMethods<Types extends LoginTypes> {
   ): Guard<{ token: Token<Types[Type]> }>
   /**
    * Makes the guard `anyScopeRequired` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
+   * @throws BadConfigurationError for an unknown login type; TypeError for an invalid argument.
    */
   anyScopeRequired<Type extends keyof Types & string>(
     loginType: Type,
@@ -89,7 +89,7 @@ export interface ManagerGuardMethods<Types extends LoginTypes> {
   ): Guard<{ token: Token<Types[Type]>; subject: SubjectOf<Types[Type]> }>
   /**
    * Makes the guard `policyRequired` of the instance of `loginType`. The manager's policy engine decides.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
+   * @throws BadConfigurationError for an unknown login type; TypeError for an invalid argument.
    */
   policyRequired<Type extends keyof Types & string>(
     loginType: Type,

@@ -78,7 +78,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
 
   /**
    * Add an instance later. The compiler does not know its login type.
-   * @throws BadConfigurationError if it has no `loginType`, or conflicts with another instance.
+   * @throws BadConfigurationError if the instance has no `loginType`, or conflicts with another instance.
    */
   register(authx: ManagedAuthX): this {
     const { loginType } = authx.config
@@ -123,8 +123,9 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
 
   /**
    * Makes the middleware that sets `ctx.state.token` to the payload of a valid access token of any login type, and
-   * renders the library's errors as JSON. It rejects no request. If a request has tokens of several login types, the
-   * login type that was registered first wins. `options` are those of `AuthX`.
+   * renders the library's errors: as JSON, by a redirect to `loginPage`, or with `onError`. It rejects no request. If a
+   * request has tokens of several login types, the login type that was registered first wins. `options` are those of
+   * `middleware` of AuthX.
    * @throws TypeError naming the invalid option.
    */
   middleware(options: MiddlewareOptions = {}): Guard<{ token?: TokenPayload }> {
@@ -146,7 +147,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
 
   /**
    * Calls `createAccessToken` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
+   * @throws BadConfigurationError for an unknown login type; TypeError for an invalid argument.
    */
   createAccessToken(loginType: keyof Types & string, ...args: Parameters<ManagedAuthX['createAccessToken']>): string {
     return this.get(loginType).createAccessToken(...args)
@@ -154,7 +155,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
 
   /**
    * Calls `createRefreshToken` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError.
+   * @throws BadConfigurationError for an unknown login type; TypeError for an invalid argument.
    */
   createRefreshToken(loginType: keyof Types & string, ...args: Parameters<ManagedAuthX['createRefreshToken']>): string {
     return this.get(loginType).createRefreshToken(...args)
@@ -162,7 +163,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
 
   /**
    * Calls `createTokenPair` of the instance of `loginType`.
-   * @throws BadConfigurationError for an unknown login type, TypeError, StoreUnavailableError.
+   * @throws BadConfigurationError for an unknown login type; the errors of `createTokenPair` of AuthX.
    */
   createTokenPair(
     loginType: keyof Types & string,
@@ -173,7 +174,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
 
   /**
    * Calls `authorize` of the instance of `loginType`, with the manager's policy engine.
-   * @throws BadConfigurationError for an unknown login type, and the errors of `authorize`.
+   * @throws BadConfigurationError for an unknown login type; the errors of `authorize` of AuthX.
    */
   async authorize<Type extends keyof Types & string>(
     loginType: Type,
@@ -253,7 +254,10 @@ async function explain(
   throw error
 }
 
-/** Returns the rejected token, or `undefined` if there are several and none is valid. */
+/**
+ * Returns the token that was rejected. `undefined` if there is none, or if the tokens of the request are malformed or
+ * ambiguous.
+ */
 function locateIn(
   authx: ManagedAuthX,
   ctx: AuthContext,

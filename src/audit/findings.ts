@@ -22,7 +22,7 @@ export interface AuditedRoute {
   before: string[]
 }
 
-/** A guard that some requests bypass: they reach a route that it is mounted for, but it does not run. */
+/** A guard that some requests bypass: they reach a route that the guard is mounted for, but the guard does not run. */
 export interface UnsafeGuard {
   /** The path where the guard is mounted. */
   path: string
@@ -40,7 +40,9 @@ export interface Audit {
   routes: AuditedRoute[]
   /** The routes that no guard protects: `POST /login`. */
   unprotected: string[]
-  /** The guards that some requests bypass: they reach a route that the guard is mounted for, but it does not run. */
+  /**
+   * The guards that some requests bypass: they reach a route that the guard is mounted for, but the guard does not run.
+   */
   unsafe: UnsafeGuard[]
   /**
    * Functions on the app, or mounted with `.use` on a router, that run without a guard before them. `audit` cannot see

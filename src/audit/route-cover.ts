@@ -45,7 +45,7 @@ export function writtenPath({ path }: Layer): string {
 
 /**
  * Matches what @koa/router adds at the end of a path, so that the layer matches longer paths too. For `.use(guard)`
- * without a path or prefix, it is the whole path.
+ * without a path or prefix, this suffix is the whole path.
  */
 const WHATEVER_FOLLOWS = /(?:\(\?:\\\/\|\$\)|\(\[\^\/\]\*\)|\{\/\*rest\})$/
 

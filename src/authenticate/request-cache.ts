@@ -96,8 +96,9 @@ export class RequestCache {
   }
 
   /**
-   * Keep a new access token for the guards of a request, in place of the cookie that it came with. Its session was read
-   * and written a moment ago, so the store is not asked again. A guard would also tell it that the client has the token.
+   * Make the guards of a request use a new access token instead of the token in the request's cookie. The guards do not
+   * ask the store about the new token: its session was read and written a moment ago, and the question would also
+   * confirm to the store that the client has the new token.
    */
   renew(request: object, renewed: LocatedToken, payload: TokenPayload): void {
     this.#stateOf(request).renewed = renewed

@@ -190,7 +190,7 @@ export function checkFreshness({ auth_time, amr = [] }: TokenPayload, asked: Fre
 }
 
 const WHY_OLD =
-  'the claim auth_time is missing or too old; check the credentials again, and call reauthenticate or login with amr'
+  'the claim auth_time is missing or too old; check the credentials again, and call reauthenticate or login'
 
 const WHY_LACKING =
   'the claim amr lacks a required method; check the credentials by this method, and call reauthenticate with amr'

@@ -129,8 +129,8 @@ export type GetKey<Ctx = never> = (
 ) => KeyInput | undefined | Promise<KeyInput | undefined>
 
 /**
- * All options. Names and defaults are those of AuthX's `JWT_*` settings, in camelCase. Exceptions are noted at the
- * option.
+ * All options. Names and defaults are those of the `JWT_*` settings of AuthX, a Python library, but in camelCase. An
+ * option says so if its default differs, or if AuthX does not have it.
  */
 export interface AuthXOptions {
   /** The algorithm that signs tokens. Default `'HS256'`. */
@@ -175,9 +175,9 @@ export interface AuthXOptions {
   /** Allowed clock difference for `exp` and `nbf`, in seconds, 0 to 300. Default 0. */
   decodeLeeway?: number | undefined
   /**
-   * The `aud` of new tokens, and the default of `decodeAudience`. Default: none. Setting the first audience, or
-   * removing it, rejects every existing token (401), at `refresh` too: all users must log in again. To change it
-   * without rejecting tokens, list both the old and the new audience in `decodeAudience`.
+   * The `aud` of new tokens, and the default of `decodeAudience`. Default: none. Setting this option for the first
+   * time, or removing it, rejects every existing token (401), at `refresh` too: all users must log in again. To change
+   * it without rejecting tokens, list both the old and the new audience in `decodeAudience`.
    */
   encodeAudience?: string | readonly string[] | undefined
   /**
@@ -250,8 +250,8 @@ export interface AuthXOptions {
    */
   cookiePartitioned?: boolean | undefined
   /**
-   * Cookies end with the browser's session. If false, each cookie lives as long as its token. `persistent` of `login`
-   * overrides it for one session. Default true.
+   * Cookies end with the browser's session. If false, each cookie lives as long as its token. The option `persistent`
+   * of `login` overrides this for one login. Default true.
    */
   sessionCookie?: boolean | undefined
   /** The cookie that holds the access token's CSRF value, readable by scripts. Default `'csrf_access_token'`. */
@@ -285,8 +285,8 @@ export interface AuthXOptions {
   /**
    * Other origins whose pages may use our cookies, as browsers send them: `https://app.example`. They may open a
    * WebSocket with a token from a cookie, and with `csrfCheck: 'origin'` send any request. The server's own origin is
-   * always accepted. This list is also the default of the option `origins` of `authenticateUpgrade`, which does not know
-   * the own origin. Default: none. Not in AuthX.
+   * always accepted. This list is also the default of the option `origins` of `authenticateUpgrade`, which does not
+   * know the server's own origin. Default: none. Not in AuthX.
    */
   trustedOrigins?: readonly string[] | undefined
   /** The query parameter for the location `query`. Default `'token'`. */
@@ -330,14 +330,13 @@ export interface AuthXOptions {
    */
   callbackTimeout?: Duration | undefined
   /**
-   * For how long after its refresh an old refresh token can be sent again: it gets the current refresh token of its
-   * session and a new access token. 0 to 60 seconds. 0 also turns `refreshRecovery` off. Default 10. Not in AuthX.
+   * For how long a used refresh token can be sent again after its use. The response has the current refresh token of
+   * the session and a new access token. 0 to 60 seconds. 0 also turns `refreshRecovery` off. Default 10. Not in AuthX.
    */
   refreshGracePeriod?: Duration | undefined
   /**
-   * For how long after its refresh an old refresh token still gets new tokens, if nobody has used the tokens of that
-   * refresh: its response was lost. 0 turns this off, and so does `accessTokenRevocation: false`. Default 1 day. Not in
-   * AuthX.
+   * For how long after its use a refresh token still gets new tokens, if nobody has used the tokens that replaced it:
+   * their response was lost. 0 turns this off, and so does `accessTokenRevocation: false`. Default 1 day. Not in AuthX.
    */
   refreshRecovery?: Duration | undefined
   /**

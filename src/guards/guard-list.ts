@@ -32,7 +32,7 @@ export const GUARDS = {
 /** The name of a guard, which is also the name of the method that makes it. */
 export type GuardName = keyof typeof GUARDS
 
-/** The type `Methods`, if it has a method for each guard of the list. Otherwise it does not compile. */
+/** Returns the type `Methods` unchanged. Does not compile if `Methods` lacks a method for a guard of `GUARDS`. */
 export type ForEachGuard<Methods extends Record<GuardName, unknown>> = Methods
 
 /** Finds the owner of a new guard and the arguments for its factory, from the call of the method. */
@@ -42,7 +42,7 @@ type Resolve = (
   args: readonly unknown[],
 ) => { readonly owner: GuardOwner; readonly args: readonly unknown[] }
 
-/** Makes a class that has a method for each guard of the list. */
+/** Makes a class that has a method for each guard of `GUARDS`. */
 export function classWithGuards(resolve: Resolve): new () => object {
   class WithGuards {}
   for (const [name, makes] of Object.entries(GUARDS) as [GuardName, GuardFactory][]) {

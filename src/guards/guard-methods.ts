@@ -41,9 +41,9 @@ export interface GuardMethods<Claims extends object, Subject> {
     options?: Options,
   ): Guard<TokenState<Claims, Options>>
   /**
-   * Makes a guard that requires a fresh access token: issued for credentials, not by a refresh. With `within`, the
-   * token may come from a refresh, but the user must have given credentials at most so long ago (`auth_time`). With
-   * `amr`, it may too, but the user must have given credentials by all these methods.
+   * Makes a guard that requires a fresh access token: issued for credentials, not by a refresh. With `within` or `amr`,
+   * the token may also come from a refresh. Then the user must have given credentials at most `within` ago (claim
+   * `auth_time`), and by all methods in `amr`.
    * @throws TypeError naming the invalid option.
    */
   freshTokenRequired<const Options extends FreshGuardOptions = object>(
@@ -76,7 +76,7 @@ export interface GuardMethods<Claims extends object, Subject> {
   ): Guard<{ token: TokenPayload<Claims> }>
 }
 
-/** The base class of AuthX. It has a method for each guard of the list. */
+/** The base class of AuthX. It has a method for each guard of `GUARDS`. */
 export const InstanceGuards = classWithGuards((authx, name, args) => {
   const internals = internalsOfMaker(authx, name)
   return { owner: { internals, policyEngine: () => internals.policyEngine }, args }

@@ -49,7 +49,9 @@ type TokenGuard = Described<Middleware<{ token: TokenPayload }>>
 
 const COMMON = ['verifyCsrf', 'locations', 'optional']
 
-/** The options that each of these guards fixes. Otherwise they work as `tokenRequired`. */
+/**
+ * The options of `tokenRequired` that each guard sets itself. In everything else the guard works like `tokenRequired`.
+ */
 const FIXED = {
   tokenRequired: {},
   accessTokenRequired: { type: 'access' },

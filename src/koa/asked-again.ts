@@ -18,8 +18,8 @@ export interface TokenSource {
 }
 
 /**
- * Asks the application, in one refresh or renewal, whether the subject still exists and with which claims. Says what the
- * new tokens contain.
+ * Asks the application, during one refresh or renewal, whether the subject still exists and which claims it has now.
+ * Then `source` returns what the new tokens contain.
  */
 export class AskedAgain {
   readonly #internals: Internals
@@ -69,7 +69,7 @@ export class AskedAgain {
   }
 
   /**
-   * Returns what to issue tokens from. Call `ask` first if it is needed.
+   * Returns the token and the changes from which the new tokens are made. Call `ask` first if `isNeeded` is true.
    * @throws InsufficientScopeError if the option `scopes` is wider than the scopes of the claims getter or, without
    * one, of the presented token.
    */

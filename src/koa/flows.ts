@@ -25,7 +25,7 @@ export interface TokenPair {
   refresh_token: string
   /** How the token is used (RFC 6750). */
   token_type: 'bearer'
-  /** Seconds until the access token ends. */
+  /** Seconds until the access token expires. */
   expires_in: number
 }
 
@@ -37,7 +37,7 @@ export interface TokenResponse extends Partial<TokenPair> {
   refresh_token?: string
   /** How the token is used (RFC 6750). */
   token_type: 'bearer'
-  /** Seconds until the access token ends. */
+  /** Seconds until the access token expires. */
   expires_in: number
   /** The CSRF value for the CSRF header of later requests. Only with `csrfInCookies: false`. */
   csrf_token?: string
@@ -116,7 +116,10 @@ async function draftLogin(
   return draftPair(internals, sub, options, { sid, forCookies, claims })
 }
 
-/** @throws TypeError if there is a claims getter and `options` has one of `names`, which the claims getter decides. */
+/**
+ * Check that `options` sets none of `names` if there is a claims getter, because the claims getter decides them.
+ * @throws TypeError
+ */
 export function checkOneSource(
   { claimsGetter }: Internals,
   options: object,
@@ -180,7 +183,10 @@ export function handOut(
   return body as TokenResponse
 }
 
-/** The draft with what `sessionTracking` records. The limit of `device` is for the application, not for the client. */
+/**
+ * Returns the draft with the data that `sessionTracking` records in `device`. The size limit of `device` applies only
+ * to what the application passes, not to the user agent and the IP address of the client.
+ */
 function tracked(draft: Draft, ctx: AuthContext, { sessionTracking }: Config): Draft {
   if (!sessionTracking) return draft
   const device = { ...whereabouts(ctx), ...draft.record.device }

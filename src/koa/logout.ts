@@ -13,15 +13,18 @@ import { idOf } from '../session/rotation.js'
 import { checkOwn, isOwn } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 
-/** A token of a logout request. `fault` is the reason why it must not be revoked: another site may have sent it. */
+/**
+ * A token of a logout request. `fault` is set if another site may have made the browser send the token. Then the token
+ * is revoked only if another token of the same login shows that the login is the caller's.
+ */
 interface Presented extends Identified {
   readonly fault: CSRFError | undefined
 }
 
 /**
  * Revoke the sessions of the request's tokens, even if the tokens are expired. Then clear the cookies. Another site can
- * make a browser send cookies, and can add its own token. So a cookie requires its CSRF value, or another token of the
- * same login.
+ * make a browser send our cookies, and can add a token of another login. So a cookie requires its CSRF value, or
+ * another token of the same login.
  */
 export function logout(internals: Internals, ctx: AuthContext): Promise<void> {
   const call = { ctx, locate: () => locateEverywhere(internals, ctx) }

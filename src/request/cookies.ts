@@ -12,7 +12,7 @@ interface Scope {
   readonly name: string
   readonly domain: string | undefined
   readonly path: string
-  /** Partitioned cookies are apart from others of their name (CHIPS). */
+  /** Whether the cookie has `Partitioned` (CHIPS). Browsers keep a partitioned and another cookie of one name apart. */
   readonly partitioned: boolean
 }
 
@@ -114,7 +114,10 @@ function linesOf(ctx: Pick<Context, 'response'>): string[] {
   return [present || []].flat()
 }
 
-/** Whether a `Set-Cookie` line sets or clears the given cookie. A line without a path counts, because it may do so. */
+/**
+ * Whether a `Set-Cookie` line sets or clears the given cookie. A line without `Path` counts too, because its path may
+ * be the same.
+ */
 function isAbout(text: string, { name, domain, path, partitioned }: Scope): boolean {
   if (!text.startsWith(`${name}=`) || /;\s*partitioned\s*(?:;|$)/i.test(text) !== partitioned) return false
   const attribute = (of: string) => new RegExp(`;\\s*${of}=([^;]*)`, 'i').exec(text)?.[1]?.trim()
@@ -174,9 +177,9 @@ function bothCookies(type: TokenType, config: Config): Cookie[] {
 }
 
 /**
- * Returns the other scopes in which a browser may have a cookie of this name: host-only, if `cookieDomain` is set, and
- * the scopes of `formerCookies`; and without `Partitioned`, if it is set. A cookie with `__Host-` has no other domain
- * and path (RFC 6265bis §4.1.3.2).
+ * Returns the other scopes in which a browser may have a cookie of this name: without `Partitioned`, if the cookie has
+ * this attribute; host-only, if `cookieDomain` is set; and the scopes of `formerCookies`. For a name that begins with
+ * `__Host-`, only the scope without `Partitioned` is possible (RFC 6265bis §4.1.3.2).
  */
 function formerScopesOf(cookie: Cookie, { cookieDomain, formerCookies: former }: Config): Scope[] {
   const { name } = cookie

@@ -52,7 +52,10 @@ export function locate(
   return NONE
 }
 
-/** Maximum number of different cookies of one name. Changes of a cookie's domain or path leave fewer cookies. */
+/**
+ * Maximum number of different cookies of one name in a request. A browser has several after a change of the cookie's
+ * domain or path, but not more than this.
+ */
 const MAX_VALUES = 5
 
 function fromCookies(ctx: RequestContext, type: TokenType, config: Config): readonly string[] | undefined {

@@ -9,11 +9,11 @@ export function isNavigation({ req }: Pick<Context, 'req'>): boolean {
   return mode === undefined ? /(?:^|,)\s*text\/html\s*(?:[,;]|$)/i.test(accept) : mode === 'navigate'
 }
 
-/** Whether a navigation only reads a page. */
+/** Whether a request loads a page with GET or HEAD, so that it changes nothing. */
 export const isPageRead = (ctx: Pick<Context, 'req' | 'method'>): boolean =>
   (ctx.method === 'GET' || ctx.method === 'HEAD') && isNavigation(ctx)
 
-/** Longer paths are not worth keeping in the address of a login page. */
+/** Maximum length of a path, in characters: the path is written into the address of the login page. */
 const LONGEST_PATH = 2048
 
 /** Not `//` and not `/\`, which begin a URL of another host. Only characters that a URL may contain. */

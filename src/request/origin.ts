@@ -36,8 +36,9 @@ export function checkUpgradeOrigin(ctx: RequestContext, { trustedOrigins }: Conf
 
 /**
  * Whether the browser says that the request comes from a page of this origin or of `trustedOrigins`, or from the user.
- * False if the request has neither `Sec-Fetch-Site` (Fetch Metadata) nor `Origin`: it is no request of a modern browser.
- * @throws CSRFError if it comes from another page.
+ * False if the request has neither `Sec-Fetch-Site` (Fetch Metadata) nor `Origin`: it is no request of a modern
+ * browser.
+ * @throws CSRFError if the request comes from another page.
  */
 export function isFromOwnPage(ctx: RequestContext, { trustedOrigins }: Pick<Config, 'trustedOrigins'>): boolean {
   const { origin, 'sec-fetch-site': site } = ctx.req.headers

@@ -23,13 +23,13 @@ import { deleteSession, deleteSessions, listSessions } from './sessions.js'
  *
  * - `POST /login`, if there is a `login`: 200 with the tokens; 401 with InvalidCredentialsError.
  * - `POST /refresh`: 200 with the tokens. `POST /logout`: 204.
- * - `GET /sessions`: 200 with a list of the caller's live sessions, and the header `Sessions-Incomplete: true` if
- *   some may be missing (a list has room for the 500 youngest). `DELETE /sessions/:sid` ends one: 204, or 404 if it is
+ * - `GET /sessions`: 200 with a list of the caller's live sessions, and the header `Sessions-Incomplete: true` if some
+ *   may be missing (the list contains at most the 500 newest). `DELETE /sessions/:sid` ends one: 204, or 404 if it is
  *   not a session of the caller. `DELETE /sessions` ends all sessions, the current one too: 204. If the token has
  *   scopes, they must include `sessions` (403). Ending other sessions requires a fresh token (401). The option
  *   `sessions` changes these rules. The session routes reject a token that is signed only with a key of `getKey` (401).
- * - `POST /revoke`: 200 without content, for an invalid token too (RFC 7009 §2.2); 400 unless the body has exactly
- *   one `token`.
+ * - `POST /revoke`: 200 without content, for an invalid token too (RFC 7009 §2.2); 400 unless the body has exactly one
+ *   `token`.
  * @throws TypeError naming the invalid option; BadConfigurationError if an endpoint requires a store and there is none.
  */
 export function authRouter<Claims extends object, Subject>(

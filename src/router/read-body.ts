@@ -25,9 +25,9 @@ const DECODERS: ReadonlyMap<string, Decode> = new Map<string, Decode>([
 ])
 
 /**
- * Returns a request that a parser can read instead of `req`. Its body is unpacked and has at most `limit` bytes, both
- * packed and unpacked. Reading starts when the parser reads. If the body cannot be read, the stream fails with
- * BodyError. The body is unpacked in one step, so that every error of zlib is caught here.
+ * Returns a request that a parser can read instead of `req`. Its body is decompressed, and has at most `limit` bytes
+ * before and after this. Reading starts when the parser reads. If the body cannot be read, the stream fails with
+ * BodyError. The body is decompressed in one step, so that every error of zlib is caught here.
  */
 export function unpacked(req: IncomingMessage, limit: number): Readable {
   const { 'content-encoding': _encoding, 'content-length': _length, ...headers } = req.headers

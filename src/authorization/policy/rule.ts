@@ -64,8 +64,8 @@ export type PolicyRule =
   | (RuleMembers & { readonly effect: 'deny'; readonly evaluators?: undefined })
 
 /**
- * A check in code for an allow rule. If it returns `false`, the rule does not apply. If it returns anything except `true`
- * and `false`, throws or rejects, the request is denied.
+ * A check in code for an allow rule. If it returns `false`, the rule does not apply. If it throws, rejects or returns
+ * anything else, the request is denied.
  */
 export type PolicyEvaluator = (context: PolicyContext, rule: PolicyRule) => boolean | Promise<boolean>
 
