@@ -125,8 +125,8 @@ function refusal(error: unknown, { location }: Candidate, { data }: RefreshOptio
   if (hasEnded && location === 'cookies') {
     error.headers['Set-Cookie'] = allClearedCookies(config).map(({ text }) => text)
   }
-  // `login` does not issue tokens that are too large for a cookie. So if this call adds no claims, the token that the
-  // client sent is too large already: reject the token (401).
+  // `login` does not issue tokens that are too large for a cookie. So without the option `data`, the token that the
+  // client sent is too large already: reject it (401). Claims of a claims getter that are too large are also 401.
   if (error instanceof CookieTooLargeError && !data) {
     return new JWTDecodeError(undefined, undefined, { cause: error.cause })
   }
