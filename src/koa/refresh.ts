@@ -82,7 +82,7 @@ export async function exchangeIdentified(
   const tokens = await internals.requestCache
     .askStore(ctx.req, () => exchange(internals, ctx, payload, options))
     .catch(error => {
-      throw refusal(error, located, options, internals.config)
+      throw refusal(error, located, options, internals)
     })
   internals.requestCache.forget(ctx.req)
   return tokens
@@ -118,16 +118,21 @@ async function exchange(
 }
 
 /** The error to throw instead of an error of `exchange`. */
-function refusal(error: unknown, { location }: Candidate, { data }: RefreshOptions, config: Config): unknown {
+function refusal(
+  error: unknown,
+  { location }: Candidate,
+  { data }: RefreshOptions,
+  { config, claimsGetter }: Internals,
+): unknown {
   // The session has just ended, so the response clears its cookies. The header is set on the error, because Koa drops
   // headers of the response. A token from another location may belong to another login than the cookies.
   const hasEnded = error instanceof ReusedTokenError || error instanceof SubjectNotFoundError
   if (hasEnded && location === 'cookies') {
     error.headers['Set-Cookie'] = allClearedCookies(config).map(({ text }) => text)
   }
-  // `login` does not issue tokens that are too large for a cookie. So without the option `data`, the token that the
-  // client sent is too large already: reject it (401). Claims of a claims getter that are too large are also 401.
-  if (error instanceof CookieTooLargeError && !data) {
+  // `login` does not issue tokens that are too large for a cookie. So if the application adds no claims, the token that
+  // the client sent is too large already: reject it (401).
+  if (error instanceof CookieTooLargeError && !data && !claimsGetter) {
     return new JWTDecodeError(undefined, undefined, { cause: error.cause })
   }
   return error

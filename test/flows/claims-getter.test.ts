@@ -61,6 +61,16 @@ describe('with a claims getter', () => {
     assert.equal(claimsOf(next.access_token).team, 'red')
   })
 
+  test('claims that are too large for a cookie are an error of the application, at login and refresh', async t => {
+    const api = await apiWithUsers(t, { tokenLocation: { access: ['cookies'], refresh: ['headers'] } })
+    const { json } = await api.login()
+    api.users.ada = { data: { note: 'x'.repeat(5000) } }
+    for (const answer of [await api.refresh(json.refresh_token), await api.login()])
+      assert.deepEqual([...verdict(answer), answer.cookies], [500, 'CookieTooLargeError', []])
+    api.users.ada = { data: { note: 'short' } }
+    assert.deepEqual(verdict(await api.refresh(json.refresh_token)), [200, undefined])
+  })
+
   test('it learns why it is called, for which session, and the context of the login', async t => {
     const api = await apiWithUsers(t)
     const { json } = await api.login({ context: { tenant: 'acme' } })
