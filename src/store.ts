@@ -14,8 +14,8 @@
  *   in the future, the call rejects or the record counts as expired at once. Such a date never means "no expiry".
  * - `compareAndSet` is atomic across all processes that share the backend. As soon as it resolves, all processes read
  *   the new value and compare with it: no caches, no replicas that are behind.
- * - After a call has rejected because of a timeout, the store does not write its value any more, if the backend can
- *   prevent a late write.
+ * - After `compareAndSet` has rejected because of a timeout, the store does not write the value later, if the backend
+ *   can prevent a late write.
  *
  * The conformance suite in `koa-authx/testing` checks an implementation against this contract.
  */

@@ -62,12 +62,15 @@ const channels: Record<keyof AuthXTraces, Channel> = {
 /** Prints a line if `NODE_DEBUG=koa-authx` is set. */
 export const debug = debuglog('koa-authx')
 
-/** Whether there is a subscriber. Check it first, so that no trace is made without a reader. */
+/**
+ * Whether somebody reads the traces `name`: a subscriber of the channel, or `NODE_DEBUG=koa-authx`. Check this first,
+ * so that no trace is made without a reader.
+ */
 export const isTraced = (name: keyof AuthXTraces): boolean => debug.enabled || channels[name].hasSubscribers
 
 /**
- * Run `run` and publish it to the channel, as Node's `tracePromise` does. Unlike there, subscribers never get the
- * result, because it contains tokens and claims.
+ * Run `run`, and publish its start, its end and its error to the channel, as Node's `tracePromise` does. Subscribers
+ * never get the result, because it contains tokens and claims.
  */
 export async function traced<Name extends keyof AuthXTraces, T>(
   name: Name,

@@ -25,7 +25,8 @@ export interface RateLimitOptions {
   /**
    * Requests with the same key are counted together. `'ip'`: the key is `ctx.ip`; for an IPv6 address, its /64 network.
    * `'subject'`: the key is the subject of the token that a guard or the middleware verified before; without a token,
-   * as with `'ip'`. A function of `ctx`: the key is the non-empty string that it returns. Default `'ip'`.
+   * the key is the same as with `'ip'`. A function of `ctx`: the key is the non-empty string that it returns. Default
+   * `'ip'`.
    */
   key?: RateLimitKey | undefined
   /**
@@ -36,7 +37,8 @@ export interface RateLimitOptions {
 }
 
 /**
- * The type of the middleware. It requires no state, so that it does not change the types of the middleware before it.
+ * The type of the middleware. It has no type of `ctx.state`, so that the types that earlier middleware has given to
+ * `ctx.state` stay the same.
  */
 export type RateLimitMiddleware = (ctx: Pick<Context, 'ip'>, next: Next) => Promise<void>
 

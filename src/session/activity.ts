@@ -1,9 +1,9 @@
 import type { SessionRecord } from './record.js'
 
 /**
- * When a session was last active, as lists show it: rounded to the minute, and only after this minute has passed. Until
- * then lists show the activity before. If lists changed at once, a thief with a copied refresh token could see when its
- * owner refreshes, and so when the copy can be replayed.
+ * When a session was last active, as lists show it: rounded down to the minute, and only after this minute has passed.
+ * Until then, lists show the previous activity. If lists showed new activity at once, a thief with a copied refresh
+ * token could see when the user's client refreshes, and so when the copy can be replayed.
  */
 
 type Activity = Pick<SessionRecord, 'lastActiveAt' | 'activeBefore'>
@@ -20,7 +20,8 @@ export function activityAt(before: Activity, now: number): Activity {
 }
 
 /**
- * The last activity that lists show at `now`; both milliseconds. Times from a clock ahead of this one are not shown.
+ * The last activity that lists show at `now`; both milliseconds. A time later than `now`, from a server whose clock is
+ * ahead, is not shown.
  */
 export function shownActivity(record: Activity & Pick<SessionRecord, 'createdAt'>, now: number): number {
   const { createdAt, lastActiveAt, activeBefore = createdAt } = record

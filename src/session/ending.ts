@@ -19,13 +19,15 @@ import type { LoadedRecord, SessionRecords } from './session-records.js'
 type Forget = (owner: SessionRecord, ended: ReadonlySet<string>) => void
 
 /**
- * Emits an event. `isSure` is false if the store failed or timed out, so that the write may or may not have been done.
+ * Emits an event. `isSure` is false if the store failed or timed out, so that nobody knows whether it has written the
+ * value.
  */
 type Tell = (isSure: boolean) => void
 
 /**
- * Ends sessions: one session by a tombstone, all sessions of a subject by the subject's cut-off. After a conflict with
- * another write, every method except `bury` reads again, and writes if that is still necessary.
+ * Ends sessions: one session by a tombstone, all sessions of a subject by the subject's cut-off. If another process or
+ * request writes the same key at the same time, every method except `bury` reads again, and writes if that is still
+ * necessary.
  */
 export class Ending {
   readonly #config: Config
@@ -39,10 +41,10 @@ export class Ending {
   }
 
   /**
-   * Replaces a record with a tombstone, calls `tell`, and removes the session from the subject's list. Resolves to
-   * false after a conflict with another write.
-   * @param keptUntil the minimum time until which to keep the tombstone, milliseconds. Default: only what the session
-   * requires.
+   * Replaces a session's record with a tombstone, calls `tell`, and removes the session from the subject's list.
+   * Resolves to false after a conflict with another write.
+   * @param keptUntil the store keeps the tombstone at least until this time, milliseconds. Default: only as long as the
+   * session's record requires.
    */
   async bury(
     records: SessionRecords,
@@ -59,7 +61,12 @@ export class Ending {
     return isBuried
   }
 
-  /** Ends the session of a token. A token without a session is revoked itself. Does nothing if it has already ended. */
+  /**
+   * Ends the session of a token, or revokes the token if it has no session. Does nothing if this has been done before,
+   * if the store has no record of the `sid`, or if its record has another subject or login type.
+   * @throws TokenInvalidSignatureError if a session would end, but only a key from `getKey` has signed the token;
+   * StoreUnavailableError.
+   */
   async token(records: SessionRecords, token: TokenPayload): Promise<void> {
     const sid = rotation.idOf(token)
     for (;;) {
@@ -116,8 +123,8 @@ export class Ending {
       const held = except !== undefined && rotation.heldRecord({ id: except, sub, loginType }, known) !== undefined
       const sparing = held ? { except } : {}
       const tell: Tell = isSure => this.#events.emit('allRevoked', { sub, ...sparing, ...unconfirmedUnless(isSure) })
-      // Another call has done the work. Without this check, each of many simultaneous calls would write, and each write
-      // would make all others read again.
+      // If another call has already done the work, this call writes nothing. Otherwise each of many simultaneous calls
+      // would write, and each write would make all others read again.
       if (first && rotation.isCutSince(first, known.subject, begun, sparing.except)) return tell(true)
       first ??= known.subject
       const now = this.#config.now()

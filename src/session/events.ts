@@ -17,15 +17,15 @@ export interface AuthXEvents {
   /** A refresh token was exchanged for its successor, or `implicitRefresh` renewed an access token. */
   refreshed: { sid: string; sub: string }
   /**
-   * A used-up refresh token was sent again within the grace period. It got the current refresh token of its session,
-   * and a new access token. `replays`: for how many refreshes in a row the new tokens were replayed like this,
-   * including the last one; 1 for the first. Several replays after one refresh have the same number.
+   * A used-up refresh token was sent again within the grace period. The client got the current refresh token of the
+   * session again, and a new access token. `replays`: after how many refreshes in a row, up to and including the last
+   * one, a used-up token was sent again; 1 for the first. Several replays after one refresh have the same number.
    */
   replayed: { sid: string; sub: string; replays: number }
   /**
-   * A used-up refresh token was sent again after the grace period, and nobody had used the tokens that it was exchanged
-   * for: that response was lost. The client got new tokens. The tokens of the lost response are voided: if somebody
-   * uses one later, the session is revoked, and `reuse` is emitted.
+   * A used-up refresh token was sent again after the grace period, but nobody had used the new tokens that were issued
+   * in exchange for it: the response with them was lost. The client got other new tokens. The tokens of the lost
+   * response are voided: if somebody uses one later, the session is revoked, and `reuse` is emitted.
    */
   recovered: { sid: string; sub: string }
   /**
@@ -44,13 +44,16 @@ export interface AuthXEvents {
    * the store failed or timed out: the caller got an error, and the sessions may or may not have ended.
    */
   allRevoked: { sub: string; except?: string; unconfirmed?: true }
-  /** A refresh token is one generation ahead of the store: the store has lost a confirmed write. */
+  /**
+   * A client sent a refresh token that is one generation (one refresh) ahead of the session's record: the store has
+   * lost a write that it had confirmed.
+   */
   storeRollback: { sid: string; sub: string }
   /**
-   * A guard, `refresh`, `logout` or `authenticateUpgrade` refused a caller. `reason` is the `code` of the error:
-   * `ERR_TOKEN_EXPIRED`. It is emitted once for each refusal: 4xx, and 503 because the store or a callback failed. A 500
-   * is a mistake in the application and emits nothing. `sub` and `sid` are those of the token. They are missing if there
-   * is no token, if its signature is invalid, or if the tokens are of several sessions.
+   * A guard, `refresh`, `logout` or `authenticateUpgrade` refused a caller. `reason` is the `code` of the error, such
+   * as `ERR_TOKEN_EXPIRED`. The event is emitted once for each refusal: 4xx, and 503 because the store or a callback
+   * failed. A 500 is a mistake in the application and emits nothing. `sub` and `sid` are claims of the token. They are
+   * missing if there is no token, if its signature is invalid, or if the request has tokens of several sessions.
    */
   refused: { reason: ErrorCode; sub?: string; sid?: string }
   /** The store failed or timed out. `error.cause` says why. */

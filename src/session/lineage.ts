@@ -1,20 +1,20 @@
 import type { Lineage, SessionRecord, VoidedGenerations } from './record.js'
 
 /**
- * Rules about used-up refresh tokens: which ones may be sent again, and which generations a recovery has voided. Pure
- * functions. Times are milliseconds. The glossary in ARCHITECTURE.md explains the words.
+ * Rules about used-up refresh tokens: which of them may be sent again, and which generations a recovery has voided.
+ * Pure functions. Times are milliseconds. The glossary in ARCHITECTURE.md explains the words.
  */
 
 /**
- * The maximum number of used-up tokens before the predecessor that a record keeps, each for its grace period. It is
- * enough for a browser that restores many tabs.
+ * The maximum number of used-up refresh tokens that a record keeps besides the predecessor, the last one that was
+ * rotated. Each is kept for its grace period. 50 are enough for a browser that restores many tabs.
  */
 const MOST_OLDER = 50
 
 /**
- * The maximum number of recoveries of different predecessors whose voided access tokens may still be valid. Beyond it
- * there is no recovery: the predecessor is reuse. No honest client loses so many responses within the life of an access
- * token.
+ * The maximum number of recoveries of different predecessors whose voided access tokens may still be valid. If there
+ * are more, no recovery is allowed: sending the predecessor counts as reuse. No honest client loses so many responses
+ * within the life of an access token.
  */
 const MOST_VOIDED = 20
 
@@ -28,8 +28,8 @@ export interface ExchangeConfig {
 
 /**
  * Returns the lineage of a record. If a version before 0.2.0 wrote the record, its lineage is missing or describes an
- * earlier generation. Then the result counts as confirmed and allows no recovery, because servers of that version
- * confirm nothing.
+ * earlier generation. Then the current generation counts as confirmed and no recovery is allowed, because servers of
+ * that version confirm nothing.
  */
 export function lineageOf({ lineage, gen, rotatedAt, endsAt }: SessionRecord): Lineage {
   if (lineage?.gen === gen) return lineage
@@ -37,14 +37,14 @@ export function lineageOf({ lineage, gen, rotatedAt, endsAt }: SessionRecord): L
 }
 
 /**
- * When the current tokens were last given out: by the exchange, or by a replay in the second half of the grace period
- * while the generation was not confirmed.
+ * When (milliseconds) the current tokens were last given out: by the exchange that made them, or by a replay in the
+ * second half of the grace period while the generation was not confirmed.
  */
 const givenAt = (record: SessionRecord) => lineageOf(record).givenAt ?? record.rotatedAt
 
 /**
- * When the grace period of the refresh token of generation `gen` began. `undefined` if the token was not exchanged, or
- * if the record does not keep it any more.
+ * When (milliseconds) the grace period of the refresh token of generation `gen` began. `undefined` if the token was not
+ * exchanged, or if the record does not keep it any more.
  */
 export function exchangedAt(record: SessionRecord, gen: number): number | undefined {
   const { from, older } = lineageOf(record)
@@ -52,16 +52,16 @@ export function exchangedAt(record: SessionRecord, gen: number): number | undefi
 }
 
 /**
- * Whether `now` is within the grace period that began at `at`. A `now` before `at` counts too, because the clocks of
- * two servers may differ.
+ * Whether `now` is within the grace period that began at `at`; both milliseconds. A `now` before `at` counts too,
+ * because the clocks of two servers may differ.
  */
 export const isInGrace = (at: number, now: number, { refreshGracePeriod }: ExchangeConfig) =>
   Math.abs(now - at) < refreshGracePeriod * 1000
 
 /**
  * Whether the current generation came from an exchange and is not confirmed yet. Always false if recovery is off,
- * because only a recovery needs to know. Recovery is off with `accessTokenRevocation: false`: guards do not ask the
- * store then, so they cannot confirm.
+ * because only recovery uses the result. Recovery is also off with `accessTokenRevocation: false`: guards do not ask
+ * the store then, so they cannot confirm.
  */
 export function isUnconfirmed(record: SessionRecord, config: ExchangeConfig): boolean {
   const { refreshRecovery, refreshGracePeriod, accessTokenRevocation } = config
@@ -87,8 +87,8 @@ export function isRecoverable(record: SessionRecord, now: number, config: Exchan
 }
 
 /**
- * Whether a recovery has voided the tokens of generation `gen`. False if all its access tokens have expired by now and
- * the record has dropped it.
+ * Whether a recovery has voided the tokens of generation `gen`. False again after all access tokens of the generation
+ * have expired and the record has dropped the generation.
  */
 export const isVoided = ({ voided = [] }: SessionRecord, gen: number) =>
   voided.some(({ first, last }) => gen >= first && gen <= last)
@@ -103,7 +103,7 @@ export function voidedAfter(
   { refreshGracePeriod, decodeLeeway }: ExchangeConfig,
 ): readonly VoidedGenerations[] {
   const { from, accessEndsAt } = lineageOf(record)
-  // `givenAgain` does not write down an access token that ends up to two grace periods after `accessEndsAt`.
+  // `givenAgain` does not record an access token that expires at most two grace periods after `accessEndsAt`.
   const until = accessEndsAt + (2 * refreshGracePeriod + decodeLeeway) * 1000
   const others = (record.voided ?? []).filter(({ first, until }) => first !== from + 1 && until > now)
   const before = record.voided?.find(({ first }) => first === from + 1)
@@ -123,9 +123,10 @@ export function rotated(
 }
 
 /**
- * Returns the record after a replay at `now`, whose access token ends at `accessEndsAt`. Returns the same record, so
- * that nothing is written, if the tokens were given out less than half a grace period ago and no access token ends much
- * later than the others of the generation. So many replays at the same time need few writes.
+ * Returns the record after a replay at `now`, whose access token ends at `accessEndsAt`. Returns `record` itself, so
+ * that nothing is written, if the generation is confirmed or recovery is off. It does so too if the tokens were given
+ * out less than half a grace period ago and the new access token does not end much later than the others of the
+ * generation. So many replays at the same time need few writes.
  */
 export function givenAgain(
   record: SessionRecord,

@@ -20,7 +20,7 @@ export interface Session {
    * `sessionTracking`, the last guarded request. Activity in the current minute is not shown yet.
    */
   lastActiveAt: Date
-  /** The absolute end of the session. It ends earlier if it is not refreshed. */
+  /** The absolute end of the session. Without refreshes the session ends earlier. */
   expiresAt: Date
   /** The `device` that was passed to `login`; with `sessionTracking`, also user agent and IP address. */
   device: Device
@@ -34,7 +34,10 @@ export interface SessionList extends Array<Session> {
   incomplete?: true
 }
 
-/** The session as lists show it; `undefined` if it was revoked or has expired, so that guards accept no token of it. */
+/**
+ * Returns the session as lists show it at `now` (milliseconds). `undefined` if guards accept no access token of it,
+ * because it was revoked or has expired.
+ */
 export function toSession(owner: Owner, known: StoredState, now: number, config: RotationConfig): Session | undefined {
   const record = acceptedRecord(owner, known, now, config)
   if (!record) return undefined

@@ -8,16 +8,17 @@ import { endOfTurn, type SessionRecords } from './session-records.js'
 /** The maximum number of records in one `get`. Guards can use the store between one `get` and the next. */
 export const RECORDS_AT_ONCE = 50
 /**
- * The maximum number of records that the first pieces of all lists read at the same time. A store may queue each record
- * as a command of its own.
+ * The maximum number of records in all `get` calls for the beginnings of lists that run at the same time. A store may
+ * queue each record as a command of its own.
  */
 const MOST_FIRST_RECORDS = 500
-/** How long one `get` of a list can delay other lists. With more, one slow key would stop all lists. */
+/** How long one `get` of a list can delay other lists. If there were no limit, one slow key would stop all lists. */
 const LONGEST_TURN_MS = 20
 
 /**
- * Reads the records of many sessions in pieces: the first piece at once if few are being read, further pieces of all
- * callers one at a time. So many logins and many calls of `listSessions` do not delay guards.
+ * Reads the records of many sessions, 50 in each `get`. The first 50 of a list are read at once if few others are being
+ * read. All further calls of `get`, for all lists, run one after another. So many logins and many calls of
+ * `listSessions` do not delay guards.
  */
 export class RecordReader {
   #lastPiece: Promise<unknown> = Promise.resolve()
@@ -47,7 +48,8 @@ export class RecordReader {
 
   #inTurn<T>(get: () => Promise<T>): Promise<T> {
     const piece = this.#lastPiece.then(get)
-    // A store in this process would answer before other requests get a turn of the event loop.
+    // Without `endOfTurn`, a store in this process would answer all calls before other requests get a turn of the event
+    // loop.
     this.#lastPiece = this.#lastPiece.then(() => settledWithin(piece, LONGEST_TURN_MS)).then(endOfTurn)
     return piece
   }

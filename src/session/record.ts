@@ -23,13 +23,18 @@ export interface SessionRecord {
   readonly activeBefore?: number
   /** The absolute end: after it, all tokens of the session are invalid. */
   readonly expiresAt: number
-  /** When the last token that login or refresh has issued expires. */
+  /**
+   * The latest `exp` of the tokens that login, refresh and `reauthenticate` have issued for the session, milliseconds.
+   */
   readonly endsAt: number
-  /** The minimum time until which the store keeps the live record: later than the last `exp` of its tokens. */
+  /**
+   * The store keeps the live record at least until this time, which is later than the last `exp` of the session's
+   * tokens.
+   */
   readonly keptUntil: number
   /**
-   * `exp` (seconds) of the token that opened the session, if it has no `sid`. Until then it could open the session
-   * again.
+   * `exp` (seconds) of the token without a `sid` whose refresh opened the session. Missing if a login opened it. The
+   * record must exist until then, because without it that token could open the session again.
    */
   readonly openerExp?: number
   /** `jti`, `iat` and `exp` are claims of the current refresh token; `iat` and `exp` are seconds. */
@@ -111,8 +116,8 @@ export interface Tombstone {
 }
 
 /**
- * The record of a subject in the store, under `subject:<hash>`. Sessions whose login read an earlier cut-off are
- * revoked, except one.
+ * The record of a subject in the store, under `subject:<hash>`. A session is revoked if its login read an earlier
+ * cut-off than this one, unless its id is `except`.
  */
 export interface SubjectRecord {
   readonly cutoff: number
@@ -121,10 +126,11 @@ export interface SubjectRecord {
 }
 
 /**
- * The list of a subject's sessions in the store, under `sessions:<hash>`: `[sid, end in milliseconds]` of each, the
- * oldest login first. An entry with an empty `sid` means that sessions were left out because the list was full: it has
- * the latest of their ends, and the subject's cut-off at that time. A third member in the entry of a session is a mark:
- * a login beyond `maxSessions` ends this session, and the entry stays until that is done.
+ * The list of a subject's sessions in the store, under `sessions:<hash>`: `[sid, end in milliseconds]` for each
+ * session, the oldest login first. An entry with an empty `sid` stands for all sessions that were left out because the
+ * list was full: it has the latest of their ends, and the subject's cut-off at that time. In the entry of a session, a
+ * third member means that this session must be ended, because the list exceeded `maxSessions`. The entry stays until
+ * the session has been ended.
  */
 export type Listing = readonly (readonly [sid: string, end: number, cutoffOrEnding?: number])[]
 
@@ -132,8 +138,8 @@ export const NEVER_CUT: SubjectRecord = { cutoff: 0 }
 
 /**
  * Milliseconds for which records are kept after the `exp` of their tokens. Tokens are accepted for `decodeLeeway` after
- * `exp`, and the record that revokes them must exist longer. Tombstones of sessions are kept for this time too: without
- * a record, tokens that have a `sid` are refused anyway.
+ * `exp`, and the record that revokes them must exist longer. If a login opened a session, its tombstone is kept only
+ * for this time after it was revoked: without any record, tokens that have a `sid` are refused anyway.
  */
 export const KEPT_AFTER_EXP = 10 * 60_000
 
@@ -205,8 +211,8 @@ function parse(value: string): unknown {
 }
 
 /**
- * Parses and checks a session's record.
- * @throws StoreUnavailableError if koa-authx did not write the value: the token might be revoked.
+ * Parses and checks a session's record. Returns `undefined` if there is no value.
+ * @throws StoreUnavailableError if koa-authx did not write the value, because the token might be revoked.
  */
 export function parseSession(value: string | undefined): SessionRecord | Tombstone | undefined {
   if (value === undefined) return undefined
@@ -228,7 +234,10 @@ export function parseSession(value: string | undefined): SessionRecord | Tombsto
   throw notOurs('session record')
 }
 
-/** Parses and checks a subject's record. @throws StoreUnavailableError if koa-authx did not write the value. */
+/**
+ * Parses and checks a subject's record. Returns cut-off 0 if there is no value. @throws StoreUnavailableError if
+ * koa-authx did not write the value.
+ */
 export function parseSubject(value: string | undefined): SubjectRecord {
   if (value === undefined) return NEVER_CUT
   const record = parse(value)

@@ -61,7 +61,7 @@ export class Revocation {
     return isLive
   }
 
-  /** The deadline (`storeTimeout`) that all checks of one token share. */
+  /** Returns a new deadline (`storeTimeout`) for all checks of one token to share. */
   deadline(): Deadline {
     return new Deadline(this.#config.storeTimeout)
   }
@@ -73,7 +73,7 @@ export class Revocation {
     const revoked: unknown = await askCallback('tokenBlocklist', deadline, () => blocklist(token))
     if (revoked === true) throw revokedBecause('blocklist')
     if (revoked === false) return
-    // If the callback lacks a `return`, revoked tokens must not pass.
+    // A callback without a `return` resolves to undefined. Revoked tokens must not pass then.
     const cause = new TypeError('the token blocklist must resolve to true or false')
     throw new CallbackUnavailableError('tokenBlocklist', { cause })
   }

@@ -27,8 +27,8 @@ export const revokedBecause = (reason: keyof typeof CAUSES): RevokedTokenError =
 
 const REUSED = {
   refresh:
-    'the refresh token is used up, or voided because its refresh was repeated later; two clients have tokens of one ' +
-    'session',
+    'the refresh token is used up, or voided: the refresh that issued it was repeated later, and issued other tokens; ' +
+    'two clients have tokens of one session',
   access:
     'the access token is voided: the refresh that issued it was repeated later, and issued other tokens; two clients ' +
     'have tokens of one session',

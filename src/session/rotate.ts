@@ -125,8 +125,9 @@ export class Rotator {
   }
 
   /**
-   * Stores a new check of the user's credentials, by the methods `amr`, in the session of an access token. `mint` makes
-   * the new access token, before anything is written. Resolves to `undefined` after a conflict with another write.
+   * Stores in the session of an access token that the user has just given credentials again, by the methods `amr`.
+   * `mint` makes the new access token, before anything is written. Resolves to `undefined` after a conflict with
+   * another write.
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
   async reauthenticate<T>(
@@ -153,8 +154,8 @@ export class Rotator {
   }
 
   /**
-   * Ends the session of a token that is reuse: it shows that two clients have tokens of the session. Resolves only
-   * after a conflict with another write; then the caller reads and decides again.
+   * Ends the session after a reuse: `token` shows that two clients have tokens of the session. Resolves only after a
+   * conflict with another write; then the caller reads and decides again.
    * @throws ReusedTokenError if the session has been ended, StoreUnavailableError.
    */
   async endReused(records: SessionRecords, token: TokenPayload, read: LoadedRecord): Promise<void> {

@@ -49,7 +49,10 @@ export interface Replay {
   readonly record: SessionRecord
   /** For how many generations in a row there was a replay, including the current one. */
   readonly replays: number
-  /** Whether the stored record already counts a replay of the current generation. Several replays of one count once. */
+  /**
+   * Whether the stored record already counts a replay of the current generation. Several replays of one generation
+   * count once.
+   */
   readonly isCounted: boolean
 }
 
@@ -111,10 +114,12 @@ export function heldRecord(owner: Owner, known: StoredState): SessionRecord | un
 
 /**
  * Whether another call of `revokeAllSessions` has already done the work of this call.
- * @param before the subject's record when this call first read it. A later cut-off revokes all sessions of that time.
+ * @param before the subject's record when this call first read it. Every later cut-off revokes all sessions that
+ * existed then.
  * @param now the subject's record now.
- * @param begun when this call began, milliseconds. The cut-off must revoke tokens without a session issued before it.
- * @param except the session that this call spares. The other call must spare the same one.
+ * @param begun when this call began, milliseconds. The cut-off must not be earlier, so that it revokes tokens without a
+ * session that were issued before the call.
+ * @param except the session that this call must not revoke. The record must have the same one.
  */
 export const isCutSince = (before: SubjectRecord, now: SubjectRecord, begun: number, except: string | undefined) =>
   now.cutoff > before.cutoff && now.cutoff >= begun && now.except === except
@@ -135,8 +140,8 @@ function acceptedOrReason(owner: Owner, known: StoredState, now: number, config:
 }
 
 /**
- * The record of a session whose access tokens are accepted by guards; `undefined` if there is none. Lists show exactly
- * such sessions.
+ * Returns the record of a session if guards accept the session's access tokens at `now` (milliseconds), otherwise
+ * `undefined`. Lists show exactly the sessions that have such a record.
  */
 export function acceptedRecord(
   owner: Owner,
@@ -148,7 +153,10 @@ export function acceptedRecord(
   return typeof accepted === 'string' ? undefined : accepted
 }
 
-/** The absolute end (milliseconds) of the session that the refresh of a token without a session opens. */
+/**
+ * The absolute end (milliseconds) of a session that begins with a token without a `sid`, when this token is first
+ * refreshed.
+ */
 const ownEnd = ({ iat }: Presented, { sessionExpires }: RotationConfig) => (iat + sessionExpires) * 1000
 
 const REUSE = { outcome: 'reuse' } as const
@@ -317,7 +325,10 @@ export function endOf(token: Presented, { record }: StoredState, config: Rotatio
 /** Until when (milliseconds) to keep the record of tokens with the given `exp` (seconds). */
 export const keptUntilAfter = (...exps: number[]) => Math.ceil(Math.max(...exps)) * 1000 + KEPT_AFTER_EXP
 
-/** The record of the session that a token without a session opens. The session begins when the token was issued. */
+/**
+ * Returns the first record of a session that begins with a token without a `sid`. The session counts from the time when
+ * this token was issued.
+ */
 function opened(token: Presented, subject: SubjectRecord, config: RotationConfig): SessionRecord {
   const { sub, jti, iat, exp, login_type, auth_time, amr } = token
   const createdAt = iat * 1000

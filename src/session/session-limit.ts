@@ -3,8 +3,8 @@ import type { Listing } from './record.js'
 import { type Change, type Entry, ending, entriesOf, isEnding } from './stored-list.js'
 
 /**
- * The limit of a subject's live sessions (`maxSessions`), as pure functions. The stored list decides: the write that
- * adds a session to it also marks the sessions that must end for it, or leaves the new session out.
+ * The limit of a subject's live sessions (`maxSessions`), as pure functions. The stored list decides. One write adds
+ * the new session to the list and marks the older sessions that must be ended, or leaves the new session out.
  */
 
 export type LimitConfig = Pick<Config, 'maxSessions' | 'tooManySessions'>
@@ -17,12 +17,12 @@ export interface Arrival extends Change {
 
 const addedBy = (arrivals: readonly Arrival[]) => new Set(arrivals.flatMap(({ add }) => (add ? [add[0]] : [])))
 
-/** The sessions that count for the limit: those without a mark, the oldest first. */
+/** The sessions that count for the limit, the oldest first: those without the mark that they must be ended. */
 const countedIn = (list: Listing) => entriesOf(list).filter(entry => !isEnding(entry))
 
 /**
- * Returns the sessions whose records must be read to apply the limit: all but the new ones, because they may have
- * ended. Returns none if the list is within the limit.
+ * Returns the sessions whose records must be read to apply the limit, because they may have ended: all except the new
+ * ones. Returns none if the list is within the limit.
  * @param list the list with the sessions that `arrivals` add.
  */
 export function sessionsToCheck(list: Listing, arrivals: readonly Arrival[], { maxSessions }: LimitConfig): Listing {
@@ -43,7 +43,7 @@ export interface Limited {
 }
 
 /**
- * Applies the limit: marks the oldest sessions beyond it, or leaves new logins out.
+ * Applies the limit: marks the oldest sessions beyond it as sessions that must be ended, or leaves new logins out.
  * @param list the list with the sessions that `arrivals` add, without sessions that have ended.
  * @param lapsed sessions that have expired by the clock of this server. They are marked too, because a server whose
  * clock is behind would accept them beyond the limit.

@@ -38,7 +38,10 @@ interface DueChange extends Arrival, Subject {
   readonly deadline: Deadline
 }
 
-/** The sessions of a list that have ended or expired (`lapsed`), and the subject's cut-off. */
+/**
+ * What was found out about the sessions of a list: which have ended, which have expired by the clock of this server
+ * (`lapsed`), and the subject's cut-off.
+ */
 interface Room {
   readonly ended: ReadonlySet<string>
   readonly lapsed: ReadonlySet<string>
@@ -98,12 +101,12 @@ export class SessionLists {
   async add({ sid, record, isLogin = false, listed }: Addition, deadline: Deadline): Promise<void> {
     const { sub, loginType, expiresAt } = record
     if (!hasRoomFor(sid)) return
-    // The store may have confirmed the record too late.
+    // The store may have confirmed the session's record only after the deadline.
     if (deadline.over()) throw deadline.error()
     const change: DueChange = { add: [sid, expiresAt], sub, loginType, deadline, isLogin, ...(listed && { listed }) }
     const refused = await this.#writes.call(listingKey(sub, loginType), change)
     if (refused.has(sid)) throw new TooManySessionsError()
-    // The list may have been written with other changes, but without this one.
+    // The write of the list may contain changes of other calls, but not this one.
     if (deadline.over()) throw deadline.error()
   }
 
@@ -111,7 +114,7 @@ export class SessionLists {
   async of(sub: string): Promise<SessionList> {
     const { loginType, now } = this.#config
     const reading = await this.#reads.call(listingKey(sub, loginType), { sub, loginType })
-    // Copying a long list takes time, so each of many callers gets its own turn of the event loop.
+    // Copying a long list takes time, so the copies for many callers are made one in each turn of the event loop.
     this.#lastShown = this.#lastShown.then(endOfTurn)
     await this.#lastShown
     return shown({ sub, loginType }, reading, now(), this.#config)
@@ -174,7 +177,7 @@ export class SessionLists {
   }
 
   /**
-   * Makes all changes of a list whose deadline has not passed. After a conflict with another process it tries again.
+   * Makes those changes of a list whose deadline has not passed. After a conflict with another process it tries again.
    * Resolves to the ids of logins that were refused.
    */
   async #write(key: string, changes: readonly DueChange[]): Promise<ReadonlySet<string>> {
@@ -225,8 +228,8 @@ export class SessionLists {
   }
 
   /**
-   * Until when to keep the list: as long as the records of its sessions. If the clock of this server is fast, their
-   * ends seem nearer than they are, so a whole `sessionExpires` is counted from now.
+   * Until when (milliseconds) to keep the list: as long as the records of its sessions. If the clock of this server is
+   * fast, the ends of the sessions seem nearer than they are, so a whole `sessionExpires` is counted from now.
    */
   #keptUntil(list: Listing): number {
     const { now, sessionExpires } = this.#config
@@ -279,7 +282,7 @@ function shown(
     .map(({ id, record }) => toSession({ id, ...owner }, { record, subject }, now, config))
     .filter(session => session !== undefined)
   const youngest = live.slice(-MOST_LISTED)
-  // One call for all: a call for each device takes four times as long.
+  // One structuredClone for all: a call for each device takes four times as long.
   const copies = structuredClone(youngest.map(({ device, context }) => ({ device, ...(context && { context }) })))
   const list: SessionList = youngest
     .map((session, place) => ({ ...session, ...copies[place] }))

@@ -87,8 +87,9 @@ export class SessionRecords {
   }
 
   /**
-   * Calls `write`, and then `tell` to emit its event. If the store failed or timed out, the value may have been
-   * written: `tell` is called with `isSure` false. It is not called after a conflict, when `write` resolves to false.
+   * Calls `write`, and then `tell`, which emits the event of the write. If the store failed or timed out, the value may
+   * have been written: `tell` is called with `isSure` false. After a conflict, when `write` resolves to false, `tell`
+   * is not called.
    */
   async telling(tell: (isSure: boolean) => void, write: () => Promise<boolean>): Promise<boolean> {
     let written: boolean | undefined

@@ -65,7 +65,8 @@ export class Sessions {
       const { cutoff } = await records.subject(draft.sub, draft.loginType)
       if (!(await records.write(sid, undefined, { ...draft, cutoff })))
         throw new StoreUnavailableError({ cause: new Error('the store already contains the new session') })
-      // `issued` is emitted before a login at the same moment can end the session, so listeners get `revoked` after it.
+      // `issued` is emitted before a login at the same moment can end the session, so listeners get `revoked` after
+      // `issued`.
       await this.#lists.add({ sid, record: draft, isLogin: true, listed: tell }, deadline).catch(error => {
         if (this.#config.maxSessions !== undefined) this.#discard(sid, sub, isTold)
         throw error
@@ -85,7 +86,8 @@ export class Sessions {
 
   /**
    * Checks a verified token against its session and its subject's cut-off. The first check of an access token after a
-   * refresh also writes that the client has received the new tokens. `'watch'` does not update `lastActiveAt`.
+   * refresh also writes that the client has received the new tokens. `'watch'` updates `lastActiveAt` only in this
+   * write.
    * @returns when the login of the token ends.
    * @throws RevokedTokenError, ReusedTokenError (a used-up refresh token; or a voided access token, after revoking its
    * session), StoreUnavailableError.
@@ -107,9 +109,9 @@ export class Sessions {
   }
 
   /**
-   * Refuses a token that is reuse: a used-up or voided refresh token, or a voided access token. Only an access token
-   * that a configured key has signed ends the session. A guard for refresh tokens changes nothing: `refresh` ends the
-   * session.
+   * Refuses a token whose use is reuse: a used-up or voided refresh token, or a voided access token. Only an access
+   * token that a configured key has signed ends the session. A guard for refresh tokens changes nothing: `refresh` ends
+   * the session.
    */
   #refuseReused(records: SessionRecords, token: TokenPayload, known: LoadedRecord): void | Promise<void> {
     if (token.type === 'refresh' || !isOwn(token)) throw reusedBecause(token)
@@ -117,9 +119,9 @@ export class Sessions {
   }
 
   /**
-   * Confirms the current generation: writes that the client has received its tokens. The guard waits for the write, so
-   * that no recovery voids tokens that a guard has accepted. Does nothing for a token that only a key from `getKey` has
-   * signed. Resolves to false after a conflict with another write.
+   * Confirms the current generation: writes that the client has received the tokens of this generation. The guard waits
+   * for the write, so that no recovery voids tokens that a guard has accepted. Does nothing for a token that only a key
+   * from `getKey` has signed. Resolves to false after a conflict with another write.
    */
   async #confirm(
     records: SessionRecords,
@@ -182,8 +184,9 @@ export class Sessions {
   }
 
   /**
-   * Stores a new check of the user's credentials, by the methods `amr`, in the session of an access token. `mint` makes
-   * the new access token from the new record. It is called before anything is written: if it throws, nothing changes.
+   * Stores in the session of an access token that the user has just given credentials again, by the methods `amr`.
+   * `mint` makes the new access token from the new record. It is called before anything is written: if it throws,
+   * nothing changes.
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
   reauthenticate<T extends object>(token: TokenPayload, amr: readonly string[], mint: Mint<T>): Promise<T> {
@@ -196,8 +199,9 @@ export class Sessions {
   }
 
   /**
-   * Revokes the session of a token, or the token if it has no session. Does nothing if it is already revoked.
-   * @throws TokenInvalidSignatureError if the token would end a session and no configured key has signed it.
+   * Revokes the session of a token, or the token if it has no session. Does nothing if the session or the token was
+   * revoked before.
+   * @throws TokenInvalidSignatureError if a session would end, but only a key from `getKey` has signed the token.
    * @throws StoreUnavailableError
    */
   async revoke(token: TokenPayload): Promise<void> {
@@ -214,8 +218,8 @@ export class Sessions {
   }
 
   /**
-   * Moves the subject's cut-off: revokes all sessions whose login began before, except the session `except`. `except`
-   * has no effect if that session was already revoked.
+   * Moves the subject's cut-off to now: revokes all sessions whose login began earlier, except the session `except`.
+   * `except` has no effect if that session was already revoked.
    */
   async revokeAll(sub: string, except?: string): Promise<void> {
     await this.#operation('revokeAll', this.#deadline(), records => this.#ending.all(records, sub, except))

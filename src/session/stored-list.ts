@@ -5,12 +5,13 @@ import type { Listing, SubjectRecord } from './record.js'
 /** The maximum number of live sessions that a list shows. */
 export const MOST_LISTED = 500
 /**
- * With more entries, ended sessions are removed. With the longest ids, 700 entries take just below 64 kB, the limit of
- * a value.
+ * The maximum number of sessions in a stored list. If there are more, those that have ended are removed. If there are
+ * still more, only the newest 500 stay. With the longest ids, 700 entries take just below 64 kB, the limit of a value.
  */
 const MOST_KEPT = 700
 /**
- * Maximum bytes of a listed id, quotes included. Ids of koa-authx have 38. Ids of other issuers can have any length.
+ * Maximum bytes of a session's id in a list, quotes included. A session with a longer id is not listed. Ids of
+ * koa-authx have 38 bytes. Ids of other issuers can have any length.
  */
 const LONGEST_ID = 66
 
@@ -63,8 +64,8 @@ export function fitted(list: Listing, cutoff: number): Listing {
 }
 
 /**
- * Whether live sessions may be missing from a list. The id of one: only that session may be, because the last cut-off
- * spared it.
+ * Returns whether live sessions may be missing from a list at `now` (milliseconds). Returns an id if only the session
+ * with this id may be missing: the session that the last cut-off did not revoke.
  */
 export function mayBeMissing(list: Listing, { cutoff, except }: SubjectRecord, now: number): boolean | string {
   const note = list.find(entry => !isEntry(entry))

@@ -40,8 +40,8 @@ export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
    */
   accessExpiry?: Duration | Date | undefined
   /**
-   * When the refresh token expires: a duration from now, or a Date. Its successors last as long. Default:
-   * `refreshTokenExpires`.
+   * When the refresh token expires: a duration from now, or a Date. The refresh tokens that later replace it are valid
+   * for the same length of time, but not after the session's absolute end. Default: `refreshTokenExpires`.
    */
   refreshExpiry?: Duration | Date | undefined
   /**
@@ -64,9 +64,9 @@ export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
   context?: Record<string, unknown> | undefined
   /**
    * Whether the session's cookies outlive the browser ("remember me"). If true, each cookie has a `Max-Age`:
-   * `cookieMaxAge`, or the life of its token. If false, browsers forget the cookies when they are closed. The cookies
-   * that `refresh` and `implicitRefresh` set later are the same. Requires a store. Default: true with `sessionCookie:
-   * false` or `cookieMaxAge`, otherwise false.
+   * `cookieMaxAge`, or the life of its token. If false, browsers forget the cookies when they are closed. The option
+   * also applies to the cookies that `refresh` and `implicitRefresh` set later. Requires a store. Default: true with
+   * `sessionCookie: false` or `cookieMaxAge`, otherwise false.
    */
   persistent?: boolean | undefined
 }
@@ -120,7 +120,7 @@ export const checkPairOptions = (options: object, caller: 'login' | 'createToken
 
 /**
  * Signs both tokens of a new session and makes its record. Writes nothing.
- * @throws TypeError naming the wrong option.
+ * @throws TypeError naming the invalid option.
  */
 export function draftPair(
   issuer: Issuer,
@@ -221,9 +221,9 @@ const authenticationClaims = ({ authTime, amr }: Pick<SessionRecord, 'authTime' 
 })
 
 /**
- * Renews an access token: a copy with a later end that is not fresh. A token without a session keeps its `jti` and
- * `iat`, because they identify it in the store and limit its renewals. A token with a session gets a new `jti` and
- * `iat`, and keeps its generation.
+ * Renews an access token: signs a copy that has a later `exp` and is not fresh. A token without a session keeps its
+ * `jti` and `iat`, because they identify it in the store and limit its renewals. A token with a session gets a new
+ * `jti` and `iat`, and keeps its generation.
  */
 export function renewedAccess(
   issuer: Issuer,
@@ -254,7 +254,7 @@ function changedClaims({ data, scopes, audience }: AccessChanges, config: Config
   return { ...data, ...(scopes && { scopes: [...scopes] }), ...aud }
 }
 
-/** Makes the access token of a refresh if there is no store, so that the refresh token is not rotated. */
+/** Makes the access token of a refresh without a store. The refresh token is not replaced then. */
 export function statelessAccess(
   issuer: Issuer,
   presented: TokenPayload,
@@ -265,7 +265,10 @@ export function statelessAccess(
   return issueChanged(access, issuer, changes)
 }
 
-/** The claims of the access token that `refresh` issues. It is renewable by the same rules as the token of a login. */
+/**
+ * Returns the claims of the access token that `refresh` issues. The new token is renewable by the same rules as the
+ * access token of a login.
+ */
 function accessFor(refresh: Claims | TokenPayload, times: AccessTimes, changes: AccessChanges, config: Config): Claims {
   // Without a store, the limit of renewals would be counted from this token's `iat`, not from the login.
   const renewable = changes.expiry === undefined && config.store !== undefined && mayRenew(refresh, config)
@@ -277,8 +280,9 @@ function accessFor(refresh: Claims | TokenPayload, times: AccessTimes, changes: 
 }
 
 /**
- * Whether access tokens issued with this refresh token may be renewed, if they have the configured lifetime. Without a
- * store they may not if the refresh token has a shorter lifetime than configured, because renewals would outlive it.
+ * Whether access tokens issued with this refresh token may be renewed, provided that they have the configured lifetime.
+ * Without a store, they may not if the refresh token's lifetime is shorter than configured, because renewals would
+ * outlive the refresh token.
  */
 function mayRenew({ iat, exp }: Pick<Claims, 'iat' | 'exp'>, config: Config): boolean {
   if (!config.tokenLocation.access.includes('cookies')) return false
@@ -291,8 +295,8 @@ function issue(claims: Claims, { ring, config }: Issuer, headers?: Record<string
 }
 
 /**
- * Issues a token with the claims of a token that the client sent. If it is too large, the request is wrong, not the
- * application. @throws JWTDecodeError
+ * Issues a token with the claims of a token that the client sent. If the new token is too large, the cause is the
+ * request, not the application. @throws JWTDecodeError
  */
 function reissue(claims: Claims, issuer: Issuer): Issued {
   try {
@@ -306,8 +310,8 @@ function reissue(claims: Claims, issuer: Issuer): Issued {
 }
 
 /**
- * Issues the access token of a refresh or a renewal. If it is too large, the application gets the error if it gave
- * `data`, otherwise the client.
+ * Issues the access token of a refresh or a renewal. A new token that is too large is a mistake of the application
+ * (TokenTooLargeError) if the application gave `data`, otherwise of the client (JWTDecodeError).
  */
 const issueChanged = (access: Claims, issuer: Issuer, { data }: AccessChanges): Issued =>
   data ? issue(access, issuer) : reissue(access, issuer)

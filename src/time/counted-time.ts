@@ -1,7 +1,10 @@
 /** Maximum planned length of a slice. */
 export const SLICE_MS = 10
 
-/** Maximum counted length of a slice. The rest is time in which this process was busy and could not read answers. */
+/**
+ * Maximum counted length of a slice. A slice that took longer was longer because this process was busy and could not
+ * read answers; that time does not count.
+ */
 const MOST_COUNTED_MS = 15
 
 /**

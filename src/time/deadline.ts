@@ -6,10 +6,10 @@ const time = new CountedTime(() => performance.now())
 const ticker = new Ticker(time)
 
 /**
- * The time limit of an operation, including all its calls and retries. It starts when the deadline is created. Only
+ * The time limit of an operation, including all its calls and retries. It starts when the Deadline is created. Only
  * time in which this process can read answers counts, so that a handler that blocks the event loop causes no timeout.
  *
- * Time only counts while there is a `wait` or a `withDeadline`.
+ * Time counts only while at least one `wait` or `withDeadline` is pending, of this or of any other Deadline.
  */
 export class Deadline {
   readonly milliseconds: number
@@ -24,7 +24,10 @@ export class Deadline {
     this.#end = this.#began + milliseconds
   }
 
-  /** Milliseconds left, never negative. On the real clock, the time left may be longer, but not shorter. */
+  /**
+   * Milliseconds left, never negative. Counted time is never faster than the real clock: the deadline may pass later by
+   * the real clock, but not earlier.
+   */
   left(): number {
     return this.leftAt(time.now())
   }

@@ -20,13 +20,14 @@ const LAST_TURNS = 3
 
 /**
  * Calls `giveUp` of each wait whose time is over. There is one timer for all waits, and it runs only while there is a
- * wait. A wait that ends in the same turn of the event loop needs no timer. This is usual with a store in this process.
+ * wait. A wait that ends in the same turn of the event loop in which it began needs no timer. This is usual with a
+ * store in this process.
  */
 export class Ticker {
   readonly #time: CountedTime
   /**
-   * All waits. Waits that have ended are removed at the next tick. This costs less than a Set, or one timer for each
-   * wait.
+   * All waits, including those that have ended since the last tick: the next tick removes them. This costs less than a
+   * Set, or one timer for each wait.
    */
   #waits: Waiting[] = []
   #alive = 0

@@ -8,12 +8,14 @@ import type { Dependent } from './watched-login.js'
 /** Options of `abortWhenOver`. */
 export interface AbortWhenOverOptions {
   /**
-   * Maximum time until the signal fires after a revocation in another process. At least 2 seconds. Default 10 seconds.
+   * Maximum time from a revocation in another process until the signal fires. At least 2 seconds, and at least 1 second
+   * plus three times `storeTimeout`. Default 10 seconds.
    */
   within?: Duration | undefined
   /**
    * A signal that stops watching, such as one that fires when a stream ends. The returned signal does not fire then.
-   * Set it with a payload: only a response stops watching by itself. Default: none.
+   * Set it if you pass a payload. With a Koa context, watching also stops when the response ends or its connection
+   * closes. Default: none.
    */
   signal?: AbortSignal | undefined
 }

@@ -6,7 +6,7 @@ import type { TokenPayload } from '../token/payload.js'
 import { leastWithinMs, paceOf } from './schedule.js'
 import { type Dependent, WatchedLogin } from './watched-login.js'
 
-/** Watches logins of an instance and ends what depends on each: sockets and streams. */
+/** Watches the logins of an instance. When a login ends, it ends the sockets and streams that depend on this login. */
 export class LoginWatcher {
   readonly #internals: Internals
   /** The watched logins by subject, because every event has a subject. */
@@ -61,8 +61,8 @@ export class LoginWatcher {
   /**
    * Asks the store whether a login is live. Sockets and streams of one token share one call if they ask at the same
    * time (in the same run of microtasks). After an event, all sockets and streams of a subject ask: with thousands of
-   * calls at once, the store would refuse the calls of other subjects. A shared answer is not out of date: an event at
-   * that time is about a write that ended before the call.
+   * calls at once, the store would refuse the calls of other subjects. A shared answer is not out of date: an event in
+   * the same run of microtasks reports a write that ended before the call.
    */
   readonly #check = (payload: TokenPayload): Promise<unknown> => {
     const begun = this.#checks.get(payload)
@@ -81,7 +81,9 @@ export class LoginWatcher {
   }
 }
 
-/** The reason if the instance is closed. The login may still be valid. */
+/**
+ * Makes the error with which sockets and streams are ended when the instance is closed. The login may still be valid.
+ */
 const isClosing = () => new DOMException('authx.close() has been called', 'AbortError')
 
 /** Returns the option `within` in milliseconds. @throws TypeError */
@@ -90,6 +92,6 @@ function withinMsOf(within: Duration = '10s', storeTimeout: number): number {
   const milliseconds = (parseDuration(within) ?? 0) * 1000
   if (milliseconds >= least) return milliseconds
   throw new TypeError(
-    `within must be a duration of ${least / 1000} seconds or more, because it includes two store calls and one second to close`,
+    `within must be a duration of ${least / 1000} seconds or more, because it must include three times storeTimeout and one second to close`,
   )
 }

@@ -4,8 +4,8 @@
  */
 
 /**
- * Time from the end of the last positive answer's validity to the end of the connection, if the peer does not answer
- * the close.
+ * Maximum time between two moments: the last positive answer becomes invalid, and the connection is destroyed because
+ * the peer does not answer the close.
  */
 const CLOSING_MS = 1000
 
@@ -40,8 +40,8 @@ export function paceOf(withinMs: number, storeTimeoutMs: number): Pace {
 }
 
 /**
- * The minimum of the option `within` of `abortWhenOver` and `closeWhenOver`, in milliseconds. With a shorter time, a
- * store call could still be running when the next one is due. Never less than 2 seconds.
+ * The minimum of the option `within` of `abortWhenOver` and `closeWhenOver`, in milliseconds: never less than 2
+ * seconds. With less time, a store call could still be running when the next one is due.
  */
 export const leastWithinMs = (storeTimeoutMs: number) => Math.max(2000, 3 * storeTimeoutMs + CLOSING_MS)
 
@@ -50,7 +50,10 @@ export interface Watch {
   readonly goodAt: number
   /** When the next call is due, in milliseconds of a monotonic clock. */
   readonly nextAt: number
-  /** The running call: when it was due and when it began. `recheck`: call again after it, because of an event. */
+  /**
+   * The running store call. `due`: when it was due. `at`: when it began. `recheck`: an event came during the call, so
+   * another call must follow.
+   */
   readonly asked?: { readonly due: number; readonly at: number; readonly recheck: boolean }
 }
 
@@ -99,8 +102,8 @@ export function recheckNow(watch: Watch, now: number): Watch {
 }
 
 /**
- * Record an answer. `chance` is a random number from 0 to 1. It spreads the calls of sockets that began at the same
- * time.
+ * Record an answer: `good` is true for a positive one. `chance` is a random number from 0 to 1. It spreads the calls of
+ * sockets that began at the same time.
  */
 export function answered(watch: Watch, good: boolean, now: number, pace: Pace, chance: number): Watch {
   const { at, recheck } = watch.asked ?? { at: now, recheck: false }

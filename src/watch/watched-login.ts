@@ -16,7 +16,7 @@ export interface Dependent {
   end(reason: Error): void
 }
 
-/** The watcher of a login. */
+/** What a WatchedLogin needs: the check of its login, and a function that is called when watching has stopped. */
 export interface Watcher {
   /** Resolves if the login of the payload is live. Rejects with RevokedTokenError if it has ended. */
   check(payload: TokenPayload): Promise<unknown>
@@ -94,8 +94,8 @@ export class WatchedLogin {
   }
 
   /**
-   * Milliseconds until the token expires. 0 if the clock of the instance fails: an error in a timer would end the
-   * process.
+   * Milliseconds until the token expires. 0 if the clock of the instance throws: an error in the callback of a timer
+   * would end the process.
    */
   #lifeMs(): number {
     try {

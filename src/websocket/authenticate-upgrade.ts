@@ -30,8 +30,9 @@ const OPTION_NAMES = new Set(['origins', 'locations'])
 const LOCATIONS: readonly string[] = TOKEN_LOCATIONS.filter(location => location !== 'json')
 
 /**
- * Checks the access token of an upgrade request as guards do, but checks the origin instead of the CSRF value. After
- * the call, an error of the request's socket does not end the process, even without a listener.
+ * Checks the access token of an upgrade request as guards do, except that a token from a cookie needs an allowed origin
+ * instead of a CSRF value. After the call, an error of the request's socket does not end the process, even without a
+ * listener.
  * @throws AuthXError, BadConfigurationError, TypeError.
  */
 export async function authenticateUpgrade(
@@ -60,7 +61,7 @@ async function requireToken(
   throw new MissingTokenError({ cause: `no access token in ${locations.join(', ')}` })
 }
 
-/** The token source of an upgrade request. `getKey` gets no context, because there is no Koa. */
+/** Returns the token source of an upgrade request. `getKey` gets no context, because an upgrade has no Koa context. */
 function upgradeSource(
   internals: Internals,
   request: IncomingMessage,

@@ -22,8 +22,8 @@ export interface ClosableSocket {
 /** Options of `closeWhenOver`. */
 export interface CloseWhenOverOptions {
   /**
-   * Maximum time until a socket is closed after a revocation in another process. At least 2 seconds. Default 10
-   * seconds.
+   * Maximum time from a revocation in another process until the socket is closed. At least 2 seconds, and at least 1
+   * second plus three times `storeTimeout`. Default 10 seconds.
    */
   within?: Duration | undefined
 }
