@@ -4,8 +4,8 @@ import { debug, described } from '../tracing.js'
 import type { Device } from './record.js'
 
 /**
- * The events of `authx.on`. They contain ids, and the device of a login: no tokens, no other claims, no CSRF values.
- * `sid` is the id of the session, or the `jti` of a token without a session.
+ * The events of `authx.on`. They contain ids, and the device and `context` of a login: no tokens, no other claims, no
+ * CSRF values. `sid` is the id of the session, or the `jti` of a token without a session.
  */
 export interface AuthXEvents {
   /**

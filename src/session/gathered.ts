@@ -7,7 +7,7 @@ interface Batch<Item, Result> {
 }
 
 /**
- * Serves calls with the same key together. Calls that arrive while a batch is being served wait and form the next batch.
+ * Serves calls with the same key together. While a batch is being served, further calls wait and form the next batch.
  * At most one batch for each key is being served, and a batch starts only after all its calls have been made.
  */
 export class Gathered<Item, Result> {

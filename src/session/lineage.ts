@@ -12,9 +12,9 @@ import type { Lineage, SessionRecord, VoidedGenerations } from './record.js'
 const MOST_OLDER = 50
 
 /**
- * The maximum number of recoveries of different predecessors whose voided access tokens may still be valid. If there
- * are more, no recovery is allowed: sending the predecessor counts as reuse. No honest client loses so many responses
- * within the life of an access token.
+ * The maximum number of recovered predecessors that a record keeps in `voided`. Each is kept until the voided access
+ * tokens have expired. Beyond the maximum no recovery is allowed: sending the predecessor counts as reuse. No honest
+ * client loses so many responses within the life of an access token.
  */
 const MOST_VOIDED = 20
 

@@ -8,8 +8,8 @@ import { endOfTurn, type SessionRecords } from './session-records.js'
 /** The maximum number of records in one `get`. Guards can use the store between one `get` and the next. */
 export const RECORDS_AT_ONCE = 50
 /**
- * The maximum number of records in all `get` calls for the beginnings of lists that run at the same time. A store may
- * queue each record as a command of its own.
+ * The maximum number of records that the first `get` calls of all lists may read at the same time. A store may queue
+ * each record as a command of its own.
  */
 const MOST_FIRST_RECORDS = 500
 /** How long one `get` of a list can delay other lists. If there were no limit, one slow key would stop all lists. */

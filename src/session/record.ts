@@ -82,7 +82,10 @@ export interface Lineage {
    * rotation or recovery.
    */
   readonly exchangedAt: number
-  /** When the last access token of the current generation ends. A replay may give out one that ends a little later. */
+  /**
+   * When the last access token of the current generation ends. A replay may give out an access token that ends a little
+   * later.
+   */
   readonly accessEndsAt: number
   /**
    * When a replay last gave out the tokens of the current generation again. Written at most every half grace period.

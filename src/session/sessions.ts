@@ -27,7 +27,8 @@ export const isLate = (error: unknown) => error instanceof StoreUnavailableError
 
 /**
  * Sessions and revocation. Only this class and `SessionLists` use the store. Every method is one operation with one
- * deadline.
+ * deadline, except `rotate`: it can be several operations, with a new deadline after the application was asked
+ * (`prepare`).
  */
 export class Sessions {
   readonly #store: TokenStore

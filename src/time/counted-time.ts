@@ -2,8 +2,8 @@
 export const SLICE_MS = 10
 
 /**
- * Maximum counted length of a slice. A slice that took longer was longer because this process was busy and could not
- * read answers; that time does not count.
+ * Maximum counted length of a slice. If a slice takes longer, this process was busy and could not read answers, so the
+ * rest does not count.
  */
 const MOST_COUNTED_MS = 15
 

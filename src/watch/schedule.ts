@@ -4,8 +4,8 @@
  */
 
 /**
- * Maximum time between two moments: the last positive answer becomes invalid, and the connection is destroyed because
- * the peer does not answer the close.
+ * Maximum time from the moment when the last positive answer becomes invalid until the connection is destroyed, if the
+ * peer does not answer the close.
  */
 const CLOSING_MS = 1000
 
