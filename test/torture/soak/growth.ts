@@ -8,26 +8,37 @@ import { advanced } from '../races/refreshes.js'
 import { EVERY_STAGE } from './stages.js'
 
 const SESSIONS = 50
-/** A generation of one digit becomes one of two or three. */
-const MOST_MORE = 2
+/** Generations of one digit become some of two or three: the current one, and those of its lineage. */
+const MOST_MORE = 6
+/** Milliseconds. Longer than the grace period, for which a session remembers the tokens that were used up. */
+const MINUTE = 60_000
 
-/** The same sessions once more refreshed, and often: the store holds as much as before. */
+/**
+ * The same sessions refreshed twice, and often: once the grace period of the many refreshes is over, the store holds as
+ * much as before.
+ */
 export async function growth(refreshes: number): Promise<Outcome> {
   const broken = new Broken()
   const fleet = new Fleet()
   const seen: string[] = []
   for (const [name, stage] of Object.entries(EVERY_STAGE)) {
     const [few, many] = await stage(async backend => {
-      const server = await fleet.start({ backend, instances: [{}] })
+      const server = await fleet.start({
+        backend,
+        instances: [0, 1, 2, 3].map(minutes => ({ ahead: minutes * MINUTE })),
+      })
       const place = { name, processes: [server], broken, tally: { unavailable: 0 } }
       const visitor = new Visitor(place, randomOf(0), 'growth')
       const first = await Promise.all(several(SESSIONS, n => visitor.login(`sub-${n}`)))
-      const refreshAll = (all: readonly Tokens[], times: number) =>
-        Promise.all(all.map(each => advanced(visitor, each, times)))
-      const tokens = await refreshAll(first, 1)
+      const refreshAll = (all: readonly Tokens[], times: number, minute: number) => {
+        visitor.instance = minute
+        return Promise.all(all.map(each => advanced(visitor, each, times)))
+      }
+      const tokens = await refreshAll(await refreshAll(first, 1, 1), 1, 2)
       const few = await contentOf(backend, server)
-      for (const each of await refreshAll(tokens, refreshes)) await visitor.live(each, 'a session refreshed often')
+      const last = await refreshAll(await refreshAll(tokens, refreshes, 2), 1, 3)
       const many = await contentOf(backend, server)
+      for (const each of last) await visitor.live(each, 'a session refreshed often')
       await server.kill()
       return [few, many] as [Content, Content]
     })
