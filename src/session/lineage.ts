@@ -66,8 +66,8 @@ export const isInGrace = (at: number, now: number, { refreshGracePeriod }: Excha
 export function isUnconfirmed(record: SessionRecord, config: ExchangeConfig): boolean {
   const { refreshRecovery, refreshGracePeriod, accessTokenRevocation } = config
   if (refreshRecovery === 0 || refreshGracePeriod === 0 || !accessTokenRevocation) return false
-  const { from, confirmed } = lineageOf(record)
-  return from >= 0 && !confirmed
+  const { lineage, gen } = record
+  return lineage?.gen === gen && lineage.from >= 0 && !lineage.confirmed
 }
 
 /** Returns the record with its generation confirmed. */
@@ -90,8 +90,8 @@ export function isRecoverable(record: SessionRecord, now: number, config: Exchan
  * Whether a recovery has voided the tokens of generation `gen`. False again after all access tokens of the generation
  * have expired and the record has dropped the generation.
  */
-export const isVoided = ({ voided = [] }: SessionRecord, gen: number) =>
-  voided.some(({ first, last }) => gen >= first && gen <= last)
+export const isVoided = ({ voided }: SessionRecord, gen: number): boolean =>
+  voided?.some(({ first, last }) => gen >= first && gen <= last) ?? false
 
 /**
  * Returns the voided generations after a recovery at `now`: the one that the recovery replaces, and earlier ones whose
