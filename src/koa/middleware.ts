@@ -92,9 +92,14 @@ async function respond(
   if (address !== undefined) return redirect(ctx, error, address)
   setHeaders(ctx, error.headers)
   ctx.status = error.status
-  ctx.body = { [config.errorMessageKey]: publicMessage(error), error_type: error.name }
+  const body = { [config.errorMessageKey]: publicMessage(error), error_type: error.name }
+  ctx.body = body
   if (error.status >= 500) report(ctx, error)
-  await onError?.(ctx, error)
+  if (!onError) return
+  // Without a Content-Type, Koa sets it for the body that `onError` sets, such as HTML.
+  ctx.remove('Content-Type')
+  await onError(ctx, error)
+  if (ctx.body === body && !ctx.response.type) ctx.type = 'json'
 }
 
 /** The browser gets no challenge, but the cookies of a session that has ended are cleared. */
