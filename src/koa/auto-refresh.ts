@@ -4,10 +4,10 @@ import type { Internals } from '../authenticate/internals.js'
 import { verifyToken } from '../authenticate/verification.js'
 import { AuthXError, BadConfigurationError, TokenExpiredError } from '../errors.js'
 import { liesInside } from '../request/cookie-path.js'
-import { allClearedCookies, type CookieLine, setCookies } from '../request/cookies.js'
+import { setCookies } from '../request/cookies.js'
 import type { LocatedToken } from '../request/locate.js'
 import { isPageRead } from '../request/navigation.js'
-import { forbidCaching, sharedCaching } from '../request/shared-cache.js'
+import { forbidCaching, isAboutCaching, sharedCaching } from '../request/shared-cache.js'
 import type { TokenPayload } from '../token/payload.js'
 import { exchangeIdentified } from './refresh.js'
 
@@ -24,7 +24,7 @@ export function autoRefresh(internals: Internals): Middleware {
   checkConfiguration(internals)
   return async function autoRefresh(ctx, next) {
     const cookies = await refreshed(internals, ctx)
-    if (!cookies) return next()
+    if (cookies.length === 0) return next()
     // No 304: a cache would add the headers of this response, with its cookies, to the page that it keeps.
     delete ctx.req.headers['if-none-match']
     delete ctx.req.headers['if-modified-since']
@@ -57,22 +57,25 @@ function checkConfiguration({ ring, config }: Internals): void {
   if (problems.length > 0) throw new BadConfigurationError(problems)
 }
 
-/** Refreshes if the request needs it, and sets the cookies. Resolves to them; to `undefined` if nothing was refreshed. */
-async function refreshed(internals: Internals, ctx: Context): Promise<readonly CookieLine[] | undefined> {
+/**
+ * Refreshes if the request needs it, and sets the cookies.
+ * @returns the `Set-Cookie` lines. They clear the cookies if the session has just ended; none if nothing changes.
+ */
+async function refreshed(internals: Internals, ctx: Context): Promise<readonly string[]> {
   try {
-    if (!isPageRead(ctx) || !(await lacksAccessToken(internals, ctx))) return undefined
+    if (!isPageRead(ctx) || !(await lacksAccessToken(internals, ctx))) return []
     const presented = await identify(internals, ctx, REFRESH_COOKIE)
-    if (!presented) return undefined
+    if (!presented) return []
     const { access, cookies } = await exchangeIdentified(internals, ctx, presented, {})
     const token = { token: access.token, type: 'access', location: 'cookies' } as const
     ctx.state.token = await keepForGuards(internals, ctx, token)
     setCookies(ctx, cookies, internals.config)
-    return cookies
+    return cookies.map(({ text }) => text)
   } catch (error) {
     if (!(error instanceof AuthXError)) throw error
-    // The session has just ended.
-    if (error.headers['Set-Cookie']) setCookies(ctx, allClearedCookies(internals.config), internals.config)
-    return undefined
+    const cleared = [error.headers['Set-Cookie'] ?? []].flat()
+    if (cleared.length > 0) ctx.append('Set-Cookie', cleared)
+    return cleared
   }
 }
 
@@ -96,13 +99,14 @@ async function keepForGuards(internals: Internals, ctx: Context, renewed: Locate
 }
 
 /**
- * Returns an error of the handlers with the new cookies in its headers, because Koa drops the headers of a response that
- * fails. Without them the browser would keep the refresh token that is used up.
+ * Returns an error of the handlers with the cookies in its headers, because Koa drops the headers of a response that
+ * fails. Without them the browser would keep the refresh token that is used up. Caches may keep errors too, such as 404.
  */
-function withCookies(error: unknown, cookies: readonly CookieLine[]): unknown {
+function withCookies(error: unknown, cookies: readonly string[]): unknown {
   if (!(error instanceof Error) || !Object.isExtensible(error)) return error
-  const { headers } = error as { headers?: Record<string, unknown> }
-  const own = [headers?.['Set-Cookie'] ?? headers?.['set-cookie'] ?? []].flat()
-  const { 'set-cookie': _, ...others } = headers ?? {}
-  return Object.assign(error, { headers: { ...others, 'Set-Cookie': [...cookies.map(({ text }) => text), ...own] } })
+  const entries = Object.entries((error as { headers?: Record<string, unknown> }).headers ?? {})
+  const own = entries.filter(([name]) => name.toLowerCase() === 'set-cookie').flatMap(([, lines]) => lines)
+  const others = entries.filter(([name]) => name.toLowerCase() !== 'set-cookie' && !isAboutCaching(name))
+  const headers = { ...Object.fromEntries(others), 'Cache-Control': 'no-store', 'Set-Cookie': [...cookies, ...own] }
+  return Object.assign(error, { headers })
 }

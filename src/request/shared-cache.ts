@@ -44,9 +44,14 @@ export function sharedCaching(
 
 /** Forbid caches to keep a response, whatever its headers allow. */
 export function forbidCaching(response: ServerResponse): void {
-  for (const name of response.getHeaderNames()) if (isTargeted(name)) response.removeHeader(name)
-  response.removeHeader('Expires')
+  for (const name of response.getHeaderNames()) if (isAboutCaching(name)) response.removeHeader(name)
   response.setHeader('Cache-Control', 'no-store')
+}
+
+/** Whether a header says if caches may keep a response. */
+export function isAboutCaching(name: string): boolean {
+  const lower = name.toLowerCase()
+  return lower === 'cache-control' || lower === 'expires' || isTargeted(lower)
 }
 
 const isTargeted = (name: string) => name === 'x-accel-expires' || TARGETED.test(name)

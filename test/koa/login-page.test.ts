@@ -175,8 +175,7 @@ describe('a login page', () => {
 
   test('works through the middleware of a manager', async t => {
     const store = new MemoryTokenStore()
-    const make = (loginType: string) =>
-      makeAuthX({ loginType, store, tokenLocation: ['cookies'], accessCookieName: `${loginType}_access` })
+    const make = (loginType: string) => makeAuthX({ loginType, store })
     const manager = new AuthManager({ user: make('user'), admin: make('admin') })
     const seen: string[] = []
     const options: MiddlewareOptions = { loginPage: '/login', onError: (_ctx, { name }) => seen.push(name) }
