@@ -1,5 +1,8 @@
 /** As much of curl as the lines of our pages and of the example server use; anything else is an error. */
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 
 const { values, positionals } = parseArgs({
@@ -25,21 +28,26 @@ const cookies = [...jar.values()].map(line => line.split('\t').slice(5).join('='
 
 const body = values.data?.join('&')
 const isForm = body !== undefined && !values.header.some(line => /^content-type:/i.test(line))
-const response = await fetch(url, {
+// Not `fetch`: it follows redirects and says that a script sends the request.
+const outgoing = request(url, {
+  agent: false,
   method: values.request ?? (body === undefined ? 'GET' : 'POST'),
-  headers: [
-    ...(isForm ? [['content-type', 'application/x-www-form-urlencoded'] as [string, string]] : []),
-    ...(cookies.length === 0 ? [] : [['cookie', cookies.join('; ')] as [string, string]]),
-    ...values.header.map(line => line.split(/: (.*)/s).slice(0, 2) as [string, string]),
-  ],
-  ...(body !== undefined && { body }),
-})
+  headers: {
+    accept: '*/*',
+    ...(isForm && { 'content-type': 'application/x-www-form-urlencoded' }),
+    ...(cookies.length > 0 && { cookie: cookies.join('; ') }),
+    ...Object.fromEntries(
+      values.header.map(line => line.split(/: (.*)/s, 2)).map(([name, value]) => [name?.toLowerCase(), value]),
+    ),
+  },
+}).end(body)
+const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
 if (values['cookie-jar'] !== undefined) {
-  for (const line of response.headers.getSetCookie()) keep(line)
+  for (const line of response.headers['set-cookie'] ?? []) keep(line)
   writeFileSync(values['cookie-jar'], [...jar.values(), ''].join('\n'))
 }
-const writeOut = values['write-out'].replaceAll('\\n', '\n').replaceAll('%{http_code}', String(response.status))
-process.stdout.write((await response.text()) + writeOut)
+const writeOut = values['write-out'].replaceAll('\\n', '\n').replaceAll('%{http_code}', String(response.statusCode))
+process.stdout.write((await text(response)) + writeOut)
 
 function linesOf(file: string | undefined): string[] {
   if (file === undefined || !existsSync(file)) return []
