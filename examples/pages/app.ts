@@ -44,6 +44,8 @@ export function pagesApp(authx: AuthX): Koa {
 
   router.post('/logout', async ctx => {
     await authx.logout(ctx)
+    // Chromium may keep pages for the back button in memory, also with no-store.
+    ctx.set('Clear-Site-Data', '"cache"')
     seeOther(ctx, '/login')
   })
 

@@ -7,10 +7,10 @@ import { MemoryTokenStore } from 'koa-authx/stores/memory'
 import { TestClock } from 'koa-authx/testing'
 import { pagesApp } from '../../examples/pages/app.js'
 import { TEST_SECRET } from '../support/app.js'
-import { newTab, newVisitor } from './support/browser.js'
+import { newTab, newVisitor, newVisitorWithPageCache } from './support/browser.js'
 import { serveSite } from './support/site.js'
 
-async function scene(t: TestContext) {
+async function scene(t: TestContext, makeVisitor = newVisitor) {
   const clock = new TestClock()
   const options = { secretKey: TEST_SECRET, store: new MemoryTokenStore(), now: clock.now }
   const authx = new AuthX({ ...options, tokenLocation: ['cookies'], csrfCheck: 'origin', accessTokenExpires: '2h' })
@@ -21,9 +21,13 @@ async function scene(t: TestContext) {
   const app = pagesApp(authx)
   app.silent = true
   const { origin } = await serveSite(t, app)
-  const visitor = await newVisitor(t, { javaScriptEnabled: false })
+  const visitor = await makeVisitor(t, { javaScriptEnabled: false })
   const tab = await newTab(visitor, `${origin}/list?page=2`)
-  const press = (button: string) => tab.getByRole('button', { name: button, exact: true }).click()
+  const press = async (button: string) => {
+    const loaded = tab.waitForEvent('load')
+    await tab.getByRole('button', { name: button, exact: true }).click()
+    await loaded
+  }
   const logIn = async (password = 'test') => {
     await tab.getByLabel('Username').fill('test')
     await tab.getByLabel('Password').fill(password)
@@ -97,6 +101,24 @@ describe('pages without a script', () => {
     await second.reload()
     assert.doesNotMatch(await second.content(), /a secret/)
     assert.deepEqual(await visitor.cookies(), [])
+  })
+
+  test('show nothing by the back button after a logout, though the browser keeps pages in memory', async t => {
+    const { logIn, add, press, shown, tab } = await scene(t, newVisitorWithPageCache)
+    const kept = await serveSite(t, pageWith('<p>kept</p>'))
+    await logIn()
+    await add('a secret')
+    await tab.goto(kept.origin)
+    await tab.goBack({ waitUntil: 'commit' })
+    await tab.getByText('a secret').waitFor()
+    await press('Log out')
+    await tab.getByLabel('Password').waitFor()
+    for (let back = 0; back < 3; back++) {
+      await tab.goBack({ waitUntil: 'commit' })
+      await tab.getByRole('heading').waitFor()
+      assert.equal((await shown())[1], 'Log in')
+      assert.doesNotMatch(await tab.content(), /a secret/)
+    }
   })
 
   test('lead to the login form when a form is sent after the access token has expired', async t => {

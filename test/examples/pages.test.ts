@@ -63,7 +63,8 @@ describe('examples/pages.ts', () => {
   test('logs out, and shows the list no more', async t => {
     const { ada } = await visitor(t)
     await ada.submit('/login', CREDENTIALS)
-    assert.deepEqual(target(await ada.submit('/logout')), [303, '/login'])
+    const out = await ada.submit('/logout')
+    assert.deepEqual([target(out), out.headers['clear-site-data']], [[303, '/login'], '"cache"'])
     assert.deepEqual(ada.cookies(), {})
     assert.deepEqual(target(await ada.visit('/list')), [303, '/login?next=%2Flist'])
     assert.deepEqual(target(await ada.submit('/logout')), [303, '/login'])

@@ -31,6 +31,18 @@ export async function newVisitor(t: TestContext, options: BrowserContextOptions 
   return visitor
 }
 
+/** A visitor whose browser keeps pages for the back button in memory, as browsers do that no program controls. */
+export async function newVisitorWithPageCache(
+  t: TestContext,
+  options: BrowserContextOptions = {},
+): Promise<BrowserContext> {
+  const own = await chromium.launch({ ...launchOptions(), ignoreDefaultArgs: ['--disable-back-forward-cache'] })
+  t.after(() => own.close())
+  const visitor = await own.newContext(options)
+  visitor.setDefaultTimeout(10_000)
+  return visitor
+}
+
 /**
  * The same, whose browser sends `SameSite=None` cookies along when a page of another site asks for something. Some
  * builds of Chromium do not by default, and profiles that keep nothing do not either.
