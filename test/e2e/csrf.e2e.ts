@@ -8,7 +8,7 @@ import Koa, { type Middleware } from 'koa'
 import type { Page } from 'playwright-core'
 import type { AuthXOptions } from '../../src/index.js'
 import { newTab, newVisitor, newVisitorWithThirdPartyCookies } from './support/browser.js'
-import { CREDENTIALS, type PageApp, pageApp } from './support/page-app.js'
+import { CREDENTIALS, OTHERS, type PageApp, pageApp } from './support/page-app.js'
 import { serveSite } from './support/site.js'
 
 interface Circumstances {
@@ -47,12 +47,16 @@ async function scene(t: TestContext, circumstances: Circumstances): Promise<Scen
   return { api, target: site.origin, tab, evil: await newTab(visitor, attacker.at(host)) }
 }
 
-async function postForm(page: Page, url: string): Promise<void> {
-  await page.evaluate(action => {
-    const form = Object.assign(document.createElement('form'), { method: 'POST', action })
-    document.body.append(form)
-    form.submit()
-  }, url)
+async function postForm(page: Page, url: string, fields: Record<string, string> = {}): Promise<void> {
+  await page.evaluate(
+    ([action, entries]) => {
+      const form = Object.assign(document.createElement('form'), { method: 'POST', action })
+      for (const [name, value] of entries) form.append(Object.assign(document.createElement('input'), { name, value }))
+      document.body.append(form)
+      form.submit()
+    },
+    [url, Object.entries(fields)] as const,
+  )
   await page.waitForURL(url)
 }
 
@@ -77,6 +81,7 @@ const verdicts = ({ api }: Scene, path: string) =>
 
 const NO_TOKEN = [401, 'MissingTokenError', false]
 const NO_CSRF_VALUE = [403, 'MissingCSRFTokenError', true]
+const FROM_ELSEWHERE = [403, 'CSRFError', true]
 
 /** As a proxy might that does not know the attribute: browsers take it for Lax, but not in the first two minutes. */
 const withoutSameSite: Middleware = async (ctx, next) => {
@@ -100,7 +105,14 @@ const cases: [name: string, circumstances: Circumstances, form: unknown[], fetch
   ['another origin of the site, SameSite=Lax', { host: 'localhost' }, NO_CSRF_VALUE, NO_CSRF_VALUE],
 ]
 
-for (const [name, circumstances, byForm, byFetch] of cases) {
+/** With `csrfCheck: 'origin'` the same requests are refused, for another reason. */
+const byOrigin = cases.map(([name, circumstances, ...verdicts]): (typeof cases)[number] => {
+  const [form = [], fetch = []] = verdicts.map(verdict => (verdict === NO_CSRF_VALUE ? FROM_ELSEWHERE : verdict))
+  const options: AuthXOptions = { ...circumstances.options, csrfCheck: 'origin' }
+  return [`${name}, with csrfCheck: 'origin'`, { ...circumstances, options }, form, fetch]
+})
+
+for (const [name, circumstances, byForm, byFetch] of [...cases, ...byOrigin]) {
   describe(`a page of ${name}`, () => {
     test('changes nothing, neither with a form nor with fetch', async t => {
       const set = await scene(t, circumstances)
@@ -143,6 +155,50 @@ for (const [name, circumstances, byForm, byFetch] of cases) {
     })
   })
 }
+
+describe("with csrfCheck: 'origin'", () => {
+  test('a form of the own page needs no CSRF value, even without a referrer', async t => {
+    const set = await scene(t, { host: '127.0.0.1', options: { csrfCheck: 'origin' } })
+    const { tab, target } = set
+    await postForm(tab, `${target}/protected`)
+    await tab.goto(target)
+    await tab.evaluate(() => {
+      document.head.append(Object.assign(document.createElement('meta'), { name: 'referrer', content: 'no-referrer' }))
+    })
+    await postForm(tab, `${target}/protected`)
+    assert.deepEqual(verdicts(set, '/protected'), [
+      [200, undefined, true],
+      [200, undefined, true],
+    ])
+  })
+
+  test('a form of another site logs nobody in', async t => {
+    const set = await scene(t, { host: '127.0.0.1', options: { csrfCheck: 'origin' } })
+    const { evil, target, tab } = set
+    await postForm(evil, `${target}/login`, OTHERS)
+    assert.deepEqual(verdicts(set, '/login').at(-1), [403, 'CSRFError', false])
+    assert.equal((await tab.evaluate(() => answerOf('/protected'))).sub, CREDENTIALS.username)
+  })
+
+  test('a page of another site changes what it likes if its origin is trusted', async t => {
+    const prizes = new Koa().use(ctx => {
+      ctx.body = '<!doctype html><title>A page of ours</title>'
+    })
+    const friend = (await serveSite(t, prizes, { tls: true })).at('127.0.0.1')
+    const api = pageApp('cookies', { ...NONE.options, csrfCheck: 'origin', trustedOrigins: [friend] })
+    const { origin } = await serveSite(t, api.app, { tls: true })
+    const visitor = await newVisitorWithThirdPartyCookies(t)
+    const tab = await newTab(visitor, origin)
+    await tab.evaluate(credentials => client.login(credentials), CREDENTIALS)
+    await postForm(await newTab(visitor, friend), `${origin}/protected`)
+    assert.deepEqual(api.requests.at(-1), {
+      line: 'POST /protected',
+      status: 200,
+      errorType: undefined,
+      withToken: true,
+    })
+  })
+})
 
 test('a client of the library sends its CSRF value to no page of others, however the address is written', async t => {
   const api = pageApp('cookies')
