@@ -204,7 +204,8 @@ export class SqliteAdapter implements KeyvStoreAdapter {
   }
 
   /**
-   * Deletes a small batch of expired records, because SQLite blocks the event loop. Returns whether there may be more.
+   * Deletes a batch of expired records. The batch is small, because SQLite blocks the event loop. Returns whether there
+   * may be more.
    */
   #purge(): boolean {
     try {

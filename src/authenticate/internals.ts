@@ -19,7 +19,8 @@ export interface AuthXOptions extends Options {
    * requests. If it returns `undefined`, or throws an error with which jose or jwks-rsa report a missing key, the token
    * is rejected (401). If it throws another error, takes longer than `storeTimeout`, or returns a key that no algorithm
    * of `decodeAlgorithms` can use, the response is 503. Refresh tokens, tokens to renew, and tokens that end or list
-   * sessions must also be signed by a configured key; otherwise they are rejected (401). Default: none. Not in AuthX.
+   * sessions must also be signed by a configured key; otherwise they are rejected (401). Default: none. Not in AuthX
+   * for Python.
    */
   getKey?: GetKey<Context | undefined> | undefined
 }

@@ -229,7 +229,7 @@ export interface AuthXOptions {
   /**
    * Domains and paths that earlier deployments used for the cookies. Old cookies there are cleared whenever cookies are
    * set or cleared. An entry without `domain` means host-only cookies. An entry without `path` means the current path.
-   * If `cookieDomain` is set, host-only cookies are always cleared. Default: none. Not in AuthX.
+   * If `cookieDomain` is set, host-only cookies are always cleared. Default: none. Not in AuthX for Python.
    */
   formerCookies?: readonly { domain?: string | undefined; path?: string | undefined }[] | undefined
   /**
@@ -246,7 +246,7 @@ export interface AuthXOptions {
   /**
    * `Partitioned` on all cookies (CHIPS): a page in a frame of another site has its own cookies there. Requires
    * `cookieSecure` and `cookieSamesite: 'none'`. Cookies without `Partitioned` are cleared whenever cookies are set or
-   * cleared. Default false. Not in AuthX.
+   * cleared. Default false. Not in AuthX for Python.
    */
   cookiePartitioned?: boolean | undefined
   /**
@@ -278,15 +278,16 @@ export interface AuthXOptions {
   csrfMethods?: readonly string[] | undefined
   /**
    * How to detect a request that a page of another site made the browser send with our cookies. `'token'`: by the CSRF
-   * value. `'origin'`: by the headers `Sec-Fetch-Site` and `Origin`, which browsers set; a request with neither needs the
-   * CSRF value. `'origin'` also rejects logins of other sites, if they would set cookies. Default `'token'`. Not in AuthX.
+   * value. `'origin'`: by the headers `Sec-Fetch-Site` and `Origin`, which browsers set; a request with neither needs
+   * the CSRF value. `'origin'` also rejects logins of other sites, if they would set cookies. Default `'token'`. Not in
+   * AuthX for Python.
    */
   csrfCheck?: 'token' | 'origin' | undefined
   /**
    * Other origins whose pages may use our cookies, as browsers send them: `https://app.example`. They may open a
    * WebSocket with a token from a cookie, and with `csrfCheck: 'origin'` send any request. The server's own origin is
    * always accepted. This list is also the default of the option `origins` of `authenticateUpgrade`, which does not
-   * know the server's own origin. Default: none. Not in AuthX.
+   * know the server's own origin. Default: none. Not in AuthX for Python.
    */
   trustedOrigins?: readonly string[] | undefined
   /** The query parameter for the location `query`. Default `'token'`. */
@@ -317,63 +318,66 @@ export interface AuthXOptions {
   /** `implicitRefresh()` renews an access token in a cookie if it expires within this time. Default 10 minutes. */
   implicitRefreshDeltatime?: Duration | undefined
 
-  /** The store for sessions. Without a store, nothing can be revoked. Default: none. Not in AuthX. */
+  /** The store for sessions. Without a store, nothing can be revoked. Default: none. Not in AuthX for Python. */
   store?: TokenStore | undefined
   /**
    * Timeout of one whole operation on the store, the blocklist or `getKey`, in milliseconds, 1 to 60,000. After the
-   * timeout the response is 503. Time in which the event loop is blocked does not count. Default 250. Not in AuthX.
+   * timeout the response is 503. Time in which the event loop is blocked does not count. Default 250. Not in AuthX for
+   * Python.
    */
   storeTimeout?: number | undefined
   /**
    * Timeout of one call of the claims getter, the subject getter or a policy engine. After the timeout the response is
-   * 503. Time in which the event loop is blocked does not count. Default 5 seconds. Not in AuthX.
+   * 503. Time in which the event loop is blocked does not count. Default 5 seconds. Not in AuthX for Python.
    */
   callbackTimeout?: Duration | undefined
   /**
    * For how long a used refresh token can be sent again after its use. The response has the current refresh token of
-   * the session and a new access token. 0 to 60 seconds. 0 also turns `refreshRecovery` off. Default 10. Not in AuthX.
+   * the session and a new access token. 0 to 60 seconds. 0 also turns `refreshRecovery` off. Default 10. Not in AuthX
+   * for Python.
    */
   refreshGracePeriod?: Duration | undefined
   /**
    * For how long after its use a refresh token still gets new tokens, if nobody has used the tokens that replaced it:
-   * their response was lost. 0 turns this off, and so does `accessTokenRevocation: false`. Default 1 day. Not in AuthX.
+   * their response was lost. 0 turns this off, and so does `accessTokenRevocation: false`. Default 1 day. Not in AuthX
+   * for Python.
    */
   refreshRecovery?: Duration | undefined
   /**
    * Maximum lifetime of a session, counted from its login. After this time the session cannot be refreshed. Default 90
-   * days. Not in AuthX.
+   * days. Not in AuthX for Python.
    */
   sessionExpires?: Duration | undefined
   /**
    * How many live sessions a subject can have, 1 to 500, in all processes together. Requires a store. Default: no
-   * limit. Not in AuthX.
+   * limit. Not in AuthX for Python.
    */
   maxSessions?: number | undefined
   /**
-   * What a login beyond `maxSessions` does: `'endOldest'` ends the sessions of the oldest logins, `'refuse'` answers 403
-   * TooManySessionsError and writes nothing. Default `'endOldest'`. Not in AuthX.
+   * What a login beyond `maxSessions` does: `'endOldest'` ends the sessions of the oldest logins, `'refuse'` answers
+   * 403 TooManySessionsError and writes nothing. Default `'endOldest'`. Not in AuthX for Python.
    */
   tooManySessions?: TooManySessions | undefined
   /**
    * Check access tokens for revocation in the store. If false, they are valid until they expire. Default true. Not in
-   * AuthX.
+   * AuthX for Python.
    */
   accessTokenRevocation?: boolean | undefined
   /**
    * Maximum number of cached access tokens, 0 to 1,000,000. 0 turns the cache off. The signature of a cached token is
    * not verified again; everything else is checked on every request. A token is cached when it is sent for the second
-   * time. Default 1000. Not in AuthX.
+   * time. Default 1000. Not in AuthX for Python.
    */
   verifyCacheSize?: number | undefined
   /**
    * The claim `login_type` of new tokens. Tokens with another login type are rejected. Default: none. Setting or
    * changing it rejects every existing token (401), at `refresh` too: all users must log in again. Removing it rejects
-   * no token. Not in AuthX's options.
+   * no token. Not in the options of AuthX for Python.
    */
   loginType?: string | undefined
   /**
    * Returns the key that verifies a token, instead of the configured keys: for one key per tenant, for example.
-   * Default: none. Not in AuthX.
+   * Default: none. Not in AuthX for Python.
    */
   getKey?: GetKey | undefined
   /**

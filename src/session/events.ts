@@ -18,8 +18,9 @@ export interface AuthXEvents {
   refreshed: { sid: string; sub: string }
   /**
    * A used-up refresh token was sent again within the grace period. The client got the current refresh token of the
-   * session again, and a new access token. `replays`: after how many refreshes in a row, up to and including the last
-   * one, a used-up token was sent again; 1 for the first. Several replays after one refresh have the same number.
+   * session again, and a new access token. This is a replay. `replays` counts the refreshes in a row that were followed
+   * by a replay, up to and including the last refresh. It is 1 for the first. Several replays after one refresh have
+   * the same number.
    */
   replayed: { sid: string; sub: string; replays: number }
   /**

@@ -123,10 +123,10 @@ export function rotated(
 }
 
 /**
- * Returns the record after a replay at `now`, whose access token ends at `accessEndsAt`. Returns `record` itself, so
- * that nothing is written, if the generation is confirmed or recovery is off. It does so too if the tokens were given
- * out less than half a grace period ago and the new access token does not end much later than the others of the
- * generation. So many replays at the same time need few writes.
+ * Returns the record after a replay at `now`. The access token of the replay ends at `accessEndsAt`. Returns `record`
+ * itself, so that nothing is written, if the generation is confirmed or recovery is off. It does so too if the tokens
+ * were given out less than half a grace period ago and the new access token does not end much later than the others of
+ * the generation. Because of this, few writes are needed even if there are many replays at the same time.
  */
 export function givenAgain(
   record: SessionRecord,

@@ -1,4 +1,7 @@
-/** Changes that a store may make before it compares: a conversion, a collation, a parser, a clean-up. */
+/**
+ * Changes that a wrong store could make to texts before it compares them: a conversion, a collation, a parser, a
+ * clean-up. The cases test that the store makes none of them.
+ */
 const changes: readonly ((text: string) => string)[] = [
   text => text.toLowerCase(),
   text => text.toUpperCase(),

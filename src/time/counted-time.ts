@@ -1,4 +1,4 @@
-/** Maximum planned length of a slice. */
+/** `CountedTime` counts time in short slices. This is the maximum planned length of a slice, in milliseconds. */
 export const SLICE_MS = 10
 
 /**

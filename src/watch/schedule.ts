@@ -114,7 +114,10 @@ export function answered(watch: Watch, good: boolean, now: number, pace: Pace, c
   return { goodAt, nextAt: good ? at + pace.intervalMs * (1 - chance / 4) : nextTry(endOf(watch, pace), now, pace) }
 }
 
-/** When to call again after a failure. The last call begins one timeout before `end`, so that it ends in time. */
+/**
+ * When to call again after a failure: after a pause, but not later than one timeout before `end`, so that the call ends
+ * in time. If this moment is past: after the whole pause.
+ */
 function nextTry(end: number, now: number, { pauseMs, storeTimeoutMs }: Pace): number {
   const last = end - storeTimeoutMs
   return now < last ? Math.min(now + pauseMs, last) : now + pauseMs

@@ -13,7 +13,7 @@ export interface Documented {
   readonly type: string
   /** The default in the doc comment, if there is one. */
   readonly said: string | undefined
-  /** The doc comment without its default and without "Not in AuthX". */
+  /** The doc comment without its default and without "Not in AuthX for Python". */
   readonly meaning: string
 }
 
@@ -119,7 +119,7 @@ export function documentedOptions(): Documented[] {
     ([, comment = '', name = '', type = '']) => {
       const text = comment.replaceAll(/\s*\n\s*\* ?/g, ' ').trim()
       const said = DEFAULT.exec(text)?.[1]
-      const meaning = text.replace(DEFAULT, '').replace(/ Not in AuthX.*$/, '')
+      const meaning = text.replace(DEFAULT, '').replace(/ Not in (?:the options of )?AuthX for Python\.$/, '')
       return { name, type: shownType(type), said, meaning }
     },
   )
