@@ -1,7 +1,10 @@
 import type { ClientEventType } from './events.js'
 import { type Channel, type Locks, page, whereAllowed } from './page.js'
 
-/** A message to other tabs. It never contains a token. `done` is sent after every exclusive run, also a failed one. */
+/**
+ * A message to other tabs. It never contains a token. `done` is sent each time the work of a `runExclusive` has ended,
+ * also if it failed.
+ */
 export interface Message {
   readonly type: ClientEventType | 'done'
   readonly reason?: string | undefined

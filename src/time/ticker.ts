@@ -2,7 +2,7 @@
 import { setImmediate, setTimeout } from 'node:timers'
 import { type CountedTime, SLICE_MS } from './counted-time.js'
 
-/** A wait that ends at a point of the counted time. */
+/** A wait with a time limit. Only time in which this process could read answers counts (see `CountedTime`). */
 export interface Waiting {
   /** Whether the wait has ended. The ticker sets it. */
   hasEnded: boolean

@@ -5,7 +5,7 @@ import * as schedule from './schedule.js'
 
 /** A socket or a stream that ends with its login. */
 export interface Dependent {
-  /** Whether the dependent has already ended. Then its login is not watched. */
+  /** Whether the socket or stream has already ended. Then its login is not watched. */
   readonly isGone: boolean
   /** Calls `stop` when the dependent ends by itself. Returns a function that removes the listeners. */
   onGone(stop: () => void): () => void
