@@ -362,10 +362,8 @@ describe('autoRefresh() rejects no request', () => {
     const fresh = new Visitor(sent => ada.visit(String(sent?.path), sent?.headers))
     const reply = await fresh.visit('/open', [...NAVIGATION, ...cookies])
     assert.deepEqual(verdict(reply), [200, null])
-    assert.ok(
-      reply.cookies.every(line => !line.includes('Domain=')),
-      reply.cookies.join('\n'),
-    )
+    const lines = reply.cookies
+    assert.deepEqual([lines.length > 0, lines.some(line => line.includes('Domain='))], [true, false])
   })
 })
 
