@@ -35,7 +35,7 @@ export interface Exchange<T> {
 export interface Plan {
   readonly known: LoadedState
   readonly decision: Exclude<rotation.Decision, { outcome: 'reuse' | 'revoked' }>
-  /** The time of the decision, milliseconds. */
+  /** The time of the exchange, milliseconds. */
   readonly now: number
 }
 
@@ -61,17 +61,27 @@ export class Rotator {
 
   /**
    * Reads the record of a refresh token and decides between rotation, replay and recovery.
+   * @param arrivedAt when the token arrived, milliseconds, if the application has been asked since. Default: now.
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
-  async plan(records: SessionRecords, token: TokenPayload): Promise<Plan> {
+  async plan(records: SessionRecords, token: TokenPayload, arrivedAt?: number): Promise<Plan> {
     for (;;) {
       const known = await records.known(token)
       const now = this.#config.now()
-      const decision = rotation.decide(token, known, now, this.#config)
+      const decision = rotation.decideAfterWaiting(token, known, { arrivedAt: arrivedAt ?? now, now }, this.#config)
       if (decision.outcome === 'revoked') throw revokedBecause(decision.reason)
       if (decision.outcome !== 'reuse') return { known, decision, now }
       await this.endReused(records, token, known)
     }
+  }
+
+  /**
+   * Returns a plan for now, after the application was asked: the grace period of a refresh token begins when the token
+   * is exchanged. Returns `undefined` for a replay, which needs a new plan: it may write nothing, and then it would not
+   * notice that the session has changed or ended.
+   */
+  resumed(plan: Plan): Plan | undefined {
+    return plan.decision.outcome === 'replay' ? undefined : { ...plan, now: this.#config.now() }
   }
 
   /**

@@ -184,6 +184,22 @@ export function decide(token: Presented, known: StoredState, now: number, config
   return REUSE
 }
 
+/**
+ * Decides the result of a refresh that has waited since `arrivedAt` (milliseconds) for the application. A used-up token
+ * that arrived within its grace period is a replay, however long the application took.
+ */
+export function decideAfterWaiting(
+  token: Presented,
+  known: StoredState,
+  { arrivedAt, now }: { arrivedAt: number; now: number },
+  config: RotationConfig,
+): Decision {
+  const decision = decide(token, known, now, config)
+  if (decision.outcome !== 'reuse' && decision.outcome !== 'recover') return decision
+  const atArrival = decide(token, known, arrivedAt, config)
+  return atArrival.outcome === 'replay' ? atArrival : decision
+}
+
 function replay(record: SessionRecord): Replay {
   const { replayed, gen } = record
   if (replayed?.gen === gen) return { outcome: 'replay', record, replays: replayed.inARow, isCounted: true }

@@ -160,19 +160,21 @@ export class Sessions {
    */
   async rotate<T>(exchange: Exchange<T>, first: Deadline = this.#deadline()): Promise<T> {
     const { token, prepare } = exchange
-    let [plan, deadline]: [Plan | undefined, Deadline] = [undefined, first]
+    let [plan, arrivedAt, deadline]: [Plan | undefined, number | undefined, Deadline] = [undefined, undefined, first]
     if (prepare) {
-      plan = await this.#operation('rotate', deadline, records => this.#rotator.plan(records, token))
-      await prepare(rotation.isTombstone(plan.known.record) ? undefined : plan.known.record)
+      const before = await this.#operation('rotate', deadline, records => this.#rotator.plan(records, token))
+      await prepare(rotation.isTombstone(before.known.record) ? undefined : before.known.record)
       // The time that the application took must not shorten the `storeTimeout` of the write.
       deadline = this.#deadline()
+      arrivedAt = before.now
+      plan = this.#rotator.resumed(before)
     }
     const { minted, tell, opened } = await this.#operation('rotate', deadline, async records => {
       for (;;) {
         const exchanged = await this.#rotator.exchange(
           records,
           exchange,
-          plan ?? (await this.#rotator.plan(records, token)),
+          plan ?? (await this.#rotator.plan(records, token, arrivedAt)),
         )
         if (exchanged) return exchanged
         plan = undefined
