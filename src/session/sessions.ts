@@ -87,11 +87,11 @@ export class Sessions {
 
   /**
    * Checks a verified token against its session and its subject's cut-off. The first check of an access token after a
-   * refresh also writes that the client has received the new tokens. `'watch'` updates `lastActiveAt` only in this
-   * write.
+   * refresh also writes that the client has received the new tokens. `'watch'` writes nothing: the server watches a
+   * stream, and this does not show that the client has received anything.
    * @returns when the login of the token ends.
    * @throws RevokedTokenError, ReusedTokenError (a used-up refresh token; or a voided access token, after revoking its
-   * session), StoreUnavailableError.
+   * session, except with `'watch'`), StoreUnavailableError.
    */
   check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<rotation.LoginEnd> {
     return this.#operation(name, this.#deadline(), async records => {
@@ -100,8 +100,14 @@ export class Sessions {
         const assessment = rotation.assess(token, known, this.#config.now(), this.#config)
         const { outcome } = assessment
         if (outcome === 'revoked') throw revokedBecause(assessment.reason)
-        if (outcome === 'reuse') await this.#refuseReused(records, token, known)
-        else if (outcome === 'good' || (await this.#confirm(records, token, known, assessment.record))) {
+        if (outcome === 'reuse') {
+          if (name === 'watch') throw reusedBecause(token)
+          await this.#refuseReused(records, token, known)
+        } else if (
+          outcome === 'good' ||
+          name === 'watch' ||
+          (await this.#confirm(records, token, known, assessment.record))
+        ) {
           if (outcome === 'good' && name === 'check') this.#touch(records, token, known)
           return rotation.endOf(token, known, this.#config)
         }
