@@ -42,10 +42,14 @@ export const isEnding = ([sid, , mark]: Entry) => sid !== UNLISTED && mark !== u
 /** The sessions in a list, the oldest first. */
 export const entriesOf = (list: Listing): Listing => list.filter(isEntry)
 
-/** The list after all `changes`. */
+/** The list after all `changes`. A session that is added again keeps the mark that it must be ended. */
 export function changed(list: Listing, changes: readonly Change[]): Listing {
   const added = new Map(changes.flatMap(({ add }) => (add ? [[add[0], add] as const] : [])))
   const gone = changes.flatMap(({ ended }) => ended ?? [])
+  for (const entry of list) {
+    const again = isEnding(entry) && added.get(entry[0])
+    if (again) added.set(entry[0], ending(again))
+  }
   const isKept = ([sid]: Entry) => !added.has(sid) && !gone.some(ended => ended.has(sid))
   return [...list.filter(isKept), ...added.values()]
 }

@@ -229,6 +229,19 @@ describe('the first refresh of a token without a session', () => {
   }
 })
 
+test('a session that must end does not take the place of a later login when its first token is sent again', async t => {
+  const { authx, store } = limitedTo(2)
+  const opener = authx.createRefreshToken('ada')
+  const refresh = await refreshing(t, authx)
+  const opened = sidOf((await refresh(opener)).json.access_token)
+  const later = await login(authx)
+  store.failsBefore = (_key, value) => value === TOMBSTONE
+  await assert.rejects(login(authx), UNAVAILABLE)
+  store.heal()
+  await refresh(opener)
+  assert.deepEqual(await liveSids(authx, [opened, later]), [later])
+})
+
 describe('fifty logins of one subject at once', () => {
   for (const tooManySessions of ['endOldest', 'refuse'] as const) {
     test(`share the writes of the list, with '${tooManySessions}'`, async () => {

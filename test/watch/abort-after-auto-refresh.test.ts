@@ -35,7 +35,7 @@ async function watchedPages(t: TestContext) {
     await page.ready()
     ctx.body = 'a long answer'
   })
-  const app = appOf(authx.middleware(), authx.autoRefresh() as Koa.Middleware, router.routes())
+  const app = appOf(authx.middleware(), authx.autoRefresh() as Koa.Middleware).use(router.routes())
   const send = await serve(t, app)
   const jar = jarOf((await send({ method: 'POST', path: '/login' })).cookies)
   const name = authx.config.refreshCookieName
