@@ -16,6 +16,9 @@ async function webApp(t: TestContext, options: AuthXOptions = {}) {
   const authx = makeAuthX({ store, tokenLocation: ['cookies'], now: () => clock.now, ...options })
   const asked: Asked = {}
   const router = addLoginRoutes(new Router(), authx, asked)
+  router.post('/confirm', async ctx => {
+    ctx.body = await authx.reauthenticate(ctx, { amr: ['pwd'] })
+  })
   const send = await serve(t, appOf(authx.middleware(), authx.implicitRefresh()).use(router.routes()))
   const jar: Record<string, string> = {}
   const browse = async (path: string, csrf = jar.csrf_refresh_token ?? '') => {
@@ -56,7 +59,7 @@ const LIVES: readonly [options: AuthXOptions, persistent: boolean | undefined, l
   [{ cookieMaxAge: 60 }, false, ENDS_WITH_BROWSER],
 ]
 
-describe('the cookies of a login, of its refreshes and of its renewals live as long as the login asks', () => {
+describe('the cookies of a login, a refresh, a renewal and reauthenticate live as long as the login asks', () => {
   for (const [options, persistent, expected] of LIVES) {
     test(`persistent: ${persistent}, with ${JSON.stringify(options)}`, async t => {
       const app = await webApp(t, options)
@@ -65,6 +68,8 @@ describe('the cookies of a login, of its refreshes and of its renewals live as l
         app.clock.now += MINUTE
         assert.deepEqual(lives(await app.browse('/refresh')), expected)
       }
+      const confirmed = await app.browse('/confirm', app.jar.csrf_access_token)
+      assert.deepEqual(lives(confirmed), expected.slice(0, 2))
       app.clock.now += 10 * MINUTE
       const renewed = await app.browse('/protected', app.jar.csrf_access_token)
       assert.equal(renewed.status, 200)

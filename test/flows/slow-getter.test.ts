@@ -94,4 +94,15 @@ describe('a claims getter that takes long', () => {
     tooLate.answer()
     assert.deepEqual(verdict(await tooLate.reply), [401, 'RevokedTokenError'])
   })
+
+  test('and answers after callbackTimeout is 503, and neither the refresh nor the late answer changes anything', async t => {
+    const api = await apiWithSlowGetter(t, { callbackTimeout: 1 })
+    const late = await api.begin(api.first.refresh_token)
+    assert.deepEqual(verdict(await late.reply), [503, 'CallbackUnavailableError'])
+    late.answer()
+    api.getter.slow = false
+    assert.equal((await api.protected(api.first.access_token)).status, 200)
+    assert.equal((await api.refresh(api.first.refresh_token)).status, 200)
+    assert.deepEqual(api.events, ['refreshed'])
+  })
 })
