@@ -228,7 +228,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * Store a new check of the user's credentials in the session of the request's access token. It does not check the
    * credentials: do that first. Returns the response body with a new access token: fresh, with a new `auth_time`.
    * It sets the cookies of this token, if access tokens are in cookies. The refresh token stays valid. The tokens of
-   * later refreshes have the new `auth_time` too.
+   * later refreshes have the new `auth_time` too. With a claims getter or a subject getter, the new token ends when the
+   * token of the request ends, because only a refresh asks the getter.
    * @throws the errors of `accessTokenRequired`; CSRFError, also for methods that are not in `csrfMethods`;
    * JWTDecodeError for a token without a session; CookieTooLargeError; StoreUnavailableError; BadConfigurationError
    * without a store; TypeError naming the invalid option.

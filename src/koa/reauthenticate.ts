@@ -3,6 +3,7 @@ import type { AuthContext, Internals } from '../authenticate/internals.js'
 import { emittingRefused } from '../authenticate/refusal.js'
 import { checkNames } from '../config/values.js'
 import { BadConfigurationError, JWTDecodeError } from '../errors.js'
+import type { AccessTimes } from '../session/rotate.js'
 import type { Sessions } from '../session/sessions.js'
 import { reauthenticatedAccess } from '../session/tokens.js'
 import { checkAmr } from '../token/claims.js'
@@ -45,15 +46,24 @@ async function answer(internals: Internals, ctx: AuthContext, options: Reauthent
   const sessions = sessionsOf(internals)
   const payload = await tokenOfSession(internals, ctx)
   const tokens = await internals.requestCache.askStore(ctx.req, () =>
-    sessions.reauthenticate(payload, amr ?? [], (_sid, record, times) =>
-      withCookies(
-        { access: reauthenticatedAccess(internals, payload, record, times) },
-        internals.config,
-        record.persistent,
-      ),
-    ),
+    sessions.reauthenticate(payload, amr ?? [], (_sid, record, times) => {
+      const access = reauthenticatedAccess(internals, payload, record, withinLifeOf(payload, times, internals))
+      return withCookies({ access }, internals.config, record.persistent)
+    }),
   )
   return handOut(internals, ctx, tokens, tokens.cookies)
+}
+
+/**
+ * With a claims getter or a subject getter, the new token ends when the presented one ends. It copies the claims of that
+ * token, and only a refresh asks the getter: `reauthenticate` must not put the refresh off.
+ */
+function withinLifeOf(
+  { exp }: TokenPayload,
+  times: AccessTimes,
+  { claimsGetter, subjectGetter }: Internals,
+): AccessTimes {
+  return claimsGetter || subjectGetter ? { ...times, exp: Math.min(times.exp, exp) } : times
 }
 
 /** Returns the sessions of the instance. @throws BadConfigurationError without a store. */

@@ -42,6 +42,18 @@ const authenticationOf = (token: unknown) => {
   return { auth_time, amr }
 }
 
+test('reauthenticate does not put off the refresh that asks the claims getter or the subject getter', async t => {
+  const { authx, send, clock } = await scene(t)
+  const { json } = await send('/login')
+  clock.now += 10 * MINUTE
+  const later = claimsOf((await send('/reauthenticate', json.access_token)).json.access_token).exp
+  assert.equal(later, NOW + 25 * 60)
+  authx.setSubjectGetter(sub => ({ sub }))
+  const answer = await send('/reauthenticate', json.access_token)
+  const { fresh, exp } = claimsOf(answer.json.access_token)
+  assert.deepEqual([fresh, exp, answer.json.expires_in], [true, NOW + 15 * 60, 5 * 60])
+})
+
 describe('auth_time and amr', () => {
   for (const [what, options] of [['with a store', {}] as const, ['without a store', { store: undefined }] as const]) {
     test(`${what}, both tokens of a login carry them, and those of each refresh`, async t => {
