@@ -12,7 +12,7 @@ export type SubjectGetter<Subject> = (
 /** What the claims getter gets: why it is called, and for which login. */
 export interface ClaimsRequest {
   /**
-   * Why the claims getter is called. `'login'`: by `login` or `createTokenPair`. `'refresh'`: by `refresh`.
+   * Why the claims getter is called. `'login'`: by `login` or `createTokenPair`. `'refresh'`: by `refresh` or `autoRefresh`.
    * `'implicitRefresh'`: by `implicitRefresh`, which renews the access token in a cookie.
    */
   readonly reason: 'login' | 'refresh' | 'implicitRefresh'

@@ -8,6 +8,7 @@ import type { Config } from '../config/table.js'
 import { type CookieLine, setCookies, tokenCookies } from '../request/cookies.js'
 import { checkLoginOrigin } from '../request/origin.js'
 import {
+  checkContext,
   checkPairOptions,
   type Draft,
   draftPair,
@@ -109,6 +110,7 @@ async function draftLogin(
 ): Promise<Draft> {
   checkSubject(sub)
   checkPairOptions(options, ctx ? 'login' : 'createTokenPair')
+  checkContext(options.context, internals.config)
   const [sid, forCookies] = [randomUUID(), ctx !== undefined]
   checkOneSource(internals, options, ['data', 'scopes', 'audience'], forCookies ? 'login' : 'createTokenPair')
   const about = { reason: 'login', ctx: ctx as Context | undefined, sid, context: options.context } as const

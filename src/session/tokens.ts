@@ -58,7 +58,7 @@ export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
   device?: Record<string, unknown> | undefined
   /**
    * Data of the application about this login, such as a tenant, or the administrator who acts for the user. An object
-   * of JSON values, up to 2048 characters. It is kept in the session's record, passed to the claims getter, shown by
+   * of JSON values, up to 2048 bytes of JSON. It is kept in the session's record, passed to the claims getter, shown by
    * `listSessions`, and is in no token. Requires a store. Default: none.
    */
   context?: Record<string, unknown> | undefined
@@ -132,7 +132,6 @@ export function draftPair(
   const { fresh, amr, renewable, device = {}, context, persistent, ...others } = options
   const { accessExpiry = config.accessTokenExpires, refreshExpiry = config.refreshTokenExpires, ...common } = others
   checkDevice(device)
-  checkContext(context, config)
   checkPersistent(persistent, config)
   checkAmr(amr)
   const now = config.now()
@@ -317,11 +316,11 @@ const issueChanged = (access: Claims, issuer: Issuer, { data }: AccessChanges): 
   data ? issue(access, issuer) : reissue(access, issuer)
 
 /** @throws TypeError if `context` is not a plain object of JSON values, is too large, or if there is no store. */
-function checkContext(context: unknown, { store }: Config): void {
+export function checkContext(context: unknown, { store }: Config): void {
   if (context === undefined) return
   checkJsonObject(context, 'context')
-  if (JSON.stringify(context).length > LARGEST_CONTEXT)
-    throw new TypeError(`context must be at most ${LARGEST_CONTEXT} characters of JSON`)
+  if (Buffer.byteLength(JSON.stringify(context)) > LARGEST_CONTEXT)
+    throw new TypeError(`context must be at most ${LARGEST_CONTEXT} bytes of JSON`)
   if (!store) throw new TypeError('context requires a store; set the option store, or omit context')
 }
 
