@@ -15,7 +15,11 @@ export function browser(): Promise<Browser> {
   return launched
 }
 
-const launchOptions = () => ({ executablePath: chromiumPath(), headless: true, args: ['--no-sandbox'] })
+const launchOptions = (args: readonly string[] = []) => ({
+  executablePath: chromiumPath(),
+  headless: true,
+  args: ['--no-sandbox', ...args],
+})
 
 function chromiumPath(): string {
   const found = findChromium()
@@ -44,15 +48,18 @@ export async function newVisitorWithPageCache(
 }
 
 /**
- * The same, whose browser sends `SameSite=None` cookies along when a page of another site asks for something. Some
- * builds of Chromium do not by default, and profiles that keep nothing do not either.
+ * A visitor whose browser sends `SameSite=None` cookies along when a page of another site asks for something. Some
+ * builds of Chromium do not by default, and profiles that keep nothing do not either. `args` are further flags of it.
  */
-export async function newVisitorWithThirdPartyCookies(t: TestContext): Promise<BrowserContext> {
+export async function newVisitorWithThirdPartyCookies(
+  t: TestContext,
+  args: readonly string[] = [],
+): Promise<BrowserContext> {
   const { folder, remove } = await temporaryFolder()
   await mkdir(join(folder, 'Default'))
   const preferences = { profile: { cookie_controls_mode: 0, block_third_party_cookies: false } }
   await writeFile(join(folder, 'Default/Preferences'), JSON.stringify(preferences))
-  const visitor = await chromium.launchPersistentContext(folder, { ...launchOptions(), ignoreHTTPSErrors: true })
+  const visitor = await chromium.launchPersistentContext(folder, { ...launchOptions(args), ignoreHTTPSErrors: true })
   visitor.setDefaultTimeout(10_000)
   t.after(async () => {
     await visitor.close()

@@ -11,6 +11,7 @@ export interface Site {
   /** `http://localhost:<port>`. To a browser, `at('127.0.0.1')` is another site with the same server behind it. */
   readonly origin: string
   at(host: string): string
+  readonly server: Server
   /** End it, connections too. */
   close(): Promise<void>
 }
@@ -36,7 +37,7 @@ export async function serveSite(
   t.after(close)
   const { port } = server.address() as AddressInfo
   const at = (host: string) => `${tls ? 'https' : 'http'}://${host}:${port}`
-  return { port, origin: at('localhost'), at, close }
+  return { port, origin: at('localhost'), at, server, close }
 }
 
 const serverFor = (listener: RequestListener, certificate?: Certificate): Server =>

@@ -1,0 +1,227 @@
+/**
+ * `csrfCheck: 'origin'` in Chromium and Firefox: what pages of the own origin, of the own site and of other sites can do
+ * with a visitor's cookies. To a browser `localhost` and `127.0.0.1` are two sites, and so are `www.app.test` and
+ * `evil.test`; `evil.app.test` is of the site of `www.app.test`. The browsers send third-party cookies, and the
+ * application lets every page call it by CORS, so that only the check protects it.
+ */
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import Koa from 'koa'
+import { type PagesApp, type PagesAppOptions, pagesApp } from './support/pages-app.js'
+import { serveSite } from './support/site.js'
+import { BROWSERS, type Tab, type Visitor } from './support/tab.js'
+
+type SameSite = 'lax' | 'strict' | 'none'
+
+interface Attacker {
+  readonly who: string
+  readonly host: string
+  /** Default: that of the place. */
+  readonly tls?: boolean
+  /** Whether browsers send cookies along with these `SameSite` attributes; `undefined` where browsers differ. */
+  readonly gets: readonly SameSite[] | undefined
+}
+
+interface Place {
+  readonly name: string
+  readonly tls: boolean
+  readonly own: string
+  readonly attackers: readonly Attacker[]
+  readonly sameSites: readonly SameSite[]
+  readonly options?: PagesAppOptions
+}
+
+const EVERY = ['lax', 'strict', 'none'] as const
+
+const LOCALHOST: Place = {
+  name: 'http://localhost',
+  tls: false,
+  own: 'localhost',
+  sameSites: EVERY,
+  attackers: [
+    { who: 'another port of localhost', host: 'localhost', gets: EVERY },
+    { who: 'another site', host: '127.0.0.1', gets: ['none'] },
+  ],
+}
+
+const NAMES: readonly Attacker[] = [
+  { who: 'a sibling subdomain', host: 'evil.app.test', gets: EVERY },
+  { who: 'another site', host: 'evil.test', gets: ['none'] },
+]
+
+const HTTPS: Place = {
+  name: 'https',
+  tls: true,
+  own: 'www.app.test',
+  sameSites: EVERY,
+  attackers: [...NAMES, { who: 'the same host over http', host: 'www.app.test', tls: false, gets: undefined }],
+}
+
+/** Browsers send no `Sec-Fetch-Site` to it: `Origin` is compared. */
+const HTTP: Place = {
+  name: 'http, a name',
+  tls: false,
+  own: 'www.app.test',
+  sameSites: ['lax', 'strict'],
+  options: { cookieSecure: false },
+  attackers: NAMES,
+}
+
+const PLACES = [LOCALHOST, HTTPS, HTTP]
+const PATHS = ['/count', '/refresh', '/logout', '/login']
+
+interface Scene {
+  readonly api: PagesApp
+  /** Origin of the application. */
+  readonly target: string
+  readonly visitor: Visitor
+  /** The visitor's page. */
+  readonly own: Tab
+}
+
+/** Somebody who is logged in, by the form. */
+async function scene(t: TestContext, browser: string, place: Place, options: PagesAppOptions = {}): Promise<Scene> {
+  const api = pagesApp({ ...place.options, ...options })
+  const site = await serveSite(t, api.app, { tls: place.tls })
+  const target = site.at(place.own)
+  api.acceptSockets(site.server, [target, ...(options.trustedOrigins ?? [])])
+  const visitor = await BROWSERS[browser]?.(t)
+  assert.ok(visitor)
+  const own = await visitor.newTab(target)
+  assert.equal(await submit(own, 'login'), 'ada, 0')
+  return { api, target, visitor, own }
+}
+
+/** Submits a form of the own page. Resolves to the title of the page that it leads to. */
+async function submit(tab: Tab, id: string): Promise<string> {
+  await tab.follow(id => (document.getElementById(id) as HTMLFormElement).requestSubmit(), id)
+  return tab.evaluate(() => document.title, null)
+}
+
+/** Serves pages of somebody else, and `/bounce`, which passes forms on to the address in its query. */
+async function stranger(t: TestContext, tls: boolean): Promise<(host: string) => string> {
+  const pages = new Koa().use(ctx => {
+    ctx.body = '<!doctype html><title>You have won</title>'
+    if (ctx.path !== '/bounce') return
+    ctx.redirect(String(ctx.query.to))
+    ctx.status = 307
+  })
+  pages.silent = true
+  return (await serveSite(t, pages, { tls })).at
+}
+
+/** Ways of making the visitor's browser send a POST. */
+const WAYS: Readonly<Record<string, (tab: Tab, url: string, page: string) => Promise<unknown>>> = {
+  form: (tab, url) => postForm(tab, url),
+  'form by way of a redirect': (tab, url, page) => postForm(tab, `${page}/bounce?to=${encodeURIComponent(url)}`),
+  'form in a sandboxed frame': (tab, url) =>
+    tab.evaluate(action => {
+      const frame = document.createElement('iframe')
+      frame.setAttribute('sandbox', 'allow-forms allow-scripts')
+      frame.srcdoc = `<form method="post" action="${action}"></form><script>document.forms[0].submit()</script>`
+      document.body.append(frame)
+    }, url),
+  'fetch, no-cors': (tab, url) => post(tab, url, { mode: 'no-cors' }),
+  'fetch, cors': (tab, url) => post(tab, url, { mode: 'cors' }),
+  'fetch with a header': (tab, url) => post(tab, url, { mode: 'cors', headers: { 'X-CSRF-TOKEN': 'guessed' } }),
+}
+
+const postForm = (tab: Tab, url: string): Promise<void> =>
+  tab.follow(action => {
+    const form = Object.assign(document.createElement('form'), { method: 'POST', action })
+    form.append(Object.assign(document.createElement('input'), { name: 'username', value: 'mallory' }))
+    document.body.append(form)
+    form.submit()
+  }, url)
+
+const post = (tab: Tab, url: string, init: RequestInit): Promise<unknown> =>
+  tab.evaluate(
+    ([target, init]) => {
+      const body = new URLSearchParams({ username: 'mallory' })
+      return fetch(target, { method: 'POST', credentials: 'include', body, ...init }).then(
+        ({ status }) => status,
+        () => 'hidden',
+      )
+    },
+    [url, init] as const,
+  )
+
+/** What a socket says first, or `'refused'`. */
+const told = (tab: Tab, url: string): Promise<string> =>
+  tab.evaluate(
+    address =>
+      new Promise(resolve => {
+        const socket = new WebSocket(address)
+        socket.onmessage = ({ data }) => {
+          socket.close()
+          resolve(data)
+        }
+        socket.onclose = () => resolve('refused')
+      }),
+    url.replace(/^http/, 'ws'),
+  )
+
+/** Everything that a stranger may want to change. */
+async function situation({ api, own, target }: Scene): Promise<unknown> {
+  await own.goto(target)
+  const sessions = await Promise.all(['ada', 'mallory'].map(subject => api.authx.listSessions(subject)))
+  return { count: api.count(), cookies: api.cookies(), sessions }
+}
+
+/** Lets the page try a request in every way. Each is refused, as is every link and every socket. */
+async function attack(set: Scene, page: string, getsCookies: boolean | undefined): Promise<void> {
+  const { api, target, visitor } = set
+  const evil = await visitor.newTab(page)
+  for (const [way, send] of Object.entries(WAYS)) {
+    for (const path of PATHS) {
+      const handled = api.next(`POST ${path}`)
+      await send(evil, `${target}${path}`, page)
+      const { status, withToken } = await handled
+      const expected = path === '/login' || withToken ? 403 : 401
+      assert.equal(status, expected, `${way} to ${path}, ${withToken ? 'with' : 'without'} a token`)
+      // Frames in a sandbox and redirects are judged by what they come from.
+      if (getsCookies !== undefined && !/sandbox|redirect/.test(way)) assert.equal(withToken, getsCookies, way)
+      if (/^form(?! in)/.test(way)) await evil.goto(page)
+    }
+  }
+  for (const path of ['/refresh', '/logout']) {
+    const handled = api.next(`GET ${path}`)
+    await evil.follow(url => location.assign(url), `${target}${path}`)
+    const { status, withToken } = await handled
+    assert.equal(status, withToken ? 403 : 401, `a link to ${path}`)
+    await evil.goto(page)
+  }
+  for (const path of ['/socket', '/koa']) assert.equal(await told(evil, `${target}${path}`), 'refused', path)
+}
+
+/** What the visitor does: count up, refresh, open sockets, log out and in again, all without a CSRF value. */
+async function useOwnPage({ api, own, target }: Scene): Promise<void> {
+  const before = api.count()
+  assert.equal(await submit(own, 'count'), `ada, ${before + 1}`)
+  assert.equal(await submit(own, 'refresh'), `ada, ${before + 1}`)
+  assert.equal(await post(own, `${target}/count`, { mode: 'same-origin' }), 200)
+  assert.equal(api.count(), before + 2)
+  for (const path of ['/socket', '/koa']) assert.equal(await told(own, `${target}${path}`), 'ada', path)
+  assert.equal(await submit(own, 'logout'), `nobody, ${before + 2}`)
+  assert.equal(api.cookies(), '')
+  assert.equal(await submit(own, 'login'), `ada, ${before + 2}`)
+}
+
+for (const browser of Object.keys(BROWSERS)) {
+  describe(`${browser}, csrfCheck: 'origin'`, () => {
+    for (const place of PLACES) {
+      for (const cookieSamesite of place.sameSites) {
+        for (const { who, host, tls = place.tls, gets } of place.attackers) {
+          test(`${place.name}, SameSite=${cookieSamesite}: a page of ${who} changes nothing`, async t => {
+            const set = await scene(t, browser, place, { cookieSamesite })
+            const before = await situation(set)
+            const page = (await stranger(t, tls))(host)
+            await attack(set, page, gets?.includes(cookieSamesite))
+            assert.deepEqual(await situation(set), before)
+            await useOwnPage(set)
+          })
+        }
+      }
+    }
+  })
+}
