@@ -81,15 +81,20 @@ interface Scene {
 
 /** Somebody who is logged in, by the form. */
 async function scene(t: TestContext, browser: string, place: Place, options: PagesAppOptions = {}): Promise<Scene> {
+  const set = await visit(t, browser, place, options)
+  assert.equal(await submit(set.own, 'login'), 'ada, 0')
+  return set
+}
+
+/** Somebody who has opened the page. */
+async function visit(t: TestContext, browser: string, place: Place, options: PagesAppOptions): Promise<Scene> {
   const api = pagesApp({ ...place.options, ...options })
   const site = await serveSite(t, api.app, { tls: place.tls })
   const target = site.at(place.own)
   api.acceptSockets(site.server, [target, ...(options.trustedOrigins ?? [])])
   const visitor = await BROWSERS[browser]?.(t)
   assert.ok(visitor)
-  const own = await visitor.newTab(target)
-  assert.equal(await submit(own, 'login'), 'ada, 0')
-  return { api, target, visitor, own }
+  return { api, target, visitor, own: await visitor.newTab(target) }
 }
 
 /** Submits a form of the own page. Resolves to the title of the page that it leads to. */
@@ -98,10 +103,14 @@ async function submit(tab: Tab, id: string): Promise<string> {
   return tab.evaluate(() => document.title, null)
 }
 
-/** Serves pages of somebody else, and `/bounce`, which passes forms on to the address in its query. */
+/**
+ * Serves pages of somebody else. `/?policy=no-referrer` has this `Referrer-Policy`; `/bounce` passes forms on to the
+ * address in its query.
+ */
 async function stranger(t: TestContext, tls: boolean): Promise<(host: string) => string> {
   const pages = new Koa().use(ctx => {
     ctx.body = '<!doctype html><title>You have won</title>'
+    if (ctx.query.policy) ctx.set('Referrer-Policy', String(ctx.query.policy))
     if (ctx.path !== '/bounce') return
     ctx.redirect(String(ctx.query.to))
     ctx.status = 307
@@ -207,6 +216,13 @@ async function useOwnPage({ api, own, target }: Scene): Promise<void> {
   assert.equal(await submit(own, 'login'), `ada, ${before + 2}`)
 }
 
+const TRUSTED: readonly [who: string, place: Place, host: string, cookieSamesite: SameSite][] = [
+  ['another port of localhost', LOCALHOST, 'localhost', 'strict'],
+  ['a sibling subdomain', HTTPS, 'web.app.test', 'lax'],
+  ['another site', HTTPS, 'friend.test', 'none'],
+  ['a sibling subdomain over http', HTTP, 'web.app.test', 'lax'],
+]
+
 for (const browser of Object.keys(BROWSERS)) {
   describe(`${browser}, csrfCheck: 'origin'`, () => {
     for (const place of PLACES) {
@@ -223,5 +239,51 @@ for (const browser of Object.keys(BROWSERS)) {
         }
       }
     }
+
+    for (const place of [LOCALHOST, HTTPS]) {
+      test(`${place.name}: a page that sends no referrer logs in, works and logs out by forms`, async t => {
+        await useOwnPage(await scene(t, browser, place, { referrerPolicy: 'no-referrer' }))
+      })
+    }
+
+    test('http, a name: a form of a page that sends no referrer is refused, because nothing tells its origin', async t => {
+      const { api, own, target } = await visit(t, browser, HTTP, { referrerPolicy: 'no-referrer' })
+      const handled = api.next('POST /login')
+      await submit(own, 'login')
+      assert.equal((await handled).status, 403)
+      await own.goto(target)
+      assert.equal(api.cookies(), '')
+    })
+
+    for (const [who, place, host, cookieSamesite] of TRUSTED) {
+      test(`${place.name}: a page of ${who} that is trusted may do everything`, async t => {
+        const page = (await stranger(t, place.tls))(host)
+        const set = await scene(t, browser, place, { cookieSamesite, trustedOrigins: [page] })
+        const { api, own, target, visitor } = set
+        const friend = await visitor.newTab(page)
+        for (const mode of ['no-cors', 'cors'] as const) await post(friend, `${target}/count`, { mode })
+        assert.equal(await post(friend, `${target}/refresh`, { mode: 'cors' }), 200)
+        for (const path of ['/socket', '/koa']) assert.equal(await told(friend, `${target}${path}`), 'ada', path)
+        for (const path of ['/count', '/logout', '/login']) {
+          await postForm(friend, `${target}${path}`)
+          await friend.goto(page)
+        }
+        await own.goto(target)
+        assert.equal(await own.evaluate(() => document.title, null), 'mallory, 3')
+        assert.deepEqual(await api.authx.listSessions('ada'), [])
+      })
+    }
+
+    test('https: of a trusted page that sends no referrer a form is refused, and fetch is served', async t => {
+      const friend = (await stranger(t, true))('friend.test')
+      const set = await scene(t, browser, HTTPS, { cookieSamesite: 'none', trustedOrigins: [friend] })
+      const { api, target, visitor } = set
+      const tab = await visitor.newTab(`${friend}/?policy=no-referrer`)
+      assert.equal(await post(tab, `${target}/count`, { mode: 'cors' }), 200)
+      const handled = api.next('POST /count')
+      await postForm(tab, `${target}/count`)
+      assert.deepEqual(await handled, { line: 'POST /count', withToken: true, status: 403 })
+      assert.equal(api.count(), 1)
+    })
   })
 }

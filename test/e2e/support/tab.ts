@@ -16,8 +16,8 @@ export interface Visitor {
   newTab(url: string): Promise<Tab>
 }
 
-/** Names that the browsers of the tests look up as 127.0.0.1. `app.test` and `evil.test` are sites. */
-export const HOSTS = ['www.app.test', 'evil.app.test', 'evil.test'] as const
+/** Names that the browsers of the tests look up as 127.0.0.1. `app.test`, `friend.test` and `evil.test` are sites. */
+export const HOSTS = ['www.app.test', 'web.app.test', 'evil.app.test', 'friend.test', 'evil.test'] as const
 
 /** Makes a visitor of each browser that sends `SameSite=None` cookies along when a page of another site asks. */
 export const BROWSERS: Readonly<Record<string, (t: TestContext) => Promise<Visitor>>> = {
