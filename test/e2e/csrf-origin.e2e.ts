@@ -6,9 +6,9 @@
  */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import Koa from 'koa'
-import { type PagesApp, type PagesAppOptions, pagesApp } from './support/pages-app.js'
+import { type FormApp, type FormAppOptions, formApp } from './support/form-app.js'
 import { serveSite } from './support/site.js'
+import { post, postForm, stranger, told, WAYS } from './support/stranger.js'
 import { BROWSERS, type Tab, type Visitor } from './support/tab.js'
 
 type SameSite = 'lax' | 'strict' | 'none'
@@ -28,7 +28,7 @@ interface Place {
   readonly own: string
   readonly attackers: readonly Attacker[]
   readonly sameSites: readonly SameSite[]
-  readonly options?: PagesAppOptions
+  readonly options?: FormAppOptions
 }
 
 const EVERY = ['lax', 'strict', 'none'] as const
@@ -71,7 +71,7 @@ const PLACES = [LOCALHOST, HTTPS, HTTP]
 const PATHS = ['/count', '/refresh', '/logout', '/login']
 
 interface Scene {
-  readonly api: PagesApp
+  readonly api: FormApp
   /** Origin of the application. */
   readonly target: string
   readonly visitor: Visitor
@@ -80,15 +80,15 @@ interface Scene {
 }
 
 /** Somebody who is logged in, by the form. */
-async function scene(t: TestContext, browser: string, place: Place, options: PagesAppOptions = {}): Promise<Scene> {
+async function scene(t: TestContext, browser: string, place: Place, options: FormAppOptions = {}): Promise<Scene> {
   const set = await visit(t, browser, place, options)
   assert.equal(await submit(set.own, 'login'), 'ada, 0')
   return set
 }
 
 /** Somebody who has opened the page. */
-async function visit(t: TestContext, browser: string, place: Place, options: PagesAppOptions): Promise<Scene> {
-  const api = pagesApp({ ...place.options, ...options })
+async function visit(t: TestContext, browser: string, place: Place, options: FormAppOptions): Promise<Scene> {
+  const api = formApp({ ...place.options, ...options })
   const site = await serveSite(t, api.app, { tls: place.tls })
   const target = site.at(place.own)
   api.acceptSockets(site.server, [target, ...(options.trustedOrigins ?? [])])
@@ -102,73 +102,6 @@ async function submit(tab: Tab, id: string): Promise<string> {
   await tab.follow(id => (document.getElementById(id) as HTMLFormElement).requestSubmit(), id)
   return tab.evaluate(() => document.title, null)
 }
-
-/**
- * Serves pages of somebody else. `/?policy=no-referrer` has this `Referrer-Policy`; `/bounce` passes forms on to the
- * address in its query.
- */
-async function stranger(t: TestContext, tls: boolean): Promise<(host: string) => string> {
-  const pages = new Koa().use(ctx => {
-    ctx.body = '<!doctype html><title>You have won</title>'
-    if (ctx.query.policy) ctx.set('Referrer-Policy', String(ctx.query.policy))
-    if (ctx.path !== '/bounce') return
-    ctx.redirect(String(ctx.query.to))
-    ctx.status = 307
-  })
-  pages.silent = true
-  return (await serveSite(t, pages, { tls })).at
-}
-
-/** Ways of making the visitor's browser send a POST. */
-const WAYS: Readonly<Record<string, (tab: Tab, url: string, page: string) => Promise<unknown>>> = {
-  form: (tab, url) => postForm(tab, url),
-  'form by way of a redirect': (tab, url, page) => postForm(tab, `${page}/bounce?to=${encodeURIComponent(url)}`),
-  'form in a sandboxed frame': (tab, url) =>
-    tab.evaluate(action => {
-      const frame = document.createElement('iframe')
-      frame.setAttribute('sandbox', 'allow-forms allow-scripts')
-      frame.srcdoc = `<form method="post" action="${action}"></form><script>document.forms[0].submit()</script>`
-      document.body.append(frame)
-    }, url),
-  'fetch, no-cors': (tab, url) => post(tab, url, { mode: 'no-cors' }),
-  'fetch, cors': (tab, url) => post(tab, url, { mode: 'cors' }),
-  'fetch with a header': (tab, url) => post(tab, url, { mode: 'cors', headers: { 'X-CSRF-TOKEN': 'guessed' } }),
-}
-
-const postForm = (tab: Tab, url: string): Promise<void> =>
-  tab.follow(action => {
-    const form = Object.assign(document.createElement('form'), { method: 'POST', action })
-    form.append(Object.assign(document.createElement('input'), { name: 'username', value: 'mallory' }))
-    document.body.append(form)
-    form.submit()
-  }, url)
-
-const post = (tab: Tab, url: string, init: RequestInit): Promise<unknown> =>
-  tab.evaluate(
-    ([target, init]) => {
-      const body = new URLSearchParams({ username: 'mallory' })
-      return fetch(target, { method: 'POST', credentials: 'include', body, ...init }).then(
-        ({ status }) => status,
-        () => 'hidden',
-      )
-    },
-    [url, init] as const,
-  )
-
-/** What a socket says first, or `'refused'`. */
-const told = (tab: Tab, url: string): Promise<string> =>
-  tab.evaluate(
-    address =>
-      new Promise(resolve => {
-        const socket = new WebSocket(address)
-        socket.onmessage = ({ data }) => {
-          socket.close()
-          resolve(data)
-        }
-        socket.onclose = () => resolve('refused')
-      }),
-    url.replace(/^http/, 'ws'),
-  )
 
 /** Everything that a stranger may want to change. */
 async function situation({ api, own, target }: Scene): Promise<unknown> {

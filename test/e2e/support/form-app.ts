@@ -19,7 +19,7 @@ export interface Handled {
   readonly status: number
 }
 
-export interface PagesApp {
+export interface FormApp {
   readonly app: Koa
   readonly authx: AuthX
   /** How often it was counted up. */
@@ -32,7 +32,7 @@ export interface PagesApp {
   acceptSockets(server: Server, origins: readonly string[]): void
 }
 
-export interface PagesAppOptions extends AuthXOptions {
+export interface FormAppOptions extends AuthXOptions {
   /** Of the pages. Default: none. */
   readonly referrerPolicy?: string
 }
@@ -46,7 +46,7 @@ const carelessCors: Middleware = async (ctx, next) => {
 }
 
 /** Makes an application with `csrfCheck: 'origin'`. */
-export function pagesApp({ referrerPolicy, ...options }: PagesAppOptions): PagesApp {
+export function formApp({ referrerPolicy, ...options }: FormAppOptions): FormApp {
   const store = new MemoryTokenStore()
   const authx = new AuthX({
     secretKey: TEST_SECRET,
