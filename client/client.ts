@@ -192,8 +192,8 @@ export class AuthXClient {
   }
 
   /**
-   * Refreshes and sends the logout again. The token may have expired, or its cookie may not have reached the route
-   * because of its path. A refresh gives an access token that may reach the route.
+   * Refreshes and sends the logout again. The access token may have expired, and the path of the refresh cookie may not
+   * include the logout route. A refresh gives a new access token, which the route may get.
    */
   async #retryLogout(refusal: AuthXClientError, exists: boolean, snapshot: Snapshot): Promise<void> {
     if (!exists && this.#settings.tokens === 'headers') throw refusal

@@ -210,7 +210,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     }
     for (const { authx, name } of added.flatMap(overriddenGuards)) {
       problems.push(
-        `the instance ${authx.config.loginType} overrides ${name}, but the manager makes its own guard and would not call the override; use the guard of the instance, not of the manager`,
+        `the instance ${authx.config.loginType} overrides ${name}, but the manager would not call the override; give it another name, and use it from the instance`,
       )
     }
     return problems

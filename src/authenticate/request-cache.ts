@@ -97,8 +97,8 @@ export class RequestCache {
 
   /**
    * Make the guards of a request use a new access token instead of the token in the request's cookie. The guards do not
-   * ask the store about the new token: its session was read and written a moment ago, and the question would also
-   * confirm to the store that the client has the new token.
+   * ask the store about the new token. Its session was read and written a moment ago. A question would also record in
+   * the store that the client has received the new token, but the response has not been sent yet.
    */
   renew(request: object, renewed: LocatedToken, payload: TokenPayload): void {
     this.#stateOf(request).renewed = renewed

@@ -51,7 +51,10 @@ export interface SessionRecord {
   readonly amr?: readonly string[]
   /** The exchange that made the current generation. Missing in a record of a version before 0.2.0. */
   readonly lineage?: Lineage
-  /** Generations that recoveries have voided. Each is kept until its access tokens have expired. */
+  /**
+   * Generations whose tokens a recovery has voided: the response with them was lost, and a later refresh issued other
+   * tokens. Each is kept until its access tokens have expired.
+   */
   readonly voided?: readonly VoidedGenerations[]
   /**
    * `gen` is the last generation whose tokens a replay has given out again. `inARow`: for how many generations in a row
@@ -141,8 +144,9 @@ export const NEVER_CUT: SubjectRecord = { cutoff: 0 }
 
 /**
  * Milliseconds for which records are kept after the `exp` of their tokens. Tokens are accepted for `decodeLeeway` after
- * `exp`, and the record that revokes them must exist longer. If a login opened a session, its tombstone is kept only
- * for this time after it was revoked: without any record, tokens that have a `sid` are refused anyway.
+ * `exp`, and the record that revokes them must exist longer. The record of a revoked session (its tombstone) may be
+ * deleted earlier if a login opened the session: it is kept for this time after the revocation. The session's tokens
+ * have a `sid`, and a token with a `sid` is refused if its session has no record.
  */
 export const KEPT_AFTER_EXP = 10 * 60_000
 

@@ -90,8 +90,8 @@ export class Sessions {
    * refresh also writes that the client has received the new tokens. `'watch'` writes nothing: the server watches a
    * stream, and this does not show that the client has received anything.
    * @returns when the login of the token ends.
-   * @throws RevokedTokenError, ReusedTokenError (a used-up refresh token; or a voided access token, after revoking its
-   * session, except with `'watch'`), StoreUnavailableError.
+   * @throws RevokedTokenError; ReusedTokenError for a used-up refresh token, and for a voided access token, whose session
+   * is revoked first (except with `'watch'`); StoreUnavailableError.
    */
   check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<rotation.LoginEnd> {
     return this.#operation(name, this.#deadline(), async records => {

@@ -63,8 +63,8 @@ export function ruleProblems(given: unknown, position: string): string[] {
   }
   if (rule.effect === 'deny' && rule.evaluators !== undefined) {
     problems.push(
-      'evaluators are not allowed in a deny rule: an evaluator cannot disable a deny rule. ' +
-        'Use conditions, or return false from an evaluator of an allow rule or of the engine',
+      'evaluators are not allowed in a deny rule, because they could disable it. ' +
+        'Use conditions, or deny with an evaluator of an allow rule or of the engine: let it return false',
     )
   }
   const conditions = Array.isArray(rule.conditions) ? rule.conditions : []
