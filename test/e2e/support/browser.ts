@@ -51,14 +51,18 @@ export async function newVisitorWithPageCache(
  * A visitor whose browser sends `SameSite=None` cookies along when a page of another site asks for something. Some
  * builds of Chromium do not by default, and profiles that keep nothing do not either. `args` are further flags of it.
  */
-export async function newVisitorWithThirdPartyCookies(
-  t: TestContext,
-  args: readonly string[] = [],
-): Promise<BrowserContext> {
+export const newVisitorWithThirdPartyCookies = (t: TestContext, args?: readonly string[]): Promise<BrowserContext> =>
+  newProfile(t, { cookie_controls_mode: 0, block_third_party_cookies: false }, args)
+
+/** A visitor whose browser keeps no cookies of sites in frames of other sites, unless they are `Partitioned`. */
+export const newVisitorWithoutThirdPartyCookies = (t: TestContext, args?: readonly string[]): Promise<BrowserContext> =>
+  newProfile(t, { cookie_controls_mode: 1, block_third_party_cookies: true }, args)
+
+/** A browser of its own, with settings of the profile. */
+async function newProfile(t: TestContext, profile: object, args: readonly string[] = []): Promise<BrowserContext> {
   const { folder, remove } = await temporaryFolder()
   await mkdir(join(folder, 'Default'))
-  const preferences = { profile: { cookie_controls_mode: 0, block_third_party_cookies: false } }
-  await writeFile(join(folder, 'Default/Preferences'), JSON.stringify(preferences))
+  await writeFile(join(folder, 'Default/Preferences'), JSON.stringify({ profile }))
   const visitor = await chromium.launchPersistentContext(folder, { ...launchOptions(args), ignoreHTTPSErrors: true })
   visitor.setDefaultTimeout(10_000)
   t.after(async () => {

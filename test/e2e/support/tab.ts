@@ -19,6 +19,12 @@ export interface Visitor {
 /** Names that the browsers of the tests look up as 127.0.0.1. `app.test`, `friend.test` and `evil.test` are sites. */
 export const HOSTS = ['www.app.test', 'web.app.test', 'evil.app.test', 'friend.test', 'evil.test'] as const
 
+/** Flags of Chromium for `HOSTS`, with any certificate. */
+export const HOST_FLAGS = [
+  `--host-resolver-rules=${HOSTS.map(host => `MAP ${host} 127.0.0.1`).join(',')}`,
+  '--ignore-certificate-errors',
+]
+
 /** Makes a visitor of each browser that sends `SameSite=None` cookies along when a page of another site asks. */
 export const BROWSERS: Readonly<Record<string, (t: TestContext) => Promise<Visitor>>> = {
   Chromium: newChromiumVisitor,
@@ -26,11 +32,7 @@ export const BROWSERS: Readonly<Record<string, (t: TestContext) => Promise<Visit
 }
 
 async function newChromiumVisitor(t: TestContext): Promise<Visitor> {
-  const rules = HOSTS.map(host => `MAP ${host} 127.0.0.1`).join(',')
-  const context = await newVisitorWithThirdPartyCookies(t, [
-    `--host-resolver-rules=${rules}`,
-    '--ignore-certificate-errors',
-  ])
+  const context = await newVisitorWithThirdPartyCookies(t, HOST_FLAGS)
   return {
     async newTab(url) {
       const page = await context.newPage()
