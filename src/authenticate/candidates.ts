@@ -76,7 +76,7 @@ export function chooseAtOnce(
 
 const severalSessions = (config: Config) =>
   ambiguousCookies(
-    'several cookies of one name have valid tokens of different sessions; if cookieDomain or a cookie path was changed, set formerCookies',
+    'several cookies of one name have valid tokens of different sessions; if cookieDomain, a cookie path or cookiePartitioned was changed, set formerCookies',
     config,
   )
 

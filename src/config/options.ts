@@ -229,9 +229,12 @@ export interface AuthXOptions {
   /**
    * Domains and paths that earlier deployments used for the cookies. Old cookies there are cleared whenever cookies are
    * set or cleared. An entry without `domain` means host-only cookies. An entry without `path` means the current path.
-   * If `cookieDomain` is set, host-only cookies are always cleared. Default: none. Not in AuthX for Python.
+   * If `cookieDomain` is set, host-only cookies are always cleared. An entry with `partitioned: true` also means cookies
+   * with `Partitioned`, as all entries do if `cookiePartitioned` is set. Default: none. Not in AuthX for Python.
    */
-  formerCookies?: readonly { domain?: string | undefined; path?: string | undefined }[] | undefined
+  formerCookies?:
+    | readonly { domain?: string | undefined; path?: string | undefined; partitioned?: boolean | undefined }[]
+    | undefined
   /**
    * `Max-Age` of all cookies. It overrides `sessionCookie`. The cookies of a login with `persistent: false` have no
    * `Max-Age`. Default: none.

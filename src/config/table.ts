@@ -76,23 +76,27 @@ const isFunction = (value: unknown) => typeof value === 'function'
 const clock = values.opaque<() => number>('a function', isFunction)
 const keyGetter = values.opaque<GetKey>('a function', isFunction)
 
-/** A domain and a path that an earlier deployment used for cookies. */
+/** A domain and a path that an earlier deployment used for cookies, and whether these had `Partitioned`. */
 export interface FormerScope {
   readonly domain?: string
   readonly path?: string
+  readonly partitioned?: boolean
 }
 
 const formerScope: values.ValueType<FormerScope> = {
-  accepts: "an object with domain, path or both, such as { domain: 'example.com' } or { path: '/api' }",
+  accepts: "an object with domain, path or partitioned, such as { domain: 'example.com' } or { path: '/api' }",
   read(value) {
     if (!values.isObject(value)) return undefined
-    const { domain, path, ...others } = value
-    if (Object.keys(others).length > 0 || (domain === undefined && path === undefined)) return undefined
+    const { domain, path, partitioned, ...others } = value
+    if (Object.keys(others).length > 0) return undefined
+    if (domain === undefined && path === undefined && partitioned === undefined) return undefined
     if (domain !== undefined && values.domain.read(domain) === undefined) return undefined
     if (path !== undefined && values.cookiePath.read(path) === undefined) return undefined
+    if (partitioned !== undefined && typeof partitioned !== 'boolean') return undefined
     return Object.freeze({
       ...(domain !== undefined && { domain }),
       ...(path !== undefined && { path }),
+      ...(partitioned !== undefined && { partitioned }),
     }) as FormerScope
   },
   fromText: text => text,

@@ -178,23 +178,26 @@ function bothCookies(type: TokenType, config: Config): Cookie[] {
 
 /**
  * Returns the other scopes in which a browser may have a cookie of this name: without `Partitioned`, if the cookie has
- * this attribute; host-only, if `cookieDomain` is set; and the scopes of `formerCookies`. For a name that begins with
- * `__Host-`, only the scope without `Partitioned` is possible (RFC 6265bis §4.1.3.2).
+ * this attribute; host-only, if `cookieDomain` is set; and the scopes of `formerCookies`. A name that begins with
+ * `__Host-` has no other domain and path (RFC 6265bis §4.1.3.2).
  */
 function formerScopesOf(cookie: Cookie, { cookieDomain, formerCookies: former }: Config): Scope[] {
-  const { name } = cookie
-  const twin = cookie.partitioned ? [{ ...cookie, partitioned: false }] : []
-  if (name.toLowerCase().startsWith('__host-')) return twin
-  const told = former.map(({ domain, path = cookie.path }) => ({ name, domain, path, partitioned: false }))
+  const { name, domain, path, partitioned } = cookie
   const all = [
-    ...twin,
-    ...(cookieDomain === undefined ? [] : [{ name, domain: undefined, path: cookie.path, partitioned: false }]),
-    ...told,
-  ]
+    { domain, path },
+    ...(cookieDomain === undefined ? [] : [{ domain: undefined, path }]),
+    ...former,
+  ].flatMap(scope => withAndWithoutPartitioned({ name, path, partitioned, domain: undefined, ...scope }))
+  const isHostOnly = name.toLowerCase().startsWith('__host-')
+  const possible = isHostOnly ? all.filter(scope => scope.domain === undefined && scope.path === path) : all
   const isSame = (one: Scope, other: Scope) =>
     sameDomain(one.domain, other.domain) && one.path === other.path && one.partitioned === other.partitioned
-  return all.filter((scope, n) => !isSame(scope, cookie) && all.findIndex(each => isSame(each, scope)) === n)
+  return possible.filter((scope, n) => !isSame(scope, cookie) && possible.findIndex(each => isSame(each, scope)) === n)
 }
+
+/** A browser keeps a cookie with `Partitioned` beside one of the same name, domain and path without it. */
+const withAndWithoutPartitioned = (scope: Scope): Scope[] =>
+  scope.partitioned ? [{ ...scope, partitioned: false }, scope] : [scope]
 
 /** The line that clears a cookie: its attributes with an expiry in the past. */
 const cleared = (cookie: Cookie, config: Config) => line({ ...cookie, value: '', maxAgeSeconds: 0 }, config)
@@ -209,7 +212,8 @@ function line(cookie: Cookie & { value: string; maxAgeSeconds: number | undefine
   if (domain !== undefined) parts.push(`Domain=${domain}`)
   if (maxAgeSeconds !== undefined) parts.push(`Max-Age=${maxAgeSeconds}`)
   if (maxAgeSeconds === 0) parts.push('Expires=Thu, 01 Jan 1970 00:00:00 GMT')
-  if (config.cookieSecure) parts.push('Secure')
+  // Browsers ignore a line with Partitioned, but without Secure.
+  if (config.cookieSecure || partitioned) parts.push('Secure')
   if (httpOnly) parts.push('HttpOnly')
   parts.push(`SameSite=${config.cookieSamesite[0]?.toUpperCase()}${config.cookieSamesite.slice(1)}`)
   if (partitioned) parts.push('Partitioned')

@@ -389,4 +389,41 @@ describe('a line about a cookie', () => {
       ['__Host-a'],
     )
   })
+
+  test('is cleared with and without Partitioned, each once', async t => {
+    const cleared = async (options: AuthXOptions) => {
+      const tokenLocation = { access: ['cookies'], refresh: ['headers'] } as const
+      const authx = makeAuthX({ cookieSamesite: 'none', csrfInCookies: false, ...options, tokenLocation })
+      const { cookies } = await (await serve(t, applicationOf(authx)))({ method: 'POST', path: '/login' })
+      const lines = cookies.filter(line => line.includes('Max-Age=0'))
+      return lines.map(line =>
+        line
+          .split('; ')
+          .filter(part => /^(Domain|Path|Secure|Partitioned)/.test(part))
+          .join(' '),
+      )
+    }
+    const on: AuthXOptions = { cookiePartitioned: true }
+    const off: AuthXOptions = { formerCookies: [{ partitioned: true }] }
+    const host: AuthXOptions = { accessCookieName: '__Host-a' }
+    const elsewhere: AuthXOptions = { formerCookies: [{ domain: 'example.com' }] }
+    for (const [options, expected] of [
+      [on, ['Path=/ Secure']],
+      [off, ['Path=/ Secure Partitioned']],
+      [{ ...off, cookieSecure: false, cookieSamesite: 'lax' }, ['Path=/ Secure Partitioned']],
+      [{ ...on, ...host }, ['Path=/ Secure']],
+      [{ ...off, ...host }, ['Path=/ Secure Partitioned']],
+      [
+        { ...on, ...elsewhere },
+        ['Path=/ Secure', 'Path=/ Domain=example.com Secure', 'Path=/ Domain=example.com Secure Partitioned'],
+      ],
+      [{ ...on, formerCookies: [{ path: '/api', partitioned: false }] }, ['Path=/ Secure', 'Path=/api Secure']],
+      [
+        { ...on, cookieDomain: 'example.com' },
+        ['Path=/ Domain=example.com Secure', 'Path=/ Secure', 'Path=/ Secure Partitioned'],
+      ],
+    ] as const) {
+      assert.deepEqual(await cleared(options), expected, JSON.stringify(options))
+    }
+  })
 })
