@@ -53,8 +53,11 @@ export function locateRequired(
   ctx: AuthContext,
   { type = 'access', locations = config.tokenLocation[type] }: Requirement,
 ): readonly LocatedToken[] {
-  const renewed = type === 'access' && locations.includes('cookies') ? requestCache.renewed(ctx.req) : undefined
-  return renewed ? [renewed] : locate(ctx, type, locations, config)
+  const cookies = locations.indexOf('cookies')
+  const renewed = type === 'access' && cookies >= 0 ? requestCache.renewed(ctx.req) : undefined
+  if (!renewed) return locate(ctx, type, locations, config)
+  const before = locate(ctx, type, locations.slice(0, cookies), config)
+  return before.length > 0 ? before : [renewed]
 }
 
 /** The token source of a request. Results are cached for other guards of this request. */

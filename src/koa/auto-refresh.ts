@@ -7,8 +7,10 @@ import { liesInside } from '../request/cookie-path.js'
 import { setCookies } from '../request/cookies.js'
 import type { LocatedToken } from '../request/locate.js'
 import { isPageRead } from '../request/navigation.js'
-import { forbidCaching, isAboutCaching, sharedCaching } from '../request/shared-cache.js'
+import { forbidCaching, sharedCaching } from '../request/shared-cache.js'
 import type { TokenPayload } from '../token/payload.js'
+import { keepCookies } from './kept-cookies.js'
+import { report } from './middleware.js'
 import { exchangeIdentified } from './refresh.js'
 
 const ACCESS_COOKIE = { type: 'access', locations: ['cookies'], verifyCsrf: false } as const
@@ -17,7 +19,7 @@ const REFRESH_COOKIE = { type: 'refresh', locations: ['cookies'], verifyCsrf: fa
 /**
  * Makes middleware that refreshes on the way: if a page is loaded whose access token has expired or is missing, it
  * exchanges the refresh token's cookie before the handlers run. It rejects no request: if the refresh fails, the request
- * has no token.
+ * has no token. An error of the program, such as claims that are too large, is an `error` event of the app.
  * @throws BadConfigurationError unless both tokens are in cookies that browsers send with every page.
  */
 export function autoRefresh(internals: Internals): Middleware {
@@ -32,7 +34,8 @@ export function autoRefresh(internals: Internals): Middleware {
     try {
       await next()
     } catch (error) {
-      throw withCookies(error, cookies)
+      keepCookies(ctx, cookies)
+      throw error
     }
     if (!ctx.headerSent && sharedCaching(ctx.status, ctx.res.getHeaders(), internals.config.now()) !== 'forbidden') {
       forbidCaching(ctx.res)
@@ -72,7 +75,10 @@ async function refreshed(internals: Internals, ctx: Context): Promise<readonly s
     setCookies(ctx, cookies, internals.config)
     return cookies.map(({ text }) => text)
   } catch (error) {
-    if (!(error instanceof AuthXError)) throw error
+    if (!(error instanceof AuthXError)) {
+      report(ctx, error)
+      return []
+    }
     const cleared = [error.headers['Set-Cookie'] ?? []].flat()
     if (cleared.length > 0) ctx.append('Set-Cookie', cleared)
     return cleared
@@ -96,17 +102,4 @@ async function keepForGuards(internals: Internals, ctx: Context, renewed: Locate
   const payload = await verifyToken(internals, renewed.token, ctx)
   internals.requestCache.renew(ctx.req, renewed, payload)
   return payload
-}
-
-/**
- * Returns an error of the handlers with the cookies in its headers, because Koa drops the headers of a response that
- * fails. Without them the browser would keep the refresh token that is used up. Caches may keep errors too, such as 404.
- */
-function withCookies(error: unknown, cookies: readonly string[]): unknown {
-  if (!(error instanceof Error) || !Object.isExtensible(error)) return error
-  const entries = Object.entries((error as { headers?: Record<string, unknown> }).headers ?? {})
-  const own = entries.filter(([name]) => name.toLowerCase() === 'set-cookie').flatMap(([, lines]) => lines)
-  const others = entries.filter(([name]) => name.toLowerCase() !== 'set-cookie' && !isAboutCaching(name))
-  const headers = { ...Object.fromEntries(others), 'Cache-Control': 'no-store', 'Set-Cookie': [...cookies, ...own] }
-  return Object.assign(error, { headers })
 }

@@ -26,7 +26,8 @@ export function loginAddress(ctx: Context, loginPage: LoginPage): string | undef
   if (pathOfTarget(originalUrl) === pathOfTarget(page)) return undefined
   const isRead = ctx.method === 'GET' || ctx.method === 'HEAD'
   if (!isRead || !isOwnPath(originalUrl)) return page
-  return `${page}${page.includes('?') ? '&' : '?'}next=${encodeURIComponent(originalUrl)}`
+  const [address = '', ...fragment] = page.split(/(?=#)/)
+  return `${address}${address.includes('?') ? '&' : '?'}next=${encodeURIComponent(originalUrl)}${fragment.join('')}`
 }
 
 /** Returns `next` of the query, or of the parsed form, if it is a path of this origin; otherwise `'/'`. */

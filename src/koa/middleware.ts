@@ -6,6 +6,7 @@ import { checkNames } from '../config/values.js'
 import { AuthXError, BadConfigurationError } from '../errors.js'
 import { describeGuard } from '../guards/guard-info.js'
 import type { TokenPayload } from '../token/payload.js'
+import { addKeptCookies } from './kept-cookies.js'
 import { checkLoginPage, type LoginPage, loginAddress } from './login-page.js'
 
 /** Options of `middleware`. */
@@ -91,6 +92,7 @@ async function respond(
   const address = error.status === 401 && loginPage !== undefined ? loginAddress(ctx, loginPage) : undefined
   if (address !== undefined) return redirect(ctx, error, address)
   setHeaders(ctx, error.headers)
+  addKeptCookies(ctx.req, ctx.res)
   ctx.status = error.status
   const body = { [config.errorMessageKey]: publicMessage(error), error_type: error.name }
   ctx.body = body
@@ -105,6 +107,7 @@ async function respond(
 /** The browser gets no challenge, but the cookies of a session that has ended are cleared. */
 function redirect(ctx: Context, { headers: { 'Set-Cookie': cookies = [] } }: AuthXError, address: string): void {
   setHeaders(ctx, { 'Set-Cookie': cookies, 'Cache-Control': 'no-store' })
+  addKeptCookies(ctx.req, ctx.res)
   ctx.status = 303
   ctx.redirect(address)
 }
@@ -141,7 +144,7 @@ function cutOffUncaught(ctx: Context, refusal: AuthXError): void {
 }
 
 /** Emits the app's `error` event. If a listener throws, the response is still sent. */
-function report(ctx: Context, error: AuthXError): void {
+export function report(ctx: Context, error: unknown): void {
   try {
     ctx.app.emit('error', error, ctx)
   } catch (failure) {

@@ -49,7 +49,7 @@ export function forbidCaching(response: ServerResponse): void {
 }
 
 /** Whether a header says if caches may keep a response. */
-export function isAboutCaching(name: string): boolean {
+function isAboutCaching(name: string): boolean {
   const lower = name.toLowerCase()
   return lower === 'cache-control' || lower === 'expires' || isTargeted(lower)
 }

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import type Koa from 'koa'
-import { type AuthX, type AuthXOptions, BadConfigurationError, type TokenStore } from '../../src/index.js'
+import {
+  type AuthX,
+  type AuthXOptions,
+  BadConfigurationError,
+  MissingTokenError,
+  type TokenStore,
+} from '../../src/index.js'
 import { FaultyTokenStore, TestClock } from '../../src/testing/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { claimsOf } from '../flows/api.js'
@@ -433,6 +439,42 @@ describe('ten pages that a browser loads at once', () => {
   })
 })
 
+describe('autoRefresh() and a claims getter that answers too much', () => {
+  test('let the page stand, report the error, and keep the session', async t => {
+    let data = {}
+    const reported: unknown[] = []
+    const { ada, clock } = await scene(t, {
+      prepare: authx => authx.setClaimsGetter(async () => ({ data })),
+      outermost: (ctx, next) => {
+        if (ctx.path === '/open') ctx.app.once('error', (error: Error) => reported.push(error.name))
+        return next()
+      },
+    })
+    clock.advance(LATER)
+    data = { roles: 'a'.repeat(9000) }
+    const reply = await ada.visit('/open')
+    assert.deepEqual([verdict(reply), reply.cookies, reported], [[200, null], [], ['TypeError']])
+    data = {}
+    assert.deepEqual(verdict(await ada.visit('/list')), IN)
+  })
+})
+
+describe('a guard that searches other locations before cookies', () => {
+  test('takes the token of the header, also after autoRefresh()', async t => {
+    const { ada, clock, authx } = await scene(t, {
+      handler: (ctx, next) => (ctx.path === '/either' ? either(ctx as never, async () => answer(ctx)) : next()),
+    })
+    const either = authx.accessTokenRequired({ locations: ['headers', 'cookies'] })
+    clock.advance(LATER)
+    const withHeader = [...NAVIGATION, bearer(authx.createAccessToken('grace'))]
+    const refreshed = await ada.visit('/either', withHeader)
+    assertRefreshed(refreshed)
+    assert.deepEqual(verdict(refreshed), [200, 'grace'])
+    assert.deepEqual(verdict(await ada.visit('/either', withHeader)), [200, 'grace'])
+    assert.deepEqual(verdict(await ada.visit('/either')), IN)
+  })
+})
+
 describe('a handler that fails after autoRefresh()', () => {
   const FAILURES: readonly [what: string, error: () => unknown, status: number][] = [
     ['ctx.throw(404)', () => Object.assign(new Error('no'), { status: 404, expose: true }), 404],
@@ -477,23 +519,77 @@ describe('a handler that fails after autoRefresh()', () => {
     })
   }
 
+  class GetterError extends Error {
+    readonly status = 404
+    get headers() {
+      return {}
+    }
+  }
   for (const [what, thrown] of [
     ['a sealed error', Object.seal(Object.assign(new Error('sealed'), { status: 404 }))],
+    ['an error whose headers are a getter', new GetterError('getter')],
     ['a text', 'no error'],
   ] as const) {
-    test(`logs nobody out if it throws ${what}, which can carry no cookies`, async t => {
+    test(`keeps the new cookies if it throws ${what}`, async t => {
       const handler: Koa.Middleware = (ctx, next) => {
         if (ctx.path === '/fail') throw thrown
         return next()
       }
       const { ada, clock, events } = await scene(t, { handler })
       clock.advance(LATER)
-      await ada.visit('/fail')
+      assertRefreshed(await ada.visit('/fail'))
       clock.advance('1h')
       assert.deepEqual(verdict(await ada.visit('/list')), IN)
-      assert.deepEqual(events, ['refreshed', 'recovered'])
+      assert.deepEqual(events, ['refreshed', 'refreshed'])
     })
   }
+
+  for (const [what, shared] of [
+    ['an error', Object.assign(new Error('gone'), { status: 404 })],
+    ['an error of the library', new MissingTokenError()],
+  ] as const) {
+    test(`gives its cookies to nobody else: ${what} that is thrown to several requests`, async t => {
+      const seen: unknown[] = []
+      const { ada, clock, copyOfAda } = await scene(t, {
+        outermost: async (_ctx, next) => {
+          await next().catch((error: unknown) => {
+            seen.push(error)
+            throw error
+          })
+        },
+        handler: (ctx, next) => {
+          if (ctx.path === '/fail') throw shared
+          return next()
+        },
+      })
+      const stranger = copyOfAda()
+      stranger.take(Object.keys(stranger.cookies()).map(name => `${name}=; Max-Age=0; Path=/`))
+      clock.advance(LATER)
+      assertRefreshed(await ada.visit('/fail'))
+      assert.deepEqual((await stranger.visit('/fail')).cookies, [])
+      assert.deepEqual(verdict(await stranger.visit('/open')), [200, null])
+      assert.equal(JSON.stringify([shared, seen]).includes('token_cookie'), false)
+    })
+  }
+
+  test('leaves no public headers on the response if other middleware renders the error', async t => {
+    const { ada, clock } = await scene(t, {
+      outermost: async (ctx, next) => {
+        await next().catch(() => {
+          ctx.body = 'no such page'
+        })
+      },
+      handler: (ctx, next) => {
+        if (ctx.path !== '/fail') return next()
+        ctx.set({ 'Cache-Control': 'public, max-age=600', 'CDN-Cache-Control': 'max-age=600' })
+        throw new Error('no')
+      },
+    })
+    clock.advance(LATER)
+    const reply = await ada.visit('/fail')
+    assertRefreshed(reply)
+    assert.deepEqual([reply.text, reply.headers['cdn-cache-control']], ['no such page', undefined])
+  })
 })
 
 describe('a handler that logs in or out after autoRefresh()', () => {

@@ -37,6 +37,12 @@ describe('a login page', () => {
     assert.deepEqual([reply.headers['cache-control'], reply.headers['www-authenticate']], ['no-store', undefined])
   })
 
+  test('with a fragment gets next before it', async t => {
+    const { send } = await guarded(t, { loginPage: '/login?lang=en#form' })
+    const reply = await send({ path: '/list', headers: NAVIGATION })
+    assert.deepEqual(target(reply), [303, '/login?lang=en&next=%2Flist#form'])
+  })
+
   const ROWS: readonly [what: string, headers: readonly (readonly [string, string])[], redirected: boolean][] = [
     ['a navigation', [['Sec-Fetch-Mode', 'navigate']], true],
     ['a script', [['Sec-Fetch-Mode', 'cors']], false],
