@@ -55,7 +55,7 @@ async function answer(internals: Internals, ctx: AuthContext, options: Reauthent
 }
 
 /**
- * With a claims getter or a subject getter, the new token ends when the presented one ends. It copies the claims of that
+ * With a claims getter or a subject getter, the new token ends when the presented one ends. It copies the claims of the presented
  * token, and only a refresh asks the getter: `reauthenticate` must not put the refresh off.
  */
 function withinLifeOf(
