@@ -27,11 +27,12 @@ interface Place {
   readonly tls: boolean
   readonly own: string
   readonly attackers: readonly Attacker[]
+  /** Those that make browsers send most come first. */
   readonly sameSites: readonly SameSite[]
   readonly options?: FormAppOptions
 }
 
-const EVERY = ['lax', 'strict', 'none'] as const
+const EVERY = ['none', 'lax', 'strict'] as const
 
 const LOCALHOST: Place = {
   name: 'http://localhost',
@@ -159,7 +160,9 @@ const TRUSTED: readonly [who: string, place: Place, host: string, cookieSamesite
 for (const browser of Object.keys(BROWSERS)) {
   describe(`${browser}, csrfCheck: 'origin'`, () => {
     for (const place of PLACES) {
-      for (const cookieSamesite of place.sameSites) {
+      // Firefox takes its time.
+      const sameSites = browser === 'Firefox' ? place.sameSites.slice(0, 1) : place.sameSites
+      for (const cookieSamesite of sameSites) {
         for (const { who, host, tls = place.tls, gets } of place.attackers) {
           test(`${place.name}, SameSite=${cookieSamesite}: a page of ${who} changes nothing`, async t => {
             const set = await scene(t, browser, place, { cookieSamesite })
