@@ -103,6 +103,7 @@ const SURROUNDINGS: Record<string, string> = {
     expiryOf(name: string): Promise<Date | undefined>
   }`,
   app: "declare const app: import('koa')",
+  cors: "declare const cors: (options: object) => import('koa').Middleware",
   ...Object.fromEntries(
     ['router', 'parent', 'admin'].map(name => [name, `declare const ${name}: import('@koa/router').default`]),
   ),
