@@ -106,6 +106,8 @@ const CHANGES: readonly [what: string, before: AuthXOptions, after: AuthXOptions
   ['loginType is changed', { loginType: 'user' }, { loginType: 'admin' }, LOGIN_TYPE],
   ['loginType is removed', { loginType: 'user' }, {}, GOOD],
   ['cookieCsrfProtect is turned on', { ...COOKIES, cookieCsrfProtect: false }, COOKIES, NO_CSRF],
+  ['csrfCheck is changed', COOKIES, { ...COOKIES, csrfCheck: 'origin' }, GOOD],
+  ['csrfCheck is changed back', { ...COOKIES, csrfCheck: 'origin' }, COOKIES, GOOD],
   ['cookieCsrfProtect is turned off', COOKIES, { ...COOKIES, cookieCsrfProtect: false }, GOOD],
   ['cookies are added', {}, { tokenLocation: ['headers', 'cookies'] }, GOOD],
   ['headers are taken out for cookies', {}, COOKIES, MISSING],

@@ -49,7 +49,7 @@ async function scene(t: TestContext, { api, options, tokens = 'cookies', ...rest
   const clock = new TestClock()
   const authx = makeAuthX({ tokenLocation: ['cookies'], store: new MemoryTokenStore(), now: clock.now, ...options })
   const { allowHeaders = 'Authorization, Content-Type, X-CSRF-TOKEN' } = rest
-  const app = appOf(cors(allowHeaders), authx.middleware(), addLoginRoutes(new Router(), authx).routes())
+  const app = appOf(cors(allowHeaders), authx.middleware()).use(addLoginRoutes(new Router(), authx).routes())
   app.proxy = true
   const send = await serve(t, app)
   const browser = new SiteBrowser(send, rest.browser)

@@ -176,6 +176,19 @@ describe("with csrfCheck: 'origin', a login", () => {
   })
 })
 
+test("with csrfCheck: 'token', a login of another site is served: only the application can refuse it", async t => {
+  const scene = await loggedIn(t)
+  assert.equal((await login(scene, from('cross-site', 'https://evil.example'))).status, 200)
+})
+
+test("cookieCsrfProtect is turned on together with csrfCheck: 'origin', and nobody is logged out", async t => {
+  const before = await loggedIn(t, { cookieCsrfProtect: false })
+  const after = await loggedIn(t, { ...ORIGIN_MODE, store: before.store })
+  const headers = [cookie(before.jar), ...from('same-origin', undefined)]
+  for (const path of ['/protected', '/refresh', '/logout'])
+    assert.match(await outcome(after.client, { method: 'POST', path, headers }), /^20[04]$/)
+})
+
 test('csrfCheck can be switched both ways, and nobody is logged out', async t => {
   const before = await loggedIn(t)
   const after = await loggedIn(t, { ...ORIGIN_MODE, store: before.store })
