@@ -214,12 +214,18 @@ for (const browser of Object.keys(BROWSERS)) {
       const friend = (await stranger(t, true))('friend.test')
       const set = await scene(t, browser, HTTPS, { cookieSamesite: 'none', trustedOrigins: [friend] })
       const { api, target, visitor } = set
-      const tab = await visitor.newTab(`${friend}/?policy=no-referrer`)
-      assert.equal(await post(tab, `${target}/count`, { mode: 'cors' }), 200)
-      const handled = api.next('POST /count')
-      await postForm(tab, `${target}/count`)
-      assert.deepEqual(await handled, { line: 'POST /count', withToken: true, status: 403 })
-      assert.equal(api.count(), 1)
+      for (const [policy, status] of [
+        ['no-referrer', 403],
+        ['same-origin', 403],
+        ['strict-origin', 303],
+      ] as const) {
+        const tab = await visitor.newTab(`${friend}/?policy=${policy}`)
+        assert.equal(await post(tab, `${target}/count`, { mode: 'cors' }), 200, policy)
+        const handled = api.next('POST /count')
+        await postForm(tab, `${target}/count`)
+        assert.deepEqual(await handled, { line: 'POST /count', withToken: true, status }, policy)
+      }
+      assert.equal(api.count(), 4)
     })
   })
 }
