@@ -210,7 +210,7 @@ export class SubjectNotFoundError extends AuthXError {
 }
 
 /** Options of FreshTokenRequiredError. */
-interface FreshErrorOptions extends ErrorOptions {
+export interface FreshErrorOptions extends ErrorOptions {
   /** How long ago the user may have given credentials, seconds: `max_age` of the challenge. Default: no `max_age`. */
   maxAge?: number | undefined
 }

@@ -13,14 +13,8 @@ export const TOKEN_LOCATIONS = ['headers', 'cookies', 'json', 'query'] as const
 /** The part of a request that carries the token. */
 export type TokenLocation = (typeof TOKEN_LOCATIONS)[number]
 
-/** The values of `csrfCheck`. */
-export const CSRF_CHECKS = ['token', 'origin'] as const
-
-/** All values of the option `tooManySessions`. */
-export const TOO_MANY_SESSIONS = ['endOldest', 'refuse'] as const
-
 /** What a login beyond `maxSessions` does: end the sessions of the oldest logins, or be refused. */
-export type TooManySessions = (typeof TOO_MANY_SESSIONS)[number]
+export type TooManySessions = 'endOldest' | 'refuse'
 
 export const ALGORITHMS = [
   'HS256',

@@ -4,12 +4,10 @@ import type { TokenStore } from '../store.js'
 import {
   ALGORITHMS,
   type AuthXOptions,
-  CSRF_CHECKS,
   type GetKey,
   type KeyInput,
   type NamedKey,
   TOKEN_LOCATIONS,
-  TOO_MANY_SESSIONS,
   type TokenLocation,
 } from './options.js'
 import * as values from './values.js'
@@ -158,7 +156,7 @@ export const OPTIONS = {
   csrfCheckForm: authx(values.flag, false),
   csrfInCookies: authx(values.flag, true),
   csrfMethods: maybe(values.listOf(values.method)),
-  csrfCheck: authx(values.oneOf(...CSRF_CHECKS), 'token'),
+  csrfCheck: authx(values.oneOf('token', 'origin'), 'token'),
   trustedOrigins: authx<readonly string[]>(values.listOf(values.origin, { empty: true }), Object.freeze([])),
   queryStringName: authx(values.text, 'token'),
   jsonKey: authx(values.text, 'access_token'),
@@ -177,7 +175,7 @@ export const OPTIONS = {
   refreshRecovery: authx(values.duration({ least: 0 }), 86_400),
   sessionExpires: ours(values.duration(), 90 * 86_400),
   maxSessions: maybe(values.integer(1, 500, 'sessions')),
-  tooManySessions: authx(values.oneOf(...TOO_MANY_SESSIONS), 'endOldest'),
+  tooManySessions: authx(values.oneOf('endOldest', 'refuse'), 'endOldest'),
   accessTokenRevocation: ours(values.flag, true),
   verifyCacheSize: ours(values.integer(0, 1_000_000, 'tokens'), 1000),
   loginType: ours<Maybe<string>>(values.text, undefined),
