@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import { isForm, parsedBody } from '../request/body.js'
 import type { RequestContext } from '../request/context.js'
-import { isNavigation, isOwnPath } from '../request/navigation.js'
+import { isNavigation, isOwnPath, isPageRead } from '../request/navigation.js'
 import { pathOfTarget } from '../request/target.js'
 
 /** The address of the login page: a path such as `'/login'`, or a function that returns it for a request. */
@@ -24,8 +24,7 @@ export function loginAddress(ctx: Context, loginPage: LoginPage): string | undef
   if (!isOwnPath(page)) throw new TypeError("middleware: loginPage must return a path of this origin such as '/login'")
   const { originalUrl } = ctx
   if (pathOfTarget(originalUrl) === pathOfTarget(page)) return undefined
-  const isRead = ctx.method === 'GET' || ctx.method === 'HEAD'
-  if (!isRead || !isOwnPath(originalUrl)) return page
+  if (!isPageRead(ctx) || !isOwnPath(originalUrl)) return page
   const [address = '', ...fragment] = page.split(/(?=#)/)
   return `${address}${address.includes('?') ? '&' : '?'}next=${encodeURIComponent(originalUrl)}${fragment.join('')}`
 }

@@ -133,9 +133,7 @@ export class SessionLists {
 
   async #count(key: string, owner: Subject): Promise<boolean> {
     const deadline = this.#deadline()
-    const keys = [key, subjectKey(owner.sub, owner.loginType)]
-    const [raw, rawSubject] = await withDeadline(deadline, () => this.#recordsFor(deadline).get(keys))
-    const [list, subject] = [parseListing(raw), parseSubject(rawSubject)]
+    const { list, subject } = await this.#stored(key, owner, deadline)
     if (!isFull(list, () => true, this.#config)) return false
     const live = acceptedAmong(
       await this.#records(entriesOf(list), deadline),
@@ -149,14 +147,23 @@ export class SessionLists {
 
   async #read(key: string, owner: Subject): Promise<Reading> {
     const deadline = this.#deadline()
-    const keys = [key, subjectKey(owner.sub, owner.loginType)]
-    const [raw, rawSubject] = await withDeadline(deadline, () => this.#recordsFor(deadline).get(keys))
-    const [list, subject] = [parseListing(raw), parseSubject(rawSubject)]
+    const { list, subject } = await this.#stored(key, owner, deadline)
     const found = await this.#records(entriesOf(list), deadline)
     this.forget(owner, endedAmong(found, owner, subject))
     const missing = mayBeMissing(list, subject, this.#config.now())
     const isIncomplete = typeof missing === 'string' ? await this.#isHeld(missing, owner, subject, deadline) : missing
     return { subject, found, isIncomplete }
+  }
+
+  /** Reads a list and the record of its subject. */
+  async #stored(
+    key: string,
+    { sub, loginType }: Subject,
+    deadline: Deadline,
+  ): Promise<{ list: Listing; subject: SubjectRecord }> {
+    const keys = [key, subjectKey(sub, loginType)]
+    const [raw, rawSubject] = await withDeadline(deadline, () => this.#recordsFor(deadline).get(keys))
+    return { list: parseListing(raw), subject: parseSubject(rawSubject) }
   }
 
   async #isHeld(sid: string, owner: Subject, subject: SubjectRecord, deadline: Deadline): Promise<boolean> {
