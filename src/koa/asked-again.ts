@@ -28,8 +28,6 @@ export class AskedAgain {
   readonly #options: AccessChanges
   readonly #reason: 'refresh' | 'implicitRefresh'
   #claims: SubjectClaims | undefined
-  /** The error of `ask` if the application has answered that the subject does not exist. */
-  gone: SubjectNotFoundError | undefined
 
   constructor(
     internals: Internals,
@@ -51,19 +49,21 @@ export class AskedAgain {
   }
 
   /**
-   * Call the claims getter or, without one, the subject getter.
-   * @throws SubjectNotFoundError, CallbackUnavailableError; RevokedTokenError if the token has a session and there is
+   * Call the claims getter or, without one, the subject getter. If the subject does not exist, revoke the session of the
+   * token.
+   * @throws SubjectNotFoundError, CallbackUnavailableError, StoreUnavailableError; RevokedTokenError if the token has a session and there is
    * no store.
    */
   async ask(record: Pick<SessionRecord, 'context'> | undefined): Promise<void> {
     const token = this.#presented
-    if (!this.#internals.sessions && token.sid !== undefined) throw revokedBecause('noStore')
+    const { sessions } = this.#internals
+    if (!sessions && token.sid !== undefined) throw revokedBecause('noStore')
     const ctx = this.#ctx as Context
     const about = { reason: this.#reason, ctx, sid: idOf(token), context: record?.context }
     try {
       this.#claims = await askApplication(this.#internals, token.sub, about)
     } catch (error) {
-      if (error instanceof SubjectNotFoundError) this.gone = error
+      if (error instanceof SubjectNotFoundError) await sessions?.revoke(token)
       throw error
     }
   }

@@ -2,7 +2,7 @@ import type { Context, Middleware } from 'koa'
 import { identify } from '../authenticate/authenticate.js'
 import type { Internals } from '../authenticate/internals.js'
 import type { Config } from '../config/table.js'
-import { AuthXError, BadConfigurationError } from '../errors.js'
+import { AuthXError, BadConfigurationError, SubjectNotFoundError } from '../errors.js'
 import { allClearedCookies, setCookies, setsAccessCookie, tokenCookies } from '../request/cookies.js'
 import { sharedCaching } from '../request/shared-cache.js'
 import { pathOfTarget } from '../request/target.js'
@@ -63,8 +63,8 @@ async function renew(internals: Internals, ctx: Context): Promise<void> {
 }
 
 /**
- * Ask the application about the subject of an access token before it is renewed. If the subject does not exist, revoke
- * the session of the token and clear its cookies.
+ * Ask the application about the subject of an access token before it is renewed. If the subject does not exist, the
+ * session of the token is revoked, and its cookies are cleared.
  * @throws SubjectNotFoundError, CallbackUnavailableError
  */
 async function askAgain(internals: Internals, ctx: Context, payload: TokenPayload): Promise<TokenSource> {
@@ -75,9 +75,7 @@ async function askAgain(internals: Internals, ctx: Context, payload: TokenPayloa
     await asked.ask(claimsGetter && payload.sid !== undefined ? await sessions?.find(payload.sid) : undefined)
     return asked.source()
   } catch (error) {
-    if (error !== asked.gone) throw error
-    await sessions?.revoke(payload)
-    if (!ctx.headerSent) setCookies(ctx, allClearedCookies(config), config)
+    if (error instanceof SubjectNotFoundError && !ctx.headerSent) setCookies(ctx, allClearedCookies(config), config)
     throw error
   }
 }

@@ -109,12 +109,7 @@ async function exchange(
     return withCookies(successorPair(internals, token, sid, record, times, changes), config, record.persistent)
   }
   const prepare = asked.isNeeded ? (record: SessionRecord | undefined) => asked.ask(record) : undefined
-  return sessions
-    .rotate({ token: presented, accessExpiry: options.expiry, prepare, mint }, deadline)
-    .catch(async error => {
-      if (error === asked.gone) await sessions.revoke(presented)
-      throw error
-    })
+  return sessions.rotate({ token: presented, accessExpiry: options.expiry, prepare, mint }, deadline)
 }
 
 /** The error to throw instead of an error of `exchange`. */
