@@ -23,7 +23,9 @@ import { checkNames } from './config/values.js'
 import { BadConfigurationError } from './errors.js'
 import { type Guard, InstanceGuards } from './guards/guard-methods.js'
 import * as policies from './guards/policy-decision.js'
+import { Issuers } from './issuers/issuers.js'
 import { autoRefresh } from './koa/auto-refresh.js'
+import { type BackchannelLogoutOptions, backchannelLogout } from './koa/backchannel-logout.js'
 import * as flows from './koa/flows.js'
 import { implicitRefresh } from './koa/implicit-refresh.js'
 import { jwks } from './koa/jwks.js'
@@ -37,7 +39,9 @@ import { clearedCookies, setCookies, tokenCookies } from './request/cookies.js'
 import type { LocatedToken } from './request/locate.js'
 import { warnOnce } from './request/warn.js'
 import { type EventName, Events, type Listener } from './session/events.js'
+import { IssuerSessions } from './session/issuer-sessions.js'
 import type { Session, SessionList } from './session/listing.js'
+import { StoreOperations } from './session/operations.js'
 import { type BlocklistCallback, Revocation } from './session/revocation.js'
 import { Sessions } from './session/sessions.js'
 import type { TokenPairOptions } from './session/tokens.js'
@@ -53,8 +57,8 @@ import { authenticateUpgrade, type UpgradeOptions } from './websocket/authentica
 import { type ClosableSocket, type CloseWhenOverOptions, closeWhenOver } from './websocket/close-when-over.js'
 
 const VERIFY_OPTIONS = new Set(['type', 'verifyType', 'verifyFresh'])
-const REVOKE_OPTIONS = new Set(['sub'])
-const REVOKE_ALL_OPTIONS = new Set(['except'])
+const REVOKE_OPTIONS = new Set(['sub', 'issuer'])
+const REVOKE_ALL_OPTIONS = new Set(['except', 'issuer'])
 
 /**
  * Logins for Koa. One instance holds keys, options and the store. Create it once and use it for all requests.
@@ -75,12 +79,16 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     const { config, ring, problems, warnings } = configure(options)
     if (problems.length > 0) throw new BadConfigurationError(problems)
     warnAboutKeys(warnings)
-    const sessions = config.store && new Sessions(config.store, config, this.#events)
-    const revocation = new Revocation(sessions, config)
     const events = this.#events
+    const operations = config.store && new StoreOperations(config.store, config, events)
+    const sessions = operations && new Sessions(operations, config, events)
+    const issuerSessions = operations && new IssuerSessions(operations, config, events)
+    const issuers = config.issuers.length > 0 ? new Issuers(config) : undefined
+    const revocation = new Revocation({ sessions, issuerSessions, issuers }, config)
     const [requestCache, keyCache] = [new RequestCache(config.storeTimeout), new KeyCache()]
     const hooks = { claimsGetter: undefined, subjectGetter: undefined, policyEngine: undefined }
-    this.#internals = { config, ring, keyCache, sessions, revocation, events, requestCache, ...hooks }
+    const stored = { sessions, issuerSessions, revocation, events }
+    this.#internals = { config, ring, keyCache, issuers, ...stored, requestCache, ...hooks }
     this.#watcher = new LoginWatcher(this.#internals)
     keepInternals(this, this.#internals)
     if (!sessions) warnAboutStore()
@@ -109,8 +117,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   /** The current options, with defaults: normalised and frozen, without keys and store. Durations are in seconds. */
   get config(): Readonly<Omit<Config, SecretOption>> {
     const { config, ring } = this.#internals
-    const { secretKey, privateKey, publicKey, previousSecretKey, previousPublicKey, keys, getKey, store, ...open } =
-      config
+    const { secretKey, privateKey, publicKey, previousSecretKey, previousPublicKey, keys, getKey, ...others } = config
+    const { store, issuers, ...open } = others
     const { algorithm, decodeAlgorithms } = ring
     return Object.freeze({ ...open, algorithm, decodeAlgorithms })
   }
@@ -365,19 +373,19 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   /**
    * Revoke a token (RFC 7009 §2.1). Pass the encoded token or its verified payload. If it belongs to a session, the
    * session is revoked with all its tokens. An encoded token requires a valid signature, but may have expired. Only
-   * tokens that a configured key has signed revoke a session.
+   * tokens that a configured key has signed revoke a session. Of an issuer's token only this one token is revoked.
    * @throws JWTDecodeError, LoginTypeMismatchError, StoreUnavailableError; TypeError if the value is neither a string
    * nor the payload of a token; BadConfigurationError without a store.
    */
   async revoke(tokenOrPayload: string | TokenPayload): Promise<void> {
-    const sessions = this.#sessions()
+    this.#sessions()
     const isPayload = typeof tokenOrPayload !== 'string'
     const payload = isPayload
       ? tokenOrPayload
       : await verifyToken(this.#internals, tokenOrPayload, undefined, { signatureOnly: true })
     if (isPayload) checkPayload(payload, 'revoke')
     checkLoginType(payload, this.#internals.config)
-    await sessions.revoke(payload)
+    await this.#internals.revocation.revoke(payload)
   }
 
   /**
@@ -414,23 +422,34 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   /**
    * Revoke a session. With `sub`, it is revoked only if it belongs to this subject. Resolves to true if this call has
    * revoked the session; to false if the store has no such session (with `sub`: of this subject), or the session is
-   * already revoked. A session that has only expired by the clock of this server can still be revoked.
+   * already revoked. A session that has only expired by the clock of this server can still be revoked. With `issuer`,
+   * the session of this issuer (option `issuers`) is revoked, for 90 days: all its tokens with this `sid` are rejected.
+   * Resolves to false if it was revoked before.
    * @throws StoreUnavailableError; TypeError naming the invalid option; BadConfigurationError without a store.
    */
-  async revokeSession(sid: string, options: { sub?: string } = {}): Promise<boolean> {
+  async revokeSession(sid: string, options: { sub?: string; issuer?: string } = {}): Promise<boolean> {
     checkNames(options, REVOKE_OPTIONS, 'revokeSession')
+    const issuer = this.#issuerIn(options, 'sub')
+    if (issuer !== undefined) {
+      checkSid(sid)
+      return this.#issuerSessions().revokeSession(issuer, sid)
+    }
     // `sub: undefined` is a mistake of the caller. It must not revoke a session of any subject.
     if (Object.hasOwn(options, 'sub')) checkSubject(options.sub)
     return this.#sessions().revokeSession(sid, options.sub)
   }
 
   /**
-   * Revoke all sessions and tokens that a subject has now. With `except`, revoke all its sessions except this one.
+   * Revoke all sessions and tokens that a subject has now. With `except`, revoke all its sessions except this one. With
+   * `issuer`, revoke all tokens that this issuer (option `issuers`) has issued for its subject until now: those whose
+   * `iat` is not later than now.
    * @throws StoreUnavailableError; TypeError naming the invalid option; BadConfigurationError without a store.
    */
-  async revokeAllSessions(sub: string, options: { except?: string | undefined } = {}): Promise<void> {
+  async revokeAllSessions(sub: string, options: { except?: string | undefined; issuer?: string } = {}): Promise<void> {
     checkSubject(sub)
     checkNames(options, REVOKE_ALL_OPTIONS, 'revokeAllSessions')
+    const issuer = this.#issuerIn(options, 'except')
+    if (issuer !== undefined) return this.#issuerSessions().revokeAll(issuer, sub)
     if (options.except !== undefined) checkSid(options.except)
     await this.#sessions().revokeAll(sub, options.except)
   }
@@ -455,6 +474,19 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    */
   jwks(): Middleware {
     return jwks(internalsOfMaker(this, 'jwks'))
+  }
+
+  /**
+   * Makes a handler for logouts that an issuer announces (OpenID Connect Back-Channel Logout 1.0):
+   * `router.post('/backchannel-logout', authx.backchannelLogout())`. Register its address at the issuer, and set
+   * `clientId` of `remoteIssuer`. It reads the form with the `logout_token` itself, unless a body parser has read it. It
+   * ends the session of the issuer that the logout token names, or all tokens of its subject, in every process, and
+   * answers 200. An invalid logout token is answered with 400 and ends nothing. If the store or the keys of the issuer
+   * are not available, the answer is 503, so that the issuer sends the logout token again.
+   * @throws BadConfigurationError without a store, or if no issuer has a `clientId`; TypeError naming the invalid option.
+   */
+  backchannelLogout(options: BackchannelLogoutOptions = {}): Middleware {
+    return backchannelLogout(internalsOfMaker(this, 'backchannelLogout'), options)
   }
 
   /**
@@ -565,15 +597,33 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   #sessions(): Sessions {
-    const { sessions } = this.#internals
-    if (sessions) return sessions
-    throw new BadConfigurationError([
-      'store is missing: sessions cannot be revoked or listed without it; set store: new SqliteTokenStore(...)',
-    ])
+    return stored(this.#internals.sessions)
+  }
+
+  #issuerSessions(): IssuerSessions {
+    return stored(this.#internals.issuerSessions)
+  }
+
+  /** Returns the option `issuer`; `undefined` if it is not set. `other` cannot be set beside it. @throws TypeError */
+  #issuerIn(options: { issuer?: string }, other: string): string | undefined {
+    // `issuer: undefined` is a mistake of the caller. It must not revoke a session of our own.
+    if (!Object.hasOwn(options, 'issuer')) return undefined
+    if (Object.hasOwn(options, other)) throw new TypeError(`${other} cannot be set beside issuer; remove one of them`)
+    const { issuer } = options
+    if (issuer !== undefined && this.#internals.issuers?.named(issuer)) return issuer
+    throw new TypeError('issuer must be the issuer of an entry of the option issuers')
   }
 }
 
-type SecretOption = Exclude<keyof KeyOptions, 'algorithm' | 'decodeAlgorithms'> | 'getKey' | 'store'
+/** @throws BadConfigurationError without a store. */
+function stored<T>(sessions: T | undefined): T {
+  if (sessions) return sessions
+  throw new BadConfigurationError([
+    'store is missing: sessions cannot be revoked or listed without it; set store: new SqliteTokenStore(...)',
+  ])
+}
+
+type SecretOption = Exclude<keyof KeyOptions, 'algorithm' | 'decodeAlgorithms'> | 'getKey' | 'store' | 'issuers'
 
 /** Emits each warning about keys every time, not once per process: each set of keys has its own mistakes. */
 function warnAboutKeys(warnings: readonly string[]): void {

@@ -323,12 +323,14 @@ export class StoreUnavailableError extends UnavailableError {
 /** The name of a callback: a function or object of the application that the library calls. */
 export type CallbackName =
   | 'getKey'
+  | 'adoptClaims'
   | 'tokenBlocklist'
   | 'subjectGetter'
   | 'claimsGetter'
   | 'limiter'
   | 'evaluator'
   | 'issuer'
+  | 'onLogout'
 
 /** 503: a callback of the application failed or timed out. `callback` says which, `cause` says why. */
 export class CallbackUnavailableError extends UnavailableError {

@@ -27,6 +27,7 @@ export type {
 export { AuthX } from './authx.js'
 export type { Duration } from './config/duration.js'
 export type {
+  AdoptClaims,
   Algorithm,
   CryptoKeyLike,
   GetKey,
@@ -45,6 +46,8 @@ export type { Guard } from './guards/guard-methods.js'
 export type { AuthorizeOptions } from './guards/policy-decision.js'
 export type { PolicyGuardContext, PolicyGuardOptions, PolicyResource } from './guards/policy-guard.js'
 export type { FreshGuardOptions, GuardOptions, TokenGuardOptions } from './guards/token-guards.js'
+export type { Issuer, IssuerClaims, IssuerClaimsMapper, IssuerTokenHeader } from './issuer.js'
+export type { BackchannelLogoutOptions, IssuerLogoutNotice } from './koa/backchannel-logout.js'
 export type { TokenPair, TokenResponse } from './koa/flows.js'
 export type { LoginPage } from './koa/login-page.js'
 export type { MiddlewareOptions } from './koa/middleware.js'
@@ -70,7 +73,7 @@ export {
   rateLimited,
 } from './rate-limit/rate-limit.js'
 export type { LocatedToken } from './request/locate.js'
-export type { AuthXEvents, EventName, Listener } from './session/events.js'
+export type { AuthXEvents, EventName, IssuerRevoked, Listener } from './session/events.js'
 export type { Session, SessionList } from './session/listing.js'
 export type { Device } from './session/record.js'
 export type { BlocklistCallback } from './session/revocation.js'

@@ -1,6 +1,7 @@
 import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
 import { debuglog } from 'node:util'
 import type { TokenLocation, TokenType } from './config/options.js'
+import { issuerOf } from './token/own.js'
 import type { TokenPayload } from './token/payload.js'
 
 /**
@@ -18,13 +19,18 @@ export interface VerifyTrace {
   sid?: string
   /** The subject of the token. */
   sub?: string
+  /** The issuer of the option `issuers` that has signed the token. Then `jti`, `sid` and `sub` are its ids, not ours. */
+  issuer?: string
   /** The error if the token was rejected. */
   error?: unknown
 }
 
 /** Data about one operation on the store, including all its calls and retries. */
 export interface StoreTrace {
-  /** `open`, `check`, `watch`, `rotate`, `reauthenticate`, `revoke`, `revokeSession`, `revokeAll`, `list` or `find`. */
+  /**
+   * `open`, `check`, `watch`, `rotate`, `reauthenticate`, `revoke`, `revokeSession`, `revokeAll`, `logout` (of an
+   * issuer), `list` or `find`.
+   */
   readonly operation: string
   /** The error if the operation failed. */
   error?: unknown
@@ -93,8 +99,11 @@ export async function traced<Name extends keyof AuthXTraces, T>(
 }
 
 /** Write the verified ids of a token to a trace. */
-export function describe(trace: VerifyTrace, { jti, sid, sub }: TokenPayload, location?: TokenLocation): void {
-  Object.assign(trace, { ...(location && { location }), jti, ...(sid !== undefined && { sid }), sub })
+export function describe(trace: VerifyTrace, payload: TokenPayload, location?: TokenLocation): void {
+  const { jti, sid, sub } = payload
+  const issuer = issuerOf(payload)
+  const ids = { jti, ...(sid !== undefined && { sid }), sub, ...(issuer !== undefined && { issuer }) }
+  Object.assign(trace, { ...(location && { location }), ...ids })
 }
 
 /** Returns the ids and the error of a trace, as one line. */

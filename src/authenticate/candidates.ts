@@ -3,6 +3,7 @@ import { AuthXError, ReusedTokenError, RevokedTokenError, TokenExpiredError, Una
 import { ambiguousCookies } from '../request/cookies.js'
 import type { Candidate, LocatedToken } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
+import { issuerOf } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 
 /** A verified token with its payload. */
@@ -86,11 +87,18 @@ export function newestOfEachSession<Token extends { readonly payload: TokenPaylo
 ): Token[] {
   const newest = new Map<string, Token>()
   for (const token of tokens) {
-    const known = newest.get(idOf(token.payload))
-    if (!known || isNewer(token.payload, known.payload)) newest.set(idOf(token.payload), token)
+    const login = loginOf(token.payload)
+    const known = newest.get(login)
+    if (!known || isNewer(token.payload, known.payload)) newest.set(login, token)
   }
   return [...newest.values()]
 }
+
+/**
+ * Returns an id of the login of a verified token: its session or, without a session, the token. An issuer's ids are kept
+ * apart from ours: an issuer's token never counts as one of our sessions.
+ */
+export const loginOf = (payload: TokenPayload): string => JSON.stringify([issuerOf(payload) ?? '', idOf(payload)])
 
 /**
  * Whether `one` is newer than `other`. Compares generation, then `iat`, then `exp`: a renewed token may have the same

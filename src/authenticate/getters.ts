@@ -2,11 +2,13 @@ import type { Context } from 'koa'
 
 /**
  * Returns the subject of a token, or a promise of it; `undefined` if the subject does not exist. `ctx` is the request;
- * `undefined` in `createTokenPair`, which has none.
+ * `undefined` in `createTokenPair`, which has none. `issuer` is the `iss` of a token of an issuer (option `issuers`):
+ * `sub` is then the issuer's id of a user, not yours. `undefined` for your own tokens.
  */
 export type SubjectGetter<Subject> = (
   sub: string,
   ctx: Context | undefined,
+  issuer: string | undefined,
 ) => Subject | undefined | Promise<Subject | undefined>
 
 /** What the claims getter gets: why it is called, and for which login. */

@@ -2,8 +2,10 @@ import type { Context } from 'koa'
 import type { PolicyDecider } from '../authorization/policy/rule.js'
 import type { GetKey, AuthXOptions as Options } from '../config/options.js'
 import type { Config } from '../config/table.js'
+import type { Issuers } from '../issuers/issuers.js'
 import type { RequestContext } from '../request/context.js'
 import type { Events } from '../session/events.js'
+import type { IssuerSessions } from '../session/issuer-sessions.js'
 import type { Revocation } from '../session/revocation.js'
 import type { Sessions } from '../session/sessions.js'
 import type { KeyCache } from '../token/key-cache.js'
@@ -31,8 +33,12 @@ export interface Internals {
   /** The current keys. `setKeys` replaces them, so read this property once for each decision and do not keep it. */
   ring: KeyRing
   readonly keyCache: KeyCache
-  /** `undefined` without a store. */
+  /** `undefined` without the option `issuers`. */
+  readonly issuers: Issuers | undefined
+  /** Our own sessions. `undefined` without a store. */
   readonly sessions: Sessions | undefined
+  /** What has ended of issuers. `undefined` without a store. */
+  readonly issuerSessions: IssuerSessions | undefined
   readonly revocation: Revocation
   readonly events: Events
   readonly requestCache: RequestCache

@@ -1,8 +1,10 @@
 import { AuthXError, CallbackUnavailableError, TokenInvalidSignatureError } from '../errors.js'
 import type { Candidate } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
+import { issuerOf } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 import { debug } from '../tracing.js'
+import { loginOf } from './candidates.js'
 import type { AuthContext, Internals } from './internals.js'
 import { verifyToken } from './verification.js'
 
@@ -35,19 +37,23 @@ export function emittingRefused<T>(internals: Internals, call: RefusedCall, answ
   })
 }
 
-/** Whether the error means that no key has verified the token. Then `getKey` is not called again. */
+/** Whether the error means that no key has verified the token. Then nobody is asked for the key again. */
 const isUnverified = (error: AuthXError) =>
   error instanceof TokenInvalidSignatureError ||
-  (error instanceof CallbackUnavailableError && error.callback === 'getKey')
+  (error instanceof CallbackUnavailableError && ['getKey', 'issuer', 'adoptClaims'].includes(error.callback))
 
 /**
  * Returns the ids of the verified token of a call. Empty if there are tokens of several sessions, because each of them
  * may be the caller's.
  */
-async function idsOf(internals: Internals, call: RefusedCall): Promise<{ sub?: string; sid?: string }> {
+async function idsOf(
+  internals: Internals,
+  call: RefusedCall,
+): Promise<{ sub?: string; sid?: string; issuer?: string }> {
   const [payload, ...others] = await verifiedTokens(internals, call)
-  if (!payload || others.some(other => idOf(other) !== idOf(payload) || other.sub !== payload.sub)) return {}
-  return { sub: payload.sub, sid: idOf(payload) }
+  if (!payload || others.some(other => loginOf(other) !== loginOf(payload) || other.sub !== payload.sub)) return {}
+  const issuer = issuerOf(payload)
+  return { sub: payload.sub, sid: idOf(payload), ...(issuer !== undefined && { issuer }) }
 }
 
 async function verifiedTokens(internals: Internals, { locate, ctx }: RefusedCall): Promise<TokenPayload[]> {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import type { Candidate, LocatedToken } from '../request/locate.js'
-import { isLate } from '../session/sessions.js'
+import { isLate } from '../session/operations.js'
 import type { VerificationKey } from '../token/keys.js'
 import type { TokenPayload } from '../token/payload.js'
 

@@ -5,6 +5,8 @@ import { checkNames, isObject } from '../config/values.js'
 import { SubjectNotFoundError } from '../errors.js'
 import { Deadline } from '../time/deadline.js'
 import { checkAudience, checkData, checkScopes } from '../token/claims.js'
+import { issuerOf } from '../token/own.js'
+import type { TokenPayload } from '../token/payload.js'
 import type { ClaimsRequest, SubjectClaims } from './getters.js'
 import type { Internals } from './internals.js'
 
@@ -22,7 +24,8 @@ export async function askApplication(
 ): Promise<SubjectClaims | undefined> {
   const { claimsGetter, subjectGetter, config } = internals
   if (!claimsGetter) {
-    if (subjectGetter) found(await askCallback('subjectGetter', deadline(config), () => subjectGetter(sub, about.ctx)))
+    if (subjectGetter)
+      found(await askCallback('subjectGetter', deadline(config), () => subjectGetter(sub, about.ctx, undefined)))
     return undefined
   }
   const claims = await askCallback('claimsGetter', deadline(config), async () => {
@@ -39,9 +42,10 @@ export async function askApplication(
  * @throws SubjectNotFoundError; CallbackUnavailableError if the getter takes longer than `callbackTimeout`; every error
  * of the getter itself.
  */
-export async function findSubject(internals: Internals, sub: string, ctx: Context): Promise<unknown> {
+export async function findSubject(internals: Internals, payload: TokenPayload, ctx: Context): Promise<unknown> {
   const { subjectGetter, config } = internals
-  return found(await askInTime('subjectGetter', config.callbackTimeout * 1000, () => subjectGetter?.(sub, ctx)))
+  const ask = () => subjectGetter?.(payload.sub, ctx, issuerOf(payload))
+  return found(await askInTime('subjectGetter', config.callbackTimeout * 1000, ask))
 }
 
 const deadline = ({ callbackTimeout }: Config) => new Deadline(callbackTimeout * 1000)

@@ -8,16 +8,34 @@ import { type FindKey, type VerifyOptions, verify, verifyWithFoundKey } from '..
 import type { AuthContext, Internals } from './internals.js'
 
 /**
- * Verify a token with the configured keys or, if there is a `getKey`, with the key that it returns. Returns a promise
- * only with `getKey`.
+ * Verify a token: with the keys of the issuer that its `iss` names; all other tokens with the configured keys or, if
+ * there is a `getKey`, with the key that it returns. Returns a promise only for issuers and with `getKey`.
  * @param ctx the request of the token; `undefined` outside of requests.
- * @throws JWTDecodeError or a subclass, CallbackUnavailableError.
+ * @throws JWTDecodeError or a subclass, CallbackUnavailableError, AccessTokenRequiredError for another token of an
+ * issuer.
  */
 export function verifyToken(
   internals: Internals,
   token: string,
   ctx: AuthContext | undefined,
   options: VerifyOptions = {},
+): TokenPayload | Promise<TokenPayload> {
+  const { ring, issuers } = internals
+  if (!issuers || ring.cache.get(token)) return verifyOwn(internals, token, ctx, options)
+  const issuer = issuers.ofToken(token)
+  if (issuer) return issuer.verify(token, options)
+  try {
+    return verifyOwn(internals, token, ctx, options)
+  } catch (error) {
+    throw issuers.explain(error, token)
+  }
+}
+
+function verifyOwn(
+  internals: Internals,
+  token: string,
+  ctx: AuthContext | undefined,
+  options: VerifyOptions,
 ): TokenPayload | Promise<TokenPayload> {
   const { config, ring } = internals
   if (!config.getKey) return verify(token, ring, config, options)

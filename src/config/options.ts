@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import type { Issuer } from '../issuer.js'
 import type { TokenStore } from '../store.js'
 import type { Duration } from './duration.js'
 
@@ -121,6 +122,15 @@ export type GetKey<Ctx = never> = (
   payload: UnverifiedPayload,
   ctx: Ctx,
 ) => KeyInput | undefined | Promise<KeyInput | undefined>
+
+/**
+ * Returns the claims to judge instead of those of a verified token. `undefined`: the token is refused. Must be a pure
+ * function, and not async.
+ */
+export type AdoptClaims = (
+  claims: Record<string, unknown>,
+  header: UnverifiedHeader,
+) => Record<string, unknown> | undefined
 
 /**
  * All options. Names and defaults are those of the `JWT_*` settings of AuthX, a Python library, but in camelCase. An
@@ -324,8 +334,8 @@ export interface AuthXOptions {
    */
   storeTimeout?: number | undefined
   /**
-   * Timeout of one call of the claims getter, the subject getter or a policy engine. After the timeout the response is
-   * 503. Time in which the event loop is blocked does not count. Default 5 seconds. Not in AuthX for Python.
+   * Timeout of one call of the claims getter, the subject getter or a policy engine, and of the wait for the keys of an
+   * issuer. After the timeout the response is 503. Time in which the event loop is blocked does not count. Default 5 seconds. Not in AuthX for Python.
    */
   callbackTimeout?: Duration | undefined
   /**
@@ -377,6 +387,20 @@ export interface AuthXOptions {
    * Default: none. Not in AuthX for Python.
    */
   getKey?: GetKey | undefined
+  /**
+   * Returns the claims to judge instead of those of a token: for tokens that an application issued before it used
+   * koa-authx, and that lack `type`, `jti`, `aud`, `iss` or `login_type`. It gets the claims (a copy) and the header
+   * after one of our keys has verified the signature. It must always return the same claims for the same token. If the
+   * result has no `jti`, a hash of the token is its `jti`. `undefined`: the token is refused (401). If it throws, the
+   * response is 503. Default: none. Not in AuthX for Python.
+   */
+  adoptClaims?: AdoptClaims | undefined
+  /**
+   * The identity providers whose access tokens are accepted too: `[remoteIssuer({ issuer, audience })]`, from
+   * `koa-authx/issuers`. An issuer's token is judged by this issuer alone, all other tokens by our own keys. Default:
+   * none. Not in AuthX for Python.
+   */
+  issuers?: readonly Issuer[] | undefined
   /**
    * Returns the current time in milliseconds since 1970. Default `Date.now`. For tests. If it does not return a number
    * between the years 1970 and 9999, the call fails with BadConfigurationError (500).

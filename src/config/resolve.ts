@@ -98,7 +98,20 @@ function conflicts(config: Config): string[] {
   if (config.maxSessions !== undefined && !config.store) {
     problems.push('maxSessions requires a store; set the option store, or omit maxSessions')
   }
-  return [...problems, ...cookieConflicts(config)]
+  return [...problems, ...issuerConflicts(config), ...cookieConflicts(config)]
+}
+
+function issuerConflicts({ issuers, encodeIssuer, decodeIssuer }: Config): string[] {
+  const names = issuers.map(({ issuer }) => issuer)
+  const problems = names.some((name, n) => names.indexOf(name) < n)
+    ? ['issuers has two entries with the same issuer; make them one entry']
+    : []
+  const own = { encodeIssuer, decodeIssuer }
+  for (const [option, name] of Object.entries(own)) {
+    if (name !== undefined && names.includes(name))
+      problems.push(`${option} must not be the issuer of an entry of issuers; our own tokens need another name`)
+  }
+  return problems
 }
 
 function cookieConflicts(config: Config): string[] {

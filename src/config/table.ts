@@ -1,7 +1,9 @@
 import { KeyObject } from 'node:crypto'
 import { types } from 'node:util'
+import type { Issuer } from '../issuer.js'
 import type { TokenStore } from '../store.js'
 import {
+  type AdoptClaims,
   ALGORITHMS,
   type AuthXOptions,
   type GetKey,
@@ -73,6 +75,16 @@ const store = values.opaque<TokenStore>(
 const isFunction = (value: unknown) => typeof value === 'function'
 const clock = values.opaque<() => number>('a function', isFunction)
 const keyGetter = values.opaque<GetKey>('a function', isFunction)
+const claimsAdopter = values.opaque<AdoptClaims>('a function', isFunction)
+
+const issuer = values.opaque<Issuer>(
+  "remoteIssuer({ issuer, audience }), from 'koa-authx/issuers'",
+  value =>
+    values.isObject(value) &&
+    typeof value.issuer === 'string' &&
+    Array.isArray(value.algorithms) &&
+    typeof value.verify === 'function',
+)
 
 /** A domain and a path that an earlier deployment used for cookies, and whether these had `Partitioned`. */
 export interface FormerScope {
@@ -180,6 +192,8 @@ export const OPTIONS = {
   verifyCacheSize: ours(values.integer(0, 1_000_000, 'tokens'), 1000),
   loginType: ours<Maybe<string>>(values.text, undefined),
   getKey: ours<Maybe<GetKey>>(keyGetter, undefined),
+  adoptClaims: ours<Maybe<AdoptClaims>>(claimsAdopter, undefined),
+  issuers: ours<readonly Issuer[]>(values.listOf(issuer, { empty: true }), Object.freeze([])),
   // Date.now is read at each call, because fake timers replace it.
   now: ours(clock, () => Date.now()),
 } satisfies { [Name in keyof AuthXOptions]-?: OptionSpec<unknown> }

@@ -132,7 +132,7 @@ export function subjectGuard(owner: GuardOwner): Described<Middleware<{ token: T
     name: 'subjectRequired',
     checkConfigured,
     check: async (ctx, payload) => {
-      ctx.state.subject = await findSubject(owner.internals, payload.sub, ctx as unknown as Context)
+      ctx.state.subject = await findSubject(owner.internals, payload, ctx as unknown as Context)
     },
   })
 }

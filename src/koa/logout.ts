@@ -1,5 +1,5 @@
 import { missing } from '../authenticate/authenticate.js'
-import type { Identified } from '../authenticate/candidates.js'
+import { type Identified, loginOf } from '../authenticate/candidates.js'
 import type { AuthContext, Internals } from '../authenticate/internals.js'
 import { emittingRefused } from '../authenticate/refusal.js'
 import { checkLoginType, checkType } from '../authenticate/token-checks.js'
@@ -10,7 +10,7 @@ import { allClearedCookies, setCookies } from '../request/cookies.js'
 import { checkCsrf } from '../request/csrf.js'
 import { type LocatedToken, locate } from '../request/locate.js'
 import { idOf } from '../session/rotation.js'
-import { checkOwn, isOwn } from '../token/own.js'
+import { checkOwn, isOwn, issuerOf } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 
 /**
@@ -37,8 +37,8 @@ async function revokePresented(internals: Internals, ctx: AuthContext): Promise<
   const proven = presented.filter(token => !token.fault || presented.some(other => vouchesFor(other, token)))
   if (proven.length === 0) throw reasons[0] ?? missing(ctx, {}, internals.config)
   await refuseOthers(internals, ctx, presented, proven)
-  const distinct = new Map(proven.map(({ payload }) => [idOf(payload), payload]))
-  const revokeAll = () => Promise.all([...distinct.values()].map(payload => internals.sessions?.revoke(payload)))
+  const distinct = new Map(proven.map(({ payload }) => [loginOf(payload), payload]))
+  const revokeAll = () => Promise.all([...distinct.values()].map(payload => internals.revocation.revoke(payload)))
   await internals.requestCache.askStore(ctx.req, revokeAll)
   internals.requestCache.forget(ctx.req)
   // A link of another site can contain a token in its query. Headers and JSON bodies can only be sent by a script that
@@ -113,7 +113,8 @@ async function present(internals: Internals, ctx: AuthContext, located: LocatedT
   const payload = await verifyToken(internals, located.token, ctx, { ignoreTimes: true })
   checkType(payload, located.type)
   checkLoginType(payload, internals.config)
-  if (payload.sid !== undefined) checkOwn(payload)
+  // Of an issuer's token only this one token is revoked.
+  if (payload.sid !== undefined && issuerOf(payload) === undefined) checkOwn(payload)
   return { payload, located, fault: csrfFault(internals, ctx, located, payload) }
 }
 

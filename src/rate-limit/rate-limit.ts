@@ -3,6 +3,7 @@ import { checkNames, integer, isObject } from '../config/values.js'
 import { type AuthXError, CallbackUnavailableError, RateLimitExceeded } from '../errors.js'
 import { subjectHash } from '../session/record.js'
 import { Deadline, withDeadline } from '../time/deadline.js'
+import { issuerOf } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 import { sha256 } from '../token/sha256.js'
 import { networkOf } from './network.js'
@@ -104,7 +105,10 @@ async function keyFor(ctx: Context, key: RateLimitKey): Promise<string> {
 
 function subjectOf(token: Partial<TokenPayload> | undefined): string | undefined {
   if (typeof token?.sub !== 'string' || token.sub === '') return undefined
-  return `~sub:${subjectHash(token.sub, token.login_type)}`
+  const issuer = issuerOf(token)
+  const subject = subjectHash(token.sub, token.login_type)
+  // An issuer's subject is another person than ours of the same name.
+  return issuer === undefined ? `~sub:${subject}` : `~sub:${sha256(JSON.stringify([issuer, subject]))}`
 }
 
 const PLAIN_KEY = /^[!-}][!-~]{0,63}$/

@@ -34,6 +34,10 @@ function isUnparsed(ctx: RequestContext): boolean {
   return isObject(body) && Object.keys(body).length === 0 && ctx.req.readableDidRead === false
 }
 
+/** Whether the body can still be read: it has neither been parsed nor read. */
+export const canReadBody = (ctx: RequestContext) =>
+  !ctx.req.readableDidRead && (parsedBody(ctx) === undefined || hasUnparsedBody(ctx))
+
 /** Whether there is a JSON body that is not parsed. */
 export const hasUnparsedJson = (ctx: RequestContext) => mediaTypeOf(ctx) === 'application/json' && hasUnparsedBody(ctx)
 

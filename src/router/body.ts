@@ -1,8 +1,8 @@
 import type { Context, Next } from 'koa'
 import { HttpMethodEnum, koaBody } from 'koa-body'
 import { isObject } from '../config/values.js'
-import { hasUnparsedBody, parsedBody, warnAboutBody } from '../request/body.js'
-import { unpacked } from './read-body.js'
+import { canReadBody, hasUnparsedBody, parsedBody, warnAboutBody } from '../request/body.js'
+import { unpacked } from '../request/read-body.js'
 
 /** Maximum size of a body. A name and a password, or the response of an authenticator, is smaller. */
 const MAX_BYTES = 64 * 1024
@@ -23,7 +23,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
 
 /** Parses JSON and forms, unless the body is already parsed or read. */
 export async function parseBody(ctx: Context, next: Next): Promise<void> {
-  if (!ctx.req.readableDidRead && (parsedBody(ctx) === undefined || hasUnparsedBody(ctx))) {
+  if (canReadBody(ctx)) {
     const readable = Object.create(ctx, { req: { value: unpacked(ctx.req, MAX_BYTES) } }) as Context
     await parse(readable, async () => {}).catch((error: unknown) => refuse(ctx, error))
   }

@@ -46,6 +46,11 @@ export interface AuthXEvents {
    */
   allRevoked: { sub: string; except?: string; unconfirmed?: true }
   /**
+   * A token, a session or all tokens of a subject of an issuer (option `issuers`) have been revoked, by the application or
+   * by a back-channel logout. `unconfirmed`: see `revoked`.
+   */
+  issuerRevoked: IssuerRevoked & { readonly unconfirmed?: true }
+  /**
    * A client sent a refresh token that is one generation (one refresh) ahead of the session's record: the store has
    * lost a write that it had confirmed.
    */
@@ -55,10 +60,24 @@ export interface AuthXEvents {
    * as `ERR_TOKEN_EXPIRED`. The event is emitted once for each refusal: 4xx, and 503 because the store or a callback
    * failed. A 500 is a mistake in the application and emits nothing. `sub` and `sid` are claims of the token. They are
    * missing if there is no token, if its signature is invalid, or if the request has tokens of several sessions.
+   * `issuer` is set if an issuer of the option `issuers` has signed the token: `sub` and `sid` are ids of the issuer
+   * then, not ours.
    */
-  refused: { reason: ErrorCode; sub?: string; sid?: string }
+  refused: { reason: ErrorCode; sub?: string; sid?: string; issuer?: string }
   /** The store failed or timed out. `error.cause` says why. */
   storeError: { operation: string; error: StoreUnavailableError }
+}
+
+/** What has ended: tokens of an issuer, with the ids that the issuer has written into them. */
+export interface IssuerRevoked {
+  /** The issuer: the claim `iss`. */
+  readonly issuer: string
+  /** The subject. Missing if only a session was named. */
+  readonly sub?: string
+  /** The session. Without `sid` and `jti`, all tokens of the subject have ended. */
+  readonly sid?: string
+  /** The token. */
+  readonly jti?: string
 }
 
 /** The names of the events. */

@@ -170,7 +170,7 @@ export const listingKey = (sub: string, loginType: string | undefined) => `sessi
 /** The member `loginType` of a new record, or nothing if there is no login type. */
 export const ofLoginType = (loginType: string | undefined) => (loginType === undefined ? {} : { loginType })
 
-const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value)
+export const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 
 const NUMBERS = [
   'gen',
@@ -204,12 +204,12 @@ const isLineage = (value: unknown) =>
 const isVoidedList = (value: unknown) =>
   Array.isArray(value) && value.every(each => hasNumbers(each, 'first', 'last', 'until'))
 
-function notOurs(what: string): StoreUnavailableError {
+export function notOurs(what: string): StoreUnavailableError {
   return new StoreUnavailableError({ cause: new Error(`the store holds a ${what} that koa-authx did not write`) })
 }
 
 /** Parses JSON; `undefined` if it is invalid. The error of JSON.parse is dropped, because it quotes the value. */
-function parse(value: string): unknown {
+export function parse(value: string): unknown {
   try {
     return JSON.parse(value)
   } catch {

@@ -1,9 +1,11 @@
 import { askCallback } from '../callback.js'
 import type { Config } from '../config/table.js'
 import { CallbackUnavailableError, RevokedTokenError } from '../errors.js'
+import type { Issuers } from '../issuers/issuers.js'
 import { Deadline } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
 import { isExpired } from '../token/verify.js'
+import type { IssuerSessions } from './issuer-sessions.js'
 import { revokedBecause } from './revoked.js'
 import type { LoginEnd } from './rotation.js'
 import type { Sessions } from './sessions.js'
@@ -11,14 +13,26 @@ import type { Sessions } from './sessions.js'
 /** The application's blocklist: returns, or resolves to, whether a verified token is revoked. */
 export type BlocklistCallback = (payload: TokenPayload) => boolean | Promise<boolean>
 
-/** Checks whether a token is revoked: in the store, and in the application's blocklist. */
+/** Where tokens are ended, and whose tokens they can be. */
+export interface RevocationParts {
+  /** Our own sessions. `undefined` without a store. */
+  readonly sessions: Sessions | undefined
+  /** What has ended of issuers. `undefined` without a store. */
+  readonly issuerSessions: IssuerSessions | undefined
+  readonly issuers: Issuers | undefined
+}
+
+/**
+ * Checks whether a token is revoked, and revokes it: in the store and in the application's blocklist. Here it is decided
+ * whose token it is: our own, or an issuer's. An issuer's token never reaches `Sessions`.
+ */
 export class Revocation {
   blocklist: BlocklistCallback | undefined
-  readonly #sessions: Sessions | undefined
+  readonly #parts: RevocationParts
   readonly #config: Config
 
-  constructor(sessions: Sessions | undefined, config: Config) {
-    this.#sessions = sessions
+  constructor(parts: RevocationParts, config: Config) {
+    this.#parts = parts
     this.#config = config
   }
 
@@ -30,7 +44,7 @@ export class Revocation {
    */
   check(token: TokenPayload, operation: 'check' | 'watch' = 'check'): Promise<unknown> | undefined {
     const asksStore = token.type === 'refresh' || this.#config.accessTokenRevocation
-    const answer = asksStore ? this.#sessions?.check(token, operation) : undefined
+    const answer = asksStore ? this.#askStore(token, operation) : undefined
     return this.blocklist ? Promise.all([answer, this.checkBlocklist(token)]) : answer
   }
 
@@ -40,8 +54,8 @@ export class Revocation {
    * UnavailableError.
    */
   async endOf(token: TokenPayload): Promise<LoginEnd> {
-    if (!this.#sessions && token.sid !== undefined) throw revokedBecause('noStore')
-    const [end] = await Promise.all([this.#sessions?.check(token), this.checkBlocklist(token)])
+    if (!this.#parts.sessions && token.sid !== undefined) throw revokedBecause('noStore')
+    const [end] = await Promise.all([this.#askStore(token, 'check'), this.checkBlocklist(token)])
     return end ?? { endsAt: (token.iat + this.#config.sessionExpires) * 1000 }
   }
 
@@ -55,10 +69,25 @@ export class Revocation {
    * @throws UnavailableError
    */
   async isLive(token: TokenPayload): Promise<boolean> {
-    const alone = token.sid === undefined && !isExpired(token, this.#config)
-    const answers = Promise.all([this.#sessions?.isLive(token) ?? alone, this.checkBlocklist(token)])
+    const answers = Promise.all([this.#isLiveInStore(token), this.checkBlocklist(token)])
     const [isLive] = (await answers.catch(undefinedIfRevoked)) ?? [false]
     return isLive
+  }
+
+  /**
+   * Revoke a token: its session, or only the token if it has no session or is an issuer's. Does nothing without a store.
+   * @throws TokenInvalidSignatureError if a session would end, but only a key from `getKey` has signed the token;
+   * StoreUnavailableError.
+   */
+  async revoke(token: TokenPayload): Promise<void> {
+    const { sessions, issuerSessions } = this.#parts
+    const issuer = this.issuerOf(token)
+    await (issuer === undefined ? sessions?.revoke(token) : issuerSessions?.revoke(issuer, token))
+  }
+
+  /** The issuer of a token: an entry of the option `issuers`. `undefined`: it is our own. */
+  issuerOf(token: TokenPayload): string | undefined {
+    return this.#parts.issuers?.nameOf(token)
   }
 
   /** Returns a new deadline (`storeTimeout`) for all checks of one token to share. */
@@ -76,6 +105,19 @@ export class Revocation {
     // A callback without a `return` resolves to undefined. Revoked tokens must not pass then.
     const cause = new TypeError('the token blocklist must resolve to true or false')
     throw new CallbackUnavailableError('tokenBlocklist', { cause })
+  }
+
+  #askStore(token: TokenPayload, operation: 'check' | 'watch'): Promise<LoginEnd> | undefined {
+    const { sessions, issuerSessions } = this.#parts
+    const issuer = this.issuerOf(token)
+    return issuer === undefined ? sessions?.check(token, operation) : issuerSessions?.check(issuer, token, operation)
+  }
+
+  async #isLiveInStore(token: TokenPayload): Promise<boolean> {
+    const { sessions, issuerSessions } = this.#parts
+    const issuer = this.issuerOf(token)
+    if (issuer !== undefined && issuerSessions) return issuerSessions.isLive(issuer, token)
+    return sessions?.isLive(token) ?? (token.sid === undefined && !isExpired(token, this.#config))
   }
 }
 

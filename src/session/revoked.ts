@@ -3,7 +3,7 @@ import type { TokenPayload } from '../token/payload.js'
 import type { RevokedReason } from './rotation.js'
 
 /** The cause of each error, for the developer. The client gets one constant message for all of them. */
-const CAUSES: Readonly<Record<RevokedReason | 'blocklist' | 'noStore', string>> = {
+const CAUSES: Readonly<Record<RevokedReason | 'blocklist' | 'noStore' | 'issuerLoginEnded', string>> = {
   unknownSession:
     'the store does not know the session of this token: it was opened in another store (a memory store belongs to one ' +
     'process), it ended more than ten minutes ago, the store lost it, or no session ever had this sid',
@@ -18,6 +18,9 @@ const CAUSES: Readonly<Record<RevokedReason | 'blocklist' | 'noStore', string>> 
   noGeneration: 'the refresh token has a session (sid) but no generation (gen), so neither login nor refresh issued it',
   aheadOfStore: 'the refresh token is more than one generation ahead of the store: the store has lost refreshes',
   blocklist: 'the blocklist of the application (setTokenBlocklist) contains the token',
+  issuerLoginEnded:
+    'revoke, revokeSession, revokeAllSessions, logout or a back-channel logout has ended this token of an issuer, its ' +
+    'session, or all tokens that its subject had then',
   noStore: 'the token has a session (sid), but this instance has no store; set the option store',
 }
 

@@ -1,29 +1,21 @@
 import type { Config } from '../config/table.js'
 import { StoreUnavailableError } from '../errors.js'
-import { warnOnce } from '../request/warn.js'
-import type { TokenStore } from '../store.js'
-import { Deadline, withDeadline } from '../time/deadline.js'
+import type { Deadline } from '../time/deadline.js'
 import { checkOwn, isOwn } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 import { isExpired } from '../token/verify.js'
-import { isTraced, traced } from '../tracing.js'
 import { activityAt } from './activity.js'
 import { Ending } from './ending.js'
 import type { Events } from './events.js'
 import { confirmed } from './lineage.js'
 import { type Session, type SessionList, toSession } from './listing.js'
+import type { StoreOperations } from './operations.js'
 import type { SessionRecord } from './record.js'
 import { reusedBecause, revokedBecause } from './revoked.js'
 import { type Exchange, type Mint, type Plan, Rotator } from './rotate.js'
 import * as rotation from './rotation.js'
 import { SessionLists } from './session-lists.js'
-import { type LoadedRecord, SessionRecords } from './session-records.js'
-
-/** Errors of operations in which the store used up the whole `storeTimeout`. */
-const late = new WeakSet<object>()
-
-/** Whether an error means that the store timed out. False if the store failed at once or returned an invalid value. */
-export const isLate = (error: unknown) => error instanceof StoreUnavailableError && late.has(error)
+import type { LoadedRecord, SessionRecords } from './session-records.js'
 
 /**
  * Sessions and revocation. Only this class and `SessionLists` use the store. Every method is one operation with one
@@ -31,19 +23,20 @@ export const isLate = (error: unknown) => error instanceof StoreUnavailableError
  * (`prepare`).
  */
 export class Sessions {
-  readonly #store: TokenStore
+  readonly #operations: StoreOperations
   readonly #config: Config
   readonly #events: Events
   readonly #lists: SessionLists
   readonly #ending: Ending
   readonly #rotator: Rotator
-  #toldAt = Number.NEGATIVE_INFINITY
 
-  constructor(store: TokenStore, config: Config, events: Events) {
-    this.#store = store
+  constructor(operations: StoreOperations, config: Config, events: Events) {
+    this.#operations = operations
     this.#config = config
     this.#events = events
-    this.#lists = new SessionLists(store, config, (records, sid, sub) => this.#ending.session(records, sid, sub))
+    this.#lists = new SessionLists(operations.store, config, (records, sid, sub) =>
+      this.#ending.session(records, sid, sub),
+    )
     this.#ending = new Ending(config, events, (owner, ended) => this.#lists.forget(owner, ended))
     this.#rotator = new Rotator(config, events, this.#ending)
   }
@@ -54,25 +47,29 @@ export class Sessions {
    * @throws StoreUnavailableError, TooManySessionsError
    */
   async open(sid: string, draft: Omit<SessionRecord, 'cutoff'>): Promise<void> {
-    const deadline = this.#deadline()
+    const deadline = this.#operations.deadline()
     const { sub, device, context } = draft
     let isTold = false
     const tell = () => {
       if (!isTold) this.#events.emit('issued', { sid, sub, device, ...(context && { context }) })
       isTold = true
     }
-    await this.#operation('open', deadline, async records => {
-      await this.#lists.checkRoom(draft)
-      const { cutoff } = await records.subject(draft.sub, draft.loginType)
-      if (!(await records.write(sid, undefined, { ...draft, cutoff })))
-        throw new StoreUnavailableError({ cause: new Error('the store already contains the new session') })
-      // `issued` is emitted before a login at the same moment can end the session, so listeners get `revoked` after
-      // `issued`.
-      await this.#lists.add({ sid, record: draft, isLogin: true, listed: tell }, deadline).catch(error => {
-        if (this.#config.maxSessions !== undefined) this.#discard(sid, sub, isTold)
-        throw error
-      })
-    })
+    await this.#operations.run(
+      'open',
+      async records => {
+        await this.#lists.checkRoom(draft)
+        const { cutoff } = await records.subject(draft.sub, draft.loginType)
+        if (!(await records.write(sid, undefined, { ...draft, cutoff })))
+          throw new StoreUnavailableError({ cause: new Error('the store already contains the new session') })
+        // `issued` is emitted before a login at the same moment can end the session, so listeners get `revoked` after
+        // `issued`.
+        await this.#lists.add({ sid, record: draft, isLogin: true, listed: tell }, deadline).catch(error => {
+          if (this.#config.maxSessions !== undefined) this.#discard(sid, sub, isTold)
+          throw error
+        })
+      },
+      deadline,
+    )
     tell()
   }
 
@@ -81,7 +78,7 @@ export class Sessions {
    * until it has ended.
    */
   #discard(sid: string, sub: string, isTold: boolean): void {
-    const records = new SessionRecords(this.#store, this.#config.now, this.#deadline())
+    const records = this.#operations.records()
     this.#ending.failedLogin(records, sid, isTold ? this.#ending.revoked(sid, sub) : silent).catch(() => {})
   }
 
@@ -94,7 +91,7 @@ export class Sessions {
    * is revoked first (except with `'watch'`); StoreUnavailableError.
    */
   check(token: TokenPayload, name: 'check' | 'watch' = 'check'): Promise<rotation.LoginEnd> {
-    return this.#operation(name, this.#deadline(), async records => {
+    return this.#operations.run(name, async records => {
       for (;;) {
         const known = await records.known(token)
         const assessment = rotation.assess(token, known, this.#config.now(), this.#config)
@@ -149,7 +146,7 @@ export class Sessions {
    * @throws StoreUnavailableError
    */
   isLive(token: TokenPayload): Promise<boolean> {
-    return this.#operation('check', this.#deadline(), async records => {
+    return this.#operations.run('check', async records => {
       const known = await records.known(token)
       const now = this.#config.now()
       if (known.record !== undefined || token.sid !== undefined) {
@@ -164,31 +161,35 @@ export class Sessions {
    * if one of them throws, nothing changes.
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
-  async rotate<T>(exchange: Exchange<T>, first: Deadline = this.#deadline()): Promise<T> {
+  async rotate<T>(exchange: Exchange<T>, first: Deadline = this.#operations.deadline()): Promise<T> {
     const { token, prepare } = exchange
     let [plan, arrivedAt, deadline]: [Plan | undefined, number | undefined, Deadline] = [undefined, undefined, first]
     if (prepare) {
-      const before = await this.#operation('rotate', deadline, records => this.#rotator.plan(records, token))
+      const before = await this.#operations.run('rotate', records => this.#rotator.plan(records, token), deadline)
       await prepare(rotation.isTombstone(before.known.record) ? undefined : before.known.record)
       // The time that the application took must not shorten the `storeTimeout` of the write.
-      deadline = this.#deadline()
+      deadline = this.#operations.deadline()
       arrivedAt = before.now
       plan = this.#rotator.resumed(before)
     }
-    const { minted, tell, opened } = await this.#operation('rotate', deadline, async records => {
-      for (;;) {
-        const exchanged = await this.#rotator.exchange(
-          records,
-          exchange,
-          plan ?? (await this.#rotator.plan(records, token, arrivedAt)),
-        )
-        if (exchanged) return exchanged
-        plan = undefined
-      }
-    })
+    const { minted, tell, opened } = await this.#operations.run(
+      'rotate',
+      async records => {
+        for (;;) {
+          const exchanged = await this.#rotator.exchange(
+            records,
+            exchange,
+            plan ?? (await this.#rotator.plan(records, token, arrivedAt)),
+          )
+          if (exchanged) return exchanged
+          plan = undefined
+        }
+      },
+      deadline,
+    )
     tell()
     const sid = rotation.idOf(token)
-    if (opened) await this.#operation('rotate', deadline, () => this.#lists.add({ sid, record: opened }, deadline))
+    if (opened) await this.#operations.run('rotate', () => this.#lists.add({ sid, record: opened }, deadline), deadline)
     return minted
   }
 
@@ -199,7 +200,7 @@ export class Sessions {
    * @throws RevokedTokenError, ReusedTokenError (after revoking the session), StoreUnavailableError.
    */
   reauthenticate<T extends object>(token: TokenPayload, amr: readonly string[], mint: Mint<T>): Promise<T> {
-    return this.#operation('reauthenticate', this.#deadline(), async records => {
+    return this.#operations.run('reauthenticate', async records => {
       for (;;) {
         const minted = await this.#rotator.reauthenticate(records, token, amr, mint)
         if (minted) return minted
@@ -215,7 +216,7 @@ export class Sessions {
    */
   async revoke(token: TokenPayload): Promise<void> {
     if (token.sid !== undefined) checkOwn(token)
-    await this.#operation('revoke', this.#deadline(), records => this.#ending.token(records, token))
+    await this.#operations.run('revoke', records => this.#ending.token(records, token))
   }
 
   /**
@@ -223,7 +224,7 @@ export class Sessions {
    * revoked: one that is in the store and was not revoked before, even if it has expired by the clock of this server.
    */
   async revokeSession(sid: string, sub?: string): Promise<boolean> {
-    return this.#operation('revokeSession', this.#deadline(), records => this.#ending.session(records, sid, sub))
+    return this.#operations.run('revokeSession', records => this.#ending.session(records, sid, sub))
   }
 
   /**
@@ -231,52 +232,23 @@ export class Sessions {
    * `except` has no effect if that session was already revoked.
    */
   async revokeAll(sub: string, except?: string): Promise<void> {
-    await this.#operation('revokeAll', this.#deadline(), records => this.#ending.all(records, sub, except))
+    await this.#operations.run('revokeAll', records => this.#ending.all(records, sub, except))
   }
 
   /** The live sessions of a subject, the most recently active first. */
   async list(sub: string): Promise<SessionList> {
-    return this.#operation('list', this.#deadline(), () => this.#lists.of(sub))
+    return this.#operations.run('list', () => this.#lists.of(sub))
   }
 
   /** The live session with this id; `undefined` if it has ended or does not exist. */
   async find(sid: string): Promise<Session | undefined> {
     const { loginType, now } = this.#config
-    return this.#operation('find', this.#deadline(), async records => {
+    return this.#operations.run('find', async records => {
       const { record } = await records.session(sid)
       if (record === undefined || rotation.isTombstone(record)) return undefined
       const subject = await records.subject(record.sub, loginType)
       return toSession({ id: sid, sub: record.sub, loginType }, { record, subject }, now(), this.#config)
     })
-  }
-
-  #operation<T>(name: string, deadline: Deadline, run: (records: SessionRecords) => Promise<T>): Promise<T> {
-    const operate = () => this.#withinDeadline(name, deadline, run)
-    return isTraced('store') ? traced('store', { operation: name }, operate) : operate()
-  }
-
-  #withinDeadline<T>(name: string, deadline: Deadline, run: (records: SessionRecords) => Promise<T>): Promise<T> {
-    const operate = () => run(new SessionRecords(this.#store, this.#config.now, deadline))
-    return withDeadline(deadline, operate).catch((error: unknown) => {
-      if (error instanceof StoreUnavailableError) {
-        if (deadline.over()) late.add(error)
-        if (name !== 'watch' || this.#isNews()) this.#events.emit('storeError', { operation: name, error })
-        if (!this.#events.isHeard('storeError')) warnAboutOutage()
-      }
-      throw error
-    })
-  }
-
-  /** True at most once a second: in an outage, thousands of watched sockets must not emit one event each. */
-  #isNews(): boolean {
-    const now = performance.now()
-    if (now - this.#toldAt < 1000) return false
-    this.#toldAt = now
-    return true
-  }
-
-  #deadline(): Deadline {
-    return new Deadline(this.#config.storeTimeout)
   }
 
   /** Writes `lastActiveAt`, at most once a minute. No request waits for the write, and its errors are ignored. */
@@ -289,14 +261,3 @@ export class Sessions {
 }
 
 const silent = () => {}
-
-/**
- * Warns once about an outage. Koa does not print causes, and the cause may contain data that must not be in every log.
- */
-function warnAboutOutage(): void {
-  warnOnce(
-    'AUTHX_STORE_UNAVAILABLE',
-    'The store failed or timed out; requests that need it get 503. Check that it is running, that the folder of its file ' +
-      "exists, and that it is not closed. To see the cause: authx.on('storeError', ({ error }) => console.error(error.cause))",
-  )
-}

@@ -43,7 +43,7 @@ const KEY_OPTIONS: ReadonlySet<string> = new Set<keyof KeyOptions>([
 export function replacementRing(
   options: KeyOptions,
   ring: KeyRing,
-  { getKey, verifyCacheSize }: Config,
+  { getKey, issuers, verifyCacheSize }: Config,
 ): Pick<Configured, 'ring' | 'problems' | 'warnings'> {
   if (!isObject(options)) {
     return { ring, problems: ['setKeys takes an object: setKeys({ secretKey: ... })'], warnings: [] }
@@ -54,6 +54,6 @@ export function replacementRing(
   const own = Object.fromEntries(Object.entries(options).filter(([name]) => KEY_OPTIONS.has(name))) as KeyOptions
   const { algorithm = ring.algorithm } = own
   const { decodeAlgorithms = own.algorithm === undefined ? ring.decodeAlgorithms : undefined } = own
-  const { problems, ...next } = configure({ ...own, algorithm, decodeAlgorithms, getKey, verifyCacheSize })
+  const { problems, ...next } = configure({ ...own, algorithm, decodeAlgorithms, getKey, issuers, verifyCacheSize })
   return { ...next, problems: [...strays, ...problems] }
 }

@@ -67,10 +67,11 @@ class KeyReader {
     }
   }
 
-  /** Whether `getKey` finds all keys: no key is configured, so this instance signs no tokens. */
+  /** Whether `getKey` or issuers have all keys: no key is configured, so this instance signs no tokens. */
   get #onlyVerifies(): boolean {
-    const { getKey, secretKey, privateKey, publicKey, keys } = this.#config
-    return getKey !== undefined && [secretKey, privateKey, publicKey, keys].every(key => key === undefined)
+    const { getKey, issuers, secretKey, privateKey, publicKey, keys } = this.#config
+    if (getKey === undefined && issuers.length === 0) return false
+    return [secretKey, privateKey, publicKey, keys].every(key => key === undefined)
   }
 
   unnamed(): KeyRing {
@@ -197,7 +198,7 @@ class KeyReader {
   }
 
   #everyAlgorithmHasAKey(keys: readonly VerificationKey[]): void {
-    if (this.problems.length > 0 || this.#config.getKey) return
+    if (this.problems.length > 0 || this.#config.getKey || this.#onlyVerifies) return
     const idle = this.#config.decodeAlgorithms.filter(algorithm => !keys.some(key => key.algorithms.has(algorithm)))
     for (const algorithm of idle)
       this.problems.push(

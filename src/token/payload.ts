@@ -64,9 +64,10 @@ export const LAST_SECOND = 253_402_300_799
 export const isWellFormed = (value: unknown): value is string =>
   typeof value === 'string' && !/\p{Surrogate}/u.test(value)
 
-const isText = (value: unknown): value is string => isWellFormed(value) && value !== ''
+export const isText = (value: unknown): value is string => isWellFormed(value) && value !== ''
 
-const isTime = (value: unknown) => typeof value === 'number' && value >= 0 && value <= LAST_SECOND
+export const isTime = (value: unknown): value is number =>
+  typeof value === 'number' && value >= 0 && value <= LAST_SECOND
 
 export function isTextList(value: unknown): boolean {
   return Array.isArray(value) && value.every(each => typeof each === 'string')

@@ -1,4 +1,4 @@
-import type { Algorithm, UnverifiedHeader, UnverifiedPayload } from '../config/options.js'
+import type { UnverifiedHeader, UnverifiedPayload } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { isObject } from '../config/values.js'
 import {
@@ -8,6 +8,7 @@ import {
   TokenInvalidIssuerError,
   TokenInvalidSignatureError,
 } from '../errors.js'
+import { adopted } from './adopt.js'
 import type { KeyRing, VerificationKey } from './keys.js'
 import { noteFoundKey } from './own.js'
 import { deepFreeze, isTextList, malformedClaim, type TokenPayload, toPayload } from './payload.js'
@@ -48,8 +49,9 @@ export function verify(token: unknown, ring: KeyRing, config: Config, options: V
 }
 
 function verifySignature(token: unknown, ring: KeyRing, config: Config): TokenPayload {
-  const read = readToken(token, ring)
-  const payload = toPayload(signedClaims(read, candidates(ring, read.header.kid)), config)
+  const read = readOwnToken(token, ring)
+  const claims = signedClaims(read, candidates(ring, read.header.kid))
+  const payload = toPayload(adopted(claims, read, config), config)
   // A refresh token is used only once.
   if (payload.type === 'access') ring.cache.add(read.token, payload)
   return payload
@@ -68,10 +70,11 @@ export async function verifyWithFoundKey(
   config: Config,
   options: VerifyOptions = {},
 ): Promise<TokenPayload> {
-  const read = readToken(token, ring)
+  const read = readOwnToken(token, ring)
   const payload = deepFreeze(readPart(read.payload))
   const key = await findKey(deepFreeze(read.header), payload)
-  const verified = toPayload(signedClaims(read, key ? [key] : []), config)
+  const claims = signedClaims(read, key ? [key] : [])
+  const verified = toPayload(adopted(claims, read, config), config)
   noteFoundKey(verified, {
     hasOwnKeys: ring.verification.length > 0,
     // All keys of the ring are tried; the token's `kid` is ignored.
@@ -80,24 +83,32 @@ export async function verifyWithFoundKey(
   return judge(verified, config, options)
 }
 
-interface ReadToken {
+/** A token that is not verified yet. */
+export interface ReadToken<Header = UnverifiedHeader> {
   readonly token: string
-  readonly header: UnverifiedHeader
+  readonly header: Header
   /** The second part of the token, not decoded. */
   readonly payload: string
 }
 
+const readOwnToken = (token: unknown, { decodeAlgorithms }: KeyRing) =>
+  readToken<UnverifiedHeader>(token, decodeAlgorithms, LONGEST_TOKEN)
+
 /** Checks everything that can be checked without a key. @throws JWTDecodeError */
-function readToken(token: unknown, { decodeAlgorithms }: KeyRing): ReadToken {
-  if (typeof token !== 'string' || token.length > LONGEST_TOKEN || !THREE_PARTS.test(token)) throw new JWTDecodeError()
+export function readToken<Header extends { readonly alg: string }>(
+  token: unknown,
+  algorithms: readonly string[],
+  longest: number,
+): ReadToken<Header> {
+  if (typeof token !== 'string' || token.length > longest || !THREE_PARTS.test(token)) throw new JWTDecodeError()
   const [first = '', payload = '', signature = ''] = token.split('.')
   if (!isWhole(first) || !isWhole(payload) || !isWhole(signature)) throw new JWTDecodeError()
   const header = readHeader(first)
   // RFC 8725 §3.1: only configured algorithms are accepted. The token does not choose.
-  if (!isOneOf(decodeAlgorithms, header.alg)) throw new JWTDecodeError()
+  if (!isOneOf(algorithms, header.alg)) throw new JWTDecodeError()
   // RFC 7515 §4.1.11: `crit` lists extensions, and none is supported. b64 (RFC 7797) changes what is signed.
   if ('crit' in header || 'b64' in header) throw new JWTDecodeError()
-  return { token, header: header as UnverifiedHeader, payload }
+  return { token, header: header as unknown as Header, payload }
 }
 
 /**
@@ -114,7 +125,8 @@ function readHeader(text: string): Record<string, unknown> {
   return lastHeader.header
 }
 
-function readPart(text: string): Record<string, unknown> {
+/** Decodes the header or the payload of a token: an object in JSON. @throws JWTDecodeError */
+export function readPart(text: string): Record<string, unknown> {
   try {
     const part: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
     if (isObject(part)) return part
@@ -124,7 +136,7 @@ function readPart(text: string): Record<string, unknown> {
   throw new JWTDecodeError()
 }
 
-const isOneOf = (algorithms: readonly Algorithm[], value: unknown) => algorithms.includes(value as Algorithm)
+const isOneOf = (algorithms: readonly string[], value: unknown) => algorithms.includes(value as string)
 
 /** The keys to try. With `keys`, `kid` selects one of them; without, `kid` is ignored. */
 function candidates(ring: KeyRing, kid: unknown): readonly VerificationKey[] {
@@ -141,7 +153,7 @@ function signedClaims(
   return readPart(payload)
 }
 
-const isSignedByOneOf = (keys: readonly VerificationKey[], token: string, alg: Algorithm) =>
+const isSignedByOneOf = (keys: readonly VerificationKey[], token: string, alg: UnverifiedHeader['alg']) =>
   keys.some(({ key, algorithms }) => algorithms.has(alg) && isSignedBy(key, token, alg))
 
 function judge(payload: TokenPayload, config: Config, options: VerifyOptions): TokenPayload {
@@ -152,7 +164,8 @@ function judge(payload: TokenPayload, config: Config, options: VerifyOptions): T
   return payload
 }
 
-function checkTimes(payload: TokenPayload, config: Config): void {
+/** Checks `iat`, `nbf` and `exp`. @throws TokenExpiredError, or JWTDecodeError for a token that is not valid yet. */
+export function checkTimes(payload: Pick<TokenPayload, 'iat' | 'nbf' | 'exp'>, config: Config): void {
   const now = config.now() / 1000
   const { iat, nbf } = payload
   const skew = Math.max(config.decodeLeeway, CLOCK_SKEW)

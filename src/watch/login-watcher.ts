@@ -1,6 +1,7 @@
 import type { Internals } from '../authenticate/internals.js'
 import { checkLoginType } from '../authenticate/token-checks.js'
 import { type Duration, parseDuration } from '../config/duration.js'
+import type { IssuerRevoked } from '../session/events.js'
 import { idOf } from '../session/rotation.js'
 import type { TokenPayload } from '../token/payload.js'
 import { leastWithinMs, paceOf } from './schedule.js'
@@ -24,6 +25,7 @@ export class LoginWatcher {
     internals.events.on('allRevoked', ({ sub, except }) =>
       this.#recheckNow(sub, ({ sid }) => except === undefined || sid !== except),
     )
+    internals.events.on('issuerRevoked', ended => this.#recheckIssuer(ended))
   }
 
   /**
@@ -56,6 +58,13 @@ export class LoginWatcher {
   /** Ask the store again about logins of `sub`, after an event in this process. */
   #recheckNow(sub: string, concerns: (payload: TokenPayload) => boolean): void {
     for (const watched of this.#watched.get(sub) ?? []) if (concerns(watched.payload)) watched.recheckNow()
+  }
+
+  /** Ask the store again about logins of an issuer. A logout token may name only a session and no subject. */
+  #recheckIssuer({ issuer, sub, sid, jti }: IssuerRevoked): void {
+    const isMeant = (payload: TokenPayload) =>
+      payload.iss === issuer && (jti === undefined || payload.jti === jti) && (sid === undefined || payload.sid === sid)
+    for (const each of sub === undefined ? this.#watched.keys() : [sub]) this.#recheckNow(each, isMeant)
   }
 
   /**

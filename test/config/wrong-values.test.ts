@@ -119,6 +119,16 @@ const WRONG: Record<OptionName, readonly unknown[]> = {
   accessTokenRevocation: FLAG,
   verifyCacheSize: [-1, 0.5, 1_000_001, '100', Number.NaN, null, true],
   loginType: TEXT,
+  adoptClaims: ['type', null, true, {}, Promise.resolve({})],
+  issuers: [
+    'https://issuer.example',
+    {},
+    [{}],
+    [{ issuer: 'https://issuer.example', audience: 'my-api' }],
+    [null],
+    null,
+    5,
+  ],
   getKey: ['a secret of thirty-two bytes or more', null, true, {}, Promise.resolve('a')],
   now: [0, Date.now(), 'Date.now', null, {}],
 }

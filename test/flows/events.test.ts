@@ -14,6 +14,7 @@ const NAMES = Object.keys({
   reuse: 0,
   revoked: 0,
   allRevoked: 0,
+  issuerRevoked: 0,
   storeRollback: 0,
   refused: 0,
   storeError: 0,

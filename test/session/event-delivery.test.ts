@@ -15,6 +15,7 @@ const NAMES = Object.keys({
   reuse: 0,
   revoked: 0,
   allRevoked: 0,
+  issuerRevoked: 0,
   storeRollback: 0,
   storeError: 0,
 } satisfies Record<Exclude<EventName, 'refused'>, 0>) as EventName[]

@@ -1,6 +1,7 @@
 import { resolveOptions } from '../../src/config/resolve.js'
 import { AuthXError } from '../../src/errors.js'
 import { Events } from '../../src/session/events.js'
+import { StoreOperations } from '../../src/session/operations.js'
 import type { SessionRecord } from '../../src/session/record.js'
 import { Sessions } from '../../src/session/sessions.js'
 import type { TokenStore } from '../../src/store.js'
@@ -40,7 +41,8 @@ export class Process {
     const now = () => BASE + this.offset
     // The deadline has a test of its own; here an operation may be interrupted for as long as the model likes.
     const { config } = resolveOptions({ store, now, refreshGracePeriod, storeTimeout: 60_000, secretKey: 'unused' })
-    this.sessions = new Sessions(store, config, new Events())
+    const events = new Events()
+    this.sessions = new Sessions(new StoreOperations(store, config, events), config, events)
   }
 
   get seconds(): number {

@@ -19,5 +19,6 @@ export const publishedPaths = (folder: string): Record<string, string[]> => ({
   'koa-authx/client': [join(folder, 'client/index.d.ts')],
   'koa-authx/testing': [join(folder, 'src/testing/index.d.ts')],
   'koa-authx/router': [join(folder, 'src/router/index.d.ts')],
+  'koa-authx/issuers': [join(folder, 'src/remote-issuer/index.d.ts')],
   'koa-authx/stores/*': [join(folder, 'stores/*.d.ts')],
 })

@@ -8,11 +8,13 @@ import { edges, type ImportGraph, type Sources, withoutComments } from './import
 const LAYERS = [
   'errors.ts',
   'store.ts',
+  'issuer.ts',
   'time',
   'config',
   'token',
   'callback.ts',
   'tracing.ts',
+  'issuers',
   'request',
   'session',
   'authorization',
@@ -30,6 +32,7 @@ const LAYERS = [
   'index.ts',
   'testing',
   'router',
+  'remote-issuer',
 ]
 const WITHOUT_KOA = [
   'errors.ts',
@@ -39,8 +42,10 @@ const WITHOUT_KOA = [
   'token',
   'callback.ts',
   'tracing.ts',
+  'issuers',
   'session',
   'authorization/policy',
+  'remote-issuer',
 ]
 /** What stores may know of the library: the interface, the errors, deadlines, and how a misspelt option is answered. */
 const FOR_STORES = ['errors.ts', 'store.ts', 'time', 'config/nearest.ts']
@@ -72,7 +77,11 @@ export function clientImports(graph: ImportGraph): string[] {
   return edges(graph, (from, to) => isClient(from) !== isClient(to))
 }
 
-const PEERS_OF_ROUTER = ['@koa/router', 'koa-body']
+/** The optional peers that a room may import: it is an export of its own. */
+const PEERS: Readonly<Record<string, readonly string[]>> = {
+  router: ['@koa/router', 'koa-body'],
+  'remote-issuer': ['jose'],
+}
 
 /** jsonwebtoken outside `src/token`, Koa where no request is, and in `src/` whatever an application may not have. */
 export function misplacedPackages(graph: ImportGraph, optionalPeers: readonly string[]): string[] {
@@ -80,7 +89,7 @@ export function misplacedPackages(graph: ImportGraph, optionalPeers: readonly st
     const name = packageName(to)
     if (name === 'jsonwebtoken') return !isIn(from, 'token')
     if (name === 'koa') return from.startsWith('stores/') || WITHOUT_KOA.some(part => isIn(from, part))
-    if (isIn(from, 'router') && PEERS_OF_ROUTER.includes(name)) return false
+    if (Object.entries(PEERS).some(([room, peers]) => isIn(from, room) && peers.includes(name))) return false
     return from.startsWith('src/') && optionalPeers.includes(name)
   })
 }

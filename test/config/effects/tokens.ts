@@ -1,7 +1,8 @@
 import type { TestContext } from 'node:test'
-import { type AuthX, AuthX as Library } from '../../../src/index.js'
+import jsonwebtoken from 'jsonwebtoken'
+import { type AuthX, type Issuer, AuthX as Library } from '../../../src/index.js'
 import { bearer, makeAuthX, TEST_NOW, TEST_SECRET } from '../../support/app.js'
-import { makeRsaPair } from '../../support/signing.js'
+import { contentOf, makeRsaPair } from '../../support/signing.js'
 import { clientOf, type Effect, loginContents, verdictOfGuard } from './effect.js'
 
 const TEST_OTHER_SECRET = 'TEST_ONLY_another_secret_of_more_than_64_bytes_0123456789_0123456789'
@@ -12,6 +13,23 @@ const fromOtherSecret = makeAuthX({ secretKey: TEST_OTHER_SECRET }).createAccess
 const fromOtherPair = new Library({ algorithm: 'RS256', ...otherPair }).createAccessToken('test')
 const fromHS384 = makeAuthX({ algorithm: 'HS384' }).createAccessToken('test')
 const endedTenSecondsAgo = makeAuthX({ now: () => TEST_NOW - 20_000 }).createAccessToken('test', { expiry: 10 })
+
+const { type: _type, ...typeless } = contentOf(makeAuthX().createAccessToken('test')).claims
+const withoutType = jsonwebtoken.sign(typeless, TEST_SECRET)
+
+const testIssuer: Issuer = {
+  issuer: 'https://issuer.example',
+  algorithms: ['HS256'],
+  audience: ['my-api'],
+  clientId: [],
+  idTokens: false,
+  claims: undefined,
+  keySet: {},
+  verify: async () => testIssuer.keySet,
+}
+const fromIssuer = jsonwebtoken.sign({ iss: testIssuer.issuer, aud: 'my-api', sub: 'test' }, TEST_OTHER_SECRET, {
+  expiresIn: '1h',
+})
 
 type See = (authx: AuthX, t: TestContext) => unknown
 
@@ -87,6 +105,18 @@ export const TOKEN_EFFECTS = {
   getKey: {
     given: { getKey: () => TEST_OTHER_SECRET },
     see: verdictOn(fromOtherSecret),
+    without: 'TokenInvalidSignatureError',
+    with: 'good',
+  },
+  adoptClaims: {
+    given: { adoptClaims: claims => ({ type: 'access', ...claims }) },
+    see: verdictOn(withoutType),
+    without: 'JWTDecodeError',
+    with: 'good',
+  },
+  issuers: {
+    given: { issuers: [testIssuer] },
+    see: verdictOn(fromIssuer),
     without: 'TokenInvalidSignatureError',
     with: 'good',
   },

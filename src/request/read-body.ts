@@ -32,10 +32,14 @@ const DECODERS: ReadonlyMap<string, Decode> = new Map<string, Decode>([
 export function unpacked(req: IncomingMessage, limit: number): Readable {
   const { 'content-encoding': _encoding, 'content-length': _length, ...headers } = req.headers
   const body = async function* () {
-    yield await decode(await read(req, limit), req.headers['content-encoding'], limit)
+    yield await readBody(req, limit)
   }
   return Object.assign(Readable.from(body()), { headers })
 }
+
+/** Reads and decompresses a body of at most `limit` bytes. @throws BodyError */
+export const readBody = async (req: IncomingMessage, limit: number): Promise<Buffer> =>
+  decode(await read(req, limit), req.headers['content-encoding'], limit)
 
 async function decode(packed: Buffer, encoding: string | undefined, limit: number): Promise<Buffer> {
   const decoder = DECODERS.get(encoding?.trim().toLowerCase() || 'identity')

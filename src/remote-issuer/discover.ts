@@ -1,0 +1,28 @@
+import { isObject } from '../config/values.js'
+import { readJson, StatusError } from './read-json.js'
+import { isAllowedUrl, isLoopback, metadataUrls } from './urls.js'
+
+/**
+ * Returns the address of an issuer's key set, from its metadata (OpenID Connect Discovery §4.3, RFC 8414 §3.3).
+ * @throws Error if there is no metadata, or if it is of another issuer.
+ */
+export async function discoverJwksUri(issuer: string, signal: AbortSignal): Promise<string> {
+  const { url, metadata } = await readMetadata(issuer, signal)
+  if (!isObject(metadata) || metadata.issuer !== issuer) {
+    throw new Error(`${url} is the metadata of another issuer; set issuer to the member issuer of that document`)
+  }
+  const { jwks_uri } = metadata
+  // A document from the network must not make this server read from itself.
+  if (isAllowedUrl(jwks_uri) && (isLoopback(issuer) || !isLoopback(jwks_uri))) return jwks_uri
+  throw new Error(`${url} has no jwks_uri with https; set jwksUri`)
+}
+
+async function readMetadata(issuer: string, signal: AbortSignal): Promise<{ url: string; metadata: unknown }> {
+  const [openId, oauth] = metadataUrls(issuer) as [string, string]
+  try {
+    return { url: openId, metadata: (await readJson(openId, signal)).value }
+  } catch (error) {
+    if (!(error instanceof StatusError && error.status === 404)) throw error
+    return { url: oauth, metadata: (await readJson(oauth, signal)).value }
+  }
+}

@@ -1,0 +1,159 @@
+// Not the global setTimeout: tests of applications replace it.
+import { setTimeout } from 'node:timers'
+import { type CryptoKey, createLocalJWKSet, errors, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
+import { Deadline, withDeadline } from '../time/deadline.js'
+
+/** A key set older than this is asked for anew, milliseconds. */
+const RENEWED_AFTER_MS = 3_600_000
+/** While there is no key set, the server is asked at most this often, milliseconds. */
+const PAUSE_WITHOUT_SET_MS = 5_000
+/** While there is a key set, the server is asked at most this often, milliseconds: forged `kid`s must not flood it. */
+const PAUSE_MS = 30_000
+/** How long the server may take to answer, milliseconds. */
+const ANSWER_WITHIN_MS = 5_000
+/** How long a token with a known key waits for a set that is asked for anew, milliseconds. Then the old set counts. */
+const WAIT_FOR_RENEWAL_MS = 1_000
+/** A token without `kid` is tried with this many keys. If more would fit, it is refused. */
+const MOST_KEYS = 3
+
+/** One set of keys, as its server published it. */
+export interface LoadedSet {
+  readonly text: string
+  readonly find: ReturnType<typeof createLocalJWKSet>
+}
+
+/** Reads the JWK Set from its server. */
+export type ReadSet = (signal: AbortSignal) => Promise<{ text: string; value: unknown }>
+
+/** The keys of an issuer. They are read when the first token needs them, and then kept. */
+export class KeySet {
+  readonly #read: ReadSet
+  readonly #maxAgeMs: number
+  readonly #now: () => number
+  #set: LoadedSet | undefined
+  /** When the set was last read. */
+  #readAt = 0
+  /** When the last request to the server ended. */
+  #askedAt = Number.NEGATIVE_INFINITY
+  /** Why the last request failed. `undefined` if it succeeded. */
+  #failure: unknown
+  #asking: Promise<void> | undefined
+
+  constructor(read: ReadSet, { maxAgeMs, now }: { maxAgeMs: number; now: () => number }) {
+    this.#read = read
+    this.#maxAgeMs = maxAgeMs
+    this.#now = now
+  }
+
+  /** The set, if it can be used without asking the server. */
+  get current(): LoadedSet | undefined {
+    return this.#isDue() ? undefined : this.#usable()
+  }
+
+  /**
+   * Returns the keys that may have signed a token with this header, and their set. The list is empty if a set that was
+   * read a short time ago has no such key.
+   * @throws Error if there is no set, or if it is too old to say that there is no such key.
+   */
+  async keysFor(header: JWSHeaderParameters): Promise<{ set: LoadedSet; keys: readonly CryptoKey[] }> {
+    await this.#renew()
+    const found = await keysIn(this.#usableOrThrow(), header)
+    if (found.keys.length > 0) return found
+    if (this.#pauseIsOver()) await this.#ask()
+    else await this.#asking
+    const renewed = await keysIn(this.#usableOrThrow(), header)
+    if (renewed.keys.length === 0 && this.#failure !== undefined) throw this.#failure
+    return renewed
+  }
+
+  /** Asks for the set if there is none, or if it is due. */
+  async #renew(): Promise<void> {
+    if (!this.#isDue()) return
+    const asking = this.#asking ?? (this.#pauseIsOver() ? this.#ask() : undefined)
+    if (!asking) return
+    await (this.#usable() ? settledWithin(asking, WAIT_FOR_RENEWAL_MS) : asking)
+  }
+
+  /** Whether there is no set, or it is old and may be asked for anew. */
+  #isDue(): boolean {
+    if (!this.#usable()) return true
+    return this.#age() >= RENEWED_AFTER_MS && (this.#asking !== undefined || this.#pauseIsOver())
+  }
+
+  #pauseIsOver(): boolean {
+    if (this.#asking) return false
+    return this.#now() - this.#askedAt >= (this.#usable() ? PAUSE_MS : PAUSE_WITHOUT_SET_MS)
+  }
+
+  #age(): number {
+    return this.#now() - this.#readAt
+  }
+
+  #usable(): LoadedSet | undefined {
+    return this.#age() < this.#maxAgeMs ? this.#set : undefined
+  }
+
+  #usableOrThrow(): LoadedSet {
+    const set = this.#usable()
+    if (set) return set
+    throw this.#failure ?? new Error('there is no key set yet')
+  }
+
+  /** Reads the set from its server. Never rejects. One request at a time: everybody waits for the same. */
+  #ask(): Promise<void> {
+    this.#asking ??= this.#askServer().finally(() => {
+      this.#askedAt = this.#now()
+      this.#asking = undefined
+    })
+    return this.#asking
+  }
+
+  async #askServer(): Promise<void> {
+    try {
+      const { text, value } = await readInTime(this.#read)
+      // An unchanged set stays the same object, so that the tokens that it has verified stay cached.
+      if (this.#set?.text !== text) this.#set = { text, find: createLocalJWKSet(value as JSONWebKeySet) }
+      this.#readAt = this.#now()
+      this.#failure = undefined
+    } catch (error) {
+      this.#failure = error
+    }
+  }
+}
+
+async function readInTime(read: ReadSet): Promise<{ text: string; value: unknown }> {
+  const controller = new AbortController()
+  const late = () => new Error(`the issuer did not answer within ${ANSWER_WITHIN_MS} ms`)
+  try {
+    return await withDeadline(new Deadline(ANSWER_WITHIN_MS, late), () => read(controller.signal))
+  } finally {
+    controller.abort()
+  }
+}
+
+/** Returns the keys of a set that fit a header. With `kid` it is one; without, all that fit `alg`, at most three. */
+async function keysIn(
+  set: LoadedSet,
+  header: JWSHeaderParameters,
+): Promise<{ set: LoadedSet; keys: readonly CryptoKey[] }> {
+  try {
+    return { set, keys: [await set.find(header)] }
+  } catch (error) {
+    if (error instanceof errors.JWKSNoMatchingKey) return { set, keys: [] }
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+    const keys: CryptoKey[] = []
+    for await (const key of error) keys.push(key)
+    return { set, keys: keys.length > MOST_KEYS ? [] : keys }
+  }
+}
+
+/** Resolves when `promise` resolves, or after `milliseconds`. */
+function settledWithin(promise: Promise<void>, milliseconds: number): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, milliseconds)
+    void promise.then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}

@@ -1,0 +1,49 @@
+/** Maximum size of an answer in bytes. A set of twenty keys with certificates has about 60,000. */
+const MAX_BYTES = 256 * 1024
+
+/** The server answered with a status other than 200. */
+export class StatusError extends Error {
+  readonly status: number
+
+  constructor(url: string, status: number) {
+    const hint =
+      status >= 300 && status < 400 ? '; redirects are not followed: give the address that it redirects to' : ''
+    super(`${url} answered ${status}${hint}`)
+    this.status = status
+  }
+}
+
+/**
+ * Reads a JSON document.
+ * @returns the text and its value.
+ * @throws StatusError; Error if the server does not answer, or if the answer is too large or is not JSON.
+ */
+export async function readJson(url: string, signal: AbortSignal): Promise<{ text: string; value: unknown }> {
+  const text = await readText(url, signal)
+  try {
+    return { text, value: JSON.parse(text) }
+  } catch {
+    // The error of JSON.parse is dropped, because it quotes the answer.
+    throw new Error(`${url} did not answer with JSON`)
+  }
+}
+
+async function readText(url: string, signal: AbortSignal): Promise<string> {
+  const response = await fetch(url, { signal, redirect: 'manual', headers: { accept: 'application/json' } }).catch(
+    cause => {
+      throw new Error(`${url} did not answer`, { cause })
+    },
+  )
+  if (response.status !== 200) {
+    await response.body?.cancel()
+    throw new StatusError(url, response.status)
+  }
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (size > MAX_BYTES) throw new Error(`${url} answered with more than ${MAX_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
