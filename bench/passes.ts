@@ -5,6 +5,7 @@ import { confirmations } from './cases/confirmations.js'
 import { flows } from './cases/flows.js'
 import { growth, lists, liveSessions } from './cases/growth.js'
 import { guards } from './cases/guards.js'
+import { issuers } from './cases/issuers.js'
 import { LATENCY_NAME, type LatencyRound, latency, measureLatency } from './cases/latency.js'
 import { logins } from './cases/logins.js'
 import { requests } from './cases/requests.js'
@@ -76,7 +77,7 @@ export class Passes {
   async others(): Promise<Map<string, Measured[]>> {
     const { others, live, sizes } = this.#plan
     const all = new Map<string, Measured[]>()
-    for (const group of [guards, requests, flows, logins, confirmations, growth, lists])
+    for (const group of [guards, issuers, requests, flows, logins, confirmations, growth, lists])
       all.set(group.title, await this.#measure(group, others))
     for (const group of liveSessions(sizes)) {
       all.set(group.title, [...(all.get(group.title) ?? []), ...(await this.#measure(group, live))])
@@ -116,6 +117,7 @@ export const allGroups = (sizes: readonly number[]): Group[] => [
   aims,
   latency,
   guards,
+  issuers,
   requests,
   flows,
   logins,

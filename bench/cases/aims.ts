@@ -14,6 +14,9 @@ export const aims: Group = {
       atLeast: 0.9,
       load: sent({ use: 'once' }),
     }),
+    guarded('token of an identity provider, beside koa-jwt with jwks-rsa', 'issuers/authx', 'issuers/koaJwt', {
+      atLeast: 3,
+    }),
     flow('refresh on Redis', 'redis', { path: '/refresh', use: 'chain' }, { tokens: 'refresh', atLeast: 0.8 }),
   ],
 }

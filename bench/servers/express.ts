@@ -6,7 +6,7 @@ import { ExtractJwt, Strategy } from 'passport-jwt'
 import { ANYBODY, answerTo, LOOPBACK, plainTokens, SECRET, SECRET_KEY } from './common.js'
 import type { StartVariant, Variant } from './protocol.js'
 
-function serveExpress(before: readonly RequestHandler[], sub: (request: Request) => string): Server {
+export function serveExpress(before: readonly RequestHandler[], sub: (request: Request) => string): Server {
   const app = express()
   app.get('/protected', ...before, (request, response) => {
     response.json(answerTo(sub(request)))
