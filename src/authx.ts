@@ -38,11 +38,12 @@ import * as openapi from './openapi/openapi.js'
 import { clearedCookies, setCookies, tokenCookies } from './request/cookies.js'
 import type { LocatedToken } from './request/locate.js'
 import { warnOnce } from './request/warn.js'
+import type { BlocklistCallback } from './session/blocklist.js'
 import { type EventName, Events, type Listener } from './session/events.js'
 import { IssuerSessions } from './session/issuer-sessions.js'
 import type { Session, SessionList } from './session/listing.js'
 import { StoreOperations } from './session/operations.js'
-import { type BlocklistCallback, Revocation } from './session/revocation.js'
+import { Revocation } from './session/revocation.js'
 import { Sessions } from './session/sessions.js'
 import type { TokenPairOptions } from './session/tokens.js'
 import { type AccessTokenOptions, checkSid, checkSubject, newClaims, type TokenOptions } from './token/claims.js'
@@ -511,11 +512,12 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   }
 
   /**
-   * Set a blocklist of the application. It is checked in addition to the store. If it fails or times out, the response
-   * is 503.
+   * Set a blocklist of the application. It is checked in addition to the store. The function gets the verified payload,
+   * not the encoded token as in AuthX for Python. If it decides without reading a claim, there is a process warning,
+   * `AUTHX_BLOCKLIST_PAYLOAD`. If it fails or times out, the response is 503.
    */
   setTokenBlocklist(blocklist: BlocklistCallback): void {
-    this.#internals.revocation.blocklist = blocklist
+    this.#internals.revocation.setBlocklist(blocklist)
   }
 
   /**

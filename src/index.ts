@@ -73,10 +73,10 @@ export {
   rateLimited,
 } from './rate-limit/rate-limit.js'
 export type { LocatedToken } from './request/locate.js'
+export type { BlocklistCallback } from './session/blocklist.js'
 export type { AuthXEvents, EventName, IssuerRevoked, Listener } from './session/events.js'
 export type { Session, SessionList } from './session/listing.js'
 export type { Device } from './session/record.js'
-export type { BlocklistCallback } from './session/revocation.js'
 export type { TokenPairOptions } from './session/tokens.js'
 export type { TokenStore } from './store.js'
 export type { AccessTokenOptions, TokenOptions } from './token/claims.js'

@@ -5,13 +5,11 @@ import type { Issuers } from '../issuers/issuers.js'
 import { Deadline } from '../time/deadline.js'
 import type { TokenPayload } from '../token/payload.js'
 import { isExpired } from '../token/verify.js'
+import { type BlocklistCallback, watchBlocklist } from './blocklist.js'
 import type { IssuerSessions } from './issuer-sessions.js'
 import { revokedBecause } from './revoked.js'
 import type { LoginEnd } from './rotation.js'
 import type { Sessions } from './sessions.js'
-
-/** The application's blocklist: returns, or resolves to, whether a verified token is revoked. */
-export type BlocklistCallback = (payload: TokenPayload) => boolean | Promise<boolean>
 
 /** Where tokens are ended, and whose tokens they can be. */
 export interface RevocationParts {
@@ -27,13 +25,18 @@ export interface RevocationParts {
  * whose token it is: our own, or an issuer's. An issuer's token never reaches `Sessions`.
  */
 export class Revocation {
-  blocklist: BlocklistCallback | undefined
+  #blocklist: BlocklistCallback | undefined
   readonly #parts: RevocationParts
   readonly #config: Config
 
   constructor(parts: RevocationParts, config: Config) {
     this.#parts = parts
     this.#config = config
+  }
+
+  /** Set the application's blocklist. */
+  setBlocklist(blocklist: BlocklistCallback): void {
+    this.#blocklist = watchBlocklist(blocklist)
   }
 
   /**
@@ -45,7 +48,7 @@ export class Revocation {
   check(token: TokenPayload, operation: 'check' | 'watch' = 'check'): Promise<unknown> | undefined {
     const asksStore = token.type === 'refresh' || this.#config.accessTokenRevocation
     const answer = asksStore ? this.#askStore(token, operation) : undefined
-    return this.blocklist ? Promise.all([answer, this.checkBlocklist(token)]) : answer
+    return this.#blocklist ? Promise.all([answer, this.checkBlocklist(token)]) : answer
   }
 
   /**
@@ -97,7 +100,7 @@ export class Revocation {
 
   /** Checks only the application's blocklist. @throws RevokedTokenError, CallbackUnavailableError */
   async checkBlocklist(token: TokenPayload, deadline = this.deadline()): Promise<void> {
-    const { blocklist } = this
+    const blocklist = this.#blocklist
     if (!blocklist) return
     const revoked: unknown = await askCallback('tokenBlocklist', deadline, () => blocklist(token))
     if (revoked === true) throw revokedBecause('blocklist')
