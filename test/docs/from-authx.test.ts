@@ -48,10 +48,27 @@ const INSTANCES: Readonly<Record<string, object>> = {
   manager: new library.AuthManager(),
   engine: new library.PolicyEngine(),
 }
-const TYPES: Readonly<Record<string, readonly [type: string, file: string]>> = {
-  payload: ['RegisteredClaims', 'src/token/payload.ts'],
-  session: ['Session', 'src/session/listing.ts'],
-  located: ['LocatedToken', 'src/request/locate.ts'],
+
+const RULES = 'src/authorization/policy/rule.ts'
+
+/** The interfaces that declare the members of what the page names, each with its file. */
+const TYPES: Readonly<Record<string, readonly (readonly [type: string, file: string])[]>> = {
+  options: [
+    ['TokenPairOptions', 'src/session/tokens.ts'],
+    ['TokenOptions', 'src/token/claims.ts'],
+  ],
+  payload: [['RegisteredClaims', 'src/token/payload.ts']],
+  session: [['Session', 'src/session/listing.ts']],
+  located: [['LocatedToken', 'src/request/locate.ts']],
+  rule: [
+    ['RuleMembers', RULES],
+    ['PolicyRule', RULES],
+  ],
+  context: [
+    ['PolicyRequest', RULES],
+    ['PolicyContext', RULES],
+  ],
+  decision: [['PolicyDecision', RULES]],
 }
 
 /** Whether a counterpart that the page names is there. */
@@ -59,8 +76,8 @@ function exists(code: string): boolean {
   const [, owner, name = ''] = /^(?:(\w+)\.)?(\w+)(?:\(\))?$/.exec(code) ?? []
   if (code.startsWith('koa-authx/')) return existsSync(code.replace('koa-authx/', '').concat('.ts'))
   if (!owner) return Object.hasOwn(OPTIONS, name) || isExported(name)
-  const type = TYPES[owner]
-  if (type) return membersOf(...type).includes(name)
+  const types = TYPES[owner]
+  if (types) return types.some(type => membersOf(...type).includes(name))
   return name in (INSTANCES[owner] ?? {})
 }
 
@@ -71,8 +88,10 @@ const isExported = (name: string) =>
   name in exported || new RegExp(`export (?:type )?\\{[^}]*\\b${name}\\b[^}]*\\}`).test(index)
 
 function membersOf(type: string, file: string): string[] {
-  const [, body = ''] = readFileSync(file, 'utf8').split(`export interface ${type} {\n`)
-  return [...(body.split('\n}')[0] ?? '').matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, name = '']) => name)
+  const declared = new RegExp(`^(?:export )?(?:interface|type) ${type}\\b(.*?)\\n(?:\\}|\\n)`, 'ms')
+  const [, body = ''] = declared.exec(readFileSync(file, 'utf8')) ?? []
+  assert.notEqual(body, '', `${file} declares no ${type}`)
+  return [...body.matchAll(/^ +(?:readonly )?(\w+)\??:/gm)].map(([, name = '']) => name)
 }
 
 /** What tests call their instances besides. */
@@ -105,6 +124,7 @@ describe('every counterpart of AuthX', () => {
     const named = counterparts.flatMap(([, here]) => codesIn(here))
     const uncalled = [...new Set(named)].filter(code => {
       const [, owner = '', name = ''] = /^(\w+)\.(\w+)(?:\(\))?$/.exec(code) ?? []
+      if (owner in TYPES) return !new RegExp(`\\b${name}\\b`).test(tests)
       return owner in INSTANCES && !new RegExp(`\\b(?:${owner}|${CALLED[owner]})\\.${name}\\b`).test(tests)
     })
     assert.deepEqual(uncalled, [])
@@ -116,6 +136,62 @@ describe('every counterpart of AuthX', () => {
       names.filter((name, n) => names.indexOf(name) !== n),
       [],
     )
+  })
+})
+
+describe('a name of AuthX', () => {
+  /** From AuthX's sources: arguments, members and types that are easily forgotten. */
+  const names: Readonly<Record<string, readonly string[]>> = {
+    create_token_pair: ['access_expiry', 'refresh_expiry', 'access_scopes', 'refresh_scopes'],
+    'RequestToken.verify': ['verify_jwt', 'verify_type', 'verify_csrf', 'verify_fresh'],
+    'TokenPayload.encode': ['key', 'algorithm', 'headers', 'data'],
+    'TokenPayload.decode': ['key', 'algorithms', 'audience', 'issuer', 'verify'],
+    PolicyRule: [
+      'effect',
+      'actions',
+      'resources',
+      'conditions',
+      'scopes',
+      'all_scopes_required',
+      'evaluators',
+      'reason',
+    ],
+    PolicyDecision: ['allowed', 'reason', 'rule'],
+    PolicyContext: ['login_type', 'payload', 'request', 'subject', 'resource_attrs', 'environment'],
+    SessionStoreProtocol: ['create', 'get', 'update', 'delete', 'list_by_user', 'delete_all_by_user'],
+    TokenCallback: [],
+    ModelCallback: [],
+    RateLimitKeyFunc: [],
+  }
+  for (const [name, parts] of Object.entries(names)) {
+    test(`has its rows: ${name}`, () => {
+      const rows = counterparts.map(([what = '']) => what).filter(what => new RegExp(`\`${name}\\b`).test(what))
+      assert.notDeepEqual(rows, [])
+      for (const part of parts) assert.match(rows.join('\n'), new RegExp(`\\b${part}\\b`))
+    })
+  }
+})
+
+describe('the blocklist of a Python service', () => {
+  const { vectors } = JSON.parse(readFileSync('test/vectors/authx-python.json', 'utf8'))
+  const { token, options, claims } = vectors.find(({ name }: { name: string }) => name === 'access token')
+
+  test('moves to the store by its encoded tokens, and an invalid entry is a JWTDecodeError', async () => {
+    const authx = new library.AuthX({ ...options, store: new MemoryTokenStore(), now: () => claims.iat * 1000 })
+    const payload = await authx.verifyToken(token)
+    assert.equal(await authx.isRevoked(payload), false)
+    await authx.revoke(token)
+    assert.equal(await authx.isRevoked(payload), true)
+    for (const entry of ['', 'a.b.c', `${token}x`]) await assert.rejects(authx.revoke(entry), library.JWTDecodeError)
+  })
+
+  test('finds a token of AuthX by its `jti`', async () => {
+    const authx = new library.AuthX({ ...options, now: () => claims.iat * 1000 })
+    const revoked = new Set<string>()
+    authx.setTokenBlocklist(payload => revoked.has(payload.jti))
+    assert.equal((await authx.verifyToken(token)).jti, claims.jti)
+    revoked.add(claims.jti)
+    await assert.rejects(authx.verifyToken(token), library.RevokedTokenError)
   })
 })
 
