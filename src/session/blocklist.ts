@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { warnOnce } from '../request/warn.js'
+import { copyNote } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 
 /**
@@ -73,6 +74,7 @@ function observed(payload: TokenPayload, use: Use): TokenPayload {
     }
     Object.defineProperty(copy, name, { enumerable: true, get })
   }
+  copyNote(payload, copy)
   return Object.freeze(copy) as TokenPayload
 }
 

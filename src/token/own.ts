@@ -31,6 +31,12 @@ export function noteIssuer(payload: object, issuer: string): void {
 /** The issuer of the option `issuers` that has signed the token of a verified payload. `undefined` for all others. */
 export const issuerOf = (payload: object): string | undefined => notes.get(payload)?.issuer
 
+/** Remembers about `copy`, a copy of a verified payload, what is known about the payload. */
+export function copyNote(payload: object, copy: object): void {
+  const note = notes.get(payload)
+  if (note) notes.set(copy, note)
+}
+
 /**
  * Refuses a token that no configured key has signed, before it is exchanged for tokens that our own key signs. An
  * instance without configured keys exchanges no tokens.

@@ -6,7 +6,7 @@ import { variableOf } from '../../src/config/environment.js'
 import { OPTIONS } from '../../src/config/table.js'
 import * as library from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
-import { makeAuthX } from '../support/app.js'
+import { appOf, cookie, makeAuthX, serve } from '../support/app.js'
 
 const PAGE = 'docs/from-authx.md'
 const page = readFileSync(PAGE, 'utf8')
@@ -172,9 +172,45 @@ describe('a name of AuthX', () => {
   }
 })
 
+const { vectors } = JSON.parse(readFileSync('test/vectors/authx-python.json', 'utf8'))
+
+/** A token that AuthX for Python has issued. */
+const issued = (name: string) => vectors.find((vector: { name: string }) => vector.name === name)
+
+describe('a login of a Python service', () => {
+  const access = issued('access token with a csrf claim')
+  const refresh = issued('refresh token with a csrf claim')
+  const now = () => access.claims.iat * 1000
+  const jar = cookie({ access_token_cookie: access.token, refresh_token_cookie: refresh.token })
+  const csrf = (value: string) => ['X-CSRF-TOKEN', value] as const
+
+  test('goes on with its cookies and CSRF values, and is a session after its first refresh', async t => {
+    const authx = new library.AuthX({ ...access.options, store: new MemoryTokenStore(), now })
+    const request = await serve(
+      t,
+      appOf(authx.middleware(), async (ctx, next) => {
+        if (ctx.path === '/refresh') ctx.body = await authx.refresh(ctx)
+        else await authx.accessTokenRequired()(ctx as never, next)
+      }),
+    )
+    const post = async (path: string, value: string) =>
+      (await request({ method: 'POST', path, headers: [jar, csrf(value)] })).status
+    assert.equal(await post('/', access.claims.csrf), 404, 'the guard lets the request through')
+    assert.equal(await post('/', 'wrong'), 403)
+    assert.deepEqual(await authx.listSessions('test'), [])
+    assert.equal(await post('/refresh', refresh.claims.csrf), 200)
+    const [session] = await authx.listSessions('test')
+    assert.equal(session?.sid, refresh.claims.jti)
+  })
+
+  test('is refused by an instance with a login type, if its tokens name none', async () => {
+    const authx = new library.AuthX({ ...access.options, store: new MemoryTokenStore(), loginType: 'user', now })
+    await assert.rejects(authx.verifyToken(access.token), library.LoginTypeMismatchError)
+  })
+})
+
 describe('the blocklist of a Python service', () => {
-  const { vectors } = JSON.parse(readFileSync('test/vectors/authx-python.json', 'utf8'))
-  const { token, options, claims } = vectors.find(({ name }: { name: string }) => name === 'access token')
+  const { token, options, claims } = issued('access token')
 
   test('moves to the store by its encoded tokens, and an invalid entry is a JWTDecodeError', async () => {
     const authx = new library.AuthX({ ...options, store: new MemoryTokenStore(), now: () => claims.iat * 1000 })

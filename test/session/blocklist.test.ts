@@ -121,6 +121,10 @@ describe('a correct blocklist', () => {
     })
   }
 
+  test('that is missing stays missing', () => {
+    assert.equal(watchBlocklist(undefined as unknown as BlocklistCallback, assert.fail), undefined)
+  })
+
   test('gets the payload itself if its source shows that it reads claims', async () => {
     const seen: unknown[] = []
     const watched = watchBlocklist(given => {
@@ -228,6 +232,28 @@ describe('over HTTP', () => {
       const api = await makeApi(t, callback)
       assert.deepEqual(await warningsOf(async () => assert.equal(await api.status(), status)), [])
     }
+  })
+
+  test('what a callback revokes for a token of another issuer is none of our sessions', async () => {
+    const theirs = 'TEST_ONLY_secret_of_another_issuer_0123456789_0123456789_0123456789'
+    const now = () => TEST_NOW
+    const issuer = new AuthX({ keys: [{ kid: 'theirs', secretKey: theirs }], now })
+    const authx = makeAuthX({
+      store: new MemoryTokenStore(),
+      now,
+      getKey: ({ kid }) => (kid === 'theirs' ? theirs : TEST_SECRET),
+    })
+    const { access_token } = await authx.createTokenPair('ada')
+    const ours = await authx.verifyToken(access_token)
+    const revoke = async (given: TokenPayload) => {
+      if (given.jti === ours.jti) return false
+      await authx.revoke(given)
+      return true
+    }
+    authx.setTokenBlocklist(given => revoke(given))
+    const foreign = issuer.createAccessToken('ada', { sid: String(ours.sid) })
+    for (let n = 0; n < 2; n++) await assert.rejects(authx.verifyToken(foreign), { status: 503 })
+    assert.equal((await authx.verifyToken(access_token)).sub, 'ada')
   })
 
   test('a callback for encoded tokens causes one warning in the process, and no other answer', async t => {
