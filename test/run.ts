@@ -3,10 +3,14 @@
  * Whatever a test needs and cannot have is an error here, so that no test has a reason to skip itself.
  */
 import { createRequire, isBuiltin } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { findMemcached, installMemcached } from './support/memcached-binary.js'
 import { startRedis } from './support/redis.js'
 import { findRedisServer, installRedisServer } from './support/redis-binary.js'
 import { exitWith, filesEndingIn, interruption, runFiles } from './support/run-files.js'
+
+/** One more than there are processors: some files wait, for a server or for a date. Node would take one less. */
+const FILES_AT_ONCE = availableParallelism() + 1
 
 exitWith(main(process.argv.slice(2)))
 
@@ -17,7 +21,7 @@ async function main(named: readonly string[]): Promise<number> {
   const interrupted = interruption()
   const redis = await startRedis({ binary: findRedisServer() ?? installRedisServer() })
   try {
-    return await runFiles(files, { TEST_REDIS_URL: redis.url }, interrupted)
+    return await runFiles(files, FILES_AT_ONCE, { TEST_REDIS_URL: redis.url }, interrupted)
   } finally {
     await redis.stop()
   }

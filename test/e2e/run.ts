@@ -8,6 +8,9 @@ import { exitWith, filesEndingIn, interruption, runFiles } from '../support/run-
 import { findChromium, installChromium } from './support/chromium-binary.js'
 import { findFirefox, installFirefox } from './support/firefox-binary.js'
 
+/** Each file has a browser of its own, which is busy on both of two processors for a part of the time only. */
+const FILES_AT_ONCE = 2
+
 exitWith(main(process.argv.slice(2)))
 
 async function main(named: readonly string[]): Promise<number> {
@@ -18,6 +21,5 @@ async function main(named: readonly string[]): Promise<number> {
     REDIS_SERVER: findRedisServer() ?? installRedisServer(),
   }
   if (!findOnPath(['openssl'])) installPackage('openssl', 'The tests need openssl (Debian: apt-get install openssl).')
-  // One after another: each file has a browser of its own.
-  return runFiles(files, env, interruption(), ['--test-concurrency=1'])
+  return runFiles(files, FILES_AT_ONCE, env, interruption())
 }

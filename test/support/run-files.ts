@@ -32,16 +32,16 @@ export function filesEndingIn(ending: string, folder: string): string[] {
   return tests.map(entry => join(folder, entry)).sort()
 }
 
-/** The exit code of node's test runner. */
+/** The exit code of node's test runner. `atOnce` of the files run at the same time, each in a process of its own. */
 export async function runFiles(
   files: readonly string[],
+  atOnce: number,
   env: NodeJS.ProcessEnv,
   interrupted: AbortSignal,
-  more: readonly string[] = [],
 ): Promise<number> {
   interrupted.throwIfAborted()
-  const reporting = ['--test-reporter=spec', `--test-timeout=${TEST_TIMEOUT_MS}`, ...more]
-  return runNode(['--import', 'tsx', '--test', ...reporting, ...files], env, interrupted)
+  const options = ['--test-reporter=spec', `--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${atOnce}`]
+  return runNode(['--import', 'tsx', '--test', ...options, ...files], env, interrupted)
 }
 
 /** The exit code of this Node with `args`, which is ended when `interrupted` is. */

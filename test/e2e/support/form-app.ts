@@ -17,6 +17,7 @@ export interface Handled {
   /** Whether it came with a cookie that holds a token. */
   readonly withToken: boolean
   readonly status: number
+  readonly errorType: string | undefined
 }
 
 export interface FormApp {
@@ -63,7 +64,8 @@ export function formApp({ referrerPolicy, ...options }: FormAppOptions): FormApp
     if (ctx.path === '/') state.cookies = ctx.get('Cookie')
     await next()
     const line = `${ctx.method} ${ctx.path}`
-    events.emit(line, { line, withToken: /token_cookie=/.test(ctx.get('Cookie')), status: ctx.status })
+    const { error_type: errorType } = Object(ctx.body)
+    events.emit(line, { line, withToken: /token_cookie=/.test(ctx.get('Cookie')), status: ctx.status, errorType })
   })
   app.use(carelessCors).use(authx.middleware())
   app.use(routes(authx, state, referrerPolicy).routes())
