@@ -28,7 +28,7 @@ describe('KeyvTokenStore meets the contract over a Keyv', () => {
     'without useKeyPrefix, which tells no errors': { useKeyPrefix: false, emitErrors: false },
   }
   for (const [what, options] of Object.entries(kinds)) {
-    describe(what, () => {
+    describe(what, { concurrency: true }, () => {
       const keyv = new Keyv({ store: new MapAdapter() as never, ...options })
       testTokenStore({ test, createStore: more => new KeyvTokenStore(keyv, more) })
     })

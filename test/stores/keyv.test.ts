@@ -38,7 +38,7 @@ class SlowAdapter {
   }
 }
 
-describe('KeyvTokenStore meets the contract over a Keyv', () => {
+describe('KeyvTokenStore meets the contract over a Keyv', { concurrency: true }, () => {
   const keyv = new Keyv()
   testTokenStore({ test, createStore: options => new KeyvTokenStore(keyv, options) })
 })

@@ -35,7 +35,7 @@ const CLIENTS: Readonly<Record<string, () => unknown>> = {
 }
 
 for (const [what, create] of Object.entries(CLIENTS)) {
-  describe(`RedisTokenStore with a client that has ${what}`, async () => {
+  describe(`RedisTokenStore with a client that has ${what}`, { concurrency: true }, async () => {
     const client = create() as RedisClient
     await client.connect()
     after(() => client.destroy())

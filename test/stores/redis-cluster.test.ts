@@ -19,7 +19,7 @@ after(async () => {
   for (const node of nodes) await node.stop()
 })
 
-describe('RedisTokenStore meets the contract on a Cluster', () => {
+describe('RedisTokenStore meets the contract on a Cluster', { concurrency: true }, () => {
   testTokenStore({ test, createStore: options => new RedisTokenStore(cluster, { ...options, timeout: 5000 }) })
 })
 

@@ -21,7 +21,7 @@ const soon = () => new Date(Date.now() + 60_000)
 const timeout = 5000
 const newKey = () => `test:${randomUUID()}`
 
-describe('RedisTokenStore meets the contract with a url', async () => {
+describe('RedisTokenStore meets the contract with a url', { concurrency: true }, async () => {
   const client = createClient({ url })
   await client.connect()
   after(() => client.destroy())
@@ -32,14 +32,14 @@ describe('RedisTokenStore meets the contract with a url', async () => {
   testTokenStore({ test, createStore: options => new RedisTokenStore(url, { ...options, timeout }), expiryOf })
 })
 
-describe('RedisTokenStore meets the contract with a client of the caller', async () => {
+describe('RedisTokenStore meets the contract with a client of the caller', { concurrency: true }, async () => {
   const client = createClient({ url })
   await client.connect()
   after(() => client.destroy())
   testTokenStore({ test, createStore: options => new RedisTokenStore(client, { ...options, timeout }) })
 })
 
-describe('RedisTokenStore meets the contract with client options and RESP 3', () => {
+describe('RedisTokenStore meets the contract with client options and RESP 3', { concurrency: true }, () => {
   testTokenStore({ test, createStore: options => new RedisTokenStore({ url, RESP: 3 }, { ...options, timeout }) })
 })
 

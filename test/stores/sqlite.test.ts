@@ -21,7 +21,7 @@ let files = 0
 const newFile = () => join(folder, `${++files}.sqlite`)
 const soon = () => new Date(Date.now() + 60_000)
 
-describe('SqliteTokenStore meets the contract', () => {
+describe('SqliteTokenStore meets the contract', { concurrency: true }, () => {
   const file = newFile()
   const createStore = (options?: StoreOptions) => new SqliteTokenStore(file, { ...options, timeout: 5000 })
   testTokenStore({ test, createStore, expiryOf: key => expiryIn(file, `authx:${key}`) })

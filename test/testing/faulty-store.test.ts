@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/temporary.js'
 const UNAVAILABLE = [503, 'StoreUnavailableError']
 const later = () => new Date(Date.now() + 60_000)
 
-describe('a FaultyTokenStore without a fault meets the contract', () => {
+describe('a FaultyTokenStore without a fault meets the contract', { concurrency: true }, () => {
   const map = new Map()
   testTokenStore({
     test,
