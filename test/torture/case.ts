@@ -17,6 +17,8 @@ export interface Case {
   readonly name: string
   /** Seconds that each pass may take; more is a failure. */
   readonly seconds: Readonly<Record<Pass, number>>
+  /** Its outcome depends on no speed: other cases of this kind run at the same time. Default: it runs alone. */
+  readonly untimed?: boolean
   run(pass: Pass): Promise<Outcome>
 }
 
