@@ -4,7 +4,7 @@ import { createCluster } from '@keyv/redis'
 import { testTokenStore } from '../../src/testing/index.js'
 import { RedisTokenStore } from '../../stores/redis.js'
 import { within } from '../support/counted.js'
-import { freePort } from '../support/free-port.js'
+import { clusterPort } from '../support/free-port.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 
@@ -88,14 +88,6 @@ async function startCluster(): Promise<[RedisServer, RedisServer]> {
     await until(async () => /cluster_slots_assigned:16384/.test(await node.command('CLUSTER', 'INFO')), 20_000)
   }
   return [one, two]
-}
-
-/** The nodes talk to each other on a port that is higher by 10000. */
-async function clusterPort(): Promise<number> {
-  for (;;) {
-    const port = await freePort()
-    if (port <= 55_535) return port
-  }
 }
 
 async function giveAllEmptySlots(from: RedisServer, to: RedisServer): Promise<void> {

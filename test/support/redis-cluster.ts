@@ -1,5 +1,5 @@
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { clusterPort } from './free-port.js'
 import { type RedisServer, startRedis } from './redis.js'
 import { temporaryFolder } from './temporary.js'
 import { until } from './until.js'
@@ -79,23 +79,6 @@ async function startNode(folder: string, n: number, nodeTimeout: number): Promis
   // Replicas count as such only once they have read something.
   const lively = ['--repl-ping-replica-period', '1', '--repl-timeout', '5']
   return startRedis({ port: await clusterPort(), args: [...own, ...cluster, ...eager, ...lively] })
-}
-
-/** The nodes talk to each other on a port that is higher by 10000; connections of others may come to use that at any time. */
-async function clusterPort(): Promise<number> {
-  for (;;) {
-    // Below the ports that systems give to connections, with the higher one too.
-    const port = 12_000 + Math.floor(Math.random() * 10_000)
-    if ((await isFree(port)) && (await isFree(port + 10_000))) return port
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
 }
 
 async function join(nodes: readonly RedisServer[]): Promise<void> {
