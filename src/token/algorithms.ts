@@ -41,6 +41,9 @@ interface Candidate {
  */
 export function misfit({ key, only }: Candidate, algorithm: Algorithm): string | undefined {
   const family = familyOf(algorithm)
+  if (key.asymmetricKeyType !== undefined && !(key.asymmetricKeyType in TAKES)) {
+    return `is a key of the type ${key.asymmetricKeyType}, which no algorithm of this library uses; give an RSA key, an EC key or a secret`
+  }
   if ((key.asymmetricKeyType ?? 'secret') !== family) {
     return `is not a key for ${algorithm}, which takes ${TAKES[family]}; set algorithm to one that fits the key, or give ${TAKES[family]}`
   }

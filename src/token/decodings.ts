@@ -28,24 +28,35 @@ export function decodingsOf(text: string): Buffer[] {
 }
 
 function fromLetters(letters: string): Buffer[] {
-  const hex = letters.replace(/<buffer|(?<![\da-f])0x|[x:,;<>{}()[\]-]/gi, '')
+  const hex = letters.replace(/<buffer|(?<![\da-f])0x|[x:,;._|<>{}()[\]-]/gi, '')
   const isHex = hex.length >= SHORTEST_RUN && hex.length % 2 === 0 && /^[0-9a-f]+$/i.test(hex)
   const isBase64 = letters.length >= SHORTEST_RUN && /^[\w+/-]+=*$/.test(letters)
   return [...(isHex ? [Buffer.from(hex, 'hex')] : []), ...(isBase64 ? [Buffer.from(letters, 'base64')] : [])]
 }
 
-/** Escaped characters of URLs, JSON, source code and HTML. */
-const ESCAPE = /(?:%|\\+u00|\\+x|&#x)([0-9a-f]{2});?/gi
+/** Escaped characters of URLs, JSON, source code and HTML: in hexadecimal, in decimal, in octal, or a quotation mark. */
+const ESCAPE =
+  /(?:(?:%|\\+x|[%\\]+u00)(?=[\da-f]{2})|\\+u\{0*|&#x0*)([\da-f]{1,2})[};]?|&#0*(\d{1,3});?|\\+([0-3][0-7]{2})|&quot;/gi
 
 function fromEscapes(text: string): Buffer[] {
-  const read = text.replace(ESCAPE, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  const read = text.replace(ESCAPE, (_, hex?: string, decimal?: string, octal?: string) => {
+    if (hex) return String.fromCharCode(Number.parseInt(hex, 16))
+    if (octal) return String.fromCharCode(Number.parseInt(octal, 8))
+    return decimal ? String.fromCharCode(Number(decimal)) : '"'
+  })
   return read === text ? [] : [Buffer.from(read)]
 }
 
-/** Decodes lists of at least 32 bytes in decimal numbers, as JSON and `String(bytes)` write them. */
+/** The position of a byte, as JSON writes a `Uint8Array`: `{"0":48,"1":130}`. */
+const POSITION = /["']?\b\d+["']?\s*:\s*/g
+
+/**
+ * Decodes lists of at least 32 bytes in decimal numbers, as JSON, YAML and `String(bytes)` write them. Java writes bytes
+ * from 128 as negative numbers.
+ */
 function fromNumbers(text: string): Buffer[] {
-  const numbers = text.match(/(?<![\w.])\d{1,3}(?:[\s,]+\d{1,3}){31,}/g) ?? []
-  return numbers.map(list => Buffer.from(list.split(/[\s,]+/).map(Number)))
+  const lists = text.replace(POSITION, '').match(/(?<![\w.])-?\d{1,3}(?:[\s,;]+(?:- )?-?\d{1,3}){31,}/g) ?? []
+  return lists.map(list => Buffer.from((list.match(/-?\d+/g) ?? []).map(Number)))
 }
 
 /** Returns the bytes of a text that was decoded as Latin-1. */

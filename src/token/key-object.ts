@@ -1,4 +1,11 @@
-import { createPrivateKey, createPublicKey, createSecretKey, type JsonWebKey, KeyObject } from 'node:crypto'
+import {
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  type JsonWebKey,
+  KeyObject,
+  X509Certificate,
+} from 'node:crypto'
 import { types } from 'node:util'
 import { ALGORITHMS, type Algorithm, type CryptoKeyLike } from '../config/options.js'
 import { isObject } from '../config/values.js'
@@ -20,10 +27,12 @@ export function findKey(input: unknown): FoundKey | string | undefined {
   if (input instanceof KeyObject) return { key: input }
   if (types.isCryptoKey(input)) return fromCryptoKey(input as CryptoKeyLike)
   if (typeof input === 'function') return 'is a function; call it and give what it returns'
-  if (Array.isArray(input)) return 'is a list; give one key'
+  if (Array.isArray(input)) return LIST
   return isObject(input) && !(input instanceof Uint8Array) ? fromJwk(input) : undefined
 }
 
+export const LIST = 'is a list; give one key'
+export const KEY_SET = 'is a JWK Set; give one of its keys'
 const NOT_FOR_SIGNATURES = 'is for encryption or another purpose, not for signatures; give a key that signs or verifies'
 
 function fromCryptoKey(key: CryptoKeyLike): FoundKey | string {
@@ -63,7 +72,9 @@ function fromJwk(jwk: Record<string, unknown>): FoundKey | string {
 }
 
 function notAJwk(object: Record<string, unknown>): string {
-  if (Array.isArray(object.keys)) return 'is a JWK Set; give one of its keys'
+  if (Array.isArray(object.keys)) return KEY_SET
+  if (object instanceof X509Certificate) return 'is an X509Certificate; give certificate.publicKey'
+  if (object.publicKey !== undefined) return 'is an object with a publicKey; give the publicKey alone'
   if (typeof object.getPublicKey === 'function') return 'is a signing key of jwks-rsa; give key.getPublicKey()'
   return 'is an object that is not a key: a JWK has kty; give a string, a Buffer, a KeyObject, a CryptoKey or a JWK'
 }

@@ -17,6 +17,12 @@ const UNSUPPORTED = 'ERR_JOSE_NOT_SUPPORTED'
  */
 const NAME = 'SigningKeyNotFoundError'
 
+/**
+ * `message` of the error with which `koaJwtSecret` and `hapiJwt2Key` of jwks-rsa refuse an HS token: their sets hold
+ * public keys only.
+ */
+const WRONG_ALGORITHM = /^(?:Missing \/ invalid token algorithm|Unsupported algorithm HS\d{3} supplied\.)$/
+
 /** How many levels of `cause` are read. The number is limited, because an error can be its own cause. */
 const MOST_CAUSES = 8
 
@@ -32,9 +38,11 @@ export function saysNoSuchKey(
   causes = MOST_CAUSES,
 ): boolean {
   if (!isObject(error) || causes === 0) return false
-  const { code, name, errors, cause } = error
-  const isTokensFault = familyOf(alg) === 'secret' || isObject(payload.header)
+  const { code, name, message, errors, cause } = error
+  const isForSecret = familyOf(alg) === 'secret'
+  const isTokensFault = isForSecret || isObject(payload.header)
   if (CODES.includes(code) || name === NAME || (code === UNSUPPORTED && isTokensFault)) return true
+  if (isForSecret && typeof message === 'string' && WRONG_ALGORITHM.test(message)) return true
   if (Array.isArray(errors) && errors.length > 0)
     return errors.every(each => saysNoSuchKey(each, alg, payload, causes - 1))
   return saysNoSuchKey(cause, alg, payload, causes - 1)

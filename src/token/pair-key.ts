@@ -2,6 +2,8 @@ import { createPublicKey, X509Certificate } from 'node:crypto'
 import { decodingsOf, insideJson, squeeze, textsOf } from './decodings.js'
 import { hasMark, hasMarkInText } from './pair-key-marks.js'
 import { SEQUENCE } from './pem.js'
+import { holdsPoint, isPoint } from './point.js'
+import { succeeds } from './succeeds.js'
 
 /**
  * Maximum number of nested encodings that are decoded. Base64 of hexadecimal of base64 of JSON has four. More are
@@ -24,7 +26,7 @@ function search(bytes: Buffer, layers: number): boolean {
 }
 
 function searchText(text: string, layers: number): boolean {
-  if (namesKey(text) || hasMarkInText(squeeze(text))) return true
+  if (namesKey(text) || hasMarkInText(squeeze(text)) || holdsPoint(text)) return true
   const { objects, texts } = insideJson(text)
   if (objects.some(isPairJwk)) return true
   if (layers === 0) return false
@@ -48,27 +50,6 @@ function isDer(bytes: Buffer): boolean {
   return [...tries, () => new X509Certificate(bytes)].some(succeeds)
 }
 
-const COORDINATE_BYTES: readonly [crv: string, bytes: number][] = [
-  ['P-256', 32],
-  ['secp256k1', 32],
-  ['P-384', 48],
-  ['P-521', 66],
-]
-
-/**
- * Whether bytes are an uncompressed point of a curve (SEC 1 §2.3.3), with or without the first byte 4. Random bytes are
- * not on a curve.
- */
-function isPoint(bytes: Buffer): boolean {
-  const point = bytes.length % 2 === 1 && bytes[0] === 4 ? bytes.subarray(1) : bytes
-  const half = point.length / 2
-  return COORDINATE_BYTES.some(([crv, length]) => {
-    if (length !== half) return false
-    const [x, y] = [point.subarray(0, half), point.subarray(half)].map(number => number.toString('base64url'))
-    return succeeds(() => createPublicKey({ key: { kty: 'EC', crv, x, y }, format: 'jwk' }))
-  })
-}
-
 /** Whether bytes are an RSA modulus of 2048, 3072 or 4096 bits after a zero byte, as DER and OpenSSL write it. */
 function isModulus(bytes: Buffer): boolean {
   const [zero, first = 0] = bytes
@@ -78,11 +59,22 @@ function isModulus(bytes: Buffer): boolean {
 
 const TYPE = 'RSA|EC|OKP|AKP|P-\\d{3}|secp256k1|Ed25519|Ed448|X25519|X448'
 
+/** What is between the name and the value of a member in JSON, YAML, XML, PHP, a query string or a file of variables. */
+const IS = '["\'\\\\]*\\s*(?:[:=]>?|>)\\s*["\'\\\\]*'
+
 /**
- * Matches what follows a member of a JWK in JSON, YAML, a query string or a JWK that is cut off: the next member or the
- * end. In a sentence, another word follows, so a sentence does not match.
+ * Matches what follows a member of a JWK, also of a JWK that is cut off: the next member or the end. In a sentence,
+ * another word follows, so a sentence does not match.
  */
-const END_OF_MEMBER = '["\'\\\\\\s,;&}\\]]*(?:$|\\w+["\'\\\\]*\\s*[:=])'
+const END_OF_MEMBER = '["\'\\\\\\s,;&}\\]]*(?:$|<|\\w+["\'\\\\]*\\s*[:=])'
+
+/** Members of keys in any notation: the type of a JWK, or an RSA modulus of 1024 bits or more. */
+const MEMBERS = new RegExp(
+  [`(?:kty|crv)${IS}(?:${TYPE})${END_OF_MEMBER}`, `(?:n|modulus)${IS}[\\w+/=-]{170,}`]
+    .map(member => `(?<![a-z])${member}`)
+    .join('|'),
+  'i',
+)
 
 /** Words that appear in key files and not in secrets. They are found even if the rest of the file is damaged. */
 const WORDS = new RegExp(
@@ -93,34 +85,19 @@ const WORDS = new RegExp(
     '(?:Public|Private)-Key:\\s*\\(\\d+ bit',
     'Modulus\\s*(?:\\(\\d+ bits?\\))?\\s*[=:](?:[\\s\\da-fA-F:]|\\\\n){256,}',
     '<(?:\\w+:)?(?:RSAKeyValue|ECKeyValue|DSAKeyValue|Modulus|X509Certificate)>',
-    `\\b(?:kty|crv)["'\\\\]*\\s*[:=]\\s*["'\\\\]*(?:${TYPE})${END_OF_MEMBER}`,
-    // 2048 bits in base64url.
-    '\\bn["\']?\\s*[:=]\\s*["\']?[\\w-]{340,}',
   ].join('|'),
 )
 
-const namesKey = (text: string) => WORDS.test(text)
+const namesKey = (text: string) => WORDS.test(text) || MEMBERS.test(text)
 
 /**
- * Whether an object is a JWK of a key pair (RFC 7518 §6.2, §6.3), with or without `kty`. It does not look at `crv`,
- * because the pattern `WORDS` has already searched the text for it.
+ * Whether an object is a JWK of a key pair (RFC 7518 §6.3), with or without `kty`. It does not look at the members of an
+ * EC key and at `crv`, because the text has already been searched for them.
  */
-function isPairJwk({ kty, n, e, x, y }: Record<string, unknown>): boolean {
+function isPairJwk({ kty, n, e }: Record<string, unknown>): boolean {
   if (typeof kty === 'string' && kty !== 'oct') return true
-  if (typeof x === 'string' && typeof y === 'string') {
-    return isPoint(Buffer.concat([x, y].map(number => Buffer.from(number, 'base64url'))))
-  }
   return typeof n === 'string' && typeof e === 'string' && LONG_NUMBER.test(n) && /^[\w-]+$/.test(e)
 }
 
-/** Matches base64url of 512 bits or more. No RSA modulus in use is shorter. */
-const LONG_NUMBER = /^[\w-]{86,}$/
-
-function succeeds(run: () => unknown): boolean {
-  try {
-    run()
-    return true
-  } catch {
-    return false
-  }
-}
+/** Matches base64 and base64url of 512 bits or more. No RSA modulus in use is shorter. */
+const LONG_NUMBER = /^[\w+/-]{86,}=*$/

@@ -37,6 +37,12 @@ export function textOf(bytes: Buffer): string {
   return bytes.toString('utf8').replace(/^\ufeff/, '')
 }
 
+/** The number of public keys and certificates in a document. */
+export const countPublic = (document: string | Buffer): number =>
+  typeof document === 'string' ? [...document.matchAll(PUBLIC)].length : 1
+
+const PUBLIC = /-----BEGIN ?(?:[A-Z0-9 ]*PUBLIC ?KEY|(?:X509 |TRUSTED )?CERTIFICATE)-----/g
+
 const squeezed = (text: string) => text.replace(/\\+[rn]|[\s"'\\]/g, '')
 
 const isBase64 = (text: string) => /^[\w+/-]+=*$/.test(squeezed(text))

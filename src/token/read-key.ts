@@ -1,9 +1,9 @@
 import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 import type { Algorithm } from '../config/options.js'
 import { insideJson } from './decodings.js'
-import { type FoundKey, findKey } from './key-object.js'
+import { type FoundKey, findKey, KEY_SET, LIST } from './key-object.js'
 import { holdsPairKey } from './pair-key.js'
-import { documentIn, pemsOf, textOf, whyNoPem } from './pem.js'
+import { countPublic, documentIn, pemsOf, textOf, whyNoPem } from './pem.js'
 
 /** A key that was read successfully. */
 export interface ReadKey {
@@ -28,12 +28,13 @@ export function readSecret(input: unknown, operations: readonly KeyOperation[] =
   if (wrong) return wrong
   const bytes = found ? found.key.export() : bytesOf(input)
   if (!bytes) return NO_KEY
-  if (bytes.length === 0) return 'is empty; make one with: openssl rand -hex 32'
+  if (bytes.length === 0) return EMPTY
   if (holdsPairKey(bytes)) return PAIR_KEY
   if (insideJson(textOf(bytes)).objects.some(object => 'kty' in object)) return JWK_TEXT
   return { ...(found && withoutOperations(found)), key: createSecretKey(bytes) }
 }
 
+const EMPTY = 'is empty; make one with: openssl rand -hex 32'
 const PAIR_KEY =
   'is a key of a key pair, not a secret; give it as privateKey or publicKey and set algorithm, or give a random secret'
 const JWK_TEXT = 'is the JSON text of a JWK; give the object, JSON.parse(text), or only the secret'
@@ -51,12 +52,15 @@ function readPairKey(input: unknown, kind: 'private' | 'public'): KeyOrProblem {
   if (document === undefined) return whyNoPem(bytes, kind)
   const isPrivate = typeof document === 'string' ? /PRIVATE ?KEY-----/.test(document) : firstKey(document, 'private')
   if (kind === 'public' && isPrivate) return 'contains a private key; give the public one'
+  if (kind === 'public' && countPublic(document) > 1) return SEVERAL_KEYS
   const key = firstKey(document, kind)
   if (key) return { key }
   return kind === 'private' && firstKey(document, 'public')
     ? 'is a public key; give the private one'
     : whyNoPem(bytes, kind)
 }
+
+const SEVERAL_KEYS = 'contains several public keys or certificates; give the one that verifies: of a chain, the first'
 
 /**
  * Reads the JSON text of a JWK. Returns `undefined` if the bytes are not a JSON object. `readSecret` refuses such a
@@ -86,12 +90,16 @@ function firstKey(document: string | Buffer, kind: 'private' | 'public'): KeyObj
  */
 export function readVerificationKey(input: unknown): KeyOrProblem {
   const bytes = bytesOf(input)
+  if (bytes && isJson(bytes) && holdsPairKey(bytes)) return JSON_TEXT
   const found = bytes ? undefined : findKey(input)
   const isSecret =
     found === undefined || typeof found === 'string' ? !bytes || !isPemKey(bytes) : found.key.type === 'secret'
   const read = isSecret ? readSecret(input) : readPublicKey(input)
-  return read === PAIR_KEY ? PAIR_KEY_FOUND : read
+  return typeof read === 'string' ? (ADVICE_FOR_GET_KEY.get(read) ?? read) : read
 }
+
+/** Whether bytes are a JSON object or list. A PEM document in it may be one of several, so it is not used. */
+const isJson = (bytes: Buffer) => /^\s*[[{]/.test(textOf(bytes))
 
 /**
  * Whether bytes are a PEM document with a key. A text with `-----BEGIN` but without a key is a secret, as in
@@ -99,8 +107,22 @@ export function readVerificationKey(input: unknown): KeyOrProblem {
  */
 const isPemKey = (bytes: Buffer) => bytes.includes('-----BEGIN') && holdsPairKey(bytes)
 
-const PAIR_KEY_FOUND =
-  'is a key of a key pair, but neither a PEM document nor an object; return a PEM document, a KeyObject, a CryptoKey or a JWK'
+const CHOOSE = 'return one key: the one whose kid is header.kid'
+const JSON_TEXT = `is JSON text with a key; parse it, and ${CHOOSE}`
+const NO_KEY_FOUND = 'return undefined if there is no key for the token'
+
+/** The ends of messages that say something else about keys in options, because options are not asked for one token. */
+const ADVICE_FOR_GET_KEY: ReadonlyMap<string, string> = new Map([
+  [
+    PAIR_KEY,
+    'is a key of a key pair, but neither a PEM document nor an object; return a PEM document, a KeyObject, a CryptoKey or a JWK',
+  ],
+  [LIST, `is a list; ${CHOOSE}`],
+  [KEY_SET, `is a JWK Set; ${CHOOSE}`],
+  [SEVERAL_KEYS, `contains several public keys or certificates; ${CHOOSE}; of a chain, return the first certificate`],
+  [EMPTY, `is empty; ${NO_KEY_FOUND}`],
+  [NO_KEY, `${NO_KEY}; ${NO_KEY_FOUND}`],
+])
 
 /**
  * Returns a copy of the bytes of a string or byte array; `undefined` for other types. Values in `keys` and values that
