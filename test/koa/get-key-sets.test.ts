@@ -1,21 +1,13 @@
 import assert from 'node:assert/strict'
-import { createHmac, createPublicKey, type JsonWebKey } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { describe, type TestContext, test } from 'node:test'
-import Router from '@koa/router'
+import { createHmac } from 'node:crypto'
+import { describe, test } from 'node:test'
 import { createLocalJWKSet, createRemoteJWKSet, errors, importJWK } from 'jose'
 import jwksRsa from 'jwks-rsa'
-import { AuthX, type AuthXError, type AuthXOptions } from '../../src/index.js'
-import { appOf, bearer, serve } from '../support/app.js'
+import { AuthX } from '../../src/index.js'
+import { type GetKey, guard, jwkOf, REFUSED, serveSet, UNKNOWN } from '../support/key-sets.js'
 import { makeEcPair, makeRsaPair } from '../support/signing.js'
 
 const [one, two, ec] = [makeRsaPair(), makeRsaPair(), makeEcPair()]
-const jwkOf = (pem: string, members: object): JsonWebKey & { kid?: string } => ({
-  ...createPublicKey(pem).export({ format: 'jwk' }),
-  use: 'sig',
-  ...members,
-})
 const SET = { keys: [jwkOf(one.publicKey, { kid: 'one' }), jwkOf(two.publicKey, { kid: 'two' })] }
 
 const issuerOf = (kid: string, pair: typeof one) =>
@@ -23,40 +15,6 @@ const issuerOf = (kid: string, pair: typeof one) =>
 const good = issuerOf('one', one).createAccessToken('test')
 const unknownKid = issuerOf('three', one).createAccessToken('test')
 const noKid = new AuthX({ algorithm: 'RS256', ...one }).createAccessToken('test')
-
-type GetKey = NonNullable<AuthXOptions['getKey']>
-
-/** What a guard of an instance with this hook answers. */
-async function guard(t: TestContext, getKey: GetKey, options: AuthXOptions = {}) {
-  const authx = new AuthX({ decodeAlgorithms: ['RS256'], storeTimeout: 5000, getKey, ...options })
-  const router = new Router()
-  router.get('/', authx.accessTokenRequired(), ctx => {
-    ctx.body = {}
-  })
-  const app = appOf(authx.middleware()).use(router.routes())
-  const reported: AuthXError[] = []
-  app.on('error', error => reported.push(error))
-  const client = await serve(t, app)
-  const answer = async (token: string) => {
-    const { status, json } = await client({ headers: [bearer(token)] })
-    return status === 200 ? 'good' : `${status} ${json.error_type}`
-  }
-  return { answer, reported }
-}
-
-/** A server that answers with `set` or, where there is none, with 500. */
-async function serveSet(t: TestContext, set: { current: object | undefined }): Promise<string> {
-  const server = createServer((_, response) => {
-    response.statusCode = set.current ? 200 : 500
-    response.end(JSON.stringify(set.current ?? 'TEST'))
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => server.close())
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-}
-
-const REFUSED = '401 TokenInvalidSignatureError'
-const UNKNOWN = '503 CallbackUnavailableError'
 
 /** The hooks that documentation of these packages leads to. */
 const HOOKS: readonly [what: string, make: (url: string) => GetKey][] = [
