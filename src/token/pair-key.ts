@@ -68,11 +68,15 @@ const IS = '["\'\\\\]*\\s*(?:[:=]>?|>)\\s*["\'\\\\]*'
  */
 const END_OF_MEMBER = '["\'\\\\\\s,;&}\\]]*(?:$|<|\\w+["\'\\\\]*\\s*[:=])'
 
+/**
+ * What is before the name of a member: nothing, or the short prefix of a variable. A longer one is base64, and the `n=`
+ * after it is the end of that.
+ */
+const PREFIX = '(?<![\\w+/-])(?:[a-z]\\w{0,30}_)?'
+
 /** Members of keys in any notation: the type of a JWK, or an RSA modulus of 1024 bits or more. */
 const MEMBERS = new RegExp(
-  [`(?:kty|crv)${IS}(?:${TYPE})${END_OF_MEMBER}`, `(?:n|modulus)${IS}[\\w+/=-]{170,}`]
-    .map(member => `(?<![a-z])${member}`)
-    .join('|'),
+  `${PREFIX}(?:(?:kty|crv)${IS}(?:${TYPE})${END_OF_MEMBER}|(?:n|modulus)${IS}[\\w+/=-]{170,})`,
   'i',
 )
 

@@ -273,6 +273,13 @@ describe('an honest secret is never refused', () => {
         .map(bytes => [bytes.subarray(0, 32), bytes.subarray(32)].map(each => Buffer.from(each).toString('base64url')))
         .map(([x, y]) => JSON.stringify({ x, y })),
     ],
+    [
+      'two texts in base64url, of which the first ends like the name of a modulus',
+      fc
+        .uint8Array({ minLength: 128, maxLength: 160 })
+        .map(bytes => Buffer.from(bytes).toString('base64url'))
+        .map(text => `${text.slice(0, 41)}_n=${text}`),
+    ],
     ['bytes of Java', random.map(bytes => JSON.stringify([...new Int8Array(bytes)]))],
     ['octal escapes', random.map(bytes => [...bytes].map(byte => `\\${byte.toString(8).padStart(3, '0')}`).join(''))],
   ]
