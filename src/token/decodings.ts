@@ -24,7 +24,8 @@ export function textsOf(bytes: Buffer): string[] {
 export function decodingsOf(text: string): Buffer[] {
   const squeezed = squeeze(text)
   const runs = text.split(/[^\w+/-]+/).filter(run => run.length >= SHORTEST_RUN && run.length < squeezed.length)
-  return [...[squeezed, ...runs].flatMap(fromLetters), ...fromEscapes(text), ...fromNumbers(text), ...fromLatin1(text)]
+  const letters = [squeezed, ...runs, ...fromDump(text)]
+  return [...letters.flatMap(fromLetters), ...fromEscapes(text), ...fromNumbers(text), ...fromLatin1(text)]
 }
 
 function fromLetters(letters: string): Buffer[] {
@@ -32,6 +33,15 @@ function fromLetters(letters: string): Buffer[] {
   const isHex = hex.length >= SHORTEST_RUN && hex.length % 2 === 0 && /^[0-9a-f]+$/i.test(hex)
   const isBase64 = letters.length >= SHORTEST_RUN && /^[\w+/-]+=*$/.test(letters)
   return [...(isHex ? [Buffer.from(hex, 'hex')] : []), ...(isBase64 ? [Buffer.from(letters, 'base64')] : [])]
+}
+
+/** A line of a dump, as xxd, hexdump and od write it: the offset, then up to 16 bytes in hexadecimal. */
+const DUMPED = /^[ \t]*[\da-f]{4,8}:?[ \t]+((?:[\da-f]{2}(?:[\da-f]{2})?(?:[ \t]{1,2}|$)){1,16})/gim
+
+/** Returns the hexadecimal digits of a dump, without the offsets. */
+function fromDump(text: string): string[] {
+  const lines = [...text.matchAll(DUMPED)].map(([, digits = '']) => digits.replace(/\s/g, ''))
+  return lines.length > 1 ? [lines.join('')] : []
 }
 
 /** Escaped characters of URLs, JSON, source code and HTML: in hexadecimal, in decimal, in octal, or a quotation mark. */

@@ -31,6 +31,15 @@ export function notationsOfDer(key: KeyObject): KeyForm[] {
     ['hexadecimal with full stops', spaced(der, '.')],
     ['hexadecimal of PostgreSQL', `\\x${der.toString('hex')}`],
     ['hexadecimal of SQL', `x'${der.toString('hex')}'`],
+    [
+      'hexadecimal as xxd prints it',
+      dump(der, ': ', bytes => `${spaced(bytes, '').replace(/.{4}/g, '$& ')} ${readable(bytes)}`),
+    ],
+    [
+      'hexadecimal as hexdump prints it',
+      dump(der, '  ', bytes => `${spaced(bytes, ' ').replace(/^.{24}/, '$& ')}  |${readable(bytes)}|`),
+    ],
+    ['hexadecimal as od prints it', dump(der, ' ', bytes => spaced(bytes, ' '))],
     ['bytes of Java', JSON.stringify([...new Int8Array(der)])],
     ['bytes as JSON writes a Uint8Array', JSON.stringify(new Uint8Array(der))],
     ['bytes as Node prints a Uint8Array', `Uint8Array(${der.length}) [ ${each(String, ', ')} ]`],
@@ -42,6 +51,15 @@ export function notationsOfDer(key: KeyObject): KeyForm[] {
     ['old escapes of URLs', each(byte => `%u00${byte.toString(16).padStart(2, '0')}`)],
   ]
 }
+
+/** The lines of a dump: each has its offset and 16 bytes. */
+const dump = (all: Buffer, between: string, write: (bytes: Buffer) => string) =>
+  Array.from({ length: Math.ceil(all.length / 16) }, (_, line) => {
+    const offset = (line * 16).toString(16).padStart(8, '0')
+    return `${offset}${between}${write(all.subarray(line * 16, line * 16 + 16))}`
+  }).join('\n')
+
+const readable = (bytes: Buffer) => bytes.toString('latin1').replace(/[^ -~]/g, '.')
 
 /** The ways in which configuration files write a JWK, also without `kty`. Only for keys that have a JWK. */
 export function notationsOfJwk(key: KeyObject): KeyForm[] {
