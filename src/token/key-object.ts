@@ -31,8 +31,10 @@ export function findKey(input: unknown): FoundKey | string | undefined {
   return isObject(input) && !(input instanceof Uint8Array) ? fromJwk(input) : undefined
 }
 
+/** Why a value is not one key. About the result of `getKey`, `readVerificationKey` says more. */
 export const LIST = 'is a list; give one key'
 export const KEY_SET = 'is a JWK Set; give one of its keys'
+
 const NOT_FOR_SIGNATURES = 'is for encryption or another purpose, not for signatures; give a key that signs or verifies'
 
 function fromCryptoKey(key: CryptoKeyLike): FoundKey | string {

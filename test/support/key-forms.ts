@@ -12,6 +12,7 @@ export const CERTIFICATE = [
   'BAMCA0cAMEQCIBIT94RgJmM2V5ueGsBwU9BAxCXcTuB6T+j+SJOad7lbAiAAqfWdI6G4en+PC5rGff4bPeojER3/TMjhutCnwEhX',
   'vA==',
 ].join('')
+export const PEM_OF_CERTIFICATE = `-----BEGIN CERTIFICATE-----\n${CERTIFICATE.replace(/.{1,64}/g, '$&\n')}-----END CERTIFICATE-----\n`
 export const PKCS7 = [
   'MIIBowYJKoZIhvcNAQcCoIIBlDCCAZACAQExADALBgkqhkiG9w0BBwGgggF4MIIBdDCCARugAwIBAgIUfTlmVOq0hUKh8xhX7EJE',
   'MBYdhvcwCgYIKoZIzj0EAwIwDzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjgxMjA5NDJaGA8yMTI2MTEwNDEyMDk0MlowDzENMAsG',
