@@ -7,8 +7,11 @@ export interface IssuerTokenHeader {
 
 /** The claims of an issuer's token, frozen. The issuer has signed them, and they are valid now. */
 export interface IssuerClaims {
+  /** The issuer. */
   readonly iss: string
+  /** The subject: whom the token is about. Unique only within the issuer. */
   readonly sub: string
+  /** When the token expires, seconds. */
   readonly exp: number
   readonly [claim: string]: unknown
 }

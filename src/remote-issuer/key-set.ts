@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers'
 import { type CryptoKey, createLocalJWKSet, errors, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
 import { Deadline, withDeadline } from '../time/deadline.js'
 
-/** A key set older than this is asked for anew, milliseconds. */
+/** A key set older than this is read again, milliseconds. */
 const RENEWED_AFTER_MS = 3_600_000
 /** While there is no key set, the server is asked at most this often, milliseconds. */
 const PAUSE_WITHOUT_SET_MS = 5_000
@@ -11,7 +11,7 @@ const PAUSE_WITHOUT_SET_MS = 5_000
 const PAUSE_MS = 30_000
 /** How long the server may take to answer, milliseconds. */
 const ANSWER_WITHIN_MS = 5_000
-/** How long a token with a known key waits for a set that is asked for anew, milliseconds. Then the old set counts. */
+/** How long a token with a known key waits while the set is read again, milliseconds. Then the old set counts. */
 const WAIT_FOR_RENEWAL_MS = 1_000
 /** A token without `kid` is tried with this many keys. If more would fit, it is refused. */
 const MOST_KEYS = 3
@@ -74,7 +74,7 @@ export class KeySet {
     await (this.#usable() ? settledWithin(asking, WAIT_FOR_RENEWAL_MS) : asking)
   }
 
-  /** Whether there is no set, or it is old and may be asked for anew. */
+  /** Whether there is no set, or it is old and may be read again. */
   #isDue(): boolean {
     if (!this.#usable()) return true
     return this.#age() >= RENEWED_AFTER_MS && (this.#asking !== undefined || this.#pauseIsOver())

@@ -10,12 +10,16 @@ import { temporaryFolder } from '../support/temporary.js'
 const FILE = `
 import type * as authx from 'koa-authx'
 import type { AuthXClientOptions } from 'koa-authx/client'
+import type { RemoteIssuerOptions } from 'koa-authx/issuers'
 import type { AuthRouterOptions, AuthRouterPaths } from 'koa-authx/router'
 import type { KeyvTokenStoreOptions } from 'koa-authx/stores/keyv'
 import type { MemoryTokenStoreOptions } from 'koa-authx/stores/memory'
 import type { RedisTokenStoreOptions } from 'koa-authx/stores/redis'
 import type { SqliteTokenStoreOptions } from 'koa-authx/stores/sqlite'
 import type { MakeTokenOptions } from 'koa-authx/testing'
+
+/** The option is refused if it is undefined: a lookup that found no issuer must not end sessions of our own. */
+type RevokeAllOptions = Omit<NonNullable<Parameters<authx.AuthX['revokeAllSessions']>[1]>, 'issuer'>
 
 /** Optional members that cannot be given as undefined. */
 type Forgotten<T> = T extends unknown
@@ -46,6 +50,8 @@ export type Checked =
   | Nothing<Forgotten<authx.PolicyEngineOptions>>
   | Nothing<Forgotten<authx.AuthManagerOptions>>
   | Nothing<Forgotten<authx.OpenApiSecurityOptions>>
+  | Nothing<Forgotten<authx.BackchannelLogoutOptions>>
+  | Nothing<Forgotten<RemoteIssuerOptions>>
   | Nothing<Forgotten<AuthXClientOptions>>
   | Nothing<Forgotten<NonNullable<AuthXClientOptions['paths']>>>
   | Nothing<Forgotten<AuthRouterOptions>>
@@ -57,7 +63,7 @@ export type Checked =
   | Nothing<Forgotten<SqliteTokenStoreOptions>>
   | Nothing<Forgotten<MakeTokenOptions>>
   | Nothing<Forgotten<Parameters<authx.AuthX['getTokenFromRequest']>[1] & object>>
-  | Nothing<Forgotten<Parameters<authx.AuthX['revokeAllSessions']>[1] & object>>
+  | Nothing<Forgotten<RevokeAllOptions>>
 `
 
 test('every option may be given as undefined under exactOptionalPropertyTypes', async t => {
