@@ -21,7 +21,10 @@ export interface IssuerSubject {
   readonly cutoffWithoutSid: number
 }
 
-const NEVER_CUT: IssuerSubject = { cutoff: 0, cutoffWithoutSid: 0 }
+/** Before every `iat`, also that of a token without one (0). */
+const NEVER = -1
+
+const NEVER_CUT: IssuerSubject = { cutoff: NEVER, cutoffWithoutSid: NEVER }
 
 /** Parses the record of an issuer's subject. @throws StoreUnavailableError if koa-authx did not write the value. */
 export function parseIssuerSubject(value: string | undefined): IssuerSubject {
@@ -50,6 +53,6 @@ export function isCutOffByIssuer(
 
 /** Returns the record after a cut-off. A cut-off never moves back. */
 export const cutLater = (before: IssuerSubject, change: Partial<IssuerSubject>): IssuerSubject => ({
-  cutoff: Math.max(before.cutoff, change.cutoff ?? 0),
-  cutoffWithoutSid: Math.max(before.cutoffWithoutSid, change.cutoffWithoutSid ?? 0),
+  cutoff: Math.max(before.cutoff, change.cutoff ?? NEVER),
+  cutoffWithoutSid: Math.max(before.cutoffWithoutSid, change.cutoffWithoutSid ?? NEVER),
 })

@@ -119,8 +119,9 @@ export class Revocation {
   async #isLiveInStore(token: TokenPayload): Promise<boolean> {
     const { sessions, issuerSessions } = this.#parts
     const issuer = this.issuerOf(token)
-    if (issuer !== undefined && issuerSessions) return issuerSessions.isLive(issuer, token)
-    return sessions?.isLive(token) ?? (token.sid === undefined && !isExpired(token, this.#config))
+    const isUnexpired = !isExpired(token, this.#config)
+    if (issuer !== undefined) return issuerSessions?.isLive(issuer, token) ?? isUnexpired
+    return sessions?.isLive(token) ?? (token.sid === undefined && isUnexpired)
   }
 }
 

@@ -70,3 +70,15 @@ test('an instance has its own tokens too, and an issuer never ends them', async 
   await authx.revokeAllSessions('ada', { issuer: server.issuer })
   assert.equal((await authx.verifyToken(access_token)).sid, sid)
 })
+
+test('a token of an issuer that has no iat is accepted until all tokens of its subject are revoked', async t => {
+  const server = await issuerServer(t)
+  const { issuer } = server
+  const authx = new AuthX({ issuers: [remoteIssuer({ issuer, audience: 'my-api' })], store: new MemoryTokenStore() })
+  const token = await server.token({ iat: undefined, sid: 's' })
+  const payload = await authx.verifyToken(token)
+  assert.equal(payload.iat, 0)
+  assert.equal(await authx.isRevoked(payload), false)
+  await authx.revokeAllSessions('ada', { issuer })
+  await assert.rejects(authx.verifyToken(token), { code: 'ERR_TOKEN_REVOKED' })
+})
