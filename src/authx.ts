@@ -12,6 +12,7 @@ import {
   keepInternals,
 } from './authenticate/internals.js'
 import { RequestCache } from './authenticate/request-cache.js'
+import { warnAboutIssuer } from './authenticate/subject.js'
 import { checkLoginType, checkType } from './authenticate/token-checks.js'
 import { verifyToken } from './authenticate/verification.js'
 import type { PolicyName } from './authorization/policy/patterns.js'
@@ -527,9 +528,12 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * SubjectNotFoundError, and `refresh` also revokes the session. `implicitRefresh` also revokes the session, but keeps
    * the response of the handlers. If the function throws or takes longer than `callbackTimeout`, the response is 503
    * and nothing changes. There are two exceptions: `subjectRequired` passes the error of the function on, and
-   * `implicitRefresh` keeps the response of the handlers and sets no new token.
+   * `implicitRefresh` keeps the response of the handlers and sets no new token. Its third parameter is the issuer of a
+   * token of the option `issuers`: two issuers can give one `sub` to different persons. If the function does not read
+   * it where it should, the process warning `AUTHX_SUBJECT_ISSUER` says so.
    */
   setSubjectGetter(getter: SubjectGetter<Subject>): void {
+    warnAboutIssuer(getter, this.#internals)
     this.#internals.subjectGetter = getter
   }
 

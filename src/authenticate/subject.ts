@@ -3,11 +3,12 @@ import { askCallback, askInTime } from '../callback.js'
 import type { Config } from '../config/table.js'
 import { checkNames, isObject } from '../config/values.js'
 import { SubjectNotFoundError } from '../errors.js'
+import { warnOnce } from '../request/warn.js'
 import { Deadline } from '../time/deadline.js'
 import { checkAudience, checkData, checkScopes } from '../token/claims.js'
 import { issuerOf } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
-import type { ClaimsRequest, SubjectClaims } from './getters.js'
+import type { ClaimsRequest, SubjectClaims, SubjectGetter } from './getters.js'
 import type { Internals } from './internals.js'
 
 const CLAIMS = new Set(['data', 'scopes', 'audience'])
@@ -46,6 +47,23 @@ export async function findSubject(internals: Internals, payload: TokenPayload, c
   const { subjectGetter, config } = internals
   const ask = () => subjectGetter?.(payload.sub, ctx, issuerOf(payload))
   return found(await askInTime('subjectGetter', config.callbackTimeout * 1000, ask))
+}
+
+/**
+ * Warns about a subject getter that does not read the issuer, if tokens of several parties are accepted: the same `sub`
+ * of an issuer and of our own users would be one person. A getter whose source names the issuer, or that takes all
+ * arguments, is correct.
+ */
+export function warnAboutIssuer<Subject>(getter: SubjectGetter<Subject>, { issuers, ring }: Internals): void {
+  if (typeof getter !== 'function' || getter.length > 2) return
+  const parties = (issuers?.all.length ?? 0) + (ring.verification.length > 0 ? 1 : 0)
+  if (!issuers || parties < 2 || /issuer|\.\.\.|\barguments\b/i.test(Function.prototype.toString.call(getter))) return
+  warnOnce(
+    'AUTHX_SUBJECT_ISSUER',
+    'setSubjectGetter: tokens of more than one party are accepted here (option issuers), but the subject getter does not ' +
+      'read its third parameter, the issuer. Two parties can give the same sub to different persons, and the getter ' +
+      'takes them for one. Find the user by both: (sub, ctx, issuer) => ..., where issuer is undefined for your own tokens.',
+  )
 }
 
 const deadline = ({ callbackTimeout }: Config) => new Deadline(callbackTimeout * 1000)
