@@ -1,6 +1,6 @@
 // Not the global setTimeout: tests of applications replace it.
 import { setTimeout } from 'node:timers'
-import { type CryptoKey, createLocalJWKSet, errors, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
+import { type CryptoKey, type createLocalJWKSet, errors, type JWSHeaderParameters } from 'jose'
 import { Deadline, withDeadline } from '../time/deadline.js'
 
 /** A key set older than this is read again, milliseconds. */
@@ -15,6 +15,8 @@ const ANSWER_WITHIN_MS = 5_000
 const WAIT_FOR_RENEWAL_MS = 1_000
 /** A token without `kid` is tried with this many keys. If more would fit, it is refused. */
 const MOST_KEYS = 3
+/** RFC 7518 §3.3: a shorter RSA key must not be used, bits. */
+const SHORTEST_RSA_KEY = 2048
 
 /** One set of keys, as its server published it. */
 export interface LoadedSet {
@@ -23,7 +25,7 @@ export interface LoadedSet {
 }
 
 /** Reads the JWK Set from its server. */
-export type ReadSet = (signal: AbortSignal) => Promise<{ text: string; value: unknown }>
+export type ReadSet = (signal: AbortSignal) => Promise<LoadedSet>
 
 /** The keys of an issuer. They are read when the first token needs them, and then kept. */
 export class KeySet {
@@ -38,6 +40,8 @@ export class KeySet {
   /** Why the last request failed. `undefined` if it succeeded. */
   #failure: unknown
   #asking: Promise<void> | undefined
+  /** Resolves when `#asking` does, or when tokens with a known key have waited long enough for it. */
+  #askingBriefly: Promise<void> | undefined
 
   constructor(read: ReadSet, { maxAgeMs, now }: { maxAgeMs: number; now: () => number }) {
     this.#read = read
@@ -69,9 +73,8 @@ export class KeySet {
   /** Asks for the set if there is none, or if it is due. */
   async #renew(): Promise<void> {
     if (!this.#isDue()) return
-    const asking = this.#asking ?? (this.#pauseIsOver() ? this.#ask() : undefined)
-    if (!asking) return
-    await (this.#usable() ? settledWithin(asking, WAIT_FOR_RENEWAL_MS) : asking)
+    if (this.#pauseIsOver()) void this.#ask()
+    await (this.#usable() ? this.#askingBriefly : this.#asking)
   }
 
   /** Whether there is no set, or it is old and may be read again. */
@@ -101,18 +104,21 @@ export class KeySet {
 
   /** Reads the set from its server. Never rejects. One request at a time: everybody waits for the same. */
   #ask(): Promise<void> {
-    this.#asking ??= this.#askServer().finally(() => {
+    if (this.#asking) return this.#asking
+    const asking = this.#askServer().finally(() => {
       this.#askedAt = this.#now()
       this.#asking = undefined
     })
-    return this.#asking
+    this.#asking = asking
+    this.#askingBriefly = settledWithin(asking, WAIT_FOR_RENEWAL_MS)
+    return asking
   }
 
   async #askServer(): Promise<void> {
     try {
-      const { text, value } = await readInTime(this.#read)
+      const set = await readInTime(this.#read)
       // An unchanged set stays the same object, so that the tokens that it has verified stay cached.
-      if (this.#set?.text !== text) this.#set = { text, find: createLocalJWKSet(value as JSONWebKeySet) }
+      if (this.#set?.text !== set.text) this.#set = set
       this.#readAt = this.#now()
       this.#failure = undefined
     } catch (error) {
@@ -121,7 +127,7 @@ export class KeySet {
   }
 }
 
-async function readInTime(read: ReadSet): Promise<{ text: string; value: unknown }> {
+async function readInTime(read: ReadSet): Promise<LoadedSet> {
   const controller = new AbortController()
   const late = () => new Error(`the issuer did not answer within ${ANSWER_WITHIN_MS} ms`)
   try {
@@ -131,20 +137,35 @@ async function readInTime(read: ReadSet): Promise<{ text: string; value: unknown
   }
 }
 
-/** Returns the keys of a set that fit a header. With `kid` it is one; without, all that fit `alg`, at most three. */
+/**
+ * Returns the keys of a set that fit a header. With `kid` it is one; without, all that fit `alg`, at most three. A key
+ * that cannot be used counts as missing (RFC 7517 §5): it has no valid values, it is too short, or it is a private key.
+ */
 async function keysIn(
   set: LoadedSet,
   header: JWSHeaderParameters,
 ): Promise<{ set: LoadedSet; keys: readonly CryptoKey[] }> {
   try {
-    return { set, keys: [await set.find(header)] }
+    return { set, keys: [await set.find(header)].filter(isLongEnough) }
   } catch (error) {
-    if (error instanceof errors.JWKSNoMatchingKey) return { set, keys: [] }
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
-    const keys: CryptoKey[] = []
-    for await (const key of error) keys.push(key)
-    return { set, keys: keys.length > MOST_KEYS ? [] : keys }
+    return { set, keys: error instanceof errors.JWKSMultipleMatchingKeys ? await keysOf(error) : [] }
   }
+}
+
+/** Returns the keys that fit, or none if they are too many to try. */
+async function keysOf(fitting: AsyncIterable<CryptoKey>): Promise<readonly CryptoKey[]> {
+  const keys: CryptoKey[] = []
+  for await (const key of fitting) {
+    if (!isLongEnough(key)) continue
+    if (keys.length === MOST_KEYS) return []
+    keys.push(key)
+  }
+  return keys
+}
+
+function isLongEnough({ algorithm }: CryptoKey): boolean {
+  const { modulusLength } = algorithm as { modulusLength?: number }
+  return modulusLength === undefined || modulusLength >= SHORTEST_RSA_KEY
 }
 
 /** Resolves when `promise` resolves, or after `milliseconds`. */

@@ -1,5 +1,7 @@
 /** Maximum size of an answer in bytes. A set of twenty keys with certificates has about 60,000. */
 const MAX_BYTES = 256 * 1024
+/** The second is the media type of a JWK Set (RFC 7517 §8.5.2). */
+const ACCEPT = 'application/json, application/jwk-set+json'
 
 /** The server answered with a status other than 200. */
 export class StatusError extends Error {
@@ -29,11 +31,9 @@ export async function readJson(url: string, signal: AbortSignal): Promise<{ text
 }
 
 async function readText(url: string, signal: AbortSignal): Promise<string> {
-  const response = await fetch(url, { signal, redirect: 'manual', headers: { accept: 'application/json' } }).catch(
-    cause => {
-      throw new Error(`${url} did not answer`, { cause })
-    },
-  )
+  const response = await fetch(url, { signal, redirect: 'manual', headers: { accept: ACCEPT } }).catch(cause => {
+    throw new Error(`${url} did not answer`, { cause })
+  })
   if (response.status !== 200) {
     await response.body?.cancel()
     throw new StatusError(url, response.status)
@@ -45,5 +45,6 @@ async function readText(url: string, signal: AbortSignal): Promise<string> {
     if (size > MAX_BYTES) throw new Error(`${url} answered with more than ${MAX_BYTES} bytes`)
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  // Unlike Buffer, it skips a byte order mark, which JSON.parse does not.
+  return new TextDecoder().decode(Buffer.concat(chunks))
 }

@@ -1,10 +1,9 @@
 import { inspect } from 'node:util'
 import { compactVerify, errors } from 'jose'
 import type { Issuer, IssuerClaimsMapper, IssuerTokenHeader } from '../issuer.js'
-import { discoverJwksUri } from './discover.js'
-import { KeySet, type LoadedSet, type ReadSet } from './key-set.js'
+import { KeySet, type LoadedSet } from './key-set.js'
 import { type RemoteIssuerConfig, type RemoteIssuerOptions, readOptions } from './options.js'
-import { readJson } from './read-json.js'
+import { setReader } from './read-set.js'
 
 /**
  * An identity provider whose access tokens are accepted, for the option `issuers`. It reads the provider's keys when the
@@ -31,7 +30,7 @@ class RemoteIssuer implements Issuer {
     this.clientId = config.clientId
     this.idTokens = config.idTokens
     this.claims = config.claims
-    this.#keySet = new KeySet(reader(config), config)
+    this.#keySet = new KeySet(setReader(config), config)
   }
 
   get keySet(): object | undefined {
@@ -61,20 +60,5 @@ async function isSignedBy(
     // JWSInvalid: the token has no readable signature.
     if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof errors.JWSInvalid) return false
     throw error
-  }
-}
-
-/** Returns a function that reads the issuer's key set. It remembers a discovered address until reading from it fails. */
-function reader({ issuer, jwksUri }: RemoteIssuerConfig): ReadSet {
-  let discovered: string | undefined
-  return async signal => {
-    const url = jwksUri ?? discovered ?? (await discoverJwksUri(issuer, signal))
-    if (jwksUri === undefined) discovered = url
-    try {
-      return await readJson(url, signal)
-    } catch (error) {
-      discovered = undefined
-      throw error
-    }
   }
 }

@@ -2,13 +2,18 @@
 export function isAllowedUrl(text: unknown): text is string {
   if (typeof text !== 'string' || !URL.canParse(text)) return false
   const { protocol, username, password } = new URL(text)
-  return (protocol === 'https:' || isLoopback(text)) && username === '' && password === ''
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && isLoopback(text))
+  return isSafe && username === '' && password === ''
 }
 
-/** Whether a URL is http on this machine. */
+const LOOPBACK_NAME = /^(?:.+\.)?localhost\.?$/
+/** Addresses of this machine as `URL` writes them. The unspecified address leads there too. */
+const LOOPBACK_ADDRESS = /^(?:127(?:\.\d{1,3}){3}|0\.0\.0\.0|\[::1?\]|\[::ffff:(?:7f[\da-f]{2}:[\da-f]{1,4}|0:0)\])$/
+
+/** Whether a URL is on this machine. */
 export function isLoopback(text: string): boolean {
-  const { protocol, hostname } = new URL(text)
-  return protocol === 'http:' && /^(?:localhost|(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname)
+  const { hostname } = new URL(text)
+  return LOOPBACK_NAME.test(hostname) || LOOPBACK_ADDRESS.test(hostname)
 }
 
 /**
