@@ -11,6 +11,7 @@ import {
   internalsOfMaker,
   keepInternals,
 } from './authenticate/internals.js'
+import { namingMetadata } from './authenticate/refusal.js'
 import { RequestCache } from './authenticate/request-cache.js'
 import { warnAboutIssuer } from './authenticate/subject.js'
 import { checkLoginType, checkType } from './authenticate/token-checks.js'
@@ -35,6 +36,7 @@ import { logout } from './koa/logout.js'
 import { type MiddlewareOptions, middleware } from './koa/middleware.js'
 import { type ReauthenticateOptions, reauthenticate } from './koa/reauthenticate.js'
 import { type RefreshOptions, refresh } from './koa/refresh.js'
+import { type ResourceMetadataOptions, resourceMetadata } from './koa/resource-metadata.js'
 import * as openapi from './openapi/openapi.js'
 import { clearedCookies, setCookies, tokenCookies } from './request/cookies.js'
 import type { LocatedToken } from './request/locate.js'
@@ -88,7 +90,7 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
     const issuers = config.issuers.length > 0 ? new Issuers(config) : undefined
     const revocation = new Revocation({ sessions, issuerSessions, issuers }, config)
     const [requestCache, keyCache] = [new RequestCache(config.storeTimeout), new KeyCache()]
-    const hooks = { claimsGetter: undefined, subjectGetter: undefined, policyEngine: undefined }
+    const hooks = { claimsGetter: undefined, subjectGetter: undefined, policyEngine: undefined, resource: undefined }
     const stored = { sessions, issuerSessions, revocation, events }
     this.#internals = { config, ring, keyCache, issuers, ...stored, requestCache, ...hooks }
     this.#watcher = new LoginWatcher(this.#internals)
@@ -285,7 +287,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    */
   async verifyToken(token: string, options: VerifyTokenOptions = {}): Promise<TokenPayload<Claims>> {
     checkNames(options, VERIFY_OPTIONS, 'verifyToken')
-    return (await authenticateToken(this.#internals, token, options)) as TokenPayload<Claims>
+    const checked = authenticateToken(this.#internals, token, options)
+    return (await namingMetadata(this.#internals, checked)) as TokenPayload<Claims>
   }
 
   /**
@@ -489,6 +492,20 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    */
   backchannelLogout(options: BackchannelLogoutOptions = {}): Middleware {
     return backchannelLogout(internalsOfMaker(this, 'backchannelLogout'), options)
+  }
+
+  /**
+   * Makes middleware that tells OAuth clients where to get tokens (RFC 9728): it serves the metadata of the resource at
+   * `/.well-known/oauth-protected-resource` followed by the path of the resource. The document names the resource, the
+   * issuers of the option `issuers`, the scopes, and how tokens are sent. Pages of every site may read it. When
+   * this instance refuses the token of a request, `WWW-Authenticate` then names the address of the document in
+   * `resource_metadata`. Mount it on the app, before all guards: `app.use(authx.resourceMetadata({ resource: 'https://api.example/mcp' }))`. An instance has
+   * one resource.
+   * @throws TypeError naming the invalid option; BadConfigurationError without `issuers`, if an issuer is not a URL, if
+   * no location of access tokens is one of RFC 6750, or if the instance has another resource already.
+   */
+  resourceMetadata(options: ResourceMetadataOptions): Middleware {
+    return resourceMetadata(internalsOfMaker(this, 'resourceMetadata'), options)
   }
 
   /**

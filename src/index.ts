@@ -53,6 +53,7 @@ export type { LoginPage } from './koa/login-page.js'
 export type { MiddlewareOptions } from './koa/middleware.js'
 export type { ReauthenticateOptions } from './koa/reauthenticate.js'
 export type { RefreshOptions } from './koa/refresh.js'
+export type { ResourceMetadataOptions } from './koa/resource-metadata.js'
 export { AuthManager, type AuthManagerOptions } from './manager.js'
 export type { LoginTypes, ManagedAuthX } from './manager-types.js'
 export type {

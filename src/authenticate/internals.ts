@@ -45,6 +45,15 @@ export interface Internals {
   claimsGetter: ClaimsGetter | undefined
   subjectGetter: SubjectGetter<unknown> | undefined
   policyEngine: PolicyDecider | undefined
+  /** The resource that `resourceMetadata` describes. `undefined` before its first call. */
+  resource: PublishedResource | undefined
+}
+
+/** A resource with public metadata (RFC 9728). */
+export interface PublishedResource {
+  readonly resource: string
+  /** The URL of its metadata, for challenges. */
+  readonly metadataUrl: string
 }
 
 const INTERNALS = new WeakMap<object, Internals>()

@@ -29,12 +29,32 @@ export async function emitRefused(internals: Internals, call: RefusedCall, error
   events.emit('refused', { reason: error.code, ...ids })
 }
 
-/** Emits `refused` if `answer` rejects. The answer and the error stay unchanged. */
+/** Emits `refused` if `answer` rejects, and adds `resource_metadata` to the challenge of the error. */
 export function emittingRefused<T>(internals: Internals, call: RefusedCall, answer: Promise<T>): Promise<T> {
-  return answer.catch(async error => {
+  return namingMetadata(internals, answer).catch(async error => {
     await emitRefused(internals, call, error)
     throw error
   })
+}
+
+/** Adds `resource_metadata` to the challenge of the error if `answer` rejects. */
+export function namingMetadata<T>(internals: Internals, answer: Promise<T>): Promise<T> {
+  return answer.catch(error => {
+    nameMetadata(internals, error)
+    throw error
+  })
+}
+
+/**
+ * Adds `resource_metadata` to the challenge of an error, if the instance has it (RFC 9728 §5.1). The challenge stays
+ * unchanged if another instance has refused the request before.
+ */
+export function nameMetadata({ resource }: Internals, error: unknown): void {
+  if (!resource || !(error instanceof AuthXError)) return
+  const challenge = error.headers['WWW-Authenticate']
+  if (typeof challenge !== 'string' || challenge.includes('resource_metadata=')) return
+  const named = `${challenge}, resource_metadata="${resource.metadataUrl}"`
+  error.headers = { ...error.headers, 'WWW-Authenticate': named }
 }
 
 /** Whether the error means that no key has verified the token. Then nobody is asked for the key again. */

@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa'
 import { authenticate, locateRequired, missing, type Requirement } from '../authenticate/authenticate.js'
 import type { AuthContext, Internals } from '../authenticate/internals.js'
-import { emitRefused } from '../authenticate/refusal.js'
+import { emitRefused, nameMetadata } from '../authenticate/refusal.js'
 import type { PolicyDecider } from '../authorization/policy/rule.js'
 import type { TokenPayload } from '../token/payload.js'
 import { type Described, describeGuard } from './guard-info.js'
@@ -52,6 +52,7 @@ export function makeGuard<State extends { token?: TokenPayload } = { token: Toke
       setToken(ctx.state, payload)
       if (check && payload) await check(ctx, payload)
     } catch (error) {
+      nameMetadata(owner.internals, error)
       await announceRefusal(owner, ctx as unknown as AuthContext, requirement, error)
       throw error
     }

@@ -1,5 +1,6 @@
 import { authenticate, missing } from '../authenticate/authenticate.js'
 import type { AuthContext, Internals } from '../authenticate/internals.js'
+import { namingMetadata } from '../authenticate/refusal.js'
 import { checkLoginType, checkType } from '../authenticate/token-checks.js'
 import { type PolicyName, toName } from '../authorization/policy/patterns.js'
 import type { PolicyDecider, PolicyDecision, PolicyRequest } from '../authorization/policy/rule.js'
@@ -28,12 +29,22 @@ export interface AuthorizeOptions {
  * here, or for a payload that is already verified. For a payload, revocation is not checked again.
  * @throws PolicyDeniedError, PolicyEvaluationError, and the errors of guards.
  */
-export async function authorize(
+export function authorize(
   internals: Internals,
   who: AuthContext | TokenPayload,
   action: PolicyName,
   resource: PolicyName,
   options: AuthorizeOptions = {},
+): Promise<TokenPayload> {
+  return namingMetadata(internals, authorized(internals, who, action, resource, options))
+}
+
+async function authorized(
+  internals: Internals,
+  who: AuthContext | TokenPayload,
+  action: PolicyName,
+  resource: PolicyName,
+  options: AuthorizeOptions,
 ): Promise<TokenPayload> {
   checkPolicyOptions(options, 'authorize')
   const engine = engineOf(options.engine ?? internals.policyEngine)

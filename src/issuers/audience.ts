@@ -9,7 +9,10 @@ export function checkAudience(claims: Record<string, unknown>, { audience, clien
     return
   }
   const named = audiencesOf(claims)
-  if (!audience.some(each => named.includes(each))) throw new TokenInvalidAudienceError()
+  if (!audience.some(each => named.includes(each))) {
+    const cause = `aud of the token is ${JSON.stringify(claims.aud)}, but audience is ${audience.join(', ')}`
+    throw new TokenInvalidAudienceError({ cause })
+  }
   if (!isTextList(named)) throw malformedClaim('aud')
 }
 

@@ -1,6 +1,7 @@
+import { isAllowedUrl, isLoopback } from '../config/urls.js'
 import { isObject } from '../config/values.js'
 import { readJson, StatusError } from './read-json.js'
-import { isAllowedUrl, isLoopback, metadataUrls } from './urls.js'
+import { metadataUrls } from './urls.js'
 
 /**
  * Returns the address of an issuer's key set, from its metadata (OpenID Connect Discovery §4.3, RFC 8414 §3.3).

@@ -1,8 +1,8 @@
 import { type Duration, parseDuration } from '../config/duration.js'
+import { isAllowedUrl, URL_RULE } from '../config/urls.js'
 import { checkNames, isObject } from '../config/values.js'
 import { BadConfigurationError } from '../errors.js'
 import type { IssuerClaimsMapper } from '../issuer.js'
-import { isAllowedUrl } from './urls.js'
 
 const ALGORITHMS = [
   'RS256',
@@ -162,5 +162,3 @@ function problemsOf(options: Record<keyof RemoteIssuerOptions, unknown> | Remote
 
 const isLongEnough = (maxAge: unknown) =>
   maxAge === undefined || (parseDuration(maxAge as Duration) ?? 0) >= HOUR_SECONDS
-
-const URL_RULE = 'a URL with https, or with http for localhost'

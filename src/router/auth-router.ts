@@ -1,6 +1,7 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import { internalsOf } from '../authenticate/internals.js'
+import { namingMetadata } from '../authenticate/refusal.js'
 import type { AuthX } from '../authx.js'
 import { isObject } from '../config/values.js'
 import {
@@ -36,7 +37,8 @@ export function authRouter<Claims extends object, Subject>(
   authx: AuthX<Claims, Subject>,
   options: AuthRouterOptions = {},
 ): Router {
-  const { sessions: store, config } = internalsOf(authx)
+  const internals = internalsOf(authx)
+  const { sessions: store, config } = internals
   const paths = pathsOf(options)
   const rules = sessionRulesOf(options)
   if (!store && (paths.sessions ?? paths.revoke)) throw new BadConfigurationError([NO_STORE])
@@ -49,9 +51,10 @@ export function authRouter<Claims extends object, Subject>(
   if (paths.logout) router.post(paths.logout, parseBody, ctx => logout(authx, ctx))
   if (paths.revoke) router.post(paths.revoke, parseBody, ctx => revoke(authx, ctx))
   if (paths.sessions) {
-    router.get(paths.sessions, parseBody, guard, ctx => listSessions(authx, rules, ctx))
-    router.delete(paths.sessions, parseBody, guard, ctx => deleteSessions(authx, rules, ctx))
-    router.delete(`${paths.sessions}/:sid`, parseBody, guard, ctx => deleteSession(authx, rules, ctx))
+    const named = (answer: Promise<void>) => namingMetadata(internals, answer)
+    router.get(paths.sessions, parseBody, guard, ctx => named(listSessions(authx, rules, ctx)))
+    router.delete(paths.sessions, parseBody, guard, ctx => named(deleteSessions(authx, rules, ctx)))
+    router.delete(`${paths.sessions}/:sid`, parseBody, guard, ctx => named(deleteSession(authx, rules, ctx)))
   }
   return router
 }

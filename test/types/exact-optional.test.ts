@@ -42,6 +42,8 @@ export type Checked =
   | Nothing<Forgotten<authx.RefreshOptions>>
   | Nothing<Forgotten<authx.ReauthenticateOptions>>
   | Nothing<Forgotten<authx.UpgradeOptions>>
+  | Nothing<Forgotten<authx.BackchannelLogoutOptions>>
+  | Nothing<Forgotten<authx.ResourceMetadataOptions>>
   | Nothing<Forgotten<authx.CloseWhenOverOptions>>
   | Nothing<Forgotten<authx.RateLimitOptions>>
   | Nothing<Forgotten<authx.PolicyGuardOptions<object>>>
