@@ -125,7 +125,7 @@ export type GetKey<Ctx = never> = (
 
 /**
  * Returns the claims to judge instead of those of a verified token. `undefined`: the token is refused. Must be a pure
- * function, and not async.
+ * function, and not async. It cannot make a token valid for longer.
  */
 export type AdoptClaims = (
   claims: Record<string, unknown>,
@@ -390,9 +390,12 @@ export interface AuthXOptions {
   /**
    * Returns the claims to judge instead of those of a token: for tokens that an application issued before it used
    * koa-authx, and that lack `type`, `jti`, `aud`, `iss` or `login_type`. It gets the claims (a copy) and the header
-   * after one of our keys has verified the signature. It must always return the same claims for the same token. If the
-   * result has no `jti`, a hash of the token is its `jti`. `undefined`: the token is refused (401). If it throws, the
-   * response is 503. Default: none. Not in AuthX for Python.
+   * after one of our keys has verified the signature: never for tokens of `issuers` or, if the instance has keys, for
+   * tokens that only a key from `getKey` has verified. It must always return the same claims for the same token. The
+   * token's own `type` (`access` or `refresh`), `jti`, and `sid` with `gen` stay; of `exp` and `iat` the earlier one is
+   * used, of `nbf` the later one. If neither token nor result has a `jti`, a hash of the token is its `jti`; without
+   * `iat`, it is 0. `undefined`: the token is refused (401). If it throws, or returns a promise or anything else that is
+   * not an object of JSON values, the response is 503. Default: none. Not in AuthX for Python.
    */
   adoptClaims?: AdoptClaims | undefined
   /**

@@ -1,8 +1,7 @@
-import { checkJsonObject } from '../config/json.js'
 import type { Config } from '../config/table.js'
-import { CallbackUnavailableError, JWTDecodeError } from '../errors.js'
 import type { Issuer, IssuerClaims } from '../issuer.js'
 import { hashOf } from '../token/adopt.js'
+import { askForClaims } from '../token/ask-for-claims.js'
 import { noteIssuer } from '../token/own.js'
 import { deepFreeze, isText, isTextList, isTime, malformedClaim, type TokenPayload } from '../token/payload.js'
 
@@ -55,9 +54,9 @@ export function mappedPayload(
   config: Config,
 ): TokenPayload {
   if (!map) return plain
-  const view = ask(() => map(deepFreeze(claims) as IssuerClaims))
-  if (!view)
-    throw new JWTDecodeError(undefined, undefined, { cause: `claims of the issuer ${issuer} returned undefined` })
+  const call = () => map(deepFreeze(claims) as IssuerClaims)
+  const name = `claims of the issuer ${issuer}`
+  const view = askForClaims(claims, { callback: 'issuer', name, call, check: checkScopes })
   const fixed = Object.fromEntries(FIXED.filter(name => Object.hasOwn(plain, name)).map(name => [name, plain[name]]))
   return payloadOf(view, fixed, scopesIn(view.scopes) ?? plain.scopes, config)
 }
@@ -92,20 +91,8 @@ function scopesIn(value: unknown): readonly string[] | undefined {
   return isTextList(value) ? (value as string[]) : undefined
 }
 
-function ask(map: () => unknown): Record<string, unknown> | undefined {
-  try {
-    const view = map()
-    if (view === undefined || view === null) return undefined
-    if (view instanceof Promise) {
-      view.catch(() => {})
-      throw new TypeError('claims of remoteIssuer must return an object at once, not a promise')
-    }
-    checkJsonObject(view, 'the result of claims of remoteIssuer')
-    if (view.scopes !== undefined && !scopesIn(view.scopes)) {
-      throw new TypeError('claims of remoteIssuer must return scopes as a list or as text with spaces')
-    }
-    return view
-  } catch (cause) {
-    throw new CallbackUnavailableError('issuer', { cause })
-  }
+/** @throws TypeError if the scopes of a result of `claims` are malformed. */
+function checkScopes({ scopes }: Record<string, unknown>): void {
+  if (scopes === undefined || scopesIn(scopes)) return
+  throw new TypeError('claims of remoteIssuer must return scopes as a list or as text with spaces')
 }

@@ -74,12 +74,13 @@ export async function verifyWithFoundKey(
   const payload = deepFreeze(readPart(read.payload))
   const key = await findKey(deepFreeze(read.header), payload)
   const claims = signedClaims(read, key ? [key] : [])
-  const verified = toPayload(adopted(claims, read, config), config)
-  noteFoundKey(verified, {
-    hasOwnKeys: ring.verification.length > 0,
-    // All keys of the ring are tried; the token's `kid` is ignored.
-    isSignedByOwnKey: () => isSignedByOneOf(ring.verification, read.token, read.header.alg),
-  })
+  const hasOwnKeys = ring.verification.length > 0
+  // All keys of the ring are tried; the token's `kid` is ignored.
+  const isSignedByOwnKey = () => isSignedByOneOf(ring.verification, read.token, read.header.alg)
+  // Another signer must not get claims that the application adds to its own tokens, such as a login type.
+  const isAdopted = config.adoptClaims && (!hasOwnKeys || isSignedByOwnKey())
+  const verified = toPayload(isAdopted ? adopted(claims, read, config) : claims, config)
+  noteFoundKey(verified, { hasOwnKeys, isSignedByOwnKey })
   return judge(verified, config, options)
 }
 
