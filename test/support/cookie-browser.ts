@@ -21,7 +21,7 @@ export class Browser {
     for (const line of lines) {
       const cookie = keptFrom(line, this.#host, path)
       this.#cookies = this.#cookies.filter(other => !isSame(other, cookie))
-      if (!/;\s*max-age=0/i.test(line)) this.#cookies.push(cookie)
+      if (!/;\s*(max-age=0|expires=thu, 01 jan 1970)/i.test(line)) this.#cookies.push(cookie)
     }
   }
 

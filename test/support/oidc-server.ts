@@ -56,6 +56,8 @@ export async function oidcServer(
       },
     },
     cookies: { keys: ['TEST_ONLY_key'] },
+    // By default, oidc-provider connects to no address on loopback, so it would call no backchannel_logout_uri of a test.
+    fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined } as RequestInit),
     ...configuration,
   })
   provider.use(async (ctx, next) => {
