@@ -8,7 +8,10 @@ export const TEST_API = 'https://api.example'
 
 export interface OidcServer {
   readonly issuer: string
+  /** The provider that runs now. */
   readonly provider: Provider
+  /** Replaces the provider by one with another configuration (other keys, for example), at the same address. */
+  reconfigure(configuration: Configuration): void
 }
 
 /** The client of the tests. Its secret is for tests only. */
@@ -24,13 +27,26 @@ export async function oidcServer(
   client: Record<string, unknown> = {},
   configuration: Configuration = {},
 ): Promise<OidcServer> {
-  const server = createServer((req, res) => handle(req, res))
+  const server = createServer((req, res) => provider.callback()(req, res))
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   t.after(() => {
     server.close()
     server.closeAllConnections()
   })
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  let provider = providerAt(issuer, client, configuration)
+  return {
+    issuer,
+    get provider() {
+      return provider
+    },
+    reconfigure: changes => {
+      provider = providerAt(issuer, client, { ...configuration, ...changes })
+    },
+  }
+}
+
+function providerAt(issuer: string, client: Record<string, unknown>, configuration: Configuration): Provider {
   const provider = new Provider(issuer, {
     clients: [
       {
@@ -65,8 +81,7 @@ export async function oidcServer(
     await finishInteraction(provider, ctx.req, ctx.res)
     ctx.respond = false
   })
-  const handle = provider.callback()
-  return { issuer, provider }
+  return provider
 }
 
 /** Logs the person in and grants what the client asks for. */
