@@ -124,14 +124,14 @@ describe('a real authorization server', () => {
     const before = (await oidcLogin(server.issuer)).tokens.access_token
     assert.equal((await ask(before)).status, 200)
 
-    server.reconfigure({ jwks: { keys: [next, old] } })
+    server.reconfigure({}, { jwks: { keys: [next, old] } })
     now += 60_000
     const after = (await oidcLogin(server.issuer)).tokens.access_token
     assert.equal(decodeProtectedHeader(after).kid, 'new')
     assert.equal((await ask(after)).status, 200)
     assert.equal((await ask(before)).status, 200)
 
-    server.reconfigure({ jwks: { keys: [next] } })
+    server.reconfigure({}, { jwks: { keys: [next] } })
     now += 3_600_000
     assert.equal((await ask(after)).status, 200)
     const { status, json } = await ask(before)

@@ -10,12 +10,26 @@ export interface OidcServer {
   readonly issuer: string
   /** The provider that runs now. */
   readonly provider: Provider
-  /** Replaces the provider by one with another configuration (other keys, for example), at the same address. */
-  reconfigure(configuration: Configuration): void
+  /**
+   * Replaces the provider by one with more metadata of the client, or with another configuration (other keys, for
+   * example), at the same address. Sessions go on.
+   */
+  reconfigure(client: Record<string, unknown>, configuration?: Configuration): void
 }
 
 /** The client of the tests. Its secret is for tests only. */
 export const TEST_CLIENT = { client_id: 'my-app', client_secret: 'TEST_ONLY_secret_of_the_client' } as const
+
+/**
+ * Configuration with which access tokens have the `sid` of their login. RFC 9068 does not know this claim. The provider
+ * only knows it for clients with `backchannel_logout_session_required`.
+ */
+export const WITH_SID: Configuration = {
+  extraTokenClaims: ({ oidc: { entities } }) => {
+    const { sid } = (entities.AuthorizationCode ?? entities.RefreshToken ?? {}) as { sid?: string }
+    return sid === undefined ? undefined : { sid }
+  },
+}
 
 /**
  * Starts a real authorization server on loopback until the test is over. Whoever comes is logged in as the person that
@@ -40,8 +54,8 @@ export async function oidcServer(
     get provider() {
       return provider
     },
-    reconfigure: changes => {
-      provider = providerAt(issuer, client, { ...configuration, ...changes })
+    reconfigure: (metadata, changes) => {
+      provider = providerAt(issuer, { ...client, ...metadata }, { ...configuration, ...changes })
     },
   }
 }
