@@ -104,7 +104,8 @@ async function finishInteraction(provider: Provider, ...[req, res]: Parameters<P
   const accountId = session?.accountId ?? String(params.login_hint ?? 'ada')
   const grant = new provider.Grant({ accountId, clientId: String(params.client_id) })
   grant.addOIDCScope(String(params.scope))
-  grant.addResourceScope(TEST_API, String(params.scope))
+  const asked = [params.resource ?? TEST_API].flat().map(String)
+  for (const resource of asked) grant.addResourceScope(resource, String(params.scope))
   const consent = { grantId: await grant.save() }
   await provider.interactionFinished(req, res, { login: { accountId }, consent }, { mergeWithLastSubmission: true })
 }
