@@ -52,7 +52,6 @@ export type Checked =
   | Nothing<Forgotten<authx.PolicyEngineOptions>>
   | Nothing<Forgotten<authx.AuthManagerOptions>>
   | Nothing<Forgotten<authx.OpenApiSecurityOptions>>
-  | Nothing<Forgotten<authx.BackchannelLogoutOptions>>
   | Nothing<Forgotten<RemoteIssuerOptions>>
   | Nothing<Forgotten<AuthXClientOptions>>
   | Nothing<Forgotten<NonNullable<AuthXClientOptions['paths']>>>
