@@ -12,12 +12,16 @@ export interface LogoutToken {
   readonly jti: string
   readonly iat: number
   readonly exp: number
+  readonly nbf?: number
   readonly sub?: string
   readonly sid?: string
 }
 
 /** The member of the claim `events` that makes a token a logout token (OpenID Connect Back-Channel Logout 1.0 §2.4). */
 const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout'
+
+const UNKNOWN_ISSUER =
+  'logout_token is not a signed JWT, or its iss is not exactly the issuer of an entry of the option issuers'
 
 const LOGOUT_TYPES: readonly unknown[] = [undefined, 'jwt', 'logout+jwt', 'application/logout+jwt']
 
@@ -27,7 +31,7 @@ const LOGOUT_TYPES: readonly unknown[] = [undefined, 'jwt', 'logout+jwt', 'appli
  */
 export async function verifyLogoutToken(token: unknown, issuers: Issuers, config: Config): Promise<LogoutToken> {
   const found = issuers.ofToken(token)
-  if (!found) throw new TokenInvalidIssuerError({ cause: 'iss of the logout token is not a known issuer' })
+  if (!found) throw new TokenInvalidIssuerError({ cause: UNKNOWN_ISSUER })
   const { read, claims } = await found.verifySignature(token)
   const { typ } = read.header
   if (!LOGOUT_TYPES.includes(typeof typ === 'string' ? typ.toLowerCase() : typ))
@@ -42,9 +46,10 @@ export async function verifyLogoutToken(token: unknown, issuers: Issuers, config
 }
 
 function logoutIn(claims: Record<string, unknown>): Omit<LogoutToken, 'issuer'> {
-  const { iat, exp, jti, sub, sid, events, nonce } = claims
+  const { iat, exp, nbf, jti, sub, sid, events, nonce } = claims
   if (!isTime(iat)) throw malformedClaim('iat')
   if (!isTime(exp)) throw malformedClaim('exp')
+  if (nbf !== undefined && !isTime(nbf)) throw malformedClaim('nbf')
   if (!isText(jti)) throw malformedClaim('jti')
   if (sub !== undefined && !isText(sub)) throw malformedClaim('sub')
   if (sid !== undefined && !isText(sid)) throw malformedClaim('sid')
@@ -52,7 +57,8 @@ function logoutIn(claims: Record<string, unknown>): Omit<LogoutToken, 'issuer'> 
     throw refused('the claim events does not say that it is one')
   if (nonce !== undefined) throw refused('it has a nonce')
   if (sub === undefined && sid === undefined) throw refused('it names neither a subject (sub) nor a session (sid)')
-  return { jti, iat, exp, ...(sub !== undefined && { sub }), ...(sid !== undefined && { sid }) }
+  const ids = { ...(sub !== undefined && { sub }), ...(sid !== undefined && { sid }) }
+  return { jti, iat, exp, ...(nbf !== undefined && { nbf }), ...ids }
 }
 
 const refused = (why: string) =>

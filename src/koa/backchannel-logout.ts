@@ -5,7 +5,7 @@ import { checkNames, isObject } from '../config/values.js'
 import { AuthXError, BadConfigurationError, JWTDecodeError } from '../errors.js'
 import type { Issuers } from '../issuers/issuers.js'
 import { type LogoutToken, verifyLogoutToken } from '../issuers/logout-token.js'
-import { canReadBody, isForm, parsedBody } from '../request/body.js'
+import { canReadBody, mediaTypeOf, parsedBody } from '../request/body.js'
 import { BodyError, readBody } from '../request/read-body.js'
 import type { IssuerSessions } from '../session/issuer-sessions.js'
 import { Deadline } from '../time/deadline.js'
@@ -32,6 +32,8 @@ export interface BackchannelLogoutOptions {
 
 const OPTIONS = new Set(['onLogout'])
 
+const FORM = 'application/x-www-form-urlencoded'
+
 /** Maximum size of the form, bytes. A logout token has about one thousand. */
 const MAX_BYTES = 32 * 1024
 
@@ -44,6 +46,7 @@ export function backchannelLogout(internals: Internals, options: BackchannelLogo
   const { issuers, issuerSessions } = neededParts(internals)
   return async function backchannelLogout(ctx) {
     ctx.set('Cache-Control', 'no-store')
+    if (ctx.method !== 'POST') return refuseMethod(ctx)
     try {
       const logout = await verifyLogoutToken(await logoutTokenIn(ctx), issuers, internals.config)
       await end(internals, issuerSessions, logout, onLogout, ctx)
@@ -70,7 +73,8 @@ function neededParts({ issuers, issuerSessions }: Internals): { issuers: Issuers
 
 /** Returns the parameter `logout_token` of the form; it is not checked. @throws JWTDecodeError if there is not one. */
 async function logoutTokenIn(ctx: Context): Promise<unknown> {
-  if (!isForm(ctx)) throw noToken('the body is not a form')
+  // OpenID Connect Back-Channel Logout 1.0 §2.5 defines no other content type.
+  if (mediaTypeOf(ctx) !== FORM) throw noToken(`the Content-Type is not ${FORM}`)
   const form = canReadBody(ctx) ? await readForm(ctx) : parsedBody(ctx)
   const token = isObject(form) ? form.logout_token : undefined
   if (typeof token === 'string') return token
@@ -78,9 +82,14 @@ async function logoutTokenIn(ctx: Context): Promise<unknown> {
 }
 
 async function readForm(ctx: Context): Promise<Record<string, unknown>> {
-  const form = new URLSearchParams((await readBody(ctx.req, MAX_BYTES)).toString('utf8'))
+  const form = new URLSearchParams((await readBody(ctx.req, MAX_BYTES).catch(refuseBody)).toString('utf8'))
   const tokens = form.getAll('logout_token')
   return { logout_token: tokens.length === 1 ? tokens[0] : tokens }
+}
+
+function refuseBody(error: unknown): never {
+  if (!(error instanceof BodyError)) throw error
+  throw noToken(error.status === 413 ? `the form has more than ${MAX_BYTES} bytes` : error.message)
 }
 
 const noToken = (cause: string) => new JWTDecodeError(undefined, undefined, { cause })
@@ -104,10 +113,17 @@ async function end(
 
 /** Answers an invalid request with 400 (OpenID Connect Back-Channel Logout 1.0 §2.8). @throws every other error. */
 function refuse({ events }: Internals, ctx: Context, error: unknown): void {
-  const isRefusal = error instanceof BodyError || (error instanceof AuthXError && error.status < 500)
   if (error instanceof AuthXError && error.status !== 500) events.emit('refused', { reason: error.code })
-  if (!isRefusal) throw error
-  const why = error instanceof AuthXError && typeof error.cause === 'string' ? error.cause : error.message
+  if (!(error instanceof AuthXError) || error.status >= 500) throw error
   ctx.status = 400
-  ctx.body = { error: 'invalid_request', error_description: why }
+  ctx.body = invalidRequest(typeof error.cause === 'string' ? error.cause : error.message)
 }
+
+/** Answers a request with another method (RFC 9110 §15.5.6): a person who opens the address, for example. */
+function refuseMethod(ctx: Context): void {
+  ctx.status = 405
+  ctx.set('Allow', 'POST')
+  ctx.body = invalidRequest('the issuer has to send the logout token with POST')
+}
+
+const invalidRequest = (error_description: string) => ({ error: 'invalid_request', error_description })
