@@ -110,11 +110,14 @@ export class IssuerTokens {
    */
   async verifySignature(token: unknown): Promise<SignedClaims> {
     const read = readToken<IssuerTokenHeader>(token, this.issuer.algorithms, LONGEST_ISSUER_TOKEN)
-    const deadline = new Deadline(this.#config.callbackTimeout * 1000)
+    const { issuer } = this.issuer
+    const timeoutMs = this.#config.callbackTimeout * 1000
+    const late = () => new Error(`the issuer ${issuer} did not answer within ${timeoutMs} ms`)
+    const deadline = new Deadline(timeoutMs, late)
     const keySet = await askCallback('issuer', deadline, () => this.issuer.verify(read.token, read.header))
     if (!keySet) throw new TokenInvalidSignatureError({ cause: 'no key of the issuer verifies the signature' })
     const claims = readPart(read.payload)
-    if (claims.iss !== this.issuer.issuer) throw new TokenInvalidIssuerError()
+    if (claims.iss !== issuer) throw new TokenInvalidIssuerError()
     return { read, claims, keySet }
   }
 

@@ -30,6 +30,7 @@ export type ReadSet = (signal: AbortSignal) => Promise<LoadedSet>
 /** The keys of an issuer. They are read when the first token needs them, and then kept. */
 export class KeySet {
   readonly #read: ReadSet
+  readonly #issuer: string
   readonly #maxAgeMs: number
   readonly #now: () => number
   #set: LoadedSet | undefined
@@ -43,8 +44,9 @@ export class KeySet {
   /** Resolves when `#asking` does, or when tokens with a known key have waited long enough for it. */
   #askingBriefly: Promise<void> | undefined
 
-  constructor(read: ReadSet, { maxAgeMs, now }: { maxAgeMs: number; now: () => number }) {
+  constructor(read: ReadSet, { issuer, maxAgeMs, now }: { issuer: string; maxAgeMs: number; now: () => number }) {
     this.#read = read
+    this.#issuer = issuer
     this.#maxAgeMs = maxAgeMs
     this.#now = now
   }
@@ -99,7 +101,7 @@ export class KeySet {
   #usableOrThrow(): LoadedSet {
     const set = this.#usable()
     if (set) return set
-    throw this.#failure ?? new Error('there is no key set yet')
+    throw this.#failure ?? new Error(`there is no key set of the issuer ${this.#issuer} yet`)
   }
 
   /** Reads the set from its server. Never rejects. One request at a time: everybody waits for the same. */
@@ -116,7 +118,7 @@ export class KeySet {
 
   async #askServer(): Promise<void> {
     try {
-      const set = await readInTime(this.#read)
+      const set = await readInTime(this.#read, this.#issuer)
       // An unchanged set stays the same object, so that the tokens that it has verified stay cached.
       if (this.#set?.text !== set.text) this.#set = set
       this.#readAt = this.#now()
@@ -127,9 +129,9 @@ export class KeySet {
   }
 }
 
-async function readInTime(read: ReadSet): Promise<LoadedSet> {
+async function readInTime(read: ReadSet, issuer: string): Promise<LoadedSet> {
   const controller = new AbortController()
-  const late = () => new Error(`the issuer did not answer within ${ANSWER_WITHIN_MS} ms`)
+  const late = () => new Error(`the issuer ${issuer} did not answer within ${ANSWER_WITHIN_MS} ms`)
   try {
     return await withDeadline(new Deadline(ANSWER_WITHIN_MS, late), () => read(controller.signal))
   } finally {

@@ -75,10 +75,18 @@ const BAD: readonly [what: string, answer: Answer, reason: RegExp][] = [
   ]),
   ['300', res => res.writeHead(300).end(), /answered 300/],
   // A connection on which nothing comes any more, as after a failure of the network.
-  ['silence', () => {}, /within 5000 ms/],
-  ['headers and then silence', res => res.writeHead(200).flushHeaders(), /within 5000 ms/],
-  ['half a set and then silence', res => res.write(SET.slice(0, 100)), /within 5000 ms/],
-  ['one space every 50 ms', res => endless(res, ' ', 50), /within 5000 ms/],
+  ['silence', () => {}, /the issuer http:\S+ did not answer within 5000 ms/],
+  [
+    'headers and then silence',
+    res => res.writeHead(200).flushHeaders(),
+    /the issuer http:\S+ did not answer within 5000 ms/,
+  ],
+  [
+    'half a set and then silence',
+    res => res.write(SET.slice(0, 100)),
+    /the issuer http:\S+ did not answer within 5000 ms/,
+  ],
+  ['one space every 50 ms', res => endless(res, ' ', 50), /the issuer http:\S+ did not answer within 5000 ms/],
 ]
 
 describe('what the server of the keys answers instead of a set lets nobody in and harms nobody', {
