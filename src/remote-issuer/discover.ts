@@ -9,6 +9,11 @@ import { metadataUrls } from './urls.js'
  */
 export async function discoverJwksUri(issuer: string, signal: AbortSignal): Promise<string> {
   const { url, metadata } = await readMetadata(issuer, signal)
+  return jwksUriIn(metadata, issuer, url)
+}
+
+/** Returns the address of the key set in the metadata of an issuer, which was read from `url`. @throws Error */
+export function jwksUriIn(metadata: unknown, issuer: string, url: string): string {
   if (!isObject(metadata) || metadata.issuer !== issuer) {
     throw new Error(`${url} is the metadata of another issuer; set issuer to the member issuer of that document`)
   }

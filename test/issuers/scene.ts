@@ -60,7 +60,9 @@ export async function causesOf(authx: AuthX, token: string): Promise<string> {
     return ''
   } catch (error) {
     const texts: string[] = []
-    for (let each = error; each instanceof Error; each = each.cause as Error) texts.push(each.message)
+    for (let each = error; each !== undefined; each = each instanceof Error ? each.cause : undefined) {
+      texts.push(each instanceof Error ? each.message : String(each))
+    }
     return texts.join('; ')
   }
 }
