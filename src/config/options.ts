@@ -378,10 +378,17 @@ export interface AuthXOptions {
   verifyCacheSize?: number | undefined
   /**
    * The claim `login_type` of new tokens. Tokens with another login type are rejected. Default: none. Setting or
-   * changing it rejects every existing token (401), at `refresh` too: all users must log in again. Removing it rejects
-   * no token. Not in the options of AuthX for Python.
+   * changing it rejects every existing token (401), at `refresh` too, so all users must log in again, unless
+   * `adoptClaims` and `storedLoginType` are set. Removing it rejects no token. Not in the options of AuthX for Python.
    */
   loginType?: string | undefined
+  /**
+   * The login type under which the store keeps sessions: the former `loginType`, or `false` if there was none. Set it
+   * together with `loginType` and `adoptClaims` on a running system: existing sessions stay valid, and `listSessions`
+   * and `revokeAllSessions` find them. Keep it: without it, sessions end, and what was revoked is forgotten. Default:
+   * the `loginType`. Not in AuthX for Python.
+   */
+  storedLoginType?: string | false | undefined
   /**
    * Returns the key that verifies a token, instead of the configured keys: for one key per tenant, for example.
    * Default: none. Not in AuthX for Python.

@@ -98,6 +98,9 @@ function conflicts(config: Config): string[] {
   if (config.maxSessions !== undefined && !config.store) {
     problems.push('maxSessions requires a store; set the option store, or omit maxSessions')
   }
+  if (config.storedLoginType !== undefined && config.loginType === undefined) {
+    problems.push('storedLoginType requires a loginType; set the option loginType, or omit storedLoginType')
+  }
   return [...problems, ...issuerConflicts(config), ...cookieConflicts(config)]
 }
 

@@ -77,6 +77,11 @@ const clock = values.opaque<() => number>('a function', isFunction)
 const keyGetter = values.opaque<GetKey>('a function', isFunction)
 const claimsAdopter = values.opaque<AdoptClaims>('a function', isFunction)
 
+const textOrFalse = values.opaque<string | false>(
+  'a non-empty string, or false',
+  value => value === false || values.text.read(value) !== undefined,
+)
+
 const issuer = values.opaque<Issuer>(
   "remoteIssuer({ issuer, audience }), from 'koa-authx/issuers'",
   value =>
@@ -191,6 +196,7 @@ export const OPTIONS = {
   accessTokenRevocation: ours(values.flag, true),
   verifyCacheSize: ours(values.integer(0, 1_000_000, 'tokens'), 1000),
   loginType: ours<Maybe<string>>(values.text, undefined),
+  storedLoginType: ours<Maybe<string | false>>(textOrFalse, undefined),
   getKey: ours<Maybe<GetKey>>(keyGetter, undefined),
   adoptClaims: ours<Maybe<AdoptClaims>>(claimsAdopter, undefined),
   issuers: ours<readonly Issuer[]>(values.listOf(issuer, { empty: true }), Object.freeze([])),

@@ -14,6 +14,7 @@ import {
 } from './record.js'
 import * as rotation from './rotation.js'
 import type { LoadedRecord, SessionRecords } from './session-records.js'
+import { storedType } from './stored-type.js'
 
 /** Removes ended sessions from the list of their subject, in the background. */
 type Forget = (owner: SessionRecord, ended: ReadonlySet<string>) => void
@@ -74,7 +75,7 @@ export class Ending {
       const { record } = read
       if (rotation.isTombstone(record)) return
       if (record === undefined && token.sid !== undefined) return
-      if (record !== undefined && !rotation.isOf(record, token)) return
+      if (record !== undefined && !rotation.isOf(record, token, this.#config)) return
       if (record !== undefined) checkOwn(token)
       // An expired token is revoked too: if this server's clock is fast, the token can be valid for other servers.
       const keptUntil = token.sid === undefined ? tokenKeptUntil(token, this.#config.now(), this.#config) : 0
@@ -87,7 +88,7 @@ export class Ending {
    * session, and to false if the session had already ended, is not in the store, or belongs to another subject.
    */
   async session(records: SessionRecords, sid: string, sub?: string): Promise<boolean> {
-    const { loginType } = this.#config
+    const loginType = storedType(this.#config)
     for (;;) {
       const read = await records.session(sid)
       const { record } = read
@@ -112,7 +113,7 @@ export class Ending {
    * Moves the cut-off of a subject to now: ends all sessions whose login began earlier, except the session `except`.
    */
   async all(records: SessionRecords, sub: string, except?: string): Promise<void> {
-    const { loginType } = this.#config
+    const loginType = storedType(this.#config)
     const key = subjectKey(sub, loginType)
     const begun = this.#config.now()
     let first: SubjectRecord | undefined

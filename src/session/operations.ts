@@ -43,7 +43,7 @@ export class StoreOperations {
 
   /** Returns access to the records of the store until a new deadline. */
   records(deadline = this.deadline()): SessionRecords {
-    return new SessionRecords(this.store, this.#config.now, deadline)
+    return new SessionRecords(this.store, this.#config, deadline)
   }
 
   #withinDeadline<T>(name: string, deadline: Deadline, run: (records: SessionRecords) => Promise<T>): Promise<T> {

@@ -3,6 +3,7 @@ import type { TokenPayload } from '../token/payload.js'
 import { activityAt } from './activity.js'
 import * as lineage from './lineage.js'
 import { KEPT_AFTER_EXP, ofLoginType, type SessionRecord, type SubjectRecord, type Tombstone } from './record.js'
+import { type StoredTypeConfig, storedTypeOf } from './stored-type.js'
 
 /**
  * The state machine of a session, as pure functions without store and clock. Times are milliseconds, except the claims
@@ -15,7 +16,7 @@ export type Presented = Pick<
 >
 
 /** The options that the state machine uses. */
-export type RotationConfig = lineage.ExchangeConfig & Pick<Config, 'sessionExpires'>
+export type RotationConfig = lineage.ExchangeConfig & Pick<Config, 'sessionExpires'> & StoredTypeConfig
 
 /** What the store contains about a token: the record of its session, and its subject's cut-off. */
 export interface StoredState {
@@ -76,29 +77,34 @@ export const idOf = ({ sid, jti }: Pick<Presented, 'sid' | 'jti'>) => sid ?? jti
 export const isTombstone = (record: StoredState['record']): record is Tombstone =>
   record !== undefined && 'revoked' in record
 
-/** The id of a session, and the subject and login type that it must belong to. */
+/** The id of a session, and the subject and login type that its record must have. */
 export interface Owner {
   readonly id: string
   readonly sub: string
   readonly loginType: string | undefined
 }
 
-export const ownerOf = (token: Presented): Owner => ({ id: idOf(token), sub: token.sub, loginType: token.login_type })
+/** Returns the owner that the record of a token's session must have. */
+export const ownerOf = (token: Presented, config: StoredTypeConfig): Owner => ({
+  id: idOf(token),
+  sub: token.sub,
+  loginType: storedTypeOf(token.login_type, config),
+})
 
 /** Whether a record has the subject and the login type of a token. */
-export const isOf = (record: SessionRecord, about: Pick<Presented, 'sub' | 'login_type'>) =>
-  whoseInstead(record, about) === undefined
+export const isOf = (record: SessionRecord, token: Presented, config: StoredTypeConfig) =>
+  whoseInstead(record, ownerOf(token, config)) === undefined
 
-function whoseInstead(record: SessionRecord, about: Pick<Presented, 'sub' | 'login_type'>): RevokedReason | undefined {
-  if (record.sub !== about.sub) return 'otherSubject'
-  return record.loginType === about.login_type ? undefined : 'otherLoginType'
+function whoseInstead(record: SessionRecord, owner: Owner): RevokedReason | undefined {
+  if (record.sub !== owner.sub) return 'otherSubject'
+  return record.loginType === owner.loginType ? undefined : 'otherLoginType'
 }
 
 /** The record of a session that was not revoked; otherwise the reason. */
 function heldOrReason(owner: Owner, { record, subject }: StoredState): SessionRecord | RevokedReason {
   if (record === undefined) return 'unknownSession'
   if (isTombstone(record)) return 'ended'
-  const stranger = whoseInstead(record, { sub: owner.sub, login_type: owner.loginType })
+  const stranger = whoseInstead(record, owner)
   if (stranger) return stranger
   return record.cutoff >= subject.cutoff || subject.except === owner.id ? record : 'cutOff'
 }
@@ -167,7 +173,7 @@ export function decide(token: Presented, known: StoredState, now: number, config
     if (isCutOff(token, known.subject)) return revoked('cutOff')
     return now >= ownEnd(token, config) ? revoked('pastEnd') : { outcome: 'rotate', gen: 1, rollback: false }
   }
-  const record = liveOrReason(ownerOf(token), known, now)
+  const record = liveOrReason(ownerOf(token, config), known, now)
   if (typeof record === 'string') return revoked(record)
   const presented = token.sid === undefined ? 0 : token.gen
   if (presented === undefined) return revoked('noGeneration')
@@ -224,7 +230,7 @@ export function assess(token: Presented, known: StoredState, now: number, config
   if (token.sid === undefined && known.record === undefined) {
     return isCutOff(token, known.subject) ? revoked('cutOff') : GOOD
   }
-  const record = acceptedOrReason(ownerOf(token), known, now, config)
+  const record = acceptedOrReason(ownerOf(token, config), known, now, config)
   return typeof record === 'string' ? revoked(record) : assessGeneration(token, record, config)
 }
 
@@ -351,7 +357,7 @@ function opened(token: Presented, subject: SubjectRecord, config: RotationConfig
   const expiresAt = ownEnd(token, config)
   return {
     sub,
-    ...ofLoginType(login_type),
+    ...ofLoginType(storedTypeOf(login_type, config)),
     gen: 0,
     jti,
     iat,

@@ -30,6 +30,7 @@ import {
   MOST_LISTED,
   mayBeMissing,
 } from './stored-list.js'
+import { storedType } from './stored-type.js'
 
 interface DueChange extends Arrival, Subject {
   /** Called when the session is in the list, before sessions beyond `maxSessions` are ended. */
@@ -112,12 +113,12 @@ export class SessionLists {
 
   /** Resolves to the live sessions of a subject. @throws StoreUnavailableError */
   async of(sub: string): Promise<SessionList> {
-    const { loginType, now } = this.#config
+    const loginType = storedType(this.#config)
     const reading = await this.#reads.call(listingKey(sub, loginType), { sub, loginType })
     // Copying a long list takes time, so the copies for many callers are made one in each turn of the event loop.
     this.#lastShown = this.#lastShown.then(endOfTurn)
     await this.#lastShown
-    return shown({ sub, loginType }, reading, now(), this.#config)
+    return shown({ sub, loginType }, reading, this.#config.now(), this.#config)
   }
 
   /**
@@ -270,7 +271,7 @@ export class SessionLists {
   }
 
   #recordsFor(deadline: Deadline): SessionRecords {
-    return new SessionRecords(this.#store, this.#config.now, deadline)
+    return new SessionRecords(this.#store, this.#config, deadline)
   }
 
   #deadline(): Deadline {

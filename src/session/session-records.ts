@@ -17,6 +17,12 @@ import {
   type Tombstone,
 } from './record.js'
 import { idOf } from './rotation.js'
+import { type StoredTypeConfig, storedTypeOf } from './stored-type.js'
+
+/** `now`: the clock of koa-authx, milliseconds. The store's clock can differ, as in tests. */
+interface RecordsConfig extends StoredTypeConfig {
+  readonly now: () => number
+}
 
 /** A session's record, parsed (`record`) and as the string in the store (`raw`). */
 export interface LoadedRecord {
@@ -29,6 +35,8 @@ export interface LoadedRecord {
  * record.
  */
 export interface LoadedState extends LoadedRecord {
+  /** The login type under which the store keeps the session. */
+  readonly loginType: string | undefined
   readonly keys: readonly string[]
   readonly rawSubject: string | undefined
   readonly subject: SubjectRecord
@@ -44,22 +52,24 @@ const lastKnown = new WeakMap<TokenPayload, LoadedState>()
  */
 export class SessionRecords {
   readonly #store: TokenStore
-  readonly #now: () => number
+  readonly #config: RecordsConfig
   readonly #deadline: Deadline
 
-  /** `now`: the clock of koa-authx. The store's clock can differ, as in tests. */
-  constructor(store: TokenStore, now: () => number, deadline: Deadline) {
+  constructor(store: TokenStore, config: RecordsConfig, deadline: Deadline) {
     this.#store = store
-    this.#now = now
+    this.#config = config
     this.#deadline = deadline
   }
 
   async known(token: TokenPayload): Promise<LoadedState> {
-    const before = lastKnown.get(token)
-    const keys = before?.keys ?? [sessionKey(idOf(token)), subjectKey(token.sub, token.login_type)]
+    const loginType = storedTypeOf(token.login_type, this.#config)
+    const last = lastKnown.get(token)
+    // A payload can come from an instance with another `storedLoginType`.
+    const before = last?.loginType === loginType ? last : undefined
+    const keys = before?.keys ?? [sessionKey(idOf(token)), subjectKey(token.sub, loginType)]
     const [raw, rawSubject] = await this.get(keys)
     if (before && before.raw === raw && before.rawSubject === rawSubject) return before
-    const known = { keys, raw, rawSubject, record: parseSession(raw), subject: parseSubject(rawSubject) }
+    const known = { loginType, keys, raw, rawSubject, record: parseSession(raw), subject: parseSubject(rawSubject) }
     // Payloads of koa-authx are frozen. The application can change its own payloads, so they are not cached. Refresh
     // tokens seldom come twice.
     if (token.type === 'access' && Object.isFrozen(token)) lastKnown.set(token, known)
@@ -78,12 +88,12 @@ export class SessionRecords {
 
   /** Writes a session's record if the store still has `raw`. Resolves to whether it was written. */
   write(sid: string, raw: string | undefined, record: SessionRecord): Promise<boolean> {
-    return this.compareAndSet(sessionKey(sid), raw, JSON.stringify(record), recordKeptUntil(record, this.#now()))
+    return this.compareAndSet(sessionKey(sid), raw, JSON.stringify(record), recordKeptUntil(record, this.#config.now()))
   }
 
   /** Writes a tombstone if the store still has `raw`. It is kept for at least ten minutes. */
   bury(sid: string, raw: string | undefined, keptUntil: number): Promise<boolean> {
-    return this.compareAndSet(sessionKey(sid), raw, TOMBSTONE, Math.max(keptUntil, this.#now() + KEPT_AFTER_EXP))
+    return this.compareAndSet(sessionKey(sid), raw, TOMBSTONE, Math.max(keptUntil, this.#config.now() + KEPT_AFTER_EXP))
   }
 
   /**
@@ -119,7 +129,7 @@ export class SessionRecords {
   /** Writes `value` if the store still has `expected`. `keptUntil`: milliseconds, by the clock of koa-authx. */
   async compareAndSet(key: string, expected: string | undefined, value: string, keptUntil: number): Promise<boolean> {
     this.#checkTime()
-    const expiresAt = new Date(Date.now() + keptUntil - this.#now())
+    const expiresAt = new Date(Date.now() + keptUntil - this.#config.now())
     let written: unknown
     try {
       written = await this.#store.compareAndSet(key, expected, value, expiresAt)

@@ -16,6 +16,7 @@ import { type Exchange, type Mint, type Plan, Rotator } from './rotate.js'
 import * as rotation from './rotation.js'
 import { SessionLists } from './session-lists.js'
 import type { LoadedRecord, SessionRecords } from './session-records.js'
+import { storedType } from './stored-type.js'
 
 /**
  * Sessions and revocation. Only this class and `SessionLists` use the store. Every method is one operation with one
@@ -150,7 +151,7 @@ export class Sessions {
       const known = await records.known(token)
       const now = this.#config.now()
       if (known.record !== undefined || token.sid !== undefined) {
-        return rotation.acceptedRecord(rotation.ownerOf(token), known, now, this.#config) !== undefined
+        return rotation.acceptedRecord(rotation.ownerOf(token, this.#config), known, now, this.#config) !== undefined
       }
       return !isExpired(token, this.#config) && rotation.assess(token, known, now, this.#config).outcome === 'good'
     })
@@ -242,12 +243,12 @@ export class Sessions {
 
   /** The live session with this id; `undefined` if it has ended or does not exist. */
   async find(sid: string): Promise<Session | undefined> {
-    const { loginType, now } = this.#config
+    const loginType = storedType(this.#config)
     return this.#operations.run('find', async records => {
       const { record } = await records.session(sid)
       if (record === undefined || rotation.isTombstone(record)) return undefined
       const subject = await records.subject(record.sub, loginType)
-      return toSession({ id: sid, sub: record.sub, loginType }, { record, subject }, now(), this.#config)
+      return toSession({ id: sid, sub: record.sub, loginType }, { record, subject }, this.#config.now(), this.#config)
     })
   }
 

@@ -20,6 +20,7 @@ import { type Claims, sign, TokenTooLargeError } from '../token/sign.js'
 import { type Device, ofLoginType, type SessionRecord } from './record.js'
 import type { AccessTimes } from './rotate.js'
 import { authenticationOf, keptUntilAfter } from './rotation.js'
+import { storedType } from './stored-type.js'
 
 /** Options of `login` and `createTokenPair`. */
 export interface TokenPairOptions extends Omit<TokenOptions, 'expiry'> {
@@ -163,7 +164,7 @@ export function draftPair(
     sid,
     record: {
       sub,
-      ...ofLoginType(config.loginType),
+      ...ofLoginType(storedType(config)),
       gen: 0,
       ...times,
       jti,

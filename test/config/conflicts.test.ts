@@ -23,6 +23,7 @@ const CONFLICTS: readonly [what: string, options: AuthXOptions, names: string][]
   ['an error body with one key for two things', { errorMessageKey: 'error_type' }, 'errorMessageKey'],
   ['decodeAlgorithms without algorithm', { decodeAlgorithms: ['HS384'] }, 'decodeAlgorithms'],
   ['decodeAlgorithms without a key', { decodeAlgorithms: ['HS256', 'RS256'] }, 'decodeAlgorithms'],
+  ['a stored login type without a login type', { storedLoginType: false }, 'storedLoginType'],
   ['a limit of sessions without a store', { maxSessions: 3 }, 'maxSessions'],
   ['keys beside secretKey', { keys: named }, 'secretKey'],
   [

@@ -119,6 +119,7 @@ const WRONG: Record<OptionName, readonly unknown[]> = {
   accessTokenRevocation: FLAG,
   verifyCacheSize: [-1, 0.5, 1_000_001, '100', Number.NaN, null, true],
   loginType: TEXT,
+  storedLoginType: TEXT,
   adoptClaims: ['type', null, true, {}, Promise.resolve({})],
   issuers: [
     'https://issuer.example',

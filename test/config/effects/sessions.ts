@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuthX, TokenStore } from '../../../src/index.js'
 import { MemoryTokenStore } from '../../../stores/memory.js'
-import { bearer, TEST_NOW } from '../../support/app.js'
+import { bearer, makeAuthX, TEST_NOW } from '../../support/app.js'
 import { clientOf, type Effect, loginContents, verdictOfGuard } from './effect.js'
 
 /** A store that takes its time; not for a verdict about speed, but so that a deadline of 1 ms passes first, also on a busy machine. */
@@ -39,6 +39,12 @@ async function deviceOfLogin(authx: AuthX, t: TestContext): Promise<unknown> {
   await (await clientOf(authx, t))({ method: 'POST', path: '/login', headers: [['User-Agent', 'TEST']] })
   return (await authx.listSessions('test'))[0]?.device
 }
+
+/** A store in which an instance without a login type has a session. */
+const before = store()
+const accessTokenFromBefore = makeAuthX({ store: before })
+  .createTokenPair('test')
+  .then(({ access_token }) => access_token)
 
 /** A clock that a test moves by hand. */
 const clock = { time: TEST_NOW }
@@ -135,6 +141,16 @@ export const SESSION_EFFECTS = {
     see: threeLogins,
     without: [200, 200, 200, 2],
     with: [200, 200, 403, 2],
+  },
+  storedLoginType: {
+    base: { store: before, loginType: 'user' },
+    given: { storedLoginType: false },
+    see: async authx => {
+      const { sid } = await makeAuthX({ store: before }).verifyToken(await accessTokenFromBefore)
+      return authx.revokeSession(String(sid))
+    },
+    without: false,
+    with: true,
   },
   accessTokenRevocation: {
     base: { store: store() },
