@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
@@ -131,7 +132,8 @@ describe('examples/sign-in.ts', () => {
     await ada.addressAfter(`${origin}/sign-in`, origin)
     assert.match(ada.setCookies[0] ?? '', /^sign_in=[\w.-]+; Path=\/; Max-Age=600; HttpOnly; Secure; SameSite=Lax$/)
     const provider = await discoverProvider(issuer, client_id, client_secret)
-    const server = signInApp({ provider, origin: 'https://app.example', secretKey: TEST_SECRET }).listen(0)
+    const server = signInApp({ provider, origin: 'https://app.example', secretKey: TEST_SECRET }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
     t.after(() => server.close())
     const { port } = server.address() as { port: number }
     const { headers } = await fetch(`http://127.0.0.1:${port}/sign-in`, { redirect: 'manual' })
