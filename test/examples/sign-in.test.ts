@@ -17,12 +17,6 @@ import { Program, root } from './programs.js'
 
 const { client_id, client_secret } = TEST_CLIENT
 
-/** The provider calls servers on loopback too, which it does not by default. */
-const callsLoopback = {
-  fetch: (url: string | URL | Request, { dispatcher: _, ...options }: RequestInit & { dispatcher?: unknown } = {}) =>
-    fetch(url, options),
-}
-
 /** A real provider that knows the application at `origin`. ID tokens contain the email address. */
 const providerFor = (t: TestContext, origin: string, client: Record<string, unknown> = {}, verified = true) =>
   oidcServer(
@@ -36,7 +30,6 @@ const providerFor = (t: TestContext, origin: string, client: Record<string, unkn
       ...client,
     },
     {
-      ...callsLoopback,
       conformIdTokenClaims: false,
       claims: { openid: ['sub'], email: ['email', 'email_verified'], auth_time: null, sid: null },
       findAccount: (_ctx, sub) => ({
