@@ -16,6 +16,7 @@ import type { AuthorizeOptions } from './guards/policy-decision.js'
 import { checkMiddlewareOptions, type MiddlewareOptions } from './koa/middleware.js'
 import type { ClaimsOf, LoginTypes, ManagedAuthX, ManagerGuardMethods } from './manager-types.js'
 import type { LocatedToken } from './request/locate.js'
+import { storedType } from './session/stored-type.js'
 import type { TokenPayload } from './token/payload.js'
 
 /** Options of `AuthManager`. */
@@ -208,6 +209,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     if (new Set(all.map(({ config }) => config.errorMessageKey)).size > 1) {
       problems.push('errorMessageKey must be the same in all instances, because one middleware renders all errors')
     }
+    problems.push(...storedTypeCollisions(all))
     for (const { authx, name } of added.flatMap(overriddenGuards)) {
       problems.push(
         `the instance ${authx.config.loginType} overrides ${name}, but the manager would not call the override; give it another name, and use it from the instance`,
@@ -215,6 +217,17 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
     }
     return problems
   }
+}
+
+/** Two instances that keep sessions under one login type in one store would end each other's sessions. */
+function storedTypeCollisions(all: readonly ManagedAuthX[]): string[] {
+  const configs = all.map(authx => internalsOf(authx).config)
+  return configs.flatMap((config, index) => {
+    const others = configs.slice(0, index).filter(({ loginType }) => loginType !== config.loginType)
+    const other = others.find(each => each.store === config.store && storedType(each) === storedType(config))
+    if (!config.store || !other) return []
+    return `storedLoginType: the login types ${other.loginType} and ${config.loginType} keep their sessions under one login type; only one of them can`
+  })
 }
 
 /**

@@ -385,6 +385,23 @@ describe('a manager', () => {
     )
   })
 
+  test('refuses two types that keep their sessions under one login type of one store', () => {
+    const store = new MemoryTokenStore()
+    const user = { storedLoginType: false } as const
+    const problem =
+      'storedLoginType: the login types user and admin keep their sessions under one login type; only one of them can'
+    assert.deepEqual(
+      problemsIn(() => makeManager({ store, user, admin: user })),
+      [problem],
+    )
+    assert.deepEqual(
+      problemsIn(() => makeManager({ store, admin: { storedLoginType: 'user' } })),
+      [problem],
+    )
+    makeManager({ store, user })
+    makeManager({ user, admin: { ...user, store: new MemoryTokenStore() } })
+  })
+
   test('refuses to register what has no login type, or one that is taken', () => {
     const manager = makeManager() as unknown as AuthManager
     for (const authx of [makeAuthX(), makeAuthX({ loginType: 'user' })]) {
