@@ -12,11 +12,13 @@ const NEVER: readonly Mark[] = [
   [({ token_use }) => isOneOf(token_use, 'refresh'), 'the claim token_use'],
 ]
 
-/** What tells that a token is an ID token (OpenID Connect Core §2). */
+/** What tells that a token is an ID token (OpenID Connect Core §2; the claim firebase: Firebase has no other tokens). */
 const ID_TOKEN: readonly Mark[] = [
   [({ nonce }) => nonce !== undefined, 'the claim nonce'],
   [({ at_hash }) => at_hash !== undefined, 'the claim at_hash'],
   [({ c_hash }) => c_hash !== undefined, 'the claim c_hash'],
+  [({ s_hash }) => s_hash !== undefined, 'the claim s_hash'],
+  [({ firebase }) => firebase !== undefined, 'the claim firebase'],
   [({ typ }) => isOneOf(typ, 'id'), 'the claim typ'],
   [({ token_use }) => isOneOf(token_use, 'id'), 'the claim token_use'],
 ]
