@@ -109,7 +109,8 @@ function issuerConflicts({ issuers, encodeIssuer, decodeIssuer }: Config): strin
   const problems = names.some((name, n) => names.indexOf(name) < n)
     ? ['issuers has two entries with the same issuer; make them one entry']
     : []
-  const own = { encodeIssuer, decodeIssuer }
+  // decodeIssuer is encodeIssuer by default: one mistake is one problem.
+  const own = encodeIssuer === decodeIssuer ? { encodeIssuer } : { encodeIssuer, decodeIssuer }
   for (const [option, name] of Object.entries(own)) {
     if (name !== undefined && names.includes(name))
       problems.push(`${option} must not be the issuer of an entry of issuers; our own tokens need another name`)

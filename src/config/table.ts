@@ -87,7 +87,10 @@ const issuer = values.opaque<Issuer>(
   value =>
     values.isObject(value) &&
     typeof value.issuer === 'string' &&
+    value.issuer !== '' &&
     Array.isArray(value.algorithms) &&
+    (value.audience === false || Array.isArray(value.audience)) &&
+    Array.isArray(value.clientId) &&
     typeof value.verify === 'function',
 )
 

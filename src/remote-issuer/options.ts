@@ -108,11 +108,11 @@ export function readOptions(options: RemoteIssuerOptions): RemoteIssuerConfig {
   } = options
   return {
     issuer,
-    audience: audience === false ? false : [audience].flat(),
+    audience: audience === false ? false : Object.freeze([audience].flat()),
     jwksUri,
-    algorithms: [...algorithms],
+    algorithms: Object.freeze([...algorithms]),
     claims,
-    clientId: clientId === undefined ? [] : [clientId].flat(),
+    clientId: Object.freeze(clientId === undefined ? [] : [clientId].flat()),
     idTokens,
     maxAgeMs: (parseDuration(maxAge) as number) * 1000,
     now: options.now ?? (() => performance.now()),
