@@ -27,6 +27,9 @@ async function recipesOf(t: TestContext) {
   return Object.assign({}, ...(await Promise.all(modules))) as {
     refreshOrExchange: (ctx: Koa.Context, authx: AuthX, former: AuthX) => Promise<TokenResponse>
     handOutCsrfCookies: (authx: AuthX) => Koa.Middleware
+    audience: AuthXOptions
+    issuer: AuthXOptions
+    loginType: AuthXOptions
   }
 }
 
@@ -159,6 +162,29 @@ describe('a token from before a change, as the page about deploying says', () =>
     await former.revokeAllSessions('ada')
     await assert.rejects(changed.verifyToken(pair.access_token), { name: 'RevokedTokenError' })
   })
+})
+
+describe('an audience, an issuer or a login type is introduced as the page says', () => {
+  for (const name of ['audience', 'issuer', 'loginType'] as const) {
+    for (const location of [{}, COOKIES]) {
+      test(`and tokens of before stay good: ${name}, ${JSON.stringify(location)}`, async t => {
+        const introduced = (await recipesOf(t))[name]
+        const { make } = instances(t)
+        const client = clientOf()
+        await client.ask(await appFor(t, make(location)), 'POST', '/login')
+        const send = await appFor(t, make({ ...location, ...introduced }))
+        for (const [method = '', path = ''] of ASKED.slice(0, 3).map(line => line.split(' '))) {
+          assert.equal((await client.ask(send, method, path)).status, 200, path)
+        }
+        const later = await appFor(t, make({ ...location, ...introduced, adoptClaims: undefined }))
+        const got: number[] = []
+        for (const [method = '', path = ''] of ASKED.map(line => line.split(' '))) {
+          got.push((await client.ask(later, method, path)).status)
+        }
+        assert.deepEqual(got, GOOD)
+      })
+    }
+  }
 })
 
 describe('a former login is exchanged at its refresh', () => {
