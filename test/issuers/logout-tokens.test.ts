@@ -288,6 +288,17 @@ describe('while a back-channel logout cannot be carried out, the answer is 503, 
     }
   })
 
+  test('because nobody knows whether the store has written it', async t => {
+    const store = new FaultyTokenStore(new MemoryTokenStore())
+    const { server, send, isLive } = await scene(t, { store })
+    const token = await logoutToken(server)
+    store.loseReplies()
+    assert.equal((await send(token)).status, 503)
+    store.heal()
+    assert.equal((await send(token)).status, 200)
+    assert.equal(await isLive(), false)
+  })
+
   test('because the store fails at any of its calls', async t => {
     for (let n = 1; ; n++) {
       const store = new FailingStore(n)
