@@ -488,7 +488,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
    * ends the session of the issuer that the logout token names, or all tokens of its subject, in every process, and
    * answers 200. An invalid logout token is answered with 400 and ends nothing. If the store or the keys of the issuer
    * are not available, the answer is 503, so that the issuer sends the logout token again.
-   * @throws BadConfigurationError without a store, or if no issuer has a `clientId`; TypeError naming the invalid option.
+   * The response to another method than POST is 405.
+   * @throws BadConfigurationError without a store, if no issuer has a `clientId`, or with `accessTokenRevocation: false`
+   * and without `onLogout`; TypeError naming the invalid option.
    */
   backchannelLogout(options: BackchannelLogoutOptions = {}): Middleware {
     return backchannelLogout(internalsOfMaker(this, 'backchannelLogout'), options)

@@ -43,7 +43,7 @@ export function backchannelLogout(internals: Internals, options: BackchannelLogo
   const { onLogout } = options
   if (onLogout !== undefined && typeof onLogout !== 'function')
     throw new TypeError('backchannelLogout: onLogout must be a function')
-  const { issuers, issuerSessions } = neededParts(internals)
+  const { issuers, issuerSessions } = neededParts(internals, options)
   return async function backchannelLogout(ctx) {
     ctx.set('Cache-Control', 'no-store')
     if (ctx.method !== 'POST') return refuseMethod(ctx)
@@ -58,18 +58,27 @@ export function backchannelLogout(internals: Internals, options: BackchannelLogo
   }
 }
 
-/** @throws BadConfigurationError */
-function neededParts({ issuers, issuerSessions }: Internals): { issuers: Issuers; issuerSessions: IssuerSessions } {
+/** @throws BadConfigurationError if a logout would end nothing. */
+function neededParts(
+  { config, issuers, issuerSessions }: Internals,
+  { onLogout }: BackchannelLogoutOptions,
+): { issuers: Issuers; issuerSessions: IssuerSessions } {
   const hasClientId = issuers?.all.some(({ issuer }) => issuer.clientId.length > 0)
   const problems = [
-    ...(hasClientId
-      ? []
-      : ['backchannelLogout needs an issuer with clientId; set issuers: [remoteIssuer({ clientId, ... })]']),
-    ...(issuerSessions ? [] : ['backchannelLogout needs a store, or a logout would end nothing; set the option store']),
+    ...(hasClientId ? [] : [NEEDS_CLIENT_ID]),
+    ...(issuerSessions ? [] : [NEEDS_STORE]),
+    ...(config.accessTokenRevocation || onLogout ? [] : [NEEDS_REVOCATION]),
   ]
   if (issuers && issuerSessions && problems.length === 0) return { issuers, issuerSessions }
   throw new BadConfigurationError(problems)
 }
+
+const NEEDS_CLIENT_ID =
+  'backchannelLogout needs an issuer with clientId; set issuers: [remoteIssuer({ clientId, ... })]'
+const NEEDS_STORE = 'backchannelLogout needs a store, or a logout would end nothing; set the option store'
+const NEEDS_REVOCATION =
+  'backchannelLogout ends nothing with accessTokenRevocation: false, because guards do not ask the store about access ' +
+  'tokens; remove this option, or set onLogout'
 
 /** Returns the parameter `logout_token` of the form; it is not checked. @throws JWTDecodeError if there is not one. */
 async function logoutTokenIn(ctx: Context): Promise<unknown> {

@@ -396,6 +396,13 @@ describe('backchannelLogout refuses a configuration with which a logout would en
     }
   })
 
+  test('with accessTokenRevocation: false, unless onLogout ends something', () => {
+    const store = new MemoryTokenStore()
+    const authx = new AuthX({ issuers: [issuerOf('my-app')], store, accessTokenRevocation: false })
+    assert.throws(() => authx.backchannelLogout(), { name: 'BadConfigurationError', message: /accessTokenRevocation/ })
+    authx.backchannelLogout({ onLogout: () => {} })
+  })
+
   test('with an option that it does not know, or an onLogout that is no function', () => {
     const authx = new AuthX({ issuers: [issuerOf('my-app')], store: new MemoryTokenStore() })
     assert.throws(() => authx.backchannelLogout({ onlogout: () => {} } as never), TypeError)
