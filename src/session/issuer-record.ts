@@ -21,10 +21,7 @@ export interface IssuerSubject {
   readonly cutoffWithoutSid: number
 }
 
-/** Before every `iat`, also that of a token without one (0). */
-const NEVER = -1
-
-const NEVER_CUT: IssuerSubject = { cutoff: NEVER, cutoffWithoutSid: NEVER }
+const NEVER_CUT: IssuerSubject = { cutoff: 0, cutoffWithoutSid: 0 }
 
 /** Parses the record of an issuer's subject. @throws StoreUnavailableError if koa-authx did not write the value. */
 export function parseIssuerSubject(value: string | undefined): IssuerSubject {
@@ -48,11 +45,13 @@ export function isCutOffByIssuer(
   { iat, sid }: { iat: number; sid?: string | undefined },
   { cutoff, cutoffWithoutSid }: IssuerSubject,
 ): boolean {
-  return iat * 1000 <= cutoff || (sid === undefined && iat * 1000 <= cutoffWithoutSid)
+  // A cut-off of 0 is none. A token without `iat` has the `iat` 0.
+  const isBefore = (end: number) => end > 0 && iat * 1000 <= end
+  return isBefore(cutoff) || (sid === undefined && isBefore(cutoffWithoutSid))
 }
 
 /** Returns the record after a cut-off. A cut-off never moves back. */
 export const cutLater = (before: IssuerSubject, change: Partial<IssuerSubject>): IssuerSubject => ({
-  cutoff: Math.max(before.cutoff, change.cutoff ?? NEVER),
-  cutoffWithoutSid: Math.max(before.cutoffWithoutSid, change.cutoffWithoutSid ?? NEVER),
+  cutoff: Math.max(before.cutoff, change.cutoff ?? 0),
+  cutoffWithoutSid: Math.max(before.cutoffWithoutSid, change.cutoffWithoutSid ?? 0),
 })

@@ -249,7 +249,8 @@ function assessGeneration({ gen }: Presented, record: SessionRecord, config: Rot
  * cut-off's second count as before.
  */
 function isCutOff({ iat }: Presented, { cutoff }: SubjectRecord): boolean {
-  return iat * 1000 <= cutoff
+  // A cut-off of 0 is none. An adopted token without `iat` has the `iat` 0.
+  return cutoff > 0 && iat * 1000 <= cutoff
 }
 
 /**
