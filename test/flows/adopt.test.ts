@@ -194,6 +194,12 @@ describe('an old refresh token', () => {
   })
 })
 
+test('an old refresh token without iat cannot be refreshed: nobody knows when its session began', async t => {
+  const { server } = instances(t)
+  const token = jsonwebtoken.sign({ sub: 'ada', use: 'refresh', exp: NOW + DAY }, TEST_SECRET, { noTimestamp: true })
+  assert.equal((await post(await server(), token, '/refresh')).json.error_type, 'RevokedTokenError')
+})
+
 describe('a token of koa-authx', () => {
   /** Made for old tokens only, and without looking whether it is one. */
   const careless: AdoptClaims = ({ sub, exp }) => ({ sub, exp, type: 'access' })
