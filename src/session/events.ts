@@ -74,7 +74,10 @@ export interface IssuerRevoked {
   readonly issuer: string
   /** The subject. Missing if only a session was named. */
   readonly sub?: string
-  /** The session. Without `sid` and `jti`, all tokens of the subject have ended. */
+  /**
+   * The session. With `sub` too, it has ended by a back-channel logout, and with it the subject's tokens that name no
+   * session. Without `sid` and `jti`, all tokens of the subject have ended.
+   */
   readonly sid?: string
   /** The token. */
   readonly jti?: string

@@ -25,6 +25,8 @@ export interface IssuerLogout {
   readonly sid?: string | undefined
 }
 
+type EndedSession = IssuerRevoked & { readonly sid: string }
+
 /** Ends tokens, sessions and subjects of issuers in the store, and checks whether tokens of issuers have ended. */
 export class IssuerSessions {
   readonly #operations: StoreOperations
@@ -74,7 +76,7 @@ export class IssuerSessions {
 
   /** Ends one session of the issuer. Resolves to false if it has ended before. @throws StoreUnavailableError */
   revokeSession(issuer: string, sid: string): Promise<boolean> {
-    return this.#operations.run('revokeSession', records => this.#endSession(records, issuer, sid))
+    return this.#operations.run('revokeSession', records => this.#endSession(records, { issuer, sid }))
   }
 
   /** Ends all tokens of a subject that the issuer has issued until now. @throws StoreUnavailableError */
@@ -104,10 +106,27 @@ export class IssuerSessions {
   async logout(issuer: string, { iat, sub, sid }: IssuerLogout): Promise<void> {
     const until = iat * 1000
     await this.#operations.run('logout', async records => {
-      if (sid !== undefined) await this.#endSession(records, issuer, sid, sub)
-      if (sub === undefined) return
-      await this.#cutOff(records, issuer, sub, sid === undefined ? { cutoff: until } : { cutoffWithoutSid: until })
+      if (sid === undefined) await this.#cutOff(records, issuer, String(sub), { cutoff: until })
+      else if (sub === undefined) await this.#endSession(records, { issuer, sid })
+      else await this.#endSessionOf(records, { issuer, sid, sub }, until)
     })
+  }
+
+  /**
+   * Ends a session, and the tokens of its subject without a session that were issued until a time (milliseconds). It is
+   * one event, which is emitted after both writes: then a stream of any of these tokens is told that it has ended.
+   */
+  async #endSessionOf(
+    records: SessionRecords,
+    ended: EndedSession & { readonly sub: string },
+    until: number,
+  ): Promise<void> {
+    const change = { cutoffWithoutSid: until }
+    const hasMoved = await this.#cutOff(records, ended.issuer, ended.sub, change, isSure => {
+      if (!isSure) this.#tell(ended, false)
+    })
+    const hasEnded = await this.#endSession(records, ended)
+    if (hasMoved && !hasEnded) this.#tell(ended, true)
   }
 
   /** Remembers that a logout token was used. It is written last: until then, the issuer may send the token again. */
@@ -118,10 +137,9 @@ export class IssuerSessions {
     await this.#operations.run('logout', records => records.compareAndSet(key, undefined, TOMBSTONE, keptUntil))
   }
 
-  #endSession(records: SessionRecords, issuer: string, sid: string, sub?: string): Promise<boolean> {
-    const key = record.issuerKey('session', issuer, sid)
-    const event = { issuer, sid, ...(sub !== undefined && { sub }) }
-    return this.#end(records, key, this.#config.now() + SESSION_END_KEPT, event)
+  #endSession(records: SessionRecords, ended: EndedSession): Promise<boolean> {
+    const key = record.issuerKey('session', ended.issuer, ended.sid)
+    return this.#end(records, key, this.#config.now() + SESSION_END_KEPT, ended)
   }
 
   /** Writes that a token or a session has ended. Resolves to false if it has ended before. */
@@ -134,20 +152,21 @@ export class IssuerSessions {
     }
   }
 
-  /** Moves the cut-off of a subject. */
+  /** Moves the cut-off of a subject. Resolves to false if it was there before. */
   async #cutOff(
     records: SessionRecords,
     issuer: string,
     sub: string,
     change: Partial<record.IssuerSubject>,
-  ): Promise<void> {
+    tell = (isSure: boolean) => this.#tell({ issuer, sub }, isSure),
+  ): Promise<boolean> {
     const key = record.issuerKey('subject', issuer, sub)
     for (;;) {
       const [raw] = await records.get([key])
       const next = JSON.stringify(record.cutLater(record.parseIssuerSubject(raw), change))
-      if (next === raw) return
+      if (next === raw) return false
       const write = () => records.compareAndSet(key, raw, next, this.#config.now() + CUTOFF_KEPT)
-      if (await records.telling(isSure => this.#tell({ issuer, sub }, isSure), write)) return
+      if (await records.telling(tell, write)) return true
     }
   }
 

@@ -60,10 +60,15 @@ export class LoginWatcher {
     for (const watched of this.#watched.get(sub) ?? []) if (concerns(watched.payload)) watched.recheckNow()
   }
 
-  /** Ask the store again about logins of an issuer. A logout token may name only a session and no subject. */
+  /**
+   * Ask the store again about logins of an issuer. A logout token may name only a session and no subject. If it names
+   * both, the tokens of the subject without a session have ended too.
+   */
   #recheckIssuer({ issuer, sub, sid, jti }: IssuerRevoked): void {
+    const isOfSession = (payload: TokenPayload) =>
+      sid === undefined || payload.sid === sid || (sub !== undefined && payload.sid === undefined)
     const isMeant = (payload: TokenPayload) =>
-      payload.iss === issuer && (jti === undefined || payload.jti === jti) && (sid === undefined || payload.sid === sid)
+      payload.iss === issuer && (jti === undefined || payload.jti === jti) && isOfSession(payload)
     for (const each of sub === undefined ? this.#watched.keys() : [sub]) this.#recheckNow(each, isMeant)
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { describe, type TestContext, test } from 'node:test'
 import { AuthX, type AuthXOptions, StoreUnavailableError } from 'koa-authx'
@@ -283,6 +284,36 @@ class OverwrittenStore extends MemoryTokenStore {
   }
 }
 
+/** Sends logout tokens of an issuer to the handler of an instance. */
+async function logoutsOf(t: TestContext, server: IssuerServer, authx: AuthX) {
+  const send = await serve(t, appOf(authx.middleware(), authx.backchannelLogout()))
+  return async (claims: Record<string, unknown>) => {
+    const events = { 'http://schemas.openid.net/event/backchannel-logout': {} }
+    const all = { aud: 'my-app', events, sub: undefined, jti: randomUUID(), ...claims }
+    const body = `logout_token=${await server.token(all, { typ: 'logout+jwt' })}`
+    const headers = [['Content-Type', 'application/x-www-form-urlencoded']] as const
+    assert.equal((await send({ method: 'POST', headers, body })).status, 200)
+  }
+}
+
+test('a back-channel logout is one event, which says what has ended', async t => {
+  const { server, issuer, authx, events, verdict } = await scene(t)
+  const send = await logoutsOf(t, server, authx)
+  const other = await server.token({ sid: 'other', iat: Math.floor(Date.now() / 1000) - 60 })
+  await send({ sid: 's', sub: 'ada' })
+  assert.deepEqual(await verdict(other), [200])
+  assert.deepEqual(events.splice(0), [{ issuer, sid: 's', sub: 'ada' }])
+  await send({ sid: 'only' })
+  assert.deepEqual(events.splice(0), [{ issuer, sid: 'only' }])
+  await authx.revokeSession('before', { issuer })
+  events.length = 0
+  await send({ sid: 'before', sub: 'grace' })
+  assert.deepEqual(events.splice(0), [{ issuer, sid: 'before', sub: 'grace' }])
+  await send({ sub: 'ada' })
+  assert.deepEqual(await verdict(other), REVOKED)
+  assert.deepEqual(events.splice(0), [{ issuer, sub: 'ada' }])
+})
+
 describe('what one process ends', () => {
   for (const [where, backend] of [
     ['SQLite', () => sqlite('revocation')],
@@ -330,26 +361,24 @@ describe('what one process ends', () => {
 
   test('ends its own streams at once, without asking the store by itself', async t => {
     const { server, issuer, authx } = await scene(t)
-    const logout = await serve(t, appOf(authx.middleware(), authx.backchannelLogout()))
-    const send = async (claims: Record<string, unknown>) => {
-      const events = { 'http://schemas.openid.net/event/backchannel-logout': {} }
-      const token = await server.token({ aud: 'my-app', events, sub: undefined, ...claims }, { typ: 'logout+jwt' })
-      const headers = [['Content-Type', 'application/x-www-form-urlencoded']] as const
-      assert.equal((await logout({ method: 'POST', headers, body: `logout_token=${token}` })).status, 200)
-    }
+    const send = await logoutsOf(t, server, authx)
     const ways: readonly ((token: string, ids: { sid: string; sub: string }) => Promise<unknown>)[] = [
       token => authx.revoke(token),
       (_token, { sid }) => authx.revokeSession(sid, { issuer }),
       (_token, { sub }) => authx.revokeAllSessions(sub, { issuer }),
-      (_token, { sid }) => send({ sid, jti: sid }),
-      (_token, { sub }) => send({ sub, jti: sub }),
+      (_token, { sid }) => send({ sid }),
+      (_token, { sub }) => send({ sub }),
+      (_token, ids) => send(ids),
+      // Its access tokens name no session, so they may be of the session that has ended.
+      (_token, { sub }) => send({ sub, sid: 'another' }),
     ]
     const bystander = authx.abortWhenOver(await authx.verifyToken(await server.token({ sid: 'other' })), {
       within: '10h',
     })
     for (const [n, end] of ways.entries()) {
       const ids = { sid: `session-${n}`, sub: `person-${n}` }
-      const token = await server.token({ ...ids, jti: `token-${n}` })
+      const hasSid = n < ways.length - 1
+      const token = await server.token({ ...ids, ...(!hasSid && { sid: undefined }), jti: `token-${n}` })
       const signal = authx.abortWhenOver(await authx.verifyToken(token), { within: '10h' })
       await end(token, ids)
       await until(() => signal.aborted)
