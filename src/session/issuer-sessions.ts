@@ -113,8 +113,8 @@ export class IssuerSessions {
   }
 
   /**
-   * Ends a session, and the tokens of its subject without a session that were issued until a time (milliseconds). It is
-   * one event, which is emitted after both writes: then a stream of any of these tokens is told that it has ended.
+   * Ends a session, and its subject's tokens without a session that were issued until a time (milliseconds). One event
+   * is emitted, after both writes: it makes every stream that depends on such a token ask the store.
    */
   async #endSessionOf(
     records: SessionRecords,

@@ -195,6 +195,17 @@ describe('whatever ids an issuer writes into its tokens', () => {
   })
 })
 
+test('a logout token of one issuer ends nothing of another one, whose name it uses', async t => {
+  const { one, two, authx, passes, sendLogout } = await scene(t)
+  const own = await login(authx, 'ada')
+  const ids = { sid: own.sid, sub: 'ada' }
+  const tokens = [await two.token(ids), own.access]
+  const reply = await sendLogout(one, { ...ids, iss: two.issuer })
+  assert.deepEqual([reply.status, reply.json.error], [400, 'invalid_request'])
+  assert.equal((await sendLogout(one, ids)).status, 200)
+  for (const token of tokens) assert.equal(await passes(token), true)
+})
+
 describe('whatever we end of our own', () => {
   test('no token of an issuer with the same ids ends', async t => {
     const { one, authx, ask, passes } = await scene(t)
