@@ -1,6 +1,7 @@
 import type { TestContext } from 'node:test'
-import { AuthX, AuthXError } from 'koa-authx'
+import { AuthX, AuthXError, type AuthXOptions } from 'koa-authx'
 import { type RemoteIssuerOptions, remoteIssuer } from 'koa-authx/issuers'
+import { MemoryTokenStore } from 'koa-authx/stores/memory'
 import { type IssuerKey, type IssuerServer, issuerKey, issuerServer } from '../support/issuer-server.js'
 
 export const SECOND = 1000
@@ -66,3 +67,17 @@ export async function causesOf(authx: AuthX, token: string): Promise<string> {
     return texts.join('; ')
   }
 }
+
+/** An issuer on loopback, and an instance with a store that accepts its tokens. */
+export async function instanceOf(
+  t: TestContext,
+  options: AuthXOptions = {},
+): Promise<{ server: IssuerServer; authx: AuthX }> {
+  const server = await issuerServer(t)
+  const store = new MemoryTokenStore()
+  t.after(() => store.close())
+  const issuers = [remoteIssuer({ issuer: server.issuer, audience: 'my-api' })]
+  return { server, authx: new AuthX({ issuers, store, ...options }) }
+}
+
+export const secondsNow = () => Math.floor(Date.now() / 1000)
