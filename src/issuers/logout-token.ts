@@ -45,9 +45,14 @@ export async function verifyLogoutToken(token: unknown, issuers: Issuers, config
   return { issuer, ...logout }
 }
 
+/** How long a logout token without `exp` is valid, seconds: what §2.4 recommends for `exp`. */
+const VALID_FOR = 120
+
+/** Reads the claims of a logout token. `exp` may be missing: some issuers follow versions of the document without it. */
 function logoutIn(claims: Record<string, unknown>): Omit<LogoutToken, 'issuer'> {
-  const { iat, exp, nbf, jti, sub, sid, events, nonce } = claims
+  const { iat, nbf, jti, sub, sid, events, nonce } = claims
   if (!isTime(iat)) throw malformedClaim('iat')
+  const { exp = iat + VALID_FOR } = claims
   if (!isTime(exp)) throw malformedClaim('exp')
   if (nbf !== undefined && !isTime(nbf)) throw malformedClaim('nbf')
   if (!isText(jti)) throw malformedClaim('jti')

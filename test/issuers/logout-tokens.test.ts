@@ -104,7 +104,12 @@ const REFUSED: readonly (readonly [what: string, make: Make, description: RegExp
   ['has no iat', withClaims({ iat: undefined }), /claim iat/],
   ['has an iat that is text', withClaims({ iat: `${now()}` }), /claim iat/],
   ['is issued in the future', server => logoutToken(server, { iat: now() + 3600, exp: now() + 7200 }), /not valid yet/],
-  ['has no exp', withClaims({ exp: undefined }), /claim exp/],
+  [
+    'has no exp and is older than two minutes',
+    server => logoutToken(server, { iat: now() - 180, exp: undefined }),
+    /expired/,
+  ],
+  ['has an exp that is null', withClaims({ exp: null }), /claim exp/],
   ['has an exp that is text', withClaims({ exp: 'tomorrow' }), /claim exp/],
   ['has expired', server => logoutToken(server, { iat: now() - 300, exp: now() - 180 }), /expired/],
   ['is not valid yet', server => logoutToken(server, { nbf: now() + 3600 }), /not valid yet/],
@@ -164,6 +169,7 @@ describe('a logout token is accepted and ends the session, if it', () => {
     ['has the typ in upper case', {}, { typ: 'LOGOUT+JWT' }],
     ['has the typ as a media type', {}, { typ: 'application/logout+jwt' }],
     ['is a few seconds ahead of the clock of this server', { iat: now() + 5 }],
+    ['has no exp, as with older versions of some providers', { exp: undefined }],
   ]
   for (const [what, claims, header] of accepted) {
     test(what, async t => {
