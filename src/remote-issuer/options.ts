@@ -36,7 +36,7 @@ export interface RemoteIssuerOptions {
   audience: string | readonly string[] | false
   /**
    * The address of the JWK Set with the issuer's keys (RFC 7517 §5): https (http only for localhost). Default: the
-   * `jwks_uri` that the issuer publishes (OpenID Connect Discovery; RFC 8414).
+   * `jwks_uri` that the issuer publishes (OpenID Connect Discovery; RFC 8414), read again every hour.
    */
   jwksUri?: string | undefined
   /** The accepted algorithms. Default: all RS, PS and ES algorithms, EdDSA and Ed25519. */

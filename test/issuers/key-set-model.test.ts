@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type IssuerKey, issuerKey } from '../support/issuer-server.js'
+import { type IssuerKey, type IssuerServer, issuerKey } from '../support/issuer-server.js'
 import { DAY, HOUR, type Scene, SECOND, sceneOf } from './scene.js'
 
 const keys = (await Promise.all(['a', 'b', 'c'].map(kid => issuerKey(kid)))) as [IssuerKey, IssuerKey, IssuerKey]
@@ -84,17 +84,19 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
 )
 
+const ANSWERS: Readonly<Record<Model['answer'], IssuerServer['answer']>> = {
+  keys: undefined,
+  error: (_req, res) => res.writeHead(500).end(),
+  garbage: (_req, res) => res.end('<p>Hello'),
+}
+
 /** Prepares the server as an event says. */
 function prepare({ server }: Scene, { answer, published }: Pick<Model, 'answer' | 'published'>): void {
   server.keys = published.map(key => keys[key] as IssuerKey)
-  server.answer = {
-    keys: undefined,
-    error: (_req: unknown, res: { writeHead: (status: number) => { end: () => void } }) => res.writeHead(500).end(),
-    garbage: (_req: unknown, res: { end: (text: string) => void }) => res.end('<p>Hello'),
-  }[answer]
+  server.answer = ANSWERS[answer]
 }
 
-/** Sends one token, or several with the same claims: a token that was used twice is known. */
+/** The tokens of all keys. Each is sent many times, so that it is also accepted without verifying it again. */
 async function tokensOf({ server }: Scene): Promise<(sent: Sent) => string> {
   const made = new Map<string, string>()
   for (const key of [0, 1, 2]) {
