@@ -37,7 +37,7 @@ async function revokePresented(internals: Internals, ctx: AuthContext): Promise<
   const proven = presented.filter(token => !token.fault || presented.some(other => vouchesFor(other, token)))
   if (proven.length === 0) throw reasons[0] ?? missing(ctx, {}, internals.config)
   await refuseOthers(internals, ctx, presented, proven)
-  const distinct = new Map(proven.map(({ payload }) => [loginOf(payload), payload]))
+  const distinct = new Map(proven.map(({ payload }) => [endOf(payload), payload]))
   const revokeAll = () => Promise.all([...distinct.values()].map(payload => internals.revocation.revoke(payload)))
   await internals.requestCache.askStore(ctx.req, revokeAll)
   internals.requestCache.forget(ctx.req)
@@ -46,6 +46,12 @@ async function revokePresented(internals: Internals, ctx: AuthContext): Promise<
   if (proven.some(({ located }) => located.location !== 'query')) {
     setCookies(ctx, allClearedCookies(internals.config), internals.config)
   }
+}
+
+/** What ends with a token: its login, or only the token if it is an issuer's. */
+function endOf(payload: TokenPayload): string {
+  const issuer = issuerOf(payload)
+  return issuer === undefined ? loginOf(payload) : JSON.stringify([issuer, payload.jti, 'token'])
 }
 
 /** Whether `other` proves that the caller owns the login of `token`: another site has no token of this login. */

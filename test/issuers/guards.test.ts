@@ -270,6 +270,17 @@ describe('tokens of an issuer beside our own', () => {
   })
 })
 
+test('a logout ends every token of an issuer in the request, also two of one session', async t => {
+  const { server, authx } = await instanceOf(t, { tokenLocation: ['headers', 'query'] })
+  const send = await serve(t, appOf(authx.middleware()).use(addLoginRoutes(new Router(), authx).routes()))
+  const tokens = [await server.token({ sid: 's', jti: '1' }), await server.token({ sid: 's', jti: '2' })] as const
+  const third = await server.token({ sid: 's', jti: '3' })
+  const { status } = await send({ method: 'POST', path: `/logout?token=${tokens[0]}`, headers: [bearer(tokens[1])] })
+  assert.equal(status, 204)
+  for (const token of tokens) assert.equal(await statusOf(authx, token), 401)
+  assert.equal(await statusOf(authx, third), 200)
+})
+
 describe('without a store', () => {
   test('an issuer’s token with a session is accepted', async t => {
     const { server, authx } = await instanceOf(t, { store: undefined })
