@@ -37,11 +37,13 @@ export function adopted(claims: ClaimSet, { token, header }: SignedToken, config
  * The claims that stay as they are in the token: its type and id, and its session. So a function that is made for the
  * tokens of before cannot turn a refresh token into an access token, or take a token out of its session.
  */
-function fixed({ type, jti, sid, gen }: ClaimSet): ClaimSet {
+function fixed({ type, jti, sid, gen, fresh }: ClaimSet): ClaimSet {
+  // A token of `createAccessToken` has a session without a generation, and always the claim `fresh`.
+  const isInSession = isText(sid) && (gen !== undefined || (type === 'access' && typeof fresh === 'boolean'))
   return {
     ...((type === 'access' || type === 'refresh') && { type }),
     ...(isText(jti) && { jti }),
-    ...(isText(sid) && gen !== undefined && { sid, gen }),
+    ...(isInSession && { sid, ...(gen !== undefined && { gen }) }),
   }
 }
 

@@ -153,6 +153,12 @@ const RULES: readonly [what: string, signed: Claims, returned: Claims, judged: C
     { sid: undefined, gen: 9 },
     { sid: 's', gen: 3 },
   ],
+  [
+    'a token of createAccessToken stays in its session',
+    { type: 'access', jti: 'own', fresh: false, sid: 's' },
+    { sid: undefined },
+    { sid: 's' },
+  ],
   ['another sid can be left out', { sid: 'old' }, { type: 'access', sid: undefined }, { sid: undefined }],
   ['another sub can be returned', { sub: 7 }, { type: 'access', sub: '7' }, { sub: '7' }],
   ['a jti that is no text is a hash', { jti: 7 }, { type: 'access' }, {}],
