@@ -109,7 +109,7 @@ export class IssuerTokens {
    * @throws JWTDecodeError or a subclass, CallbackUnavailableError.
    */
   async verifySignature(token: unknown): Promise<SignedClaims> {
-    const read = readToken<IssuerTokenHeader>(token, this.issuer.algorithms, LONGEST_ISSUER_TOKEN)
+    const read = this.#read(token)
     const { issuer } = this.issuer
     const timeoutMs = this.#config.callbackTimeout * 1000
     const late = () => new Error(`the issuer ${issuer} did not answer within ${timeoutMs} ms`)
@@ -119,6 +119,16 @@ export class IssuerTokens {
     const claims = readPart(read.payload)
     if (claims.iss !== issuer) throw new TokenInvalidIssuerError()
     return { read, claims, keySet }
+  }
+
+  #read(token: unknown): ReadToken<IssuerTokenHeader> {
+    const { algorithms } = this.issuer
+    try {
+      return readToken(token, algorithms, LONGEST_ISSUER_TOKEN)
+    } catch {
+      const cause = `alg of the token must be one of ${algorithms.join(', ')}, and its header must have no crit and b64`
+      throw new JWTDecodeError(undefined, undefined, { cause })
+    }
   }
 
   async #verifyNew(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { issuerKey, json } from '../support/issuer-server.js'
 import { until } from '../support/until.js'
-import { DAY, HOUR, SECOND, sceneOf } from './scene.js'
+import { causesOf, DAY, HOUR, SECOND, sceneOf } from './scene.js'
 
 const [one, two, three] = await Promise.all(['one', 'two', 'three'].map(kid => issuerKey(kid)))
 assert.ok(one && two && three)
@@ -159,12 +159,13 @@ describe('how often the server of the keys is asked', () => {
   })
 
   test('a token whose algorithm, form or issuer is wrong asks nobody', async t => {
-    const { server, statusOf } = await sceneOf(t, { algorithms: ['RS256'] }, one)
+    const { server, authx, statusOf } = await sceneOf(t, { algorithms: ['RS256'] }, one)
     const token = await server.token()
     for (const each of [token, await server.token({ iss: 'https://other.example' }), `${token}.`, 'x.y.z']) {
       assert.equal(await statusOf(each), 401)
     }
     assert.equal(server.askedForKeys, 0)
+    assert.match(await causesOf(authx, token), /alg of the token must be one of RS256/)
   })
 })
 
