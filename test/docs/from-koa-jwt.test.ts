@@ -78,6 +78,8 @@ describe('a program of koa-jwt moves to koa-authx as the page says', () => {
     assert.deepEqual(await before.me(same), ADMIN, 'there is a way back')
     assert.equal((await first.ask('POST', '/logout', left)).status, 204)
     assert.equal(await first.me(left), 401)
+    const otherUse = jsonwebtoken.sign({ email: 'ada@example.com' }, PAGE_SECRET, { expiresIn: '1h' })
+    assert.equal(await first.me(otherUse), 401, 'a token that is not of a login')
 
     // Step 2, beside servers of step 1.
     const second = await start('step-2', STEP_2)
@@ -251,7 +253,8 @@ describe('the code of the page', () => {
     const me = await withToken(client, String(json.access_token), { path: '/me' })
     assert.deepEqual([me.json.sub, me.json.id, me.json.role], ['7', 7, 'admin'])
     const expired = jsonwebtoken.sign({ id: 7, exp: NOW - 5 }, 'short secret')
-    for (const each of [expired, token(), 'garbage']) assert.equal((await exchange(each)).status, 401)
+    const otherUse = jsonwebtoken.sign({ email: 'ada@example.com' }, 'short secret', { expiresIn: '1h' })
+    for (const each of [expired, otherUse, token(), 'garbage']) assert.equal((await exchange(each)).status, 401)
     assert.equal((await client({ method: 'POST', path: '/exchange' })).status, 401)
     assert.equal((await withToken(client, old, { path: '/me' })).status, 401)
   })
