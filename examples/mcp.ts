@@ -43,14 +43,14 @@ const says = (text: string): CallToolResult => ({ content: [{ type: 'text', text
 
 /** The MCP server for one request of the user `sub`. */
 function mcpServer(sub: string): McpServer {
-  const own = notes.get(sub) ?? []
+  const own = () => notes.get(sub) ?? []
   const server = new McpServer({ name: 'notes', version: '1.0.0' })
-  server.registerTool('list_notes', { description: 'Lists your notes' }, () => says(own.join('\n')))
+  server.registerTool('list_notes', { description: 'Lists your notes' }, () => says(own().join('\n')))
   server.registerTool(
     'add_note',
     { description: 'Adds a note', inputSchema: { text: z.string().max(1000) } },
     ({ text }) => {
-      notes.set(sub, [...own, text])
+      notes.set(sub, [...own(), text])
       return says('added')
     },
   )

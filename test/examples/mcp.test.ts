@@ -211,6 +211,14 @@ test('examples/mcp.ts', async t => {
     assert.match(String(refused.headers.get('WWW-Authenticate')), /error="invalid_token", resource_metadata="/)
   })
 
+  await t.test('keeps all notes that a list of messages adds', async () => {
+    const login = await oidcLogin(issuer, { person: 'bob', resource: RESOURCE, scope: `openid ${SCOPES}` })
+    const token = login.tokens.access_token
+    const list = ['tea', 'milk'].map((text, n) => ({ ...toolCall('add_note', { text }), id: n }))
+    assert.equal((await post(list, token)).status, 200)
+    assert.match(await (await post(toolCall('list_notes'), token)).text(), /tea\\nmilk/)
+  })
+
   await t.test('refuses a request without a valid token before it reads the body', async () => {
     assert.equal((await post('not JSON-RPC')).status, 401)
     assert.equal((await post(toolCall('list_notes'), 'forged')).status, 401)
