@@ -22,7 +22,8 @@ const ROLES = ['admin', 'editor']
 
 /**
  * Adds a scope for each role, so that `scopesRequired('role:admin')` is a guard. Auth0 has roles in a claim that an
- * action adds, Keycloak in `realm_access.roles`, Cognito in `cognito:groups`, Entra in `roles`.
+ * action adds, Keycloak in `realm_access.roles`, Cognito in `cognito:groups`, Entra in `roles`. Entra and Okta have the
+ * scopes in `scp`, not in `scope`; Okta as a list.
  */
 function withRoles(claims: IssuerClaims) {
   const roles = Array.isArray(claims.roles) ? claims.roles : []
