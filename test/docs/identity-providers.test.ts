@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { AuthX } from 'koa-authx'
 import { type Issuer, type RemoteIssuerOptions, remoteIssuer } from 'koa-authx/issuers'
 import { MemoryTokenStore } from 'koa-authx/stores/memory'
+import { appOf, bearer, makeAuthX, serve } from '../support/app.js'
 import { issuerKey, issuerServer } from '../support/issuer-server.js'
 import { blocksOf, readPage } from '../support/markdown.js'
 
@@ -140,4 +141,26 @@ describe('the providers of the page', () => {
     const { scopes } = await authx.verifyToken(await server.token(claims))
     assert.deepEqual(scopes, [])
   })
+})
+
+test('a route that a guard of an instance without issuers protects is for our own users only', async t => {
+  const server = await issuerServer(t)
+  const { issuer, jwksUri } = server
+  const shared = { store: new MemoryTokenStore() }
+  const authx = makeAuthX({ ...shared, issuers: [remoteIssuer({ issuer, jwksUri, audience: 'my-api' })] })
+  const ours = makeAuthX(shared)
+  const app = appOf(authx.middleware(), ours.accessTokenRequired(), async ctx => {
+    ctx.body = { count: (await authx.listSessions(ctx.state.token.sub)).length }
+  })
+  const client = await serve(t, app)
+  const { access_token } = await authx.createTokenPair('ada')
+  const [own, theirs] = [access_token, await server.token({ sub: 'ada' })]
+  const answers = await Promise.all([own, theirs].map(token => client({ headers: [bearer(token)] })))
+  assert.deepEqual(
+    answers.map(({ status, json }) => [status, json.count]),
+    [
+      [200, 1],
+      [401, undefined],
+    ],
+  )
 })
