@@ -28,7 +28,8 @@ async function readMetadata(issuer: string, signal: AbortSignal): Promise<{ url:
   try {
     return { url: openId, metadata: (await readJson(openId, signal)).value }
   } catch (error) {
-    if (!(error instanceof StatusError && error.status === 404)) throw error
+    // Some servers answer paths that they do not know with 401, 403 or 405.
+    if (!(error instanceof StatusError && error.status >= 400 && error.status < 500)) throw error
     return { url: oauth, metadata: (await readJson(oauth, signal)).value }
   }
 }

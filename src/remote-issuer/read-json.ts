@@ -8,9 +8,9 @@ export class StatusError extends Error {
   readonly status: number
 
   constructor(url: string, status: number) {
-    const hint =
-      status >= 300 && status < 400 ? '; redirects are not followed: give the address that it redirects to' : ''
-    super(`${url} answered ${status}${hint}`)
+    const why = status >= 300 && status < 400 ? '; redirects are not followed' : ''
+    const advice = status < 500 ? '; set jwksUri to the address of the key set' : ''
+    super(`${url} answered ${status}${why}${advice}`)
     this.status = status
   }
 }

@@ -67,6 +67,17 @@ describe('the keys of an issuer are found where it publishes them', () => {
     })
   }
 
+  for (const status of [400, 401, 403, 405, 410]) {
+    test(`RFC 8414, if the server answers ${status} for paths that it does not know`, async t => {
+      const { authx, token } = await scene(t, '', (issuer, { jwksUri }) => ({
+        [OPENID]: status,
+        [OAUTH]: { issuer, jwks_uri: jwksUri },
+        '/jwks': keys,
+      }))
+      assert.equal(await statusOf(authx, await token()), 200)
+    })
+  }
+
   test('and tokens whose iss has a slash more or less are not its tokens', async t => {
     const { authx, server, issuer } = await scene(t, '/a', (issuer, { jwksUri }) => ({
       [`/a${OPENID}`]: { issuer, jwks_uri: jwksUri },
@@ -80,7 +91,7 @@ describe('the keys of an issuer are found where it publishes them', () => {
 
 describe('metadata that cannot be trusted lets nobody in', () => {
   const SITES: readonly [what: string, metadata: (issuer: string, server: IssuerServer) => Site, reason: RegExp][] = [
-    ['none', () => ({}), /oauth-authorization-server answered 404/],
+    ['none', () => ({}), /oauth-authorization-server answered 404; set jwksUri to the address of the key set/],
     ['500', () => ({ [OPENID]: 500 }), /openid-configuration answered 500/],
     [
       '500, though RFC 8414 answers',
@@ -90,7 +101,7 @@ describe('metadata that cannot be trusted lets nobody in', () => {
       }),
       /openid-configuration answered 500/,
     ],
-    ['a redirect', () => ({ [OPENID]: 302 }), /redirects are not followed/],
+    ['a redirect', () => ({ [OPENID]: 302 }), /redirects are not followed; set jwksUri/],
     ['a redirect at RFC 8414', () => ({ [OAUTH]: 301 }), /oauth-authorization-server answered 301; redirects/],
     [
       'of another issuer',
