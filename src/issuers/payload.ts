@@ -12,11 +12,11 @@ const OURS = ['type', 'csrf', 'gen', 'renewable', 'login_type']
 const FIXED = ['iss', 'sub', 'aud', 'iat', 'nbf', 'exp', 'jti', 'sid']
 
 /** Claims that guards read. A value of another form is dropped, so that it gives no rights. */
-const READ: Readonly<Record<string, (value: unknown) => boolean>> = {
-  auth_time: isTime,
-  amr: isTextList,
-  fresh: value => typeof value === 'boolean',
-}
+const READ: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
+  ['auth_time', isTime],
+  ['amr', isTextList],
+  ['fresh', (value: unknown) => typeof value === 'boolean'],
+])
 
 /**
  * Makes the payload of an issuer's token from its claims. Without a `jti` in the token, `jti` is a hash of the token.
@@ -69,7 +69,7 @@ function payloadOf(
 ): TokenPayload {
   const others = Object.entries(view).filter(
     ([name, value]) =>
-      !OURS.includes(name) && !FIXED.includes(name) && name !== 'scopes' && (READ[name]?.(value) ?? true),
+      !OURS.includes(name) && !FIXED.includes(name) && name !== 'scopes' && (READ.get(name)?.(value) ?? true),
   )
   const payload = {
     ...Object.fromEntries(others),
