@@ -1,7 +1,7 @@
 import type { Middleware, Next } from 'koa'
 import type { Requirement } from './authenticate/authenticate.js'
 import { type AuthContext, internalsOf } from './authenticate/internals.js'
-import { cookieCollisions } from './authorization/isolation.js'
+import { cookieCollisions, issuerCollisions } from './authorization/isolation.js'
 import { PolicyEngine } from './authorization/policy/engine.js'
 import type { PolicyName } from './authorization/policy/patterns.js'
 import type { PolicyRule } from './authorization/policy/rule.js'
@@ -210,6 +210,7 @@ export class AuthManager<Types extends LoginTypes = Readonly<Record<string, Auth
       problems.push('errorMessageKey must be the same in all instances, because one middleware renders all errors')
     }
     problems.push(...storedTypeCollisions(all))
+    problems.push(...issuerCollisions(all.map(authx => internalsOf(authx).config)))
     for (const { authx, name } of added.flatMap(overriddenGuards)) {
       problems.push(
         `the instance ${authx.config.loginType} overrides ${name}, but the manager would not call the override; give it another name, and use it from the instance`,

@@ -3,13 +3,14 @@ import { describe, type TestContext, test } from 'node:test'
 import Router from '@koa/router'
 import type Koa from 'koa'
 import { AuthManager, AuthX, type AuthXOptions, PolicyEngine } from 'koa-authx'
-import { remoteIssuer } from 'koa-authx/issuers'
+import { type RemoteIssuerOptions, remoteIssuer } from 'koa-authx/issuers'
 import { MemoryTokenStore } from 'koa-authx/stores/memory'
 import { koaBody } from 'koa-body'
 import { verdict } from '../flows/api.js'
 import { appOf, bearer, cookie, serve, TEST_SECRET } from '../support/app.js'
 import { type IssuerServer, issuerKey, issuerServer } from '../support/issuer-server.js'
 import { addLoginRoutes } from '../support/login-routes.js'
+import { problemsIn } from '../support/problems.js'
 import { instanceOf, secondsNow, statusOf } from './scene.js'
 
 /** An instance with our own key and an issuer, or with the issuer only. */
@@ -350,5 +351,31 @@ describe('login types', () => {
     ]
     assert.deepEqual(await statuses(await users.token({ login_type: 'admin' })), [200, 401])
     assert.deepEqual(await statuses(await admins.token()), [401, 200])
+  })
+
+  test('two login types that would accept the same tokens of an issuer are refused', () => {
+    type Options = Omit<RemoteIssuerOptions, 'issuer'>
+    const issuer = 'https://login.example.com'
+    const make = (loginType: string, options: Options) =>
+      new AuthX({ loginType, store: new MemoryTokenStore(), issuers: [remoteIssuer({ issuer, ...options })] })
+    const problemsOf = (user: Options, admin: Options) =>
+      problemsIn(() => new AuthManager({ user: make('user', user), admin: make('admin', admin) }))
+    const problem =
+      'issuers: the login types user and admin accept the same tokens of https://login.example.com; give each its own ' +
+      'audience, or to one of them a function claims that returns undefined for tokens of the other'
+    const [one, two] = [{ audience: 'one' }, { audience: ['two', 'one'] }]
+    assert.deepEqual(problemsOf(one, two), [problem])
+    assert.deepEqual(problemsOf(one, { audience: 'two' }), [])
+    assert.deepEqual(problemsOf(one, { ...two, claims: ({ roles, ...others }) => (roles ? others : undefined) }), [])
+    const app: Options = { audience: false, clientId: ['app', 'another app'] }
+    assert.deepEqual(problemsOf(app, app), [problem])
+    assert.deepEqual(problemsOf(app, { audience: false, clientId: 'an app of the admins' }), [])
+    assert.deepEqual(problemsOf(app, one), [])
+
+    const manager = new AuthManager({ user: make('user', one) })
+    assert.deepEqual(
+      problemsIn(() => manager.register(make('admin', two))),
+      [problem],
+    )
   })
 })
