@@ -36,31 +36,3 @@ export function readAnswer(reply: unknown): ScriptAnswer {
   if (answer === undefined) throw new RedisStoreError("the answer of Redis to the store's script is invalid")
   return { answer: answer as ScriptAnswer['answer'], now: Number(now) }
 }
-
-/**
- * Converts `performance.now()` to Redis's clock. Each answer shows that Redis's clock was at `now` at some moment
- * between sending and receiving. This allows a range of offsets. The smallest one is used, so that a deadline is never
- * later on Redis's clock than here. The offset stays in use until an answer contradicts it.
- */
-export class RedisClock {
-  #offset: number | undefined
-
-  /**
-   * Converts `moment`, a time from `performance.now()`, to Redis's clock. Returns milliseconds since 1970; 0 if no
-   * answer was received yet. With the deadline 0, the script answers `late` and Redis's time.
-   */
-  at(moment: number): number {
-    return this.#offset === undefined ? 0 : moment + this.#offset
-  }
-
-  learn(now: number, sent: number, received: number): void {
-    const least = now - received
-    const most = now - sent
-    if (this.#offset === undefined || this.#offset < least || this.#offset > most) this.#offset = least
-  }
-
-  /** Forgets the offset. Call it when another machine may answer from now on. */
-  forget(): void {
-    this.#offset = undefined
-  }
-}

@@ -17,7 +17,8 @@ import { RedisConnection } from './redis-connection.js'
 import { checkConnect } from './redis-options.js'
 import type { RedisClientOptions } from './redis-own-client.js'
 import { RedisStoreError } from './redis-refusal.js'
-import { RedisClock, readAnswer, type ScriptAnswer, script, scriptSha } from './redis-script.js'
+import { readAnswer, type ScriptAnswer, script, scriptSha } from './redis-script.js'
+import { ServerClock } from './server-clock.js'
 
 export type { RedisClient, RedisClientOptions, StoreOptions, TimedStoreOptions }
 
@@ -47,7 +48,7 @@ export class RedisTokenStore implements TokenStore {
   readonly #prefix: string
   readonly #timeout: number
   readonly #connection: RedisConnection
-  readonly #clock = new RedisClock()
+  readonly #clock = new ServerClock()
 
   constructor(connect: string | RedisClientOptions | RedisClient, options?: RedisTokenStoreOptions) {
     checkConnect(connect)
@@ -98,7 +99,7 @@ export class RedisTokenStore implements TokenStore {
     deadline: Deadline,
   ): Promise<boolean> {
     // In a Cluster or with sentinels, several machines with different clocks may answer, so each write reads the clock.
-    const clock = this.#connection.manyMachines ? new RedisClock() : this.#clock
+    const clock = this.#connection.manyMachines ? new ServerClock() : this.#clock
     // The script also answers `late` if this process sent the write late, or had not read Redis's clock yet. Then the
     // loop tries again.
     while (!deadline.over()) {
@@ -121,7 +122,7 @@ export class RedisTokenStore implements TokenStore {
     throw new RedisStoreError('the answer of Redis to GET is not a string')
   }
 
-  async #run(clock: RedisClock, key: string, values: string[]): Promise<ScriptAnswer> {
+  async #run(clock: ServerClock, key: string, values: string[]): Promise<ScriptAnswer> {
     const connection = this.#connection
     const call = ['1', key, ...values]
     const sent = performance.now()

@@ -1,0 +1,122 @@
+import { Socket } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
+import pg from 'pg'
+import { Deadline } from '../src/time/deadline.js'
+import type { PostgresPool } from './postgres-client.js'
+
+/** Options of a Pool of pg, for a pool that the store makes. The store gives them to pg as they are. */
+export interface PostgresPoolOptions {
+  /** `postgres://user:password@host:port/database`. */
+  connectionString?: string | undefined
+  /** Host name, address, or folder of the Unix socket. Default: `PGHOST`, otherwise localhost. */
+  host?: string | undefined
+  /** Default: `PGPORT`, otherwise 5432. */
+  port?: number | undefined
+  /** Default: `PGDATABASE`, otherwise the user. */
+  database?: string | undefined
+  /** Default: `PGUSER`, otherwise the user of the process. */
+  user?: string | undefined
+  /** The password, or a function that returns it, called for each connection. Default: `PGPASSWORD`. */
+  password?: string | (() => string | Promise<string>) | undefined
+  /** `true`, or options of TLS such as `{ ca }`. Default: `PGSSLMODE`, otherwise no TLS. */
+  ssl?: boolean | ConnectionOptions | undefined
+  /** `direct` starts TLS without asking the server first. */
+  sslnegotiation?: 'postgres' | 'direct' | undefined
+  /** The maximum number of connections of this process. Default 10. */
+  max?: number | undefined
+  /** The number of connections that stay open when they are idle. Default 0. */
+  min?: number | undefined
+  /** A connection is replaced after so many uses. Default: never. */
+  maxUses?: number | undefined
+  /** A connection is replaced after so many seconds. Default: never. */
+  maxLifetimeSeconds?: number | undefined
+  /** Milliseconds after which an idle connection is closed. Default 10000. */
+  idleTimeoutMillis?: number | undefined
+  /** Milliseconds after which an attempt to connect is given up. Default 3000, or `timeout` if that is longer. */
+  connectionTimeoutMillis?: number | undefined
+  /** Whether the process may end while connections are idle. Default `false`. */
+  allowExitOnIdle?: boolean | undefined
+  /** Whether the system checks idle connections. Default `true`. */
+  keepAlive?: boolean | undefined
+  /** Milliseconds until the first of these checks. */
+  keepAliveInitialDelayMillis?: number | undefined
+  /** The name that pg_stat_activity shows. Default: `koa-authx`. */
+  application_name?: string | undefined
+  /** Like `application_name`, if that and `PGAPPNAME` are not set. */
+  fallback_application_name?: string | undefined
+  /** The store sets its own limit in each statement. */
+  statement_timeout?: number | undefined
+  /** The store sets its own limit in each statement. */
+  lock_timeout?: number | undefined
+  /** Milliseconds after which pg itself gives up an answer. Default: never, because the store has its own limit. */
+  query_timeout?: number | undefined
+  /** Milliseconds. The store leaves no transaction open. */
+  idle_in_transaction_session_timeout?: number | undefined
+  /** Settings of the session, as in `-c name=value`. PgBouncer may refuse them. */
+  options?: string | undefined
+  /** Default UTF8. */
+  client_encoding?: string | undefined
+  /** Whether to bind the password check to the TLS connection. Default `false`. */
+  enableChannelBinding?: boolean | undefined
+  /** Makes the socket of a connection. */
+  stream?: (() => unknown) | undefined
+  /** Called with each new connection. */
+  onConnect?: ((client: never) => unknown) | undefined
+  /** Called with each new connection; its callback gets an error if the connection must not be used. */
+  verify?: ((client: never, callback: (error?: Error) => void) => void) | undefined
+  /** Called with messages of the pool. */
+  log?: ((...messages: unknown[]) => void) | undefined
+}
+
+/** How long an attempt to connect may take, in milliseconds. While it lasts it takes the place of a connection. */
+const CONNECT_MS = 3000
+/** How long the server may take to close the connections, in milliseconds. */
+const END_MS = 1000
+
+/** A pool that the store makes, and ends. */
+export class OwnPool {
+  readonly pool: PostgresPool
+  readonly #sockets = new Set<Socket>()
+
+  /** `timeout`: milliseconds of a call. The limit for connecting also applies to calls that wait for a connection. */
+  constructor(connect: string | PostgresPoolOptions, timeout: number) {
+    const options = typeof connect === 'string' ? { connectionString: connect } : connect
+    const config = {
+      keepAlive: true,
+      connectionTimeoutMillis: Math.max(CONNECT_MS, timeout),
+      fallback_application_name: 'koa-authx',
+      stream: this.#newSocket,
+      ...options,
+    } as pg.PoolConfig
+    checkConfig(config)
+    this.pool = new pg.Pool(config)
+  }
+
+  /** Closes the connections. After a second it does not wait any longer: the server may be frozen. */
+  async end(): Promise<void> {
+    const wait = new Deadline(END_MS).wait(() => {
+      for (const socket of this.#sockets) socket.destroy()
+    })
+    await this.pool.end().catch(() => {
+      // It was ended before.
+    })
+    wait.end()
+  }
+
+  readonly #newSocket = (): Socket => {
+    const socket = new Socket()
+    this.#sockets.add(socket.once('close', () => this.#sockets.delete(socket)))
+    return socket
+  }
+}
+
+/** pg reads its options only when it connects. Its errors contain the whole url, including the password. */
+function checkConfig(config: pg.PoolConfig): void {
+  try {
+    new pg.Client(config)
+  } catch {
+    throw new TypeError(
+      'PostgresTokenStore: the url (postgres://[user[:password]@]host[:port]/database) or an option is wrong',
+    )
+  }
+}

@@ -1,0 +1,308 @@
+// Not the global timers: tests of applications replace them with fakes.
+import { clearTimeout, setTimeout } from 'node:timers'
+import { Deadline } from '../src/time/deadline.js'
+import { closedError } from './options.js'
+import { isPool, type PostgresClient, type PostgresPool } from './postgres-client.js'
+import { OwnPool, type PostgresPoolOptions } from './postgres-own-pool.js'
+import {
+  isRefusal,
+  OPEN_TRANSACTION,
+  outOfReach,
+  PostgresStoreError,
+  reasonOf,
+  STANDBY,
+  sqlStateOf,
+  type TableNames,
+} from './postgres-reason.js'
+import { answerOf, isUndone, type Row } from './postgres-sql.js'
+import { ServerClock } from './server-clock.js'
+
+/** One message to the server. */
+export interface Order {
+  /** Makes the text of the message, for the connection whose server has this clock. */
+  readonly sql: (clock: ServerClock, deadline: Deadline) => string
+  readonly isWrite: boolean
+}
+
+/** `word`: the first column; `late` also if an error has undone the write. */
+export interface Answer {
+  readonly word: string
+  readonly rows: readonly Row[]
+}
+
+/**
+ * The maximum number of waiting calls. Each needs memory, and a server that stalls under load must not crash the
+ * process.
+ */
+const LONGEST_QUEUE = 10_000
+/** How long a connection that gives no answer is kept after its call was given up, in milliseconds. */
+const PATIENCE_MS = 1000
+/**
+ * The same for writes. A server that waits for a synchronous standby keeps the session of a commit even if its
+ * connection is closed: with a short time, such sessions would fill `max_connections`.
+ */
+const PATIENCE_WITH_WRITES_MS = 10_000
+/** The maximum number of connections that such writes may occupy: reads need the others. */
+const MOST_STUCK_WRITES = 4
+
+/** Milliseconds until the next attempt, if the server accepts no more connections. */
+const PAUSE_MS = 10
+const TOO_MANY_CONNECTIONS = '53300'
+
+/** Answers are read as text, whatever type parsers the application has set. */
+const TYPES = { getTypeParser: () => asText as never }
+
+/** Connections to the server: every call ends at its deadline, and no error message contains addresses or passwords. */
+export class PostgresConnections {
+  readonly #own: OwnPool | undefined
+  readonly #pool: PostgresPool
+  readonly #names: TableNames
+  readonly #clocks = new WeakMap<PostgresClient, ServerClock>()
+  readonly #calls = new Set<Promise<unknown>>()
+  /** All connections that are in use. */
+  readonly #leases = new Set<Lease>()
+  /** Connections whose call was given up and that have not answered yet. */
+  readonly #silent = new Set<Lease>()
+  /** The number of calls that wait for a connection, including those that were given up. */
+  #waiting = 0
+  #closing: Promise<void> | undefined
+  #isClosed = false
+
+  constructor(connect: string | PostgresPoolOptions | PostgresPool, timeout: number, names: TableNames) {
+    this.#own = isPool(connect) ? undefined : new OwnPool(connect, timeout)
+    this.#pool = this.#own?.pool ?? (connect as PostgresPool)
+    this.#names = names
+    listen(this.#pool)
+  }
+
+  /** Whether no call waits for a connection. */
+  get hasRoom(): boolean {
+    return this.#waiting === 0 && this.#pool.waitingCount === 0
+  }
+
+  /** Runs `work`, which sends orders. `close` waits for it. */
+  async call<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing) throw closedError('PostgresTokenStore')
+    const call = work()
+    this.#calls.add(call)
+    try {
+      return await call
+    } finally {
+      this.#calls.delete(call)
+    }
+  }
+
+  /** Sends a message and waits for the answer, until the deadline. `close` ends what is not inside `call`. */
+  async send(order: Order, deadline: Deadline): Promise<Answer> {
+    if (this.#waiting >= LONGEST_QUEUE) throw outOfReach('too many calls wait for a connection')
+    if (order.isWrite && this.#stuckWrites() >= MOST_STUCK_WRITES) {
+      const all = `${MOST_STUCK_WRITES} writes have had no answer for long; does the server wait for a synchronous standby?`
+      throw new PostgresStoreError(`PostgreSQL: ${all} (synchronous_standby_names)`)
+    }
+    return this.#ask(await this.#take(deadline), order, deadline)
+  }
+
+  /**
+   * Waits for the running calls, each of which has a timeout, and closes the store's own pool. A pool of the caller
+   * stays open.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#hangUp()
+    return this.#closing
+  }
+
+  async #hangUp(): Promise<void> {
+    await Promise.allSettled(this.#calls)
+    this.#isClosed = true
+    for (const lease of this.#leases) lease.end(true)
+    await this.#own?.end()
+    unlisten(this.#pool)
+  }
+
+  #stuckWrites(): number {
+    let count = 0
+    for (const { isWrite } of this.#silent) if (isWrite) count++
+    return count
+  }
+
+  /**
+   * Takes a connection from the pool. If the server accepts no more connections, waits for one of those that there are.
+   */
+  async #take(deadline: Deadline): Promise<PostgresClient> {
+    for (;;) {
+      try {
+        return await this.#takeNow(deadline)
+      } catch (error) {
+        const isFull = sqlStateOf(error) === TOO_MANY_CONNECTIONS && this.#leases.size > 0
+        if (!isFull || !(await pause(deadline))) throw error
+      }
+    }
+  }
+
+  /** Takes a connection from the pool. One that comes after the deadline goes back. */
+  #takeNow(deadline: Deadline): Promise<PostgresClient> {
+    return new Promise((resolve, reject) => {
+      let isLate = false
+      const wait = deadline.wait(() => {
+        isLate = true
+        reject(this.#noConnection(deadline.milliseconds))
+      })
+      this.#waiting++
+      const settled = () => {
+        this.#waiting--
+        wait.end()
+      }
+      connectTo(this.#pool).then(
+        client => {
+          settled()
+          if (!isLate && !this.#isClosed) return resolve(client)
+          client.release()
+          reject(closedError('PostgresTokenStore'))
+        },
+        (error: unknown) => {
+          settled()
+          reject(reasonOf(error, this.#names))
+        },
+      )
+    })
+  }
+
+  #noConnection(milliseconds: number): Error {
+    const { totalCount, idleCount, waitingCount } = this.#pool
+    const used = `${totalCount - idleCount} are in use or being opened, ${waitingCount} calls wait`
+    const whose = this.#own ? '' : '; does the application keep them?'
+    return outOfReach(`no connection of the pool was free within ${milliseconds} ms (${used}${whose})`)
+  }
+
+  #ask(client: PostgresClient, order: Order, deadline: Deadline): Promise<Answer> {
+    const lease = new Lease(client, order.isWrite)
+    this.#leases.add(lease.whenOver(() => this.#leases.delete(lease)))
+    const clock = this.#clockOf(client)
+    return new Promise((resolve, reject) => {
+      const wait = deadline.wait(error => {
+        reject(error)
+        this.#awaitSilent(lease)
+      })
+      const sent = performance.now()
+      query(client, order.sql(clock, deadline)).then(
+        rows => {
+          wait.end()
+          try {
+            const { word, now } = answerOf(rows)
+            clock.learn(now, sent, performance.now())
+            if (word === 'inside') throw new PostgresStoreError(`PostgreSQL: ${OPEN_TRANSACTION}`, '25001')
+            if (word === 'standby') throw new PostgresStoreError(`PostgreSQL: ${STANDBY}`)
+            lease.end(false)
+            resolve({ word, rows })
+          } catch (error) {
+            lease.end(word(rows) !== 'standby')
+            reject(error)
+          }
+        },
+        (error: unknown) => {
+          wait.end()
+          lease.end(!isRefusal(error))
+          if (isUndone(error)) resolve({ word: 'late', rows: [] })
+          else reject(reasonOf(error, this.#names))
+        },
+      )
+    })
+  }
+
+  /** Gives a connection without an answer some time, because the server may still be busy; then closes it. */
+  #awaitSilent(lease: Lease): void {
+    this.#silent.add(lease)
+    const patience = new Deadline(lease.isWrite ? PATIENCE_WITH_WRITES_MS : PATIENCE_MS)
+    const wait = patience.wait(() => lease.end(true))
+    lease.whenOver(() => {
+      wait.end()
+      this.#silent.delete(lease)
+    })
+  }
+
+  #clockOf(client: PostgresClient): ServerClock {
+    const clock = this.#clocks.get(client) ?? new ServerClock()
+    this.#clocks.set(client, clock)
+    return clock
+  }
+}
+
+/** A connection that is taken from the pool and given back once. */
+class Lease {
+  readonly isWrite: boolean
+  readonly #client: PostgresClient
+  #isOver = false
+  readonly #whenOver: (() => void)[] = []
+
+  constructor(client: PostgresClient, isWrite: boolean) {
+    this.#client = client
+    this.isWrite = isWrite
+    client.on('error', ignore)
+  }
+
+  whenOver(run: () => void): this {
+    this.#whenOver.push(run)
+    return this
+  }
+
+  /** `destroy`: close the connection, because its state is unknown. */
+  end(destroy: boolean): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#client.release(destroy)
+    this.#client.off('error', ignore)
+    for (const run of this.#whenOver) run()
+  }
+}
+
+/** Waits a little. Resolves to false if the deadline passes meanwhile. */
+function pause(deadline: Deadline): Promise<boolean> {
+  return new Promise(resolve => {
+    const timer = setTimeout(() => {
+      wait.end()
+      resolve(true)
+    }, PAUSE_MS)
+    const wait = deadline.wait(() => {
+      clearTimeout(timer)
+      resolve(false)
+    })
+  })
+}
+
+/** pg throws some errors instead of rejecting. */
+async function connectTo(pool: PostgresPool): Promise<PostgresClient> {
+  return pool.connect()
+}
+
+/** Returns the rows of the last statement. */
+async function query(client: PostgresClient, sql: string): Promise<readonly Row[]> {
+  const results = await client.query({ text: sql, rowMode: 'array', types: TYPES })
+  const last = Array.isArray(results) ? results.at(-1) : results
+  return (last as { rows?: Row[] } | undefined)?.rows ?? []
+}
+
+const word = (rows: readonly Row[]) => rows[0]?.[0]
+
+function asText(text: string): string {
+  return text
+}
+
+/** How many open stores use a pool. */
+const users = new WeakMap<PostgresPool, number>()
+
+/** Without a listener, the loss of an idle connection ends the process. Stores at one pool share a listener. */
+function listen(pool: PostgresPool): void {
+  const count = users.get(pool) ?? 0
+  users.set(pool, count + 1)
+  if (count === 0) pool.on('error', ignore)
+}
+
+function unlisten(pool: PostgresPool): void {
+  const count = users.get(pool) ?? 1
+  users.set(pool, count - 1)
+  if (count === 1) pool.off('error', ignore)
+}
+
+function ignore(): void {
+  // The call that uses the connection gets the error; an idle connection is replaced by the pool.
+}

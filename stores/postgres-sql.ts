@@ -1,0 +1,163 @@
+import { PostgresStoreError } from './postgres-reason.js'
+
+/** A row of an answer: texts, because no type parser of the application may change it. */
+export type Row = readonly (string | null)[]
+
+export interface PostgresTable {
+  readonly schema?: string | undefined
+  readonly table: string
+}
+
+/** A write. `ttl`: milliseconds. `latest`: milliseconds since 1970 by the server's clock. */
+export interface PostgresWrite {
+  readonly key: string
+  readonly expected: string | undefined
+  readonly value: string
+  readonly ttl: number
+  readonly latest: number
+}
+
+/** Milliseconds since 1970 by the server's clock. */
+const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)'
+
+/**
+ * Whether the transaction began before this message: both times are those of the message, if the transaction is its
+ * own.
+ */
+const IS_INSIDE = 'now() <> statement_timestamp()'
+
+/** In the message of the error that undoes a write. */
+const UNDONE = 'koa-authx: the write came too late and is undone'
+
+/** How long statements that are not part of a call may take, in milliseconds. */
+const LONG_MS = 5000
+
+/**
+ * The statements of the store. Each is sent as one message of several statements, without parameters: PostgreSQL runs
+ * it as one transaction, in one round trip. So its settings hold for it only, whatever the defaults of the role and the
+ * pool are, and nothing of it stays in the session. PgBouncer in transaction mode may give the next message to another
+ * session.
+ */
+export class PostgresStatements {
+  /** The quoted name of the table, with its schema if one is given. */
+  readonly table: string
+  readonly #settings: string
+
+  /** `timeout`: milliseconds of one call. */
+  constructor({ schema, table }: PostgresTable, timeout: number) {
+    this.table = schema === undefined ? quoted(table) : `${quoted(schema)}.${quoted(table)}`
+    // A wait for a lock ends a little before the call does, so that the caller learns the reason.
+    this.#settings = settings(timeout, Math.max(1, Math.floor(timeout * 0.75)))
+  }
+
+  /** Answers `read` or `standby`, the time, and in each row a key and its value in hexadecimal digits; null without. */
+  read(keys: readonly string[]): string {
+    const among = keys.length === 0 ? 'false' : `record.key IN (${keys.map(text).join(', ')})`
+    return `${this.#settings}
+SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' WHEN pg_is_in_recovery() THEN 'standby' ELSE 'read' END, ${NOW},
+  record.key, encode(record.value, 'hex')
+FROM (SELECT) AS always LEFT JOIN ${this.table} AS record ON ${among} AND record.expires > clock_timestamp()`
+  }
+
+  /** Answers `asked` or `standby`, and the time. */
+  ask(): string {
+    return `${this.#settings}
+SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' WHEN pg_is_in_recovery() THEN 'standby' ELSE 'asked' END, ${NOW}`
+  }
+
+  /**
+   * Answers `written`, `differs` or `late`, and the time. The time is compared with the deadline twice: before the
+   * statement, because a frozen server or network may deliver it late, and after it has waited for locks. The second
+   * time an error undoes the write.
+   */
+  write(write: PostgresWrite): string {
+    const { latest } = write
+    const changed = write.expected === undefined ? this.#insert(write) : this.#update(write, write.expected)
+    return `${this.#settings}
+WITH bound AS MATERIALIZED (
+  SELECT clock_timestamp() + interval '1 millisecond' * ${write.ttl} AS expires
+  WHERE ${NOW} <= ${latest.toFixed(3)} AND NOT ${IS_INSIDE}
+), written AS (${changed} RETURNING 1)
+SELECT CASE
+  WHEN ${IS_INSIDE} THEN 'inside'
+  WHEN (SELECT count(*) FROM written) = 1 THEN
+    CASE WHEN ${NOW} <= ${latest.toFixed(3)} THEN 'written'
+    ELSE CAST(CAST('${UNDONE}, at ' || clock_timestamp() AS integer) AS text) END
+  WHEN EXISTS (SELECT FROM bound) THEN 'differs'
+  ELSE 'late' END, ${NOW}`
+  }
+
+  #insert({ key, value }: PostgresWrite): string {
+    return `INSERT INTO ${this.table} AS record (key, value, expires)
+    SELECT ${text(key)}, ${bytes(value)}, bound.expires FROM bound
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires
+    WHERE record.expires <= clock_timestamp()`
+  }
+
+  #update({ key, value }: PostgresWrite, expected: string): string {
+    return `UPDATE ${this.table} AS record SET value = ${bytes(value)}, expires = bound.expires FROM bound
+    WHERE record.key = ${text(key)} AND record.value = ${bytes(expected)} AND record.expires > clock_timestamp()`
+  }
+
+  /** Creates the table. Fails if it exists. */
+  create(): string {
+    return `${settings(LONG_MS, LONG_MS)}
+CREATE TABLE ${this.table} (key text COLLATE "C" PRIMARY KEY, value bytea NOT NULL, expires timestamptz NOT NULL);
+CREATE INDEX ON ${this.table} (expires);
+SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'created' END, ${NOW}`
+  }
+
+  /** Deletes expired rows, at most `most`. Answers `purged`, the time and the number. Skips rows that others use. */
+  purge(most: number): string {
+    return `${settings(LONG_MS, 1000)}
+WITH expired AS MATERIALIZED (
+  SELECT ctid FROM ${this.table} WHERE expires <= now() ORDER BY expires LIMIT ${most} FOR UPDATE SKIP LOCKED
+), gone AS (DELETE FROM ${this.table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM expired)) RETURNING 1)
+SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'purged' END, ${NOW}, (SELECT count(*) FROM gone)`
+  }
+}
+
+/** Whether `error` is the one that undoes a late write. */
+export function isUndone(error: unknown): boolean {
+  return error instanceof Error && error.message.includes(UNDONE)
+}
+
+/** Parses the first two columns of an answer. @throws Error if they are invalid. */
+export function answerOf(rows: readonly Row[]): { word: string; now: number } {
+  const [word, time] = rows[0] ?? []
+  const now = Number(time)
+  if (typeof word !== 'string' || !(now > 0)) throw new PostgresStoreError('PostgreSQL: the answer is invalid')
+  return { word, now }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Converts the hexadecimal digits of an answer. @throws Error if the value is not one that this store has written. */
+export function decoded(hex: string | null | undefined): string {
+  try {
+    if (typeof hex === 'string') return utf8.decode(Buffer.from(hex, 'hex'))
+  } catch {
+    // Not UTF-8.
+  }
+  throw new PostgresStoreError('PostgreSQL: a value in the table was not written by this store')
+}
+
+/** `SET TRANSACTION`: at a stricter level, concurrent writes would fail instead of being compared again. */
+function settings(statementMs: number, lockMs: number): string {
+  return `SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCAL statement_timeout = ${statementMs};
+SET LOCAL lock_timeout = ${lockMs};`
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** A literal for a key, which is printable ASCII. An E string means the same whatever standard_conforming_strings is. */
+function text(key: string): string {
+  return `E'${key.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+}
+
+function bytes(value: string): string {
+  return `decode('${Buffer.from(value).toString('hex')}', 'hex')`
+}
