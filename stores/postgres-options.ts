@@ -35,7 +35,6 @@ const POOL_OPTIONS: Record<keyof PostgresPoolOptions, true> = {
   options: true,
   client_encoding: true,
   enableChannelBinding: true,
-  stream: true,
   onConnect: true,
   verify: true,
   log: true,

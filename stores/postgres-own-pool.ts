@@ -1,4 +1,4 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import pg from 'pg'
 import { Deadline } from '../src/time/deadline.js'
@@ -32,7 +32,10 @@ export interface PostgresPoolOptions {
   maxLifetimeSeconds?: number | undefined
   /** Milliseconds after which an idle connection is closed. Default 10000. */
   idleTimeoutMillis?: number | undefined
-  /** Milliseconds after which an attempt to connect is given up. Default 3000, or `timeout` if that is longer. */
+  /**
+   * Milliseconds after which an attempt to connect is given up, and a wait for a
+   * connection. Time in which the event loop is blocked counts. Default: 3000, and such time does not count.
+   */
   connectionTimeoutMillis?: number | undefined
   /** Whether the process may end while connections are idle. Default `false`. */
   allowExitOnIdle?: boolean | undefined
@@ -58,8 +61,6 @@ export interface PostgresPoolOptions {
   client_encoding?: string | undefined
   /** Whether to bind the password check to the TLS connection. Default `false`. */
   enableChannelBinding?: boolean | undefined
-  /** Makes the socket of a connection. */
-  stream?: (() => unknown) | undefined
   /** Called with each new connection. */
   onConnect?: ((client: never) => unknown) | undefined
   /** Called with each new connection; its callback gets an error if the connection must not be used. */
@@ -73,20 +74,21 @@ const CONNECT_MS = 3000
 /** How long the server may take to close the connections, in milliseconds. */
 const END_MS = 1000
 
+/** Sockets of the connections of a pool. */
+type Sockets = Set<Socket>
+
 /** A pool that the store makes, and ends. */
 export class OwnPool {
   readonly pool: PostgresPool
-  readonly #sockets = new Set<Socket>()
+  readonly #sockets: Sockets = new Set()
 
-  /** `timeout`: milliseconds of a call. The limit for connecting also applies to calls that wait for a connection. */
-  constructor(connect: string | PostgresPoolOptions, timeout: number) {
+  constructor(connect: string | PostgresPoolOptions) {
     const options = typeof connect === 'string' ? { connectionString: connect } : connect
     const config = {
       keepAlive: true,
-      connectionTimeoutMillis: Math.max(CONNECT_MS, timeout),
       fallback_application_name: 'koa-authx',
-      stream: this.#newSocket,
       ...options,
+      Client: clientWith(this.#sockets),
     } as pg.PoolConfig
     checkConfig(config)
     this.pool = new pg.Pool(config)
@@ -102,13 +104,32 @@ export class OwnPool {
     })
     wait.end()
   }
+}
 
-  readonly #newSocket = (): Socket => {
-    const socket = new Socket()
-    this.#sockets.add(socket.once('close', () => this.#sockets.delete(socket)))
-    return socket
+/**
+ * The class of connections that are given up if they are not made in time. pg's own limit also counts time in which the
+ * event loop is blocked.
+ */
+function clientWith(sockets: Sockets): unknown {
+  return class extends (pg.Client as unknown as ClientClass) {
+    override connect(callback: Callback): void {
+      const socket = this.connection.stream
+      sockets.add(socket.once('close', () => sockets.delete(socket)))
+      const wait = new Deadline(CONNECT_MS).wait(() => socket.destroy())
+      super.connect((...args) => {
+        wait.end()
+        callback(...args)
+      })
+    }
   }
 }
+
+type Callback = (...args: unknown[]) => void
+
+/** The class Client of pg, as its Pool uses it. `connection.stream` is the socket, before TLS begins too. */
+type ClientClass = new (
+  config?: unknown,
+) => { connect(callback: Callback): void; readonly connection: { readonly stream: Socket } }
 
 /** pg reads its options only when it connects. Its errors contain the whole url, including the password. */
 function checkConfig(config: pg.PoolConfig): void {

@@ -68,8 +68,8 @@ export class PostgresConnections {
   #closing: Promise<void> | undefined
   #isClosed = false
 
-  constructor(connect: string | PostgresPoolOptions | PostgresPool, timeout: number, names: TableNames) {
-    this.#own = isPool(connect) ? undefined : new OwnPool(connect, timeout)
+  constructor(connect: string | PostgresPoolOptions | PostgresPool, names: TableNames) {
+    this.#own = isPool(connect) ? undefined : new OwnPool(connect)
     this.#pool = this.#own?.pool ?? (connect as PostgresPool)
     this.#names = names
     listen(this.#pool)
@@ -133,8 +133,8 @@ export class PostgresConnections {
       try {
         return await this.#takeNow(deadline)
       } catch (error) {
-        const isFull = sqlStateOf(error) === TOO_MANY_CONNECTIONS && this.#leases.size > 0
-        if (!isFull || !(await pause(deadline))) throw error
+        const hasSome = this.#leases.size > 0 || this.#pool.idleCount > 0
+        if (sqlStateOf(error) !== TOO_MANY_CONNECTIONS || !hasSome || !(await pause(deadline))) throw error
       }
     }
   }

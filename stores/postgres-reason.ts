@@ -39,6 +39,7 @@ const REASONS: Readonly<Record<string, (names: TableNames) => string>> = {
   '25001': () => OPEN_TRANSACTION,
   '25006': () => `${READ_ONLY}, or this server is a standby`,
   '25P02': () => OPEN_TRANSACTION,
+  '22P02': ({ table }) => otherTable(table),
   '28000': () => 'pg_hba.conf does not allow this role to connect from here, or requires TLS (ssl)',
   '28P01': () => 'the user or the password is wrong',
   '3D000': () => 'the database does not exist',

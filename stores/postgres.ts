@@ -78,7 +78,7 @@ export class PostgresTokenStore implements TokenStore {
     this.#timeout = checkedTimeout('PostgresTokenStore', known.timeout)
     this.#createsTable = checkedCreateTable(known.createTable)
     this.#statements = new PostgresStatements(checkedTable(known.table, known.schema), this.#timeout)
-    this.#connections = new PostgresConnections(connect, this.#timeout, this.#statements)
+    this.#connections = new PostgresConnections(connect, this.#statements)
   }
 
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {

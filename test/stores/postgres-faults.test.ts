@@ -1,0 +1,395 @@
+import assert from 'node:assert/strict'
+import { after, describe, type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { PostgresTokenStore } from '../../stores/postgres.js'
+import { within } from '../support/counted.js'
+import { type PostgresServer, startPostgres } from '../support/postgres.js'
+import { tcpProxy } from '../support/tcp-proxy.js'
+import { until } from '../support/until.js'
+
+const timeout = 250
+const soon = () => new Date(Date.now() + 60_000)
+
+/** One server for the tests that do not hurt it. */
+const shared = await startPostgres()
+after(() => shared.stop())
+
+describe('PostgresTokenStore and a server that is away', () => {
+  test('calls fail at once while nothing listens, and say why', async t => {
+    const store = open(t, 'postgres://somebody:secret-password@127.0.0.1:1/secret')
+    await fails(store, timeout, /cannot be reached: ECONNREFUSED/)
+  })
+
+  test('a server that is killed and restarted is found again, with what it had', async t => {
+    const server = await own(t)
+    const store = open(t, server.url)
+    await until(() => store.compareAndSet('key', undefined, 'a', soon()))
+    await server.kill()
+    await fails(store, timeout + 100)
+    await server.restart()
+    await heals(store)
+    assert.deepEqual(await store.get(['key']), ['a'])
+  })
+
+  test('a pool of the caller survives a server that is killed, also without a listener for errors', async t => {
+    const server = await own(t)
+    const pool = new pg.Pool({ connectionString: server.url })
+    t.after(() => pool.end())
+    const store = open(t, pool)
+    await heals(store)
+    await server.kill()
+    await fails(store, timeout + 100)
+    await server.restart()
+    await heals(store)
+  })
+
+  test('a frozen server makes calls end at their timeout, and what was given up is not written when it goes on', async t => {
+    const server = await own(t)
+    const store = open(t, server.url)
+    await until(() => store.compareAndSet('key', undefined, 'a', soon()))
+    for (let round = 0; round < 10; round++) {
+      await heals(store)
+      server.pause()
+      const calls = [
+        store.compareAndSet('key', 'a', 'given up', soon()),
+        store.compareAndSet(`new ${round}`, undefined, 'given up', soon()),
+        store.get(['key']),
+      ]
+      for (const call of calls) await assert.rejects(call, /no answer within|no connection/)
+      server.resume()
+    }
+    await heals(store)
+    const keys = Array.from({ length: 10 }, (_, round) => `new ${round}`)
+    assert.deepEqual(await store.get(['key', ...keys]), ['a', ...keys.map(() => undefined)])
+  })
+
+  test('a store is closed within seconds while the server is frozen', async t => {
+    const server = await own(t)
+    const store = open(t, server.url)
+    await heals(store)
+    server.pause()
+    t.after(() => server.resume())
+    const call = assert.rejects(store.get(['key']), /no answer/)
+    await within(3000, () => store.close())
+    await call
+  })
+
+  test('connections that carry nothing any more are replaced', async t => {
+    const proxy = await tcpProxy(shared.port)
+    t.after(() => proxy.close())
+    const store = open(t, urlAt(proxy.port))
+    await Promise.all([heals(store), store.get(['a']), store.get(['b'])])
+    proxy.blackhole()
+    const calls: Promise<unknown>[] = []
+    const traffic = setInterval(() => calls.push(store.get(['key']).catch(() => {})), 20)
+    t.after(() => clearInterval(traffic))
+    await assert.rejects(store.get(['key']), /no answer/)
+    await heals(store, 4000)
+    clearInterval(traffic)
+    await Promise.all(calls)
+  })
+
+  test('an idle connection that an administrator ends does no harm', async t => {
+    const store = open(t, shared.url)
+    await heals(store)
+    await shared.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'koa-authx'")
+    await heals(store)
+  })
+})
+
+describe('PostgresTokenStore and a standby', () => {
+  test('refuses to read and to write there, says why, and works as soon as it is the primary', async t => {
+    const primary = await own(t)
+    const writer = open(t, primary.url)
+    await until(() => writer.compareAndSet('key', undefined, 'a', soon()))
+    const standby = await primary.standby()
+    t.after(() => standby.stop())
+    const store = open(t, standby.url)
+    await until(() => assert.rejects(store.get(['key']), /is a standby/))
+    await fails(store, timeout + 100, /this server is a standby, which may be behind; connect to the primary/)
+    await assert.rejects(store.compareAndSet('key', 'a', 'b', soon()), /is a standby/)
+    await assert.rejects(store.get([]), /is a standby/)
+    await primary.kill()
+    await standby.query('SELECT pg_promote()')
+    await heals(store)
+    assert.equal(await store.compareAndSet('key', 'a', 'b', soon()), true)
+  })
+
+  test('that has no table says that it is a standby, not that it lacks something', async t => {
+    const primary = await own(t)
+    const standby = await primary.standby()
+    t.after(() => standby.stop())
+    const store = open(t, standby.url)
+    await until(() => assert.rejects(store.get(['key']), /is a standby/))
+    await assert.rejects(store.compareAndSet('key', undefined, 'b', soon()), /is a standby/)
+  })
+})
+
+describe('PostgresTokenStore and locks', () => {
+  test('a lock on the table makes calls end in time and name it, and nothing is left waiting on the server', async t => {
+    const { store, table, locker } = await withLocker(t)
+    await store.compareAndSet('key', undefined, 'a', soon())
+    await locker.query(`BEGIN; LOCK TABLE ${table}`)
+    const calls = Array.from({ length: 50 }, (_, n) => [
+      store.get(['key']),
+      store.compareAndSet('key', 'a', `given up ${n}`, soon()),
+      store.compareAndSet(`key ${n}`, undefined, 'given up', soon()),
+    ]).flat()
+    const reasons = await Promise.all(calls.map(call => call.then(String, (error: Error) => error.message)))
+    assert.ok(reasons.some(reason => /another transaction keeps the table .* locked/.test(reason)))
+    for (const reason of reasons) assert.match(reason, /locked|no connection of the pool|no answer within/)
+    await until(async () => {
+      const waiting = await shared.query(`SELECT FROM pg_locks WHERE NOT granted AND relation = '${table}'::regclass`)
+      assert.equal(waiting.length, 0)
+    })
+    await locker.query('ROLLBACK')
+    await heals(store)
+    assert.deepEqual(await store.get(['key', 'key 1']), ['a', undefined])
+  })
+
+  for (const end of ['ROLLBACK', 'COMMIT'] as const) {
+    test(`a row that a transaction keeps is not written after its ${end}`, async t => {
+      const { store, table, locker } = await withLocker(t)
+      await store.compareAndSet('key', undefined, 'a', soon())
+      await locker.query(`BEGIN; SELECT * FROM ${table} FOR UPDATE`)
+      await assert.rejects(store.compareAndSet('key', 'a', 'given up', soon()), /locked|no answer/)
+      assert.deepEqual(await store.get(['key']), ['a'])
+      await locker.query(end)
+      await heals(store)
+      assert.deepEqual(await store.get(['key']), ['a'])
+      assert.equal(await store.compareAndSet('key', 'a', 'b', soon()), true)
+    })
+
+    test(`a new key that a transaction has written is not written after its ${end}`, async t => {
+      const { store, table, locker } = await withLocker(t)
+      await heals(store)
+      await locker.query(`BEGIN; INSERT INTO ${table} VALUES ('authx:key', 'theirs', now() + interval '1 minute')`)
+      await assert.rejects(store.compareAndSet('key', undefined, 'given up', soon()), /locked|no answer/)
+      await locker.query(end)
+      await heals(store)
+      assert.deepEqual(await store.get(['key']), [end === 'COMMIT' ? 'theirs' : undefined])
+    })
+
+    test(`a write that waits for a transaction decides after its ${end}`, async t => {
+      const { store, table, locker } = await withLocker(t, 10_000)
+      await store.compareAndSet('key', undefined, 'a', soon())
+      await locker.query(`BEGIN; UPDATE ${table} SET value = 'theirs' WHERE key = 'authx:key'`)
+      const write = store.compareAndSet('key', 'a', 'b', soon())
+      await waiters(table)
+      await locker.query(end)
+      assert.equal(await write, end === 'ROLLBACK')
+    })
+  }
+
+  test('a write that arrives late, and then gets its lock too late, is undone', async t => {
+    const server = await own(t)
+    const store = open(t, server.url, 1000)
+    const locker = await clientOf(t, server.url)
+    // A machine that is busy may be so late that the write is not even tried.
+    await until(async () => {
+      await until(() => store.compareAndSet('key', undefined, 'a', soon()).then(() => true))
+      await locker.query('BEGIN; SELECT * FROM koa_authx FOR UPDATE')
+      server.pause()
+      const write = assert.rejects(store.compareAndSet('key', 'a', 'given up', soon()))
+      await sleep(500)
+      server.resume()
+      await write
+      await locker.query('ROLLBACK')
+      await heals(store)
+      assert.deepEqual(await store.get(['key']), ['a'])
+      assert.match(server.log(), /koa-authx: the write came too late and is undone/)
+    }, 60_000)
+  })
+})
+
+describe('PostgresTokenStore and connections', () => {
+  test('a pool that the application has exhausted fails in time, says so, and works when it has room', async t => {
+    const pool = poolOf(t, { max: 2 })
+    const store = open(t, pool)
+    await heals(store)
+    const taken = [await pool.connect(), await pool.connect()]
+    await fails(store, timeout + 100, /no connection of the pool was free within 250 ms \(2 are in use/)
+    for (const client of taken) client.release()
+    await heals(store)
+    await until(() => assert.equal(pool.waitingCount, 0))
+    assert.equal(pool.idleCount, pool.totalCount)
+  })
+
+  test('a server that accepts no more connections is named, and calls share those that there are', async t => {
+    const server = await own(t, { max_connections: '8', superuser_reserved_connections: '0' })
+    const store = open(t, server.url, 5000)
+    await heals(store)
+    const others = await fill(t, server)
+    const answers = await Promise.all(Array.from({ length: 30 }, () => store.get(['heals'])))
+    assert.deepEqual(new Set(answers.flat()), new Set(['well']))
+    const late = open(t, server.url)
+    await assert.rejects(late.get(['key']), /too many connections; max_connections/)
+    for (const other of others) await other.end()
+    await heals(late)
+  })
+
+  test('the limit of the role is named', async t => {
+    await shared.query('CREATE ROLE limited LOGIN SUPERUSER CONNECTION LIMIT 0; ALTER ROLE limited NOSUPERUSER')
+    await assert.rejects(open(t, shared.urlOf('limited')).get(['key']), /CONNECTION LIMIT/)
+  })
+
+  test('a transaction of the caller on another connection is left alone', async t => {
+    const pool = poolOf(t, { max: 2 })
+    const store = open(t, pool)
+    await heals(store)
+    const client = await pool.connect()
+    await client.query('BEGIN; CREATE TEMPORARY TABLE mine (a int)')
+    assert.equal(await store.compareAndSet('during a transaction', undefined, 'a', soon()), true)
+    await client.query('ROLLBACK')
+    client.release()
+    assert.deepEqual(await store.get(['during a transaction']), ['a'])
+  })
+
+  for (const [what, sql] of [
+    ['an open transaction', 'BEGIN; SELECT 1'],
+    ['an open transaction that has read nothing', 'BEGIN'],
+    ['an open transaction that reads a snapshot', 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1'],
+    ['a failed transaction', 'BEGIN; SELECT 1/0'],
+  ] as const) {
+    test(`a connection that the application gave back with ${what} is neither used nor kept`, async t => {
+      const pool = poolOf(t, { max: 1 })
+      const store = open(t, pool, 5000)
+      await heals(store)
+      for (const call of [
+        () => store.get(['heals']),
+        () => store.compareAndSet(`in ${what}`, undefined, 'a', soon()),
+        () => store.compareAndSet('heals', 'well', 'worse', soon()),
+      ]) {
+        const client = await pool.connect()
+        await client.query(sql).catch(() => {})
+        client.release()
+        await assert.rejects(call(), /open transaction; the application released it/)
+        assert.deepEqual(await store.get(['heals', `in ${what}`]), ['well', undefined])
+      }
+    })
+  }
+
+  test('what the application sets in a session does not change answers', async t => {
+    const pool = poolOf(t, { max: 1 })
+    const store = open(t, pool, 5000)
+    await heals(store)
+    const client = await pool.connect()
+    await client.query(`SET default_transaction_isolation = 'serializable'; SET bytea_output = 'escape';
+      SET DateStyle = 'German'; SET TimeZone = 'Asia/Kolkata'; SET standard_conforming_strings = off;
+      SET extra_float_digits = -15; SET statement_timeout = 1; SET lock_timeout = 1`)
+    client.release()
+    const value = `\\ ' " \u0000 \u{1F600}`
+    assert.equal(await store.compareAndSet(`odd \\' "key"`, undefined, value, soon()), true)
+    assert.deepEqual(await store.get([`odd \\' "key"`]), [value])
+    assert.equal(await store.compareAndSet(`odd \\' "key"`, value, 'b', soon()), true)
+  })
+
+  test('type parsers of the application do not change answers', async t => {
+    const types = { getTypeParser: () => () => 'parsed' } as never
+    const store = open(t, poolOf(t, { types }), 5000)
+    assert.equal(await store.compareAndSet('parsed', undefined, 'a', soon()), true)
+    assert.deepEqual(await store.get(['parsed']), ['a'])
+  })
+
+  test('sessions that the server ends when they are idle are replaced', async t => {
+    await shared.query("CREATE ROLE idle LOGIN SUPERUSER; ALTER ROLE idle SET idle_session_timeout = '50ms'")
+    const store = open(t, shared.urlOf('idle'), 5000)
+    for (let round = 0; round < 3; round++) {
+      await heals(store)
+      await until(async () => {
+        const rows = await shared.query("SELECT FROM pg_stat_activity WHERE usename = 'idle'")
+        assert.equal(rows.length, 0)
+      })
+    }
+  })
+})
+
+type Connect = ConstructorParameters<typeof PostgresTokenStore>[0]
+
+function open(t: TestContext, connect: Connect, milliseconds = timeout): PostgresTokenStore {
+  const store = new PostgresTokenStore(connect, { timeout: milliseconds })
+  t.after(() => store.close())
+  return store
+}
+
+function poolOf(t: TestContext, options: pg.PoolConfig): pg.Pool {
+  const pool = new pg.Pool({ connectionString: shared.url, ...options })
+  t.after(() => pool.end())
+  return pool
+}
+
+async function own(t: TestContext, settings?: Record<string, string>): Promise<PostgresServer> {
+  const server = await startPostgres(settings && { settings })
+  t.after(() => server.stop())
+  return server
+}
+
+async function clientOf(t: TestContext, url = shared.url): Promise<pg.Client> {
+  const client = new pg.Client(url)
+  client.on('error', () => {})
+  await client.connect()
+  t.after(() => client.end())
+  return client
+}
+
+let tables = 0
+
+/** A store at a table of its own, and a client that can lock it. */
+async function withLocker(
+  t: TestContext,
+  milliseconds = timeout,
+): Promise<{ store: PostgresTokenStore; table: string; locker: pg.Client }> {
+  const table = `locked_${++tables}`
+  const store = new PostgresTokenStore(shared.url, { table, timeout: milliseconds })
+  const locker = await clientOf(t)
+  t.after(() => store.close())
+  await heals(store)
+  return { store, table, locker }
+}
+
+/** Resolves when a statement on this table waits for a row. */
+async function waiters(table: string): Promise<void> {
+  await until(async () => {
+    const sql = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${table}%'`
+    return (await shared.query(sql)).length > 0
+  })
+}
+
+/** Takes all connections that are left. */
+async function fill(t: TestContext, server: PostgresServer): Promise<pg.Client[]> {
+  const clients: pg.Client[] = []
+  for (;;) {
+    const client = new pg.Client(server.url)
+    client.on('error', () => {})
+    try {
+      await client.connect()
+    } catch {
+      return clients
+    }
+    clients.push(client)
+    t.after(() => client.end().catch(() => {}))
+  }
+}
+
+function urlAt(port: number): string {
+  return `postgres://postgres@127.0.0.1:${port}/postgres`
+}
+
+/** Both verbs reject within so many milliseconds, several times over. */
+async function fails(store: PostgresTokenStore, milliseconds: number, message = /PostgreSQL/): Promise<void> {
+  const both = () =>
+    Promise.all([
+      assert.rejects(store.get(['key', 'other']), message),
+      assert.rejects(store.compareAndSet('key', undefined, 'from fails', soon()), message),
+    ])
+  for (let turn = 0; turn < 3; turn++) await within(milliseconds, both)
+}
+
+async function heals(store: PostgresTokenStore, limit = 10_000): Promise<void> {
+  const check = async () => {
+    const [held] = await store.get(['heals'])
+    assert.equal(await store.compareAndSet('heals', held, 'well', soon()), true)
+  }
+  await within(limit, () => until(check, 60_000))
+}

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict'
+import { after, describe, type TestContext, test } from 'node:test'
+import { testTokenStore } from '../../src/testing/index.js'
+import { PostgresTokenStore, type PostgresTokenStoreOptions } from '../../stores/postgres.js'
+import { startPostgres } from '../support/postgres.js'
+import { until } from '../support/until.js'
+
+const server = await startPostgres({ settings: { max_connections: '100' } })
+after(() => server.stop())
+const soon = () => new Date(Date.now() + 60_000)
+const timeout = 10_000
+
+for (const isolation of ['repeatable read', 'serializable'] as const) {
+  describe(`PostgresTokenStore meets the contract where transactions are ${isolation}`, { concurrency: 4 }, () => {
+    const role = isolation.replace(' ', '_')
+    const ready = server.query(
+      `CREATE ROLE ${role} LOGIN SUPERUSER; ALTER ROLE ${role} SET default_transaction_isolation = '${isolation}'`,
+    )
+    const connect = { connectionString: server.urlOf(role), max: 4 }
+    const createStore = async (options?: { prefix?: string }) => {
+      await ready
+      return new PostgresTokenStore(connect, { ...options, table: role, timeout })
+    }
+    testTokenStore({ test, createStore })
+  })
+}
+
+describe('PostgresTokenStore and its table', () => {
+  test('many stores that start at once create it once', async t => {
+    const stores = Array.from({ length: 20 }, () => open(t, server.url, { table: 'at_once' }))
+    const told = await Promise.all(stores.map(store => store.compareAndSet('key', undefined, 'a', soon())))
+    assert.equal(told.filter(Boolean).length, 1)
+    const indexes = await server.query("SELECT indexname FROM pg_indexes WHERE tablename = 'at_once'")
+    assert.equal(indexes.length, 2)
+  })
+
+  const NAMES = ['Sessions', 'select', 'my table', 'a"b', "a'b", 'a\\b', 'a;b', 'é', '$1', '%s', '--', 'x'.repeat(63)]
+  for (const name of NAMES) {
+    test(`may be called ${name}, and its schema too`, async t => {
+      await server.query(`CREATE SCHEMA "${name.replaceAll('"', '""')}"`)
+      const [store, inSchema] = [
+        open(t, server.url, { table: name }),
+        open(t, server.url, { schema: name, table: name }),
+      ]
+      for (const [each, value] of [
+        [store, 'a'],
+        [inSchema, 'b'],
+      ] as const) {
+        assert.equal(await each.compareAndSet('key', undefined, value, soon()), true)
+      }
+      assert.deepEqual([await store.get(['key']), await inSchema.get(['key'])], [['a'], ['b']])
+    })
+  }
+
+  test('that exists is used by a role that may not create anything', async t => {
+    await server.query(`CREATE ROLE reader LOGIN; CREATE TABLE granted (key text COLLATE "C" PRIMARY KEY,
+      value bytea NOT NULL, expires timestamptz NOT NULL);
+      GRANT SELECT, INSERT, UPDATE, DELETE ON granted TO reader`)
+    const store = open(t, server.urlOf('reader'), { table: 'granted' })
+    assert.equal(await store.compareAndSet('key', undefined, 'a', soon()), true)
+    assert.equal(await store.compareAndSet('key', 'a', 'b', soon()), true)
+    assert.deepEqual(await store.get(['key']), ['b'])
+  })
+
+  test('that is missing is named, if the role may not create it', async t => {
+    await server.query('CREATE ROLE poor LOGIN')
+    const store = open(t, server.urlOf('poor'), { table: 'missing' })
+    const message = /the table "missing" does not exist, and the role may not create it.*GRANT CREATE ON SCHEMA/
+    await rejectBoth(store, message)
+  })
+
+  test('that is missing is named with createTable: false, and not created', async t => {
+    const store = open(t, server.url, { table: 'not created', createTable: false })
+    await rejectBoth(store, /the table "not created" does not exist; create it .*createTable: false/)
+    assert.deepEqual(await server.query("SELECT FROM pg_tables WHERE tablename = 'not created'"), [])
+  })
+
+  test('that is created while the process runs is used from then on', async t => {
+    const store = open(t, server.url, { table: 'later', createTable: false })
+    await rejectBoth(store, /does not exist/)
+    const other = open(t, server.url, { table: 'later' })
+    assert.equal(await other.compareAndSet('key', undefined, 'a', soon()), true)
+    assert.deepEqual(await store.get(['key']), ['a'])
+  })
+
+  test('that is dropped while the process runs is created again', async t => {
+    const store = open(t, server.url, { table: 'dropped' })
+    assert.equal(await store.compareAndSet('key', undefined, 'a', soon()), true)
+    await server.query('DROP TABLE dropped')
+    assert.deepEqual(await store.get(['key']), [undefined])
+    assert.equal(await store.compareAndSet('key', undefined, 'a', soon()), true)
+  })
+
+  test('that is not one of the store is refused', async t => {
+    await server.query('CREATE TABLE theirs (id int); CREATE TABLE typed (key int, value text, expires int)')
+    await server.query('CREATE TABLE keyless (key text, value bytea NOT NULL, expires timestamptz NOT NULL)')
+    for (const table of ['theirs', 'typed']) {
+      const store = open(t, server.url, { table })
+      await rejectBoth(store, new RegExp(`the table "${table}" exists, but is not one of this store`))
+    }
+    const store = open(t, server.url, { table: 'keyless' })
+    await assert.rejects(store.compareAndSet('key', undefined, 'a', soon()), /needs PRIMARY KEY/)
+  })
+
+  for (const [missing, granted] of [
+    ['SELECT', 'INSERT, UPDATE, DELETE'],
+    ['UPDATE', 'SELECT, INSERT, DELETE'],
+    ['INSERT', 'SELECT, UPDATE, DELETE'],
+  ] as const) {
+    test(`says which permissions the role needs, if it has no ${missing}`, async t => {
+      const role = `no_${missing.toLowerCase()}`
+      const owner = open(t, server.url, { table: role })
+      await owner.compareAndSet('key', undefined, 'a', soon())
+      await server.query(`CREATE ROLE ${role} LOGIN; GRANT ${granted} ON ${role} TO ${role}`)
+      const store = open(t, server.urlOf(role), { table: role })
+      const calls = {
+        SELECT: () => store.get(['key']),
+        UPDATE: () => store.compareAndSet('key', 'a', 'b', soon()),
+        INSERT: () => store.compareAndSet('new', undefined, 'b', soon()),
+      }
+      const message = new RegExp(`needs SELECT, INSERT, UPDATE and DELETE on the table "${role}"`)
+      await assert.rejects(calls[missing](), message)
+    })
+  }
+
+  test('is looked for in the search_path of the role, and in the schema of the option', async t => {
+    await server.query(`CREATE ROLE pathed LOGIN SUPERUSER; CREATE SCHEMA mine; CREATE SCHEMA yours;
+      ALTER ROLE pathed SET search_path = mine; CREATE ROLE lost LOGIN SUPERUSER;
+      ALTER ROLE lost SET search_path = nowhere`)
+    const store = open(t, server.urlOf('pathed'))
+    const inSchema = open(t, server.urlOf('pathed'), { schema: 'yours' })
+    await store.compareAndSet('key', undefined, 'mine', soon())
+    await inSchema.compareAndSet('key', undefined, 'yours', soon())
+    const rows = await server.query(
+      "SELECT convert_from(value, 'UTF8') AS value FROM mine.koa_authx UNION SELECT convert_from(value, 'UTF8') FROM yours.koa_authx ORDER BY 1",
+    )
+    assert.deepEqual(rows, [{ value: 'mine' }, { value: 'yours' }])
+    for (const lost of [open(t, server.urlOf('lost')), open(t, server.url, { schema: 'no such schema' })]) {
+      await rejectBoth(lost, /the schema of the table .* does not exist; create it, or set the option schema/)
+    }
+  })
+
+  test('keeps each value as bytes under prefix and key, until its end by the clock of the server', async t => {
+    const store = open(t, server.url, { table: 'kept', prefix: 'app-1:' })
+    await store.compareAndSet('key', undefined, 'the välue', soon())
+    const [row] = await server.query(
+      "SELECT key, convert_from(value, 'UTF8') AS value, extract(epoch FROM expires - now())::float8 AS seconds FROM kept",
+    )
+    assert.deepEqual([row?.key, row?.value], ['app-1:key', 'the välue'])
+    assert.ok(Number(row?.seconds) > 30 && Number(row?.seconds) <= 60, `${row?.seconds} s are left`)
+  })
+
+  test('that holds a value of somebody else never reads as nothing', async t => {
+    const store = open(t, server.url, { table: 'foreign' })
+    await store.get(['key'])
+    await server.query("INSERT INTO \"foreign\" VALUES ('authx:key', '\\xff', now() + interval '1 day')")
+    await assert.rejects(store.get(['other', 'key']), /was not written by this store/)
+  })
+
+  test('loses what has expired within a minute, also if nobody reads it and a row is locked', async t => {
+    const store = open(t, server.url, { table: 'purged' })
+    const other = open(t, server.url, { table: 'purged' })
+    await store.compareAndSet('kept', undefined, 'a', soon())
+    await other.get(['kept'])
+    await server.query(
+      "INSERT INTO purged SELECT 'app:' || n, 'a', now() - interval '1 hour' FROM generate_series(1, 3000) AS n",
+    )
+    await untilMinute(async () => {
+      const [row] = await server.query('SELECT count(*)::int AS count FROM purged')
+      assert.equal(row?.count, 1)
+    })
+    assert.deepEqual(await store.get(['kept']), ['a'])
+  })
+})
+
+describe('PostgresTokenStore and settings of the server', () => {
+  test('a role whose transactions are read-only is told which setting it is, and reads', async t => {
+    const owner = open(t, server.url)
+    await owner.compareAndSet('read only', undefined, 'a', soon())
+    await server.query(
+      'CREATE ROLE only_reads LOGIN SUPERUSER; ALTER ROLE only_reads SET default_transaction_read_only = on',
+    )
+    const store = open(t, server.urlOf('only_reads'))
+    assert.deepEqual(await store.get(['read only']), ['a'])
+    await assert.rejects(store.compareAndSet('read only', 'a', 'b', soon()), /default_transaction_read_only is on/)
+    const another = open(t, server.urlOf('only_reads'), { table: 'never' })
+    await assert.rejects(another.get(['key']), /default_transaction_read_only is on/)
+  })
+
+  test('time-outs of the role neither end a call earlier nor stay changed', async t => {
+    await server.query(`CREATE ROLE hurried LOGIN SUPERUSER; ALTER ROLE hurried SET statement_timeout = 1;
+      ALTER ROLE hurried SET lock_timeout = 1; ALTER ROLE hurried SET idle_in_transaction_session_timeout = 1`)
+    const store = open(t, server.urlOf('hurried'))
+    for (let n = 0; n < 20; n++) {
+      assert.equal(await store.compareAndSet(`hurried ${n}`, undefined, 'a'.repeat(60_000), soon()), true)
+    }
+  })
+
+  test('a database in another encoding keeps every character', async t => {
+    await server.query("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    await server.query("CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    for (const name of ['latin', 'ascii']) {
+      const store = open(t, server.url.replace(/postgres$/, name))
+      assert.equal(await store.compareAndSet('key', undefined, 'ż\u0000\u{1F600}', soon()), true)
+      assert.deepEqual(await store.get(['key']), ['ż\u0000\u{1F600}'])
+    }
+  })
+
+  test('what is missing before there is a connection is told in words, and without what is secret', async t => {
+    await server.query("CREATE ROLE secret_role LOGIN PASSWORD 'right'")
+    const cases: readonly (readonly [url: string, message: RegExp])[] = [
+      [server.url.replace(/postgres$/, 'secret_database'), /the database does not exist/],
+      [server.urlOf('secret_nobody'), /pg_hba.conf|the user or the password is wrong/],
+      [`${server.url}?ssl=true`, /the server does not support TLS/],
+    ]
+    for (const [url, message] of cases) {
+      await assert.rejects(open(t, url).get(['key']), (error: Error) => {
+        assert.match(error.message, message)
+        assert.doesNotMatch(error.message, /secret|127\.0\.0\.1/)
+        return true
+      })
+    }
+  })
+})
+
+function open(t: TestContext, url: string, options: PostgresTokenStoreOptions = {}): PostgresTokenStore {
+  const store = new PostgresTokenStore({ connectionString: url, max: 4 }, { timeout, ...options })
+  t.after(() => store.close())
+  return store
+}
+
+async function rejectBoth(store: PostgresTokenStore, message: RegExp): Promise<void> {
+  await assert.rejects(store.get(['key']), message)
+  await assert.rejects(store.compareAndSet('key', undefined, 'a', soon()), message)
+}
+
+function untilMinute(check: () => Promise<void>): Promise<void> {
+  return until(check, 60_000)
+}
