@@ -126,6 +126,29 @@ describe('PostgresTokenStore and a standby', () => {
   })
 })
 
+describe('PostgresTokenStore and a server that waits for a synchronous standby', () => {
+  test('writes end in time, few connections are stuck, reads go on, and all is well when the server goes on', async t => {
+    const server = await own(t)
+    const store = open(t, server.url)
+    await until(() => store.compareAndSet('key', undefined, 'a', soon()))
+    await server.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    await server.query('SELECT pg_reload_conf()')
+    const reasons: string[] = []
+    await until(async () => {
+      const write = store.compareAndSet(`key ${reasons.length}`, undefined, 'a', soon())
+      reasons.push(await write.then(String, (error: Error) => error.message))
+      assert.match(String(reasons.at(-1)), /4 writes have had no answer for long.*synchronous_standby_names/)
+    })
+    assert.ok(reasons.some(reason => /no answer within 250 ms/.test(reason)))
+    assert.deepEqual(await store.get(['key']), ['a'])
+    const stuck = await server.query("SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+    assert.ok(stuck.length <= 4, `${stuck.length} sessions wait`)
+    await server.query('ALTER SYSTEM RESET synchronous_standby_names')
+    await server.query('SELECT pg_reload_conf()')
+    await heals(store)
+  })
+})
+
 describe('PostgresTokenStore and locks', () => {
   test('a lock on the table makes calls end in time and name it, and nothing is left waiting on the server', async t => {
     const { store, table, locker } = await withLocker(t)

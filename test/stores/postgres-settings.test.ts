@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
 import { testTokenStore } from '../../src/testing/index.js'
 import { PostgresTokenStore, type PostgresTokenStoreOptions } from '../../stores/postgres.js'
@@ -222,6 +226,78 @@ describe('PostgresTokenStore and settings of the server', () => {
     }
   })
 })
+
+describe('PostgresTokenStore and the way to the server', () => {
+  const { cert, key } = certificate()
+  const hba = [
+    'hostssl all tls_only all scram-sha-256',
+    'host all tls_only all reject',
+    'host all app all scram-sha-256',
+  ]
+  const guarded = startPostgres({ hba, tls: { cert, key } })
+  after(async () => (await guarded).stop())
+
+  test('logs in with a password, also one of a function, and tells why it may not', async t => {
+    const there = await guarded
+    await there.query("CREATE ROLE app LOGIN SUPERUSER PASSWORD 'a secret: /@?'")
+    const url = (password: string) => there.urlOf('app', encodeURIComponent(password))
+    assert.deepEqual(await open(t, url('a secret: /@?')).get(['key']), [undefined])
+    const { port } = there
+    const parts = { host: '127.0.0.1', port, user: 'app', database: 'postgres' }
+    for (const [password, message] of [
+      ['a secret: /@?', undefined],
+      [async () => 'a secret: /@?', undefined],
+      ['another secret', /the user or the password is wrong/],
+      [() => 'another secret', /the user or the password is wrong/],
+      [undefined, /requires a password, and none is given/],
+      [() => Promise.reject(new Error('the vault says secret')), /cannot be reached/],
+    ] as const) {
+      const store = new PostgresTokenStore({ ...parts, password }, { timeout })
+      t.after(() => store.close())
+      if (!message) assert.deepEqual(await store.get(['key']), [undefined])
+      else {
+        await assert.rejects(store.get(['key']), (error: Error) => {
+          assert.match(error.message, message)
+          assert.doesNotMatch(error.message, /secret/)
+          return true
+        })
+      }
+    }
+  })
+
+  test('uses TLS, checks the certificate, and tells if the server requires it', async t => {
+    const there = await guarded
+    await there.query("CREATE ROLE tls_only LOGIN SUPERUSER PASSWORD 'a'")
+    const parts = { host: 'localhost', port: there.port, user: 'tls_only', password: 'a', database: 'postgres' }
+    const openWith = (ssl: boolean | object) => {
+      const store = new PostgresTokenStore({ ...parts, ssl }, { timeout })
+      t.after(() => store.close())
+      return store
+    }
+    assert.deepEqual(await openWith({ ca: cert }).get(['key']), [undefined])
+    const [row] = await there.query(
+      "SELECT count(*)::int AS n FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND usename = 'tls_only'",
+    )
+    assert.equal(row?.n, 1)
+    await assert.rejects(openWith(true).get(['key']), /cannot be reached: DEPTH_ZERO_SELF_SIGNED_CERT/)
+    await assert.rejects(openWith(false).get(['key']), /pg_hba.conf does not allow this role.*or requires TLS/)
+  })
+})
+
+/** A certificate for localhost that signs itself. */
+function certificate(): { cert: string; key: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'koa-authx-'))
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30']
+  const { status, stderr } = spawnSync('openssl', [...args, ...subject, '-keyout', key, '-out', cert], {
+    encoding: 'utf8',
+  })
+  assert.equal(status, 0, stderr)
+  const texts = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
+  rmSync(folder, { recursive: true })
+  return texts
+}
 
 function open(t: TestContext, url: string, options: PostgresTokenStoreOptions = {}): PostgresTokenStore {
   const store = new PostgresTokenStore({ connectionString: url, max: 4 }, { timeout, ...options })

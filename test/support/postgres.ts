@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -36,6 +36,10 @@ export interface PostgresServer {
 export interface PostgresServerOptions {
   /** Settings such as `{ max_connections: '5' }`. */
   settings?: Readonly<Record<string, string>>
+  /** Lines of pg_hba.conf, which come before those that let everybody in. */
+  hba?: readonly string[]
+  /** PEM. The server offers TLS then. */
+  tls?: { readonly cert: string; readonly key: string }
 }
 
 const startsWithin = 60_000
@@ -59,10 +63,30 @@ process.once('exit', () => {
 })
 
 /** A PostgreSQL server of the test's own, in a temporary folder, that ends with this process. */
-export async function startPostgres({ settings = {} }: PostgresServerOptions = {}): Promise<PostgresServer> {
+export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
   const folder = newFolder()
-  run('initdb', ['-D', join(folder, 'data'), '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'])
-  return serve(folder, settings)
+  const data = join(folder, 'data')
+  run('initdb', ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'])
+  const { settings = {}, hba, tls } = options
+  if (hba) {
+    const file = join(data, 'pg_hba.conf')
+    writeFileSync(file, [...hba, readFileSync(file, 'utf8')].join('\n'))
+  }
+  return serve(folder, tls ? { ...settings, ...withTls(folder, tls) } : settings)
+}
+
+/** The settings for TLS; the server reads its key only if nobody else may. */
+function withTls(folder: string, { cert, key }: { cert: string; key: string }): Record<string, string> {
+  const user = unprivilegedUser()
+  const [ssl_cert_file, ssl_key_file] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  for (const [file, text] of [
+    [ssl_cert_file, cert],
+    [ssl_key_file, key],
+  ] as const) {
+    writeFileSync(file, text, { mode: 0o600 })
+    if (user) chownSync(file, user.uid, user.gid)
+  }
+  return { ssl: 'on', ssl_cert_file, ssl_key_file }
 }
 
 async function serve(folder: string, settings: Readonly<Record<string, string>>): Promise<PostgresServer> {
