@@ -3,6 +3,7 @@
  *
  *     npm start                                        sessions in the SQLite file .data/tokens.sqlite
  *     TOKEN_STORE=redis://127.0.0.1:6379 npm start     sessions in Redis
+ *     TOKEN_STORE=postgres://127.0.0.1/app npm start   sessions in PostgreSQL, in the table koa_authx
  *     TOKEN_STORE=memory: npm start                    sessions in memory, lost when it stops
  *
  * JWT_SECRET_KEY signs the tokens; PORT and HOST set the address of the server. Other JWT_* variables of AuthX work
@@ -58,7 +59,7 @@ function urlOf(server: Server): string {
   return `http://localhost:${typeof address === 'object' ? address?.port : address}`
 }
 
-/** Ends the process at once, because a connection to Redis would keep it running. */
+/** Ends the process at once, because a connection to Redis or PostgreSQL would keep it running. */
 function fail(error: unknown): never {
   console.error(error instanceof Error ? error.message : error)
   process.exit(1)

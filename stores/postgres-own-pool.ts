@@ -7,15 +7,15 @@ import type { PostgresPool } from './postgres-client.js'
 /** Options of a Pool of pg, for a pool that the store makes. The store gives them to pg as they are. */
 export interface PostgresPoolOptions {
   /** `postgres://user:password@host:port/database`. */
-  connectionString?: string | undefined
+  connectionString?: string
   /** Host name, address, or folder of the Unix socket. Default: `PGHOST`, otherwise localhost. */
-  host?: string | undefined
+  host?: string
   /** Default: `PGPORT`, otherwise 5432. */
   port?: number | undefined
   /** Default: `PGDATABASE`, otherwise the user. */
-  database?: string | undefined
+  database?: string
   /** Default: `PGUSER`, otherwise the user of the process. */
-  user?: string | undefined
+  user?: string
   /** The password, or a function that returns it, called for each connection. Default: `PGPASSWORD`. */
   password?: string | (() => string | Promise<string>) | undefined
   /** `true`, or options of TLS such as `{ ca }`. Default: `PGSSLMODE`, otherwise no TLS. */

@@ -5,6 +5,7 @@
 import { createRequire, isBuiltin } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { findMemcached, installMemcached } from './support/memcached-binary.js'
+import { findPgBouncer, findPostgres, installPostgres } from './support/postgres-binary.js'
 import { startRedis } from './support/redis.js'
 import { findRedisServer, installRedisServer } from './support/redis-binary.js'
 import { exitWith, filesEndingIn, interruption, runFiles } from './support/run-files.js'
@@ -18,6 +19,10 @@ async function main(named: readonly string[]): Promise<number> {
   const files = named.length > 0 ? named : filesEndingIn('.test.ts', 'test')
   requireSqlite()
   if (files.some(file => file.includes('keyv'))) findMemcached() ?? installMemcached()
+  if (files.some(usesPostgres)) {
+    findPostgres() ?? installPostgres()
+    findPgBouncer()
+  }
   const interrupted = interruption()
   const redis = await startRedis({ binary: findRedisServer() ?? installRedisServer() })
   try {
@@ -25,6 +30,11 @@ async function main(named: readonly string[]): Promise<number> {
   } finally {
     await redis.stop()
   }
+}
+
+/** Looked for here: files that run at the same time could not install it. */
+function usesPostgres(file: string): boolean {
+  return /postgres|examples\/start|docs\/deploying|docs\/stores/.test(file)
 }
 
 function requireSqlite(): void {

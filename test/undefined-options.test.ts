@@ -8,6 +8,7 @@ import { AuthManager, AuthX, PolicyEngine, rateLimited } from '../src/index.js'
 import { authRouter } from '../src/router/index.js'
 import { makeToken } from '../src/testing/index.js'
 import { MemoryTokenStore } from '../stores/memory.js'
+import { PostgresTokenStore } from '../stores/postgres.js'
 import { RedisTokenStore } from '../stores/redis.js'
 import { SqliteTokenStore } from '../stores/sqlite.js'
 import { makeAuthX, TEST_SECRET } from './support/app.js'
@@ -69,6 +70,8 @@ describe('an option that is undefined is as if it were left out', () => {
   test('of stores and the client', async () => {
     await new MemoryTokenStore(none('prefix', 'map')).close()
     await new SqliteTokenStore(':memory:', none('prefix', 'timeout')).close()
+    const ofPostgres = none('prefix', 'timeout', 'table', 'schema', 'createTable')
+    await new PostgresTokenStore('postgres://127.0.0.1:1/a', ofPostgres).close()
     await new RedisTokenStore('redis://127.0.0.1:1', none('prefix', 'timeout')).close()
     const names = [
       'headerName',

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { TokenStore } from 'koa-authx'
 import { MemoryTokenStore } from 'koa-authx/stores/memory'
+import { PostgresTokenStore } from 'koa-authx/stores/postgres'
 import { RedisTokenStore } from 'koa-authx/stores/redis'
 import { SqliteTokenStore } from 'koa-authx/stores/sqlite'
 
@@ -15,7 +16,8 @@ export function tokenStore(setting: string | undefined, folder: string): { store
   }
   if (setting === 'memory:') return { store: new MemoryTokenStore(), where: 'in memory' }
   if (/^rediss?:\/\//.test(setting)) return { store: new RedisTokenStore(setting), where: 'in Redis' }
+  if (/^postgres(ql)?:\/\//.test(setting)) return { store: new PostgresTokenStore(setting), where: 'in PostgreSQL' }
   throw new Error(
-    'TOKEN_STORE must be redis://host:port (or rediss://), or memory:, or not set for an SQLite file in .data/',
+    'TOKEN_STORE must be redis://host:port (or rediss://), or postgres://host:port/database, or memory:, or not set for an SQLite file in .data/',
   )
 }

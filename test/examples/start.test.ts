@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
 import { freePort } from '../support/free-port.js'
+import { startPostgres } from '../support/postgres.js'
 import { startRedis } from '../support/redis.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { Client, claimsOf } from './client.js'
@@ -171,11 +172,14 @@ describe('npm start', () => {
     const folder = await folderFor(t)
     for (const setting of ['sqlite:tokens.db', 'wrong', 'redis', 'memory']) {
       const said = await refusal(folder, { TOKEN_STORE: setting })
-      assert.match(said, /^TOKEN_STORE must be redis:\/\/.* memory:.*$/)
+      assert.match(said, /^TOKEN_STORE must be redis:\/\/.* postgres:\/\/.* memory:.*$/)
     }
     const said = await refusal(folder, { TOKEN_STORE: 'redis://:pass word@127.0.0.1:not-a-port' })
     assert.match(said, /^RedisTokenStore: .*$/)
     assert.doesNotMatch(said, /pass word/)
+    const ofPostgres = await refusal(folder, { TOKEN_STORE: 'postgres://:pass word@127.0.0.1:not-a-port/app' })
+    assert.match(ofPostgres, /^PostgresTokenStore: .*$/)
+    assert.doesNotMatch(ofPostgres, /pass word/)
   })
 
   test('says in a line that the secret is too short, or that the port is wrong or in use', async t => {
@@ -200,34 +204,39 @@ describe('npm start', () => {
   })
 })
 
-describe('npm start on Redis', async () => {
-  const redis = await startRedis()
-  const env = { TOKEN_STORE: redis.url }
-  after(() => redis.stop())
+for (const [kind, startServer] of [
+  ['Redis', startRedis],
+  ['PostgreSQL', startPostgres],
+] as const) {
+  describe(`npm start on ${kind}`, async () => {
+    const backend = await startServer()
+    const env = { TOKEN_STORE: backend.url }
+    after(() => backend.stop())
 
-  test('keeps sessions there over a restart', async t => {
-    const folder = await folderFor(t)
-    const { program, client } = await started(t, folder, env)
-    const sessions = await leaveSessions(client)
-    assert.equal(await program.end('SIGINT'), 0)
-    await assertKnown((await started(t, folder, env)).client, sessions)
-    assert.equal(existsSync(join(folder, '.data/tokens.sqlite')), false)
-  })
+    test('keeps sessions there over a restart', async t => {
+      const folder = await folderFor(t)
+      const { program, client } = await started(t, folder, env)
+      const sessions = await leaveSessions(client)
+      assert.equal(await program.end('SIGINT'), 0)
+      await assertKnown((await started(t, folder, env)).client, sessions)
+      assert.equal(existsSync(join(folder, '.data/tokens.sqlite')), false)
+    })
 
-  test('starts without Redis, answers 503 and says why, and goes on when Redis is there', async t => {
-    const folder = await folderFor(t)
-    await redis.kill()
-    const { program, client } = await started(t, folder, env)
-    const refused = await client.login()
-    assert.deepEqual([refused.status, refused.body.error_type], [503, 'StoreUnavailableError'])
-    assert.equal(refused.headers.get('retry-after'), '1')
-    await program.until(() => /open: .*ECONNREFUSED/.test(program.stderr))
-    const json = { username: 'test', password: 'test' }
-    for (const mode of ['cookies', 'dual']) {
-      assert.equal((await client.post(`/demo/${mode}/login`, { json })).status, 503)
-    }
-    await program.until(() => program.stderr.match(/^open: /gm)?.length === 3)
-    await redis.restart()
-    await program.until(async () => (await client.login()).status === 200)
+    test('starts without it, answers 503 and says why, and goes on when it is there', async t => {
+      const folder = await folderFor(t)
+      await backend.kill()
+      const { program, client } = await started(t, folder, env)
+      const refused = await client.login()
+      assert.deepEqual([refused.status, refused.body.error_type], [503, 'StoreUnavailableError'])
+      assert.equal(refused.headers.get('retry-after'), '1')
+      await program.until(() => /open: .*ECONNREFUSED/.test(program.stderr))
+      const json = { username: 'test', password: 'test' }
+      for (const mode of ['cookies', 'dual']) {
+        assert.equal((await client.post(`/demo/${mode}/login`, { json })).status, 503)
+      }
+      await program.until(() => program.stderr.match(/^open: /gm)?.length === 3)
+      await backend.restart()
+      await program.until(async () => (await client.login()).status === 200)
+    })
   })
-})
+}

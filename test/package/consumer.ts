@@ -22,6 +22,7 @@ import { AuthXClient } from 'koa-authx/client'
 import { authRouter } from 'koa-authx/router'
 import { KeyvTokenStore } from 'koa-authx/stores/keyv'
 import { MemoryTokenStore } from 'koa-authx/stores/memory'
+import { PostgresTokenStore } from 'koa-authx/stores/postgres'
 import { RedisTokenStore } from 'koa-authx/stores/redis'
 import { SqliteTokenStore } from 'koa-authx/stores/sqlite'
 import { FaultyTokenStore, makeToken, TestClock, testTokenStore } from 'koa-authx/testing'
@@ -38,6 +39,8 @@ const stores: TokenStore[] = [
   new SqliteTokenStore('tokens.sqlite', { prefix: 'app:' }),
   new RedisTokenStore('redis://127.0.0.1:6379', { timeout: 100 }),
   new RedisTokenStore({ url: 'redis://127.0.0.1:6379', password: 'secret' }),
+  new PostgresTokenStore('postgres://127.0.0.1/app', { table: 'sessions', createTable: false }),
+  new PostgresTokenStore({ host: '127.0.0.1', password: async () => 'secret', ssl: { rejectUnauthorized: true } }),
   new FaultyTokenStore(new MemoryTokenStore()),
 ]
 export const keyvStore = (...given: ConstructorParameters<typeof KeyvTokenStore>) => new KeyvTokenStore(...given)

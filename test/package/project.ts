@@ -22,7 +22,7 @@ export const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf
 /** All entries of the package but `./package.json`. */
 export const ENTRIES = Object.keys(manifest.exports).filter(entry => entry !== './package.json')
 /** What they need besides what npm installs with the package. */
-export const OPTIONAL_PEERS = ['@keyv/redis', '@koa/router', 'koa-body']
+export const OPTIONAL_PEERS = ['@keyv/redis', '@koa/router', 'jose', 'koa-body', 'pg']
 /** Those of our own. */
 export const OURS: Tools = { node: process.execPath, npm: ['npm'], env: process.env }
 

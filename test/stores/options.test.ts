@@ -4,6 +4,7 @@ import { Keyv } from 'keyv'
 import { KeyvTokenStore } from '../../stores/keyv.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { millisecondsUntil } from '../../stores/options.js'
+import { PostgresTokenStore } from '../../stores/postgres.js'
 import { RedisTokenStore } from '../../stores/redis.js'
 import { SqliteTokenStore } from '../../stores/sqlite.js'
 
@@ -11,6 +12,7 @@ const STORES: Readonly<Record<string, (options: unknown) => unknown>> = {
   MemoryTokenStore: options => new MemoryTokenStore(options as never),
   SqliteTokenStore: options => new SqliteTokenStore(':memory:', options as never),
   RedisTokenStore: options => new RedisTokenStore('redis://127.0.0.1:1', options as never),
+  PostgresTokenStore: options => new PostgresTokenStore('postgres://127.0.0.1:1/a', options as never),
   KeyvTokenStore: options => new KeyvTokenStore(new Keyv(), options as never),
 }
 
@@ -38,7 +40,7 @@ for (const [name, open] of Object.entries(STORES)) {
   })
 }
 
-for (const name of ['SqliteTokenStore', 'RedisTokenStore', 'KeyvTokenStore']) {
+for (const name of ['SqliteTokenStore', 'RedisTokenStore', 'PostgresTokenStore', 'KeyvTokenStore']) {
   test(`a misspelt timeout of ${name} is answered with the name`, () => {
     assert.throws(() => STORES[name]?.({ timeOut: 5 }), { name: 'TypeError', message: /did you mean timeout\?/ })
   })

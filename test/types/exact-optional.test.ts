@@ -14,6 +14,7 @@ import type { RemoteIssuerOptions } from 'koa-authx/issuers'
 import type { AuthRouterOptions, AuthRouterPaths } from 'koa-authx/router'
 import type { KeyvTokenStoreOptions } from 'koa-authx/stores/keyv'
 import type { MemoryTokenStoreOptions } from 'koa-authx/stores/memory'
+import type { PostgresTokenStoreOptions } from 'koa-authx/stores/postgres'
 import type { RedisTokenStoreOptions } from 'koa-authx/stores/redis'
 import type { SqliteTokenStoreOptions } from 'koa-authx/stores/sqlite'
 import type { MakeTokenOptions } from 'koa-authx/testing'
@@ -60,6 +61,7 @@ export type Checked =
   | Nothing<Forgotten<AuthRouterPaths>>
   | Nothing<Forgotten<KeyvTokenStoreOptions>>
   | Nothing<Forgotten<MemoryTokenStoreOptions>>
+  | Nothing<Forgotten<PostgresTokenStoreOptions>>
   | Nothing<Forgotten<RedisTokenStoreOptions>>
   | Nothing<Forgotten<SqliteTokenStoreOptions>>
   | Nothing<Forgotten<MakeTokenOptions>>
