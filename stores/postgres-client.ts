@@ -13,6 +13,7 @@ export interface PostgresPool {
   end(): Promise<void>
   on(event: 'error', listener: (error: Error) => void): unknown
   off(event: 'error', listener: (error: Error) => void): unknown
+  readonly options?: { readonly max?: number | undefined } | undefined
   readonly totalCount: number
   readonly waitingCount: number
   readonly idleCount: number

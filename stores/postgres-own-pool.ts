@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 import pg from 'pg'
 import { Deadline } from '../src/time/deadline.js'
 import type { PostgresPool } from './postgres-client.js'
+import { outOfReach, type PostgresStoreError } from './postgres-reason.js'
 
 /** Options of a Pool of pg, for a pool that the store makes. The store gives them to pg as they are. */
 export interface PostgresPoolOptions {
@@ -115,13 +116,17 @@ function clientWith(sockets: Sockets): unknown {
     override connect(callback: Callback): void {
       const socket = this.connection.stream
       sockets.add(socket.once('close', () => sockets.delete(socket)))
-      const wait = new Deadline(CONNECT_MS).wait(() => socket.destroy())
+      const wait = new Deadline(CONNECT_MS, noConnection).wait(error => socket.destroy(error))
       super.connect((...args) => {
         wait.end()
         callback(...args)
       })
     }
   }
+}
+
+function noConnection(milliseconds: number): PostgresStoreError {
+  return outOfReach(`no connection within ${milliseconds} ms`)
 }
 
 type Callback = (...args: unknown[]) => void

@@ -38,8 +38,9 @@ const LONGEST_QUEUE = 10_000
 /** How long a connection that gives no answer is kept after its call was given up, in milliseconds. */
 const PATIENCE_MS = 1000
 /**
- * The same for writes. A server that waits for a synchronous standby keeps the session of a commit even if its
- * connection is closed: with a short time, such sessions would fill `max_connections`.
+ * How long a connection is kept after a write without an answer was given up, in milliseconds. A server that waits for a
+ * synchronous standby keeps the session of a commit even if its connection is closed: with a short time, such sessions
+ * would fill `max_connections`.
  */
 const PATIENCE_WITH_WRITES_MS = 10_000
 /** The maximum number of connections that such writes may occupy: reads need the others. */
@@ -95,10 +96,7 @@ export class PostgresConnections {
   /** Sends a message and waits for the answer, until the deadline. `close` ends what is not inside `call`. */
   async send(order: Order, deadline: Deadline): Promise<Answer> {
     if (this.#waiting >= LONGEST_QUEUE) throw outOfReach('too many calls wait for a connection')
-    if (order.isWrite && this.#stuckWrites() >= MOST_STUCK_WRITES) {
-      const all = `${MOST_STUCK_WRITES} writes have had no answer for long; does the server wait for a synchronous standby?`
-      throw new PostgresStoreError(`PostgreSQL: ${all} (synchronous_standby_names)`)
-    }
+    if (order.isWrite) this.#checkStuckWrites()
     return this.#ask(await this.#take(deadline), order, deadline)
   }
 
@@ -119,10 +117,14 @@ export class PostgresConnections {
     unlisten(this.#pool)
   }
 
-  #stuckWrites(): number {
-    let count = 0
-    for (const { isWrite } of this.#silent) if (isWrite) count++
-    return count
+  /** Refuses more writes if some have no answer, so that reads get a connection. */
+  #checkStuckWrites(): void {
+    const { max = 10 } = this.#pool.options ?? {}
+    const most = Math.max(1, Math.min(MOST_STUCK_WRITES, Math.floor(max / 2)))
+    const count = [...this.#silent].filter(lease => lease.isWrite).length
+    if (count < most) return
+    const words = `writes have no answer (${count}); does the server wait for a synchronous standby?`
+    throw new PostgresStoreError(`PostgreSQL: ${words} (synchronous_standby_names)`)
   }
 
   /**

@@ -127,26 +127,31 @@ describe('PostgresTokenStore and a standby', () => {
 })
 
 describe('PostgresTokenStore and a server that waits for a synchronous standby', () => {
-  test('writes end in time, few connections are stuck, reads go on, and all is well when the server goes on', async t => {
-    const server = await own(t)
-    const store = open(t, server.url)
-    await until(() => store.compareAndSet('key', undefined, 'a', soon()))
-    await server.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-    await server.query('SELECT pg_reload_conf()')
-    const reasons: string[] = []
-    await until(async () => {
-      const write = store.compareAndSet(`key ${reasons.length}`, undefined, 'a', soon())
-      reasons.push(await write.then(String, (error: Error) => error.message))
-      assert.match(String(reasons.at(-1)), /4 writes have had no answer for long.*synchronous_standby_names/)
+  for (const [max, most] of [
+    [10, 4],
+    [2, 1],
+  ] as const) {
+    test(`with a pool of ${max}, writes end in time, at most ${most} connections are stuck, and reads go on`, async t => {
+      const server = await own(t)
+      const store = open(t, { connectionString: server.url, max })
+      await until(() => store.compareAndSet('key', undefined, 'a', soon()))
+      await server.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+      await server.query('SELECT pg_reload_conf()')
+      const reasons: string[] = []
+      await until(async () => {
+        const write = store.compareAndSet(`key ${reasons.length}`, undefined, 'a', soon())
+        reasons.push(await write.then(String, (error: Error) => error.message))
+        assert.match(String(reasons.at(-1)), /writes have no answer.*synchronous_standby_names/)
+      })
+      assert.ok(reasons.some(reason => /no answer within 250 ms/.test(reason)))
+      assert.deepEqual(await store.get(['key']), ['a'])
+      const stuck = await server.query("SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+      assert.ok(stuck.length <= most, `${stuck.length} sessions wait`)
+      await server.query('ALTER SYSTEM RESET synchronous_standby_names')
+      await server.query('SELECT pg_reload_conf()')
+      await heals(store)
     })
-    assert.ok(reasons.some(reason => /no answer within 250 ms/.test(reason)))
-    assert.deepEqual(await store.get(['key']), ['a'])
-    const stuck = await server.query("SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
-    assert.ok(stuck.length <= 4, `${stuck.length} sessions wait`)
-    await server.query('ALTER SYSTEM RESET synchronous_standby_names')
-    await server.query('SELECT pg_reload_conf()')
-    await heals(store)
-  })
+  }
 })
 
 describe('PostgresTokenStore and locks', () => {
@@ -237,6 +242,27 @@ describe('PostgresTokenStore and connections', () => {
     await heals(store)
     await until(() => assert.equal(pool.waitingCount, 0))
     assert.equal(pool.idleCount, pool.totalCount)
+  })
+
+  test('ten thousand calls wait for a connection, one more is refused at once, and all that wait are answered', async t => {
+    const pool = poolOf(t, { max: 1 })
+    const store = open(t, pool, 60_000)
+    await heals(store)
+    const client = await pool.connect()
+    const calls = Array.from({ length: 10_000 }, () => store.get(['heals']))
+    await assert.rejects(store.get(['heals']), /too many calls wait for a connection/)
+    client.release()
+    for (const values of await Promise.all(calls)) assert.deepEqual(values, ['well'])
+  })
+
+  test('an attempt to connect that gets no answer is given up, and the next calls are answered', async t => {
+    const proxy = await tcpProxy(shared.port)
+    t.after(() => proxy.close())
+    proxy.isolate()
+    const store = open(t, { connectionString: urlAt(proxy.port), max: 1 }, 20_000)
+    await assert.rejects(store.get(['key']), /no connection within 3000 ms/)
+    proxy.heal()
+    await heals(store)
   })
 
   test('a server that accepts no more connections is named, and calls share those that there are', async t => {
