@@ -159,7 +159,7 @@ export class PostgresConnections {
           settled()
           if (!isLate && !this.#isClosed) return resolve(client)
           client.release()
-          reject(closedError('PostgresTokenStore'))
+          if (!isLate) reject(closedError('PostgresTokenStore'))
         },
         (error: unknown) => {
           settled()
@@ -171,7 +171,7 @@ export class PostgresConnections {
 
   #noConnection(milliseconds: number): Error {
     const { totalCount, idleCount, waitingCount } = this.#pool
-    const used = `${totalCount - idleCount} are in use or being opened, ${waitingCount} calls wait`
+    const used = `in use or being opened: ${totalCount - idleCount}, waiting calls: ${waitingCount}`
     const whose = this.#own ? '' : '; does the application keep them?'
     return outOfReach(`no connection of the pool was free within ${milliseconds} ms (${used}${whose})`)
   }

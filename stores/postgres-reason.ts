@@ -26,14 +26,6 @@ export const STANDBY = 'this server is a standby, which may be behind; connect t
 export const READ_ONLY =
   'transactions are read-only; default_transaction_read_only is on for the role, the database or the server'
 
-/** SQLSTATEs of a transaction that was open before the store used the connection. */
-const IN_TRANSACTION = ['25001', '25P02']
-
-/** Whether PostgreSQL answered that the connection has an open transaction. */
-export function isInTransaction(error: unknown): boolean {
-  return IN_TRANSACTION.includes(sqlStateOf(error) ?? '')
-}
-
 const REASONS: Readonly<Record<string, (names: TableNames) => string>> = {
   '08P01': () => 'PgBouncer or another pooler refuses the connection or the query',
   '25001': () => OPEN_TRANSACTION,
@@ -99,11 +91,16 @@ export function sqlStateOf(error: unknown): string | undefined {
   return typeof code === 'string' && typeof severity === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
 
-/** Whether the connection is usable after `error`: the server has refused a statement, and nothing else happened. */
+/** SQLSTATEs after which the server ends the connection, or after which its state is unknown. */
+const ENDING = /^(08|57P|25P0)|^(53300|25001)$/
+
+/**
+ * Whether the connection is usable after `error`: the server has refused a statement, and nothing else happened.
+ * `severity` says this too, but in the language of the server.
+ */
 export function isRefusal(error: unknown): boolean {
-  return (
-    sqlStateOf(error) !== undefined && (error as { severity?: unknown }).severity === 'ERROR' && !isInTransaction(error)
-  )
+  const state = sqlStateOf(error)
+  return state !== undefined && !ENDING.test(state)
 }
 
 /** Messages of pg without a code, and what they mean. */

@@ -2,6 +2,7 @@
  * Runs the tests beside a Redis server of their own: `npm test`, or `npm test -- test/token/verify.test.ts` for some.
  * Whatever a test needs and cannot have is an error here, so that no test has a reason to skip itself.
  */
+import { readFileSync } from 'node:fs'
 import { createRequire, isBuiltin } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { findMemcached, installMemcached } from './support/memcached-binary.js'
@@ -34,7 +35,7 @@ async function main(named: readonly string[]): Promise<number> {
 
 /** Looked for here: files that run at the same time could not install it. */
 function usesPostgres(file: string): boolean {
-  return /postgres|examples\/start|docs\/deploying|docs\/stores/.test(file)
+  return readFileSync(file, 'utf8').includes('support/postgres.js')
 }
 
 function requireSqlite(): void {

@@ -9,6 +9,7 @@ import { AuthX } from '../../src/index.js'
 import { type Answer, type Api, startApi } from '../support/api.js'
 import { TEST_SECRET } from '../support/api-server.js'
 import { freePort } from '../support/free-port.js'
+import { type PostgresServer, startPostgres } from '../support/postgres.js'
 import { startRedis } from '../support/redis.js'
 import type { SharedBackend } from '../support/store-kinds.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -38,6 +39,17 @@ type Fault = Pick<Stage, 'begin' | 'end' | 'forgets' | 'readsGoOn'>
 const redis = (fault: (server: RedisServer) => Fault) => async (): Promise<Stage> => {
   const server = await startRedis()
   return { backend: { kind: 'redis', at: server.url }, cleanUp: () => server.stop(), ...fault(server) }
+}
+
+const postgres = (fault: (server: PostgresServer) => Fault) => async (): Promise<Stage> => {
+  const server = await startPostgres()
+  return { backend: { kind: 'postgres', at: server.url }, cleanUp: () => server.stop(), ...fault(server) }
+}
+
+/** Changes a setting of the server, for transactions that begin from then on. */
+async function setOf(server: PostgresServer, setting: string): Promise<void> {
+  await server.query(`ALTER SYSTEM SET ${setting}`)
+  await server.query('SELECT pg_reload_conf()')
 }
 
 async function lockedSqlite(): Promise<Stage> {
@@ -75,6 +87,16 @@ const FAULTS: Record<string, () => Promise<Stage>> = {
   'Redis has become a read-only replica': redis(server => ({
     begin: async () => server.command('REPLICAOF', '127.0.0.1', String(await freePort())),
     end: () => server.command('REPLICAOF', 'NO', 'ONE'),
+    readsGoOn: true,
+  })),
+  'PostgreSQL is killed, and comes back': postgres(server => ({
+    begin: () => server.kill(),
+    end: () => server.restart(),
+  })),
+  'PostgreSQL is frozen': postgres(server => ({ begin: () => server.pause(), end: () => server.resume() })),
+  'PostgreSQL is read-only': postgres(server => ({
+    begin: () => setOf(server, 'default_transaction_read_only = on'),
+    end: () => setOf(server, 'default_transaction_read_only = off'),
     readsGoOn: true,
   })),
   'another process holds the lock of the SQLite file': lockedSqlite,
@@ -160,6 +182,16 @@ describe('a server whose store is not there when it starts', () => {
       })
     } finally {
       await server?.stop()
+    }
+  })
+
+  test('starts all the same, and serves when PostgreSQL comes up', async () => {
+    const server = await startPostgres()
+    try {
+      await server.kill()
+      await served({ kind: 'postgres', at: server.url }, () => server.restart())
+    } finally {
+      await server.stop()
     }
   })
 

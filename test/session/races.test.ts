@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Answer, type Api, startApis } from '../support/api.js'
+import { type PostgresServer, startPostgres } from '../support/postgres.js'
 import { sharedBackends } from '../support/shared-backends.js'
 import { contentOf } from '../support/signing.js'
 import type { SharedBackend } from '../support/store-kinds.js'
@@ -15,6 +16,11 @@ interface Arena {
 }
 
 const backends = sharedBackends()
+let postgres: PostgresServer
+before(async () => {
+  postgres = await startPostgres({ settings: { max_connections: '200' } })
+})
+after(() => postgres.stop())
 
 const ARENAS: Arena[] = [
   { name: 'the memory store, in one process', processes: 1, backend: () => undefined },
@@ -24,6 +30,11 @@ const ARENAS: Arena[] = [
     backend: () => backends.sqlite('race'),
   },
   { name: 'Redis, from four processes', processes: 4, backend: () => backends.redis() },
+  {
+    name: 'PostgreSQL, from four processes',
+    processes: 4,
+    backend: () => ({ kind: 'postgres', at: postgres.url }),
+  },
 ]
 
 const successes = (answers: readonly Answer[]) => answers.filter(({ status }) => status === 200)

@@ -112,6 +112,15 @@ describe('PostgresTokenStore in a process that is busy', () => {
     }
   })
 
+  test('an application that tests itself with fake timers gets its answers', async t => {
+    const store = new PostgresTokenStore(url, { timeout: 1000 })
+    t.after(() => store.close())
+    t.mock.timers.enable({ apis: ['Date', 'setImmediate', 'setInterval', 'setTimeout'], now: Date.now() })
+    assert.equal(await store.compareAndSet('fake timers', undefined, 'a', soon()), true)
+    assert.deepEqual(await store.get(['fake timers']), ['a'])
+    t.mock.timers.reset()
+  })
+
   test('the clock of the server is learnt, however far it is off', async t => {
     const store = new PostgresTokenStore({ connectionString: url, max: 1 }, { timeout })
     t.after(() => store.close())

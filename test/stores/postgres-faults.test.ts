@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { type StoreOutage, testTokenStore } from '../../src/testing/index.js'
 import { PostgresTokenStore } from '../../stores/postgres.js'
 import { within } from '../support/counted.js'
 import { type PostgresServer, startPostgres } from '../support/postgres.js'
@@ -96,6 +97,29 @@ describe('PostgresTokenStore and a server that is away', () => {
     await shared.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'koa-authx'")
     await heals(store)
   })
+})
+
+describe('PostgresTokenStore keeps its contract', async () => {
+  const server = await startPostgres({ settings: { max_connections: '200' } })
+  const proxy = await tcpProxy(server.port)
+  after(async () => {
+    proxy.close()
+    await server.stop()
+  })
+  const outages: Record<string, StoreOutage> = {
+    'PostgreSQL is frozen': { start: server.pause, end: server.resume },
+    'PostgreSQL is killed': { start: server.kill, end: server.restart },
+    'nothing comes through the network': { start: proxy.isolate, end: proxy.heal },
+  }
+  for (const [what, outage] of Object.entries(outages)) {
+    describe(`when ${what}`, () => {
+      testTokenStore({
+        test: (name, run) => /the backend fails/.test(name) && test(name, run),
+        createStore: options => new PostgresTokenStore(urlAt(proxy.port), { ...options, timeout: 1000 }),
+        outage,
+      })
+    })
+  }
 })
 
 describe('PostgresTokenStore and a standby', () => {
@@ -237,7 +261,7 @@ describe('PostgresTokenStore and connections', () => {
     const store = open(t, pool)
     await heals(store)
     const taken = [await pool.connect(), await pool.connect()]
-    await fails(store, timeout + 100, /no connection of the pool was free within 250 ms \(2 are in use/)
+    await fails(store, timeout + 100, /no connection of the pool was free within 250 ms \(in use or being opened: 2,/)
     for (const client of taken) client.release()
     await heals(store)
     await until(() => assert.equal(pool.waitingCount, 0))

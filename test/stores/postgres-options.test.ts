@@ -4,6 +4,7 @@ import { inspect } from 'node:util'
 import pg from 'pg'
 import { MemoryTokenStore } from '../../stores/memory.js'
 import { PostgresTokenStore } from '../../stores/postgres.js'
+import { isRefusal } from '../../stores/postgres-reason.js'
 
 const URL_OF_NOBODY = 'postgres://user:secret-password@127.0.0.1:1/database'
 const make = (connect: unknown, options?: object) => new PostgresTokenStore(connect as string, options)
@@ -123,6 +124,12 @@ test('neither PostgresTokenStore nor its errors show the url or the password', a
     await store.close()
   }
   await pool.end()
+})
+
+test('a connection stays in use after a refusal of the server, whatever language it speaks, and not after its end', () => {
+  for (const severity of ['ERROR', 'FEHLER', 'エラー']) assert.ok(isRefusal({ code: '55P03', severity }))
+  for (const code of ['57P01', '08006', '25P02', '25001', '53300']) assert.ok(!isRefusal({ code, severity: 'FATAL' }))
+  for (const other of [undefined, new Error('lost'), { code: 'ECONNRESET' }]) assert.ok(!isRefusal(other))
 })
 
 test('a date that is not in the future rejects', async () => {
