@@ -58,8 +58,6 @@ export interface PostgresPoolOptions {
   idle_in_transaction_session_timeout?: number | undefined
   /** Settings of the session, as in `-c name=value`. PgBouncer may refuse them. */
   options?: string | undefined
-  /** Default UTF8. */
-  client_encoding?: string | undefined
   /** Whether to bind the password check to the TLS connection. Default `false`. */
   enableChannelBinding?: boolean | undefined
   /** Called with each new connection. */

@@ -153,8 +153,12 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** A literal for a key, which is printable ASCII. An E string means the same whatever standard_conforming_strings is. */
+/**
+ * A literal for a key. An E string means the same whatever standard_conforming_strings is. Other characters than
+ * printable ASCII could end the literal, if the encoding of the connection is not UTF-8.
+ */
 function text(key: string): string {
+  if (!/^[ -~]*$/.test(key)) throw new PostgresStoreError('PostgreSQL: a key contains other than printable ASCII')
   return `E'${key.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 }
 

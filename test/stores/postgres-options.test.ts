@@ -54,6 +54,7 @@ describe('what PostgresTokenStore takes to connect', () => {
     [{ prefix: 'a' }, /"prefix".*second/],
     [{ timeout: 5 }, /"timeout".*second/],
     [{ createTable: false }, /"createTable".*second/],
+    [{ client_encoding: 'GBK' }, /"client_encoding".*UTF-8/],
     [{ toString: 1 }, /"toString"/],
     [{ connectionString: undefined }, /connectionString must be a non-empty string/],
     [{ connectionString: 'mysql://a' }, /must begin with postgres/],

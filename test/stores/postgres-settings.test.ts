@@ -154,6 +154,27 @@ describe('PostgresTokenStore and its table', () => {
     assert.ok(Number(row?.seconds) > 30 && Number(row?.seconds) <= 60, `${row?.seconds} s are left`)
   })
 
+  test('is not reached by keys that look like SQL, and other characters than the contract allows are refused', async t => {
+    const store = open(t, server.url, { table: 'literal' })
+    const keys = [
+      "'); DROP TABLE literal; --",
+      "\\'); DROP TABLE literal; --",
+      '$1',
+      "E'a'",
+      '/*',
+      '\\',
+      "'",
+      "''",
+      "\\''",
+    ]
+    for (const key of keys) assert.equal(await store.compareAndSet(key, undefined, key, soon()), true)
+    assert.deepEqual(await store.get(keys), keys)
+    for (const key of ['é', 'a\0', 'a\n', '\u{bf27}']) {
+      await assert.rejects(store.get([key]), /printable ASCII/)
+      await assert.rejects(store.compareAndSet(key, undefined, 'a', soon()), /printable ASCII/)
+    }
+  })
+
   test('that holds a value of somebody else never reads as nothing', async t => {
     const store = open(t, server.url, { table: 'foreign' })
     await store.get(['key'])
