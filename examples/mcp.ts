@@ -77,7 +77,8 @@ router.post('/mcp', authx.accessTokenRequired(), koaBody(), toolScopes, async ct
   ctx.res.once('close', () => server.close())
   await server.connect(transport)
   ctx.respond = false
-  await transport.handleRequest(ctx.req, ctx.res, ctx.request.body)
+  // Never undefined: the transport would then read a body that koaBody has not read, and run tools without their scopes.
+  await transport.handleRequest(ctx.req, ctx.res, ctx.request.body ?? null)
 })
 
 export const app = new Koa()

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { connect, createServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js'
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js'
@@ -217,6 +219,27 @@ test('examples/mcp.ts', async t => {
     const list = ['tea', 'milk'].map((text, n) => ({ ...toolCall('add_note', { text }), id: n }))
     assert.equal((await post(list, token)).status, 200)
     assert.match(await (await post(toolCall('list_notes'), token)).text(), /tea\\nmilk/)
+  })
+
+  await t.test('runs no tool of a body that the parser has not read: of HTTP/2 without Content-Length', async t => {
+    const http2 = createServer(app.callback()).listen(0, '127.0.0.1')
+    await once(http2, 'listening')
+    const session = connect(`http://127.0.0.1:${(http2.address() as AddressInfo).port}`)
+    t.after(() => {
+      session.destroy()
+      http2.close()
+    })
+    const { access_token } = (await oidcLogin(issuer, { resource: RESOURCE, scope: 'openid' })).tokens
+    const request = session.request({
+      ':method': 'POST',
+      ':path': '/mcp',
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      authorization: `Bearer ${access_token}`,
+    })
+    request.end(JSON.stringify(toolCall('add_note', { text: 'x' })))
+    const [headers] = await once(request, 'response')
+    assert.equal(headers[':status'], 400)
   })
 
   await t.test('refuses a request without a valid token before it reads the body', async () => {
