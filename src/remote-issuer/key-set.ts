@@ -150,8 +150,29 @@ async function keysIn(
   try {
     return { set, keys: [await set.find(header)].filter(isLongEnough) }
   } catch (error) {
-    return { set, keys: error instanceof errors.JWKSMultipleMatchingKeys ? await keysOf(error) : [] }
+    return { set, keys: error instanceof errors.JWKSMultipleMatchingKeys ? await severalIn(set, header, error) : [] }
   }
+}
+
+/** The keys that fit a header, where several do, by `alg` and `kid`. */
+const several = new WeakMap<LoadedSet, Map<string, Promise<readonly CryptoKey[]>>>()
+
+/**
+ * Returns the keys of a set that fit a header, if they are several. They are read once for each set: jose would try
+ * keys that cannot be read for each token, and a set can have thousands of them.
+ */
+function severalIn(
+  set: LoadedSet,
+  { alg, kid }: JWSHeaderParameters,
+  fitting: AsyncIterable<CryptoKey>,
+): Promise<readonly CryptoKey[]> {
+  const known = several.get(set) ?? new Map<string, Promise<readonly CryptoKey[]>>()
+  several.set(set, known)
+  // A `kid` of another type counts as none. Only a kid of the set comes here, so that the map stays small.
+  const header = JSON.stringify([alg, typeof kid === 'string' ? kid : null])
+  const keys = known.get(header) ?? keysOf(fitting)
+  known.set(header, keys)
+  return keys
 }
 
 /** Returns the keys that fit, or none if they are too many to try. */

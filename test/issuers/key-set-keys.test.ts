@@ -164,6 +164,19 @@ describe('a token without kid', () => {
     )
     assert.deepEqual([...new Set(await Promise.all(tokens.map(statusOf)))], [401])
   })
+
+  test('costs no attempt at the keys that cannot be read, after the first token', async t => {
+    const { server, statusOf } = await sceneOf(t, {}, one)
+    const unreadable = Array.from({ length: 50 }, () => ({ ...two.jwk, kid: 'one', x: 'AAAA' }))
+    server.answer = (_req, res) => json(res, { keys: [...unreadable, one.jwk] })
+    const kids = [undefined, 'one']
+    const tokens = await Promise.all(kids.map(kid => server.token({}, { kid })))
+    for (const token of tokens) assert.equal(await statusOf(token), 200)
+    const imports = t.mock.method(crypto.subtle, 'importKey')
+    const others = await Promise.all(kids.map(kid => server.token({ jti: 'another' }, { kid })))
+    for (const token of [...tokens, ...others]) assert.equal(await statusOf(token), 200)
+    assert.equal(imports.mock.callCount(), 0)
+  })
 })
 
 describe('forgeries', () => {
