@@ -4,6 +4,7 @@ import { hashOf } from '../token/adopt.js'
 import { askForClaims } from '../token/ask-for-claims.js'
 import { noteIssuer } from '../token/own.js'
 import { deepFreeze, isText, isTextList, isTime, malformedClaim, type TokenPayload } from '../token/payload.js'
+import { isWildcard } from '../token/scopes.js'
 
 /** Claims with which koa-authx describes its own tokens. In a token of an issuer they mean something else. */
 const OURS = ['type', 'csrf', 'gen', 'renewable', 'login_type']
@@ -82,8 +83,16 @@ function payloadOf(
   return deepFreeze(payload) as unknown as TokenPayload
 }
 
-/** Returns the scopes of a token: `scope` (RFC 9068 §2.2.3), `scp` (Entra, Okta) or `scopes`. */
-const scopesOf = ({ scope, scp, scopes }: Record<string, unknown>) => scopesIn(scope ?? scp ?? scopes)
+/**
+ * Returns the scopes of a token: `scope` (RFC 9068 §2.2.3), `scp` (Entra, Okta) or `scopes`. OAuth has no wildcards: a
+ * client can ask for the scope `*`, and the issuer does not know that it covers everything here. So wildcards only
+ * count in a list `scopes`, the claim of koa-authx.
+ */
+function scopesOf({ scope, scp, scopes }: Record<string, unknown>): readonly string[] | undefined {
+  const asked = scope ?? scp ?? scopes
+  const mayBeWildcards = asked === scopes && Array.isArray(scopes)
+  return mayBeWildcards ? scopesIn(scopes) : scopesIn(asked)?.filter(each => !isWildcard(each))
+}
 
 /** Returns scopes that are written as a list, or as text with spaces. */
 function scopesIn(value: unknown): readonly string[] | undefined {

@@ -15,6 +15,9 @@ export function covers(held: readonly string[], wanted: string): boolean {
   })
 }
 
+/** Whether a held scope covers others than itself. */
+export const isWildcard = (scope: string) => scope === '*' || scope.endsWith(':*')
+
 export const coversAll = (held: readonly string[], wanted: readonly string[]) =>
   wanted.every(scope => covers(held, scope))
 

@@ -34,3 +34,28 @@ test('a token is refused, and is no failure of the server, if a claim is nested 
     assert.equal(await statusOf(await token), 401, name)
   }
 })
+
+test('a client that asks its issuer for a wildcard gets no other scopes by it', async t => {
+  const { server, authx } = await sceneOf(t)
+  const scopesOf = async (claims: Record<string, unknown>) =>
+    (await authx.verifyToken(await server.token(claims))).scopes
+  for (const claims of [
+    { scope: 'read * role:* *:* a:b:*' },
+    { scp: ['read', '*', 'role:*', '*:*', 'a:b:*'] },
+    { scopes: 'read * role:* *:* a:b:*' },
+    { scope: 'read *', scopes: ['*'] },
+  ]) {
+    assert.deepEqual(await scopesOf(claims), ['read'], JSON.stringify(claims))
+  }
+  assert.deepEqual(await scopesOf({ scope: '*' }), [])
+  // A `*` elsewhere is no wildcard, also not here.
+  assert.deepEqual(await scopesOf({ scope: 'read:*:all *read role*' }), ['read:*:all', '*read', 'role*'])
+  // The claim with which koa-authx itself signs scopes: the program that signs them has chosen the wildcard.
+  assert.deepEqual(await scopesOf({ scopes: ['role:*'] }), ['role:*'])
+})
+
+test('claims of remoteIssuer may give a wildcard', async t => {
+  const { server, authx } = await sceneOf(t, { claims: ({ roles }) => ({ scopes: roles === 'root' ? '*' : '' }) })
+  assert.deepEqual((await authx.verifyToken(await server.token({ roles: 'root', scope: 'read' }))).scopes, ['*'])
+  assert.deepEqual((await authx.verifyToken(await server.token({ scope: '*' }))).scopes, [])
+})
