@@ -64,12 +64,11 @@ export function signInApp(options: SignInOptions): Koa {
     const attempt = await attempts.take(ctx)
     const answer = new URL(`${redirectUri}?${ctx.querystring}`)
     const signedIn = attempt && (await finishSignIn(provider, answer, attempt))
-    if (!signedIn) {
+    if (!signedIn || !(await openSession(authx, ctx, signedIn, attempt))) {
       ctx.status = 400
       ctx.body = failedPage()
       return
     }
-    await openSession(authx, ctx, signedIn, attempt)
     seeOther(ctx, attempt.next)
   })
 
@@ -94,12 +93,14 @@ export function signInApp(options: SignInOptions): Koa {
 const LONGEST_ID_TOKEN = 1800
 
 /**
- * Opens a session for a person who has signed in at the provider.
+ * Opens a session for a person who has signed in at the provider. Resolves to false if the provider has ended its
+ * session meanwhile.
  *
  * Not with `authx.login`: with `csrfCheck: 'origin'` it refuses a request that comes from another site, and the browser
  * comes from the provider. `state` has already shown that this browser has begun the sign-in.
  */
-async function openSession(authx: AuthX, ctx: Context, { claims, idToken }: SignedIn, attempt: Attempt): Promise<void> {
+async function openSession(authx: AuthX, ctx: Context, signedIn: SignedIn, attempt: Attempt): Promise<boolean> {
+  const { claims, idToken } = signedIn
   const { iss, sub, sid, email, email_verified, auth_time } = claims
   const pair = await authx.createTokenPair(personOf(iss, sub), {
     data: email_verified === true ? { email } : {},
@@ -107,8 +108,20 @@ async function openSession(authx: AuthX, ctx: Context, { claims, idToken }: Sign
     // Fresh only if the provider says that the person has entered credentials since this sign-in began.
     fresh: auth_time !== undefined && auth_time >= attempt.iat,
   })
+  // Asked after the session was opened: a logout that comes later finds the session, and ends it.
+  if (await hasEnded(authx, signedIn)) {
+    await authx.revoke(pair.access_token)
+    return false
+  }
   authx.setAccessCookies(ctx, pair.access_token)
   authx.setRefreshCookies(ctx, pair.refresh_token)
+  return true
+}
+
+/** Whether the provider has ended its session since it issued the ID token, by a back-channel logout. */
+function hasEnded(authx: AuthX, { claims: { iss, sub, sid, iat, exp }, idToken }: SignedIn): Promise<boolean> {
+  const session = typeof sid === 'string' ? { sid } : {}
+  return authx.isRevoked({ iss, sub, iat, exp, ...session, type: 'access', jti: idToken })
 }
 
 /** Returns the ID token of the session of this request, if there is one. */

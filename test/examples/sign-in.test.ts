@@ -228,6 +228,28 @@ describe('a logout of examples/sign-in.ts', () => {
     assert.equal(await accountOf(phone, origin), '/sign-in')
     assert.equal(await accountOf(eve, origin), '/account')
   })
+
+  test('at the provider during a sign-in leaves no session here, although there was none to end yet', async t => {
+    const store = new MemoryTokenStore()
+    let meanwhile: (() => Promise<unknown>) | undefined
+    const slow: TokenStore = {
+      get: keys => store.get(keys),
+      compareAndSet: async (...write) => {
+        const work = meanwhile
+        meanwhile = undefined
+        await work?.()
+        return store.compareAndSet(...write)
+      },
+    }
+    const { origin, issuer } = await scene(t, { store: slow })
+    const browser = new LinkBrowser()
+    const answer = await answerTo(browser, origin)
+    // The code is exchanged, and the session is about to be written.
+    meanwhile = () => logOutAt(issuer, browser)
+    assert.equal((await browser.open(answer, issuer)).status, 400)
+    assert.equal(meanwhile, undefined)
+    assert.equal(await accountOf(browser, origin), '/sign-in')
+  })
 })
 
 describe('an attack on examples/sign-in.ts', () => {
