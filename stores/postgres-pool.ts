@@ -1,8 +1,7 @@
-// Not the global timers: tests of applications replace them with fakes.
-import { clearTimeout, setTimeout } from 'node:timers'
 import { Deadline } from '../src/time/deadline.js'
 import { closedError } from './options.js'
 import { isPool, type PostgresClient, type PostgresPool } from './postgres-client.js'
+import { connectTo, Lease, listen, pause, query, unlisten } from './postgres-lease.js'
 import { OwnPool, type PostgresPoolOptions } from './postgres-own-pool.js'
 import {
   isRefusal,
@@ -46,12 +45,7 @@ const PATIENCE_WITH_WRITES_MS = 10_000
 /** The maximum number of connections that such writes may occupy: reads need the others. */
 const MOST_STUCK_WRITES = 4
 
-/** Milliseconds until the next attempt, if the server accepts no more connections. */
-const PAUSE_MS = 10
 const TOO_MANY_CONNECTIONS = '53300'
-
-/** Answers are read as text, whatever type parsers the application has set. */
-const TYPES = { getTypeParser: () => asText as never }
 
 /** Connections to the server: every call ends at its deadline, and no error message contains addresses or passwords. */
 export class PostgresConnections {
@@ -229,82 +223,4 @@ export class PostgresConnections {
   }
 }
 
-/** A connection that is taken from the pool and given back once. */
-class Lease {
-  readonly isWrite: boolean
-  readonly #client: PostgresClient
-  #isOver = false
-  readonly #whenOver: (() => void)[] = []
-
-  constructor(client: PostgresClient, isWrite: boolean) {
-    this.#client = client
-    this.isWrite = isWrite
-    client.on('error', ignore)
-  }
-
-  whenOver(run: () => void): this {
-    this.#whenOver.push(run)
-    return this
-  }
-
-  /** `destroy`: close the connection, because its state is unknown. */
-  end(destroy: boolean): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#client.release(destroy)
-    this.#client.off('error', ignore)
-    for (const run of this.#whenOver) run()
-  }
-}
-
-/** Waits a little. Resolves to false if the deadline passes meanwhile. */
-function pause(deadline: Deadline): Promise<boolean> {
-  return new Promise(resolve => {
-    const timer = setTimeout(() => {
-      wait.end()
-      resolve(true)
-    }, PAUSE_MS)
-    const wait = deadline.wait(() => {
-      clearTimeout(timer)
-      resolve(false)
-    })
-  })
-}
-
-/** pg throws some errors instead of rejecting. */
-async function connectTo(pool: PostgresPool): Promise<PostgresClient> {
-  return pool.connect()
-}
-
-/** Returns the rows of the last statement. */
-async function query(client: PostgresClient, sql: string): Promise<readonly Row[]> {
-  const results = await client.query({ text: sql, rowMode: 'array', types: TYPES })
-  const last = Array.isArray(results) ? results.at(-1) : results
-  return (last as { rows?: Row[] } | undefined)?.rows ?? []
-}
-
 const word = (rows: readonly Row[]) => rows[0]?.[0]
-
-function asText(text: string): string {
-  return text
-}
-
-/** How many open stores use a pool. */
-const users = new WeakMap<PostgresPool, number>()
-
-/** Without a listener, the loss of an idle connection ends the process. Stores at one pool share a listener. */
-function listen(pool: PostgresPool): void {
-  const count = users.get(pool) ?? 0
-  users.set(pool, count + 1)
-  if (count === 0) pool.on('error', ignore)
-}
-
-function unlisten(pool: PostgresPool): void {
-  const count = users.get(pool) ?? 1
-  users.set(pool, count - 1)
-  if (count === 1) pool.off('error', ignore)
-}
-
-function ignore(): void {
-  // The call that uses the connection gets the error; an idle connection is replaced by the pool.
-}
