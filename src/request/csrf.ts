@@ -35,9 +35,13 @@ export function checkCsrf(
   if (!(demanded ?? isCsrfMethod(ctx.method, config))) return
   if (config.csrfCheck === 'origin' && isFromOwnPage(ctx, config)) return
   const sent = sentValue(ctx, type, config)
-  if (sent === undefined || !payload.csrf || typeof payload.csrf !== 'string') throw new MissingCSRFTokenError()
+  if (!payload.csrf || typeof payload.csrf !== 'string') throw new MissingCSRFTokenError({ cause: NO_VALUE })
+  if (sent === undefined) throw new MissingCSRFTokenError()
   if (!sameBytes(sent, Buffer.from(payload.csrf))) throw new CSRFError()
 }
+
+const NO_VALUE =
+  "the token in the cookie has no CSRF value, so none can match: with csrfCheck 'origin', tokens need none"
 
 function sentValue(ctx: RequestContext, type: TokenType, config: Config): Buffer | undefined {
   const headerName = type === 'access' ? config.accessCsrfHeaderName : config.refreshCsrfHeaderName

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { bearer, cookie, type Sent } from '../support/app.js'
+import { internalsOf } from '../../src/authenticate/internals.js'
+import type { RequestContext } from '../../src/request/context.js'
+import { checkCsrf } from '../../src/request/csrf.js'
+import type { TokenPayload } from '../../src/token/payload.js'
+import { bearer, cookie, makeAuthX, type Sent } from '../support/app.js'
 import { forgeWith } from '../support/signing.js'
 import { type Header, loggedIn, MISSING, outcome, type Scene, WRONG } from './scene.js'
 
@@ -129,5 +133,15 @@ describe('the CSRF value that is sent', () => {
         assert.equal(await outcome(client, { path: '/protected', headers }), '200')
       }
     }
+  })
+
+  test('cannot be there for a token of others, and the cause says what to do', () => {
+    const { config } = internalsOf(makeAuthX())
+    const ctx = { method: 'POST', req: { headers: {} } } as RequestContext
+    const token = { type: 'access' } as TokenPayload
+    const check = () => checkCsrf(ctx, { location: 'cookies', type: 'access' }, token, config)
+    assert.throws(check, ({ code, cause }: Error & { code?: string }) => {
+      return code === 'ERR_CSRF_MISSING' && /csrfCheck 'origin'/.test(String(cause))
+    })
   })
 })
