@@ -1,12 +1,13 @@
 // Not the global timers: tests of applications replace them with fakes.
 import { clearInterval, setInterval } from 'node:timers'
-import type { RedisClusterType } from '@keyv/redis'
 import { Deadline } from '../src/time/deadline.js'
 import { closedError } from './options.js'
-import { ClusterNodes } from './redis-cluster.js'
-import { isClient, isCluster, isSentinel, type RedisClient, send } from './redis-commands.js'
+import { isClient, type RedisClient, send } from './redis-commands.js'
+import { type GivenClient, NodeRedisClient } from './redis-given.js'
+import { ioRedis, isIoRedis } from './redis-ioredis.js'
+import type { IoRedisClient } from './redis-ioredis-line.js'
 import { OwnClient, type RedisClientOptions } from './redis-own-client.js'
-import { RedisStoreError, refusalOf } from './redis-refusal.js'
+import { outOfReach, RedisStoreError, refusalOf, TOO_MANY } from './redis-refusal.js'
 
 /**
  * A connection counts as dead if no waiting call gets an answer for this time, in milliseconds. Time in which the event
@@ -25,7 +26,6 @@ const LONGEST_QUEUE = 10_000
  * about 50 keys, but they are rare.
  */
 const MOST_COMMANDS = 50 * LONGEST_QUEUE
-const TOO_MANY = 'too many calls wait'
 
 export interface RedisConnectionOptions {
   /** Milliseconds after which a call without an answer rejects. */
@@ -37,14 +37,13 @@ export interface RedisConnectionOptions {
 }
 
 /**
- * A node-redis client with timeouts: every call ends within `timeout` milliseconds, fails at once while there is no
+ * A client of node-redis or ioredis with timeouts: every call ends within `timeout` milliseconds, fails at once while there is no
  * connection, and no error message contains keys, addresses or passwords.
  */
 export class RedisConnection {
   readonly #own: OwnClient | undefined
-  readonly #given: RedisClient | undefined
+  readonly #given: GivenClient | undefined
   readonly #options: RedisConnectionOptions
-  readonly #nodes: ClusterNodes | undefined
   readonly #inFlight = new Set<Promise<unknown>>()
   /** The number of calls that the client has not settled, including those that timed out. */
   #unsettled = 0
@@ -55,37 +54,36 @@ export class RedisConnection {
   #isBeating = false
   #closing: Promise<void> | undefined
 
-  constructor(connect: string | RedisClientOptions | RedisClient, options: RedisConnectionOptions) {
+  constructor(connect: string | RedisClientOptions | RedisClient | IoRedisClient, options: RedisConnectionOptions) {
     this.#options = options
+    const listener = { onReady: this.#onReady, onError: this.#onError }
     if (isClient(connect)) {
-      this.#given = connect.on('ready', this.#onReady).on('error', this.#onError)
-      this.#nodes = isCluster(connect) ? new ClusterNodes(connect as RedisClusterType) : undefined
+      this.#given = isIoRedis(connect) ? ioRedis(connect, listener) : new NodeRedisClient(connect, listener)
     } else {
-      const clientOptions = typeof connect === 'string' ? { url: connect } : connect
-      this.#own = new OwnClient(clientOptions, MOST_COMMANDS, { onReady: this.#onReady, onError: this.#onError })
+      const clientOptions = typeof connect === 'string' ? { url: connect } : (connect as RedisClientOptions)
+      this.#own = new OwnClient(clientOptions, MOST_COMMANDS, listener)
       this.#heartbeat = setInterval(this.#beat, HEARTBEAT_MS).unref()
     }
   }
 
   /** Whether different machines, with different clocks, may answer different calls. */
   get manyMachines(): boolean {
-    return this.#given !== undefined && (isCluster(this.#given) || isSentinel(this.#given))
+    return this.#given?.manyMachines === true
   }
 
   /** Sends a command for `key`. Use it inside `call`. Resolves to the reply: null if there is no value. */
   send(key: string, command: string[]): Promise<unknown> {
-    return send(this.#client, key, command)
+    return this.#given?.send(key, command) ?? send((this.#own as OwnClient).client, key, command)
   }
 
   /** Runs `work`, which sends commands, with the timeout of one call. */
   async call<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
     if (this.#closing) throw closedError('RedisTokenStore')
-    if (this.#given?.isOpen === false) throw new RedisStoreError('Redis is not connected; call connect() of the client')
-    // A Cluster has no such limit, because one node may be frozen while the others work. There,
-    // `commandsQueueMaxLength` of the client limits the queue of each node.
-    if (this.#unsettled >= LONGEST_QUEUE && !this.#nodes) throw outOfReach([TOO_MANY])
+    this.#given?.check()
+    // A Cluster has no such limit, because one node may be frozen while the others work.
+    if (this.#unsettled >= LONGEST_QUEUE && !this.#given?.limitsEachNode) throw outOfReach([TOO_MANY])
     const deadline = new Deadline(this.#options.timeout, noAnswer)
-    const firstAttempt = this.#own?.firstAttempt
+    const firstAttempt = (this.#own ?? this.#given)?.firstAttempt
     const begun = firstAttempt ? firstAttempt.then(() => work(deadline)) : work(deadline)
     const answer = this.#before(deadline, begun)
     this.#inFlight.add(answer)
@@ -109,11 +107,7 @@ export class RedisConnection {
     clearInterval(this.#heartbeat)
     await Promise.allSettled(this.#inFlight)
     this.#own?.close()
-    this.#given?.off('ready', this.#onReady).off('error', this.#onError)
-  }
-
-  get #client(): RedisClient {
-    return (this.#own?.client ?? this.#given) as RedisClient
+    this.#given?.leave()
   }
 
   readonly #onReady = () => {
@@ -160,7 +154,7 @@ export class RedisConnection {
 
   /** Reconnects if there was no answer for a second. node-redis itself may wait for hours on a dead connection. */
   #missed(deadline: Deadline): void {
-    this.#nodes?.doubt()
+    this.#given?.doubt()
     this.#silence ??= deadline
     if (!this.#own?.isReady || this.#silence.elapsed() < RESET_AFTER_MS) return
     this.#silence = undefined
@@ -174,12 +168,12 @@ export class RedisConnection {
       this.#silence = undefined
       return new RedisStoreError(`Redis answered ${refusal}`)
     }
-    this.#nodes?.doubt()
+    this.#given?.doubt()
     return outOfReach([codeOf(error), this.#refusalOf(this.#lastError) ?? codeOf(this.#lastError)])
   }
 
   #refusalOf(error: unknown): string | undefined {
-    return refusalOf(error, this.#options.prefix)
+    return refusalOf(error, (this.#given?.keyPrefix ?? '') + this.#options.prefix)
   }
 }
 
@@ -193,8 +187,4 @@ function codeOf(error: unknown): string | undefined {
 
 function noAnswer(milliseconds: number): RedisStoreError {
   return new RedisStoreError(`Redis gave no answer within ${milliseconds} ms`)
-}
-
-function outOfReach(causes: readonly (string | undefined)[]): RedisStoreError {
-  return new RedisStoreError(`Redis cannot be reached: ${[...new Set(causes)].filter(Boolean).join(', ')}`)
 }

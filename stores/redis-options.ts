@@ -1,11 +1,14 @@
 import { isPlainObject, notAnOption } from './options.js'
 import { isClient } from './redis-commands.js'
+import { isIoRedis } from './redis-ioredis.js'
+import type { IoRedisOptions } from './redis-ioredis-line.js'
 import type { RedisClientOptions } from './redis-own-client.js'
 import { ADDRESS_FORMS, isText, isWholeNumber, problemOfSocket, TLS_FORM } from './redis-socket-options.js'
 
 const STORE = 'RedisTokenStore'
 
-const TAKES = "takes a url ('redis://localhost:6379', a string), options of node-redis, or a client of node-redis 5"
+const TAKES =
+  "takes a url ('redis://localhost:6379', a string), options of node-redis, or a client of node-redis 5 or of ioredis 5 or 6"
 
 /**
  * All options that `createClient` of node-redis 5 takes. The store rejects all others, because node-redis ignores them
@@ -39,13 +42,16 @@ const CLIENT_OPTIONS: Record<keyof RedisClientOptions, true> = {
   unstableResp3: true,
 }
 
-const CLUSTER_FORM = 'for a Cluster or Sentinel, give a client made with createCluster or createSentinel of node-redis'
-const REPLICAS_ANSWER = `${STORE}: the option readonly lets a replica answer, which may not have the latest logouts; leave it out`
+const CLUSTER_FORM =
+  'for a Cluster or Sentinel, give a client made with createCluster or createSentinel of node-redis, or one of ioredis'
+const IOREDIS_FORM = 'for options of ioredis, give the client itself: new Redis(options)'
 const SECOND_FORM = 'it belongs in the second argument'
+
+const IOREDIS_ALSO = '; or give a client of ioredis: new Redis(...)'
 
 /** Names of options of other packages, and names that belong elsewhere in the arguments, with what to write instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  ...namesFor(ADDRESS_FORMS, [
+  ...namesFor(ADDRESS_FORMS + IOREDIS_ALSO, [
     ...['host', 'hostname', 'server', 'address', 'addr', 'ip', 'endpoint', 'port', 'path', 'unixSocket', 'socketPath'],
   ]),
   ...namesFor(CLUSTER_FORM, [
@@ -62,6 +68,12 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   ...namesFor('write name', ['connectionName', 'clientName']),
   ...namesFor('write { socket: { ... } }', ['family', 'connectTimeout', 'socketTimeout', 'keepAlive', 'noDelay']),
   ...namesFor(`${SECOND_FORM}, as prefix`, ['keyPrefix', 'namespace']),
+  ...namesFor(IOREDIS_FORM, [
+    ...['lazyConnect', 'retryStrategy', 'reconnectOnError', 'maxRetriesPerRequest', 'maxLoadingRetryTime'],
+    ...['enableOfflineQueue', 'enableReadyCheck', 'enableAutoPipelining', 'autoResubscribe', 'autoPipelining'],
+    ...['autoResendUnfulfilledCommands', 'commandTimeout', 'stringNumbers', 'protocol', 'role', 'scaleReads', 'natMap'],
+    ...['clusterRetryStrategy', 'sentinelRetryStrategy', 'sentinelPassword', 'sentinelUsername', 'Connector'],
+  ]),
 }
 
 /** The types of options for which node-redis accepts a wrong type and fails later. */
@@ -79,6 +91,7 @@ const TYPES: Readonly<Record<string, readonly [isRight: (value: unknown) => bool
 export function checkConnect(connect: unknown): void {
   if (isText(connect)) checkUrl(connect)
   else if (Array.isArray(connect)) throw new TypeError(`${STORE} does not take an array; ${CLUSTER_FORM}`)
+  else if (isClient(connect) && isIoRedis(connect)) checkIoRedis((connect as { options?: IoRedisOptions }).options)
   else if (isClient(connect)) checkClient(connect)
   else if (isPlainObject(connect)) checkOptions(connect as Record<string, unknown>)
   else throw new TypeError(`${STORE} ${TAKES}`)
@@ -91,10 +104,19 @@ function checkClient(client: object): void {
     )
   }
   const { evalSha, options } = client as { evalSha?: unknown; options?: { readonly?: unknown } }
-  if (options?.readonly) throw new TypeError(REPLICAS_ANSWER)
-  if (typeof evalSha === 'function') return
-  const whose = typeof (client as { evalsha?: unknown }).evalsha === 'function' ? 'a client of ioredis' : 'this client'
-  throw new TypeError(`${STORE} does not take ${whose}; it ${TAKES}`)
+  if (options?.readonly) throw replicasAnswer('readonly')
+  if (typeof evalSha !== 'function') throw new TypeError(`${STORE} does not take this client; it ${TAKES}`)
+}
+
+function checkIoRedis(options: IoRedisOptions = {}): void {
+  if (options.readOnly) throw replicasAnswer('readOnly')
+  if (options.role === 'slave') throw replicasAnswer('role')
+}
+
+function replicasAnswer(option: string): TypeError {
+  return new TypeError(
+    `${STORE}: the option ${option} lets a replica answer, which may not have the latest logouts; leave it out`,
+  )
 }
 
 function checkOptions(options: Record<string, unknown>): void {
@@ -107,7 +129,7 @@ function checkOptions(options: Record<string, unknown>): void {
   // localhost.
   if ('url' in options && !isText(options.url)) throw new TypeError(`${STORE}: url must be a non-empty string`)
   if (isText(options.url)) checkUrl(options.url)
-  if (options.readonly) throw new TypeError(REPLICAS_ANSWER)
+  if (options.readonly) throw replicasAnswer('readonly')
   const problem = options.socket === undefined ? undefined : problemOfSocket(options.socket, options.url)
   if (problem !== undefined) throw new TypeError(`${STORE}: ${problem}`)
 }

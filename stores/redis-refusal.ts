@@ -1,6 +1,12 @@
 /** An error with a message of this package. It contains no keys, addresses or passwords, so it may be shown. */
 export class RedisStoreError extends Error {}
 
+export const TOO_MANY = 'too many calls wait'
+
+export function outOfReach(causes: readonly (string | undefined)[]): RedisStoreError {
+  return new RedisStoreError(`Redis cannot be reached: ${[...new Set(causes)].filter(Boolean).join(', ')}`)
+}
+
 /** The commands that the Redis user must be allowed to run. The script runs `TIME`, `GET` and `SET`. */
 const COMMANDS = ['get', 'set', 'eval', 'evalsha', 'time']
 

@@ -14,13 +14,14 @@ import {
 } from './options.js'
 import type { RedisClient } from './redis-commands.js'
 import { RedisConnection } from './redis-connection.js'
+import type { IoRedisClient } from './redis-ioredis-line.js'
 import { checkConnect } from './redis-options.js'
 import type { RedisClientOptions } from './redis-own-client.js'
 import { RedisStoreError } from './redis-refusal.js'
 import { readAnswer, type ScriptAnswer, script, scriptSha } from './redis-script.js'
 import { ServerClock } from './server-clock.js'
 
-export type { RedisClient, RedisClientOptions, StoreOptions, TimedStoreOptions }
+export type { IoRedisClient, RedisClient, RedisClientOptions, StoreOptions, TimedStoreOptions }
 
 /** Options of `RedisTokenStore`. */
 export type RedisTokenStoreOptions = TimedStoreOptions
@@ -50,7 +51,7 @@ export class RedisTokenStore implements TokenStore {
   readonly #connection: RedisConnection
   readonly #clock = new ServerClock()
 
-  constructor(connect: string | RedisClientOptions | RedisClient, options?: RedisTokenStoreOptions) {
+  constructor(connect: string | RedisClientOptions | RedisClient | IoRedisClient, options?: RedisTokenStoreOptions) {
     checkConnect(connect)
     const { prefix, timeout } = knownOptions('RedisTokenStore', options, ['prefix', 'timeout'])
     this.#prefix = checkedPrefix('RedisTokenStore', prefix)

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import type { TokenStore } from '../../src/store.js'
 import { PostgresTokenStore } from '../../stores/postgres.js'
 import { RedisTokenStore } from '../../stores/redis.js'
@@ -5,12 +6,28 @@ import { SqliteTokenStore } from '../../stores/sqlite.js'
 
 /** A store that another process can open as well. */
 export interface SharedBackend {
-  kind: 'sqlite' | 'redis' | 'postgres'
+  kind: 'sqlite' | 'redis' | 'ioredis' | 'postgres'
   /** Path or url. */
   at: string
 }
 
-export function openShared({ kind, at }: SharedBackend, options?: { prefix?: string; timeout?: number }): TokenStore {
+type SharedOptions = { prefix?: string; timeout?: number }
+
+export function openShared({ kind, at }: SharedBackend, options?: SharedOptions): TokenStore {
+  if (kind === 'sqlite') return new SqliteTokenStore(at, options)
   if (kind === 'postgres') return new PostgresTokenStore({ connectionString: at, max: 4 }, options)
-  return kind === 'sqlite' ? new SqliteTokenStore(at, options) : new RedisTokenStore(at, options)
+  return kind === 'redis' ? new RedisTokenStore(at, options) : withIoRedis(at, options)
+}
+
+function withIoRedis(at: string, options?: SharedOptions): TokenStore {
+  const client = new Redis(at)
+  const store = new RedisTokenStore(client, options)
+  return {
+    get: keys => store.get(keys),
+    compareAndSet: (...write) => store.compareAndSet(...write),
+    close: async () => {
+      await store.close()
+      client.disconnect()
+    },
+  }
 }
