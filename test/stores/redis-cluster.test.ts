@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { createCluster } from '@keyv/redis'
+import { Cluster } from 'ioredis'
+import { Cluster as Cluster5 } from 'ioredis-5'
 import { testTokenStore } from '../../src/testing/index.js'
 import { RedisTokenStore } from '../../stores/redis.js'
 import { within } from '../support/counted.js'
@@ -19,38 +21,74 @@ after(async () => {
   for (const node of nodes) await node.stop()
 })
 
-describe('RedisTokenStore meets the contract on a Cluster', { concurrency: true }, () => {
-  testTokenStore({ test, createStore: options => new RedisTokenStore(cluster, { ...options, timeout: 5000 }) })
-})
+const addresses = nodes.map(({ port }) => ({ host: '127.0.0.1', port }))
+const CLIENTS = {
+  'node-redis': () => cluster,
+  'ioredis 6': () => new Cluster(addresses, { scaleReads: 'all', enableAutoPipelining: true }),
+  'ioredis 5': () => new Cluster5(addresses, { lazyConnect: true, redisOptions: { keyPrefix: 'app5:' } }),
+}
 
-describe('RedisTokenStore on a Cluster', () => {
-  test('keys whose slots move to the other node are found and written there', async () => {
-    const store = new RedisTokenStore(cluster, { timeout: 5000 })
-    const keys = Array.from({ length: 50 }, (_, i) => `moving ${i}`)
-    for (const key of keys) await store.compareAndSet(key, undefined, 'a', soon())
-    // Slots that are empty are given away, the rest keep theirs: both kinds of answer are then in use.
-    await giveAllEmptySlots(nodes[0], nodes[1])
-    const fresh = Array.from({ length: 50 }, (_, i) => `fresh ${i}`)
-    for (const key of fresh) assert.equal(await store.compareAndSet(key, undefined, 'b', soon()), true)
-    const values = await store.get([...keys, ...fresh])
-    assert.deepEqual([...values], [...keys.map(() => 'a'), ...fresh.map(() => 'b')])
-    await store.close()
-  })
+let [from, to] = nodes
 
-  test('a node that does not answer rejects what it holds, within the time, and the rest goes on', async () => {
-    const store = new RedisTokenStore(cluster, { timeout: 200 })
-    const keys = Array.from({ length: 40 }, (_, i) => `node ${i}`)
-    for (const key of keys) await store.compareAndSet(key, undefined, 'a', soon())
-    nodes[0].pause()
-    const answers = await within(400, () => Promise.allSettled(keys.map(key => store.get([key])))).finally(() =>
-      nodes[0].resume(),
-    )
-    for (const answer of answers) if (answer.status === 'fulfilled') assert.deepEqual(answer.value, ['a'])
-    assert.deepEqual(new Set(answers.map(answer => answer.status)), new Set(['fulfilled', 'rejected']))
-    await until(async () => assert.equal((await store.get(keys)).length, keys.length))
-    await store.close()
+for (const [kind, create] of Object.entries(CLIENTS)) {
+  describe(`RedisTokenStore on a Cluster, with ${kind}`, () => {
+    const client = create()
+    after(() => {
+      if (client !== cluster) (client as Cluster).disconnect()
+    })
+
+    describe('meets the contract', { concurrency: true }, () => {
+      testTokenStore({ test, createStore: options => new RedisTokenStore(client, { ...options, timeout: 5000 }) })
+    })
+
+    test('keys whose slots move to the other node are found and written there', async () => {
+      const store = new RedisTokenStore(client, { timeout: 5000 })
+      const keys = Array.from({ length: 50 }, (_, i) => `moving with ${kind} ${i}`)
+      for (const key of keys) await store.compareAndSet(key, undefined, 'a', soon())
+      // Slots that are empty are given away, the rest keep theirs: both kinds of answer are then in use.
+      await giveAllEmptySlots(from, to)
+      const fresh = Array.from({ length: 50 }, (_, i) => `fresh with ${kind} ${i}`)
+      for (const key of fresh) assert.equal(await store.compareAndSet(key, undefined, 'b', soon()), true)
+      const values = await store.get([...keys, ...fresh])
+      assert.deepEqual([...values], [...keys.map(() => 'a'), ...fresh.map(() => 'b')])
+      await store.close()
+      ;[from, to] = [to, from]
+    })
+
+    test('a key whose slot is on its way to the other node is written there, and found', async () => {
+      const store = new RedisTokenStore(client, { timeout: 5000 })
+      const key = `on its way with ${kind}`
+      const prefix = kind === 'ioredis 5' ? 'app5:authx:' : 'authx:'
+      const [, slot = ''] = /:(\d+)/.exec(await nodes[0].command('CLUSTER', 'KEYSLOT', prefix + key)) ?? []
+      const isOwner = (await nodes[0].command('GET', prefix + key)).startsWith('$-1')
+      const [source, target] = isOwner ? nodes : ([nodes[1], nodes[0]] as const)
+      await target.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', await idOf(source))
+      await source.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', await idOf(target))
+      assert.equal(await store.compareAndSet(key, undefined, 'a', soon()), true)
+      assert.equal(await store.compareAndSet(key, 'a', 'b', soon()), true)
+      assert.deepEqual(await store.get([key]), ['b'])
+      for (const node of [target, source]) {
+        await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', await idOf(target))
+      }
+      assert.deepEqual(await store.get([key]), ['b'])
+      await store.close()
+    })
+
+    test('a node that does not answer rejects what it holds, within the time, and the rest goes on', async () => {
+      const store = new RedisTokenStore(client, { timeout: 200 })
+      const keys = Array.from({ length: 40 }, (_, i) => `node with ${kind} ${i}`)
+      for (const key of keys) await store.compareAndSet(key, undefined, 'a', soon())
+      nodes[0].pause()
+      const answers = await within(400, () => Promise.allSettled(keys.map(key => store.get([key])))).finally(() =>
+        nodes[0].resume(),
+      )
+      for (const answer of answers) if (answer.status === 'fulfilled') assert.deepEqual(answer.value, ['a'])
+      assert.deepEqual(new Set(answers.map(answer => answer.status)), new Set(['fulfilled', 'rejected']))
+      await until(async () => assert.equal((await store.get(keys)).length, keys.length))
+      await store.close()
+    })
   })
-})
+}
 
 describe('a Cluster client that is closed while the store looks for its nodes', () => {
   test('leaves no connection behind that would keep the process alive', async () => {
@@ -91,10 +129,14 @@ async function startCluster(): Promise<[RedisServer, RedisServer]> {
 }
 
 async function giveAllEmptySlots(from: RedisServer, to: RedisServer): Promise<void> {
-  const [, receiver] = /\$40\r\n([0-9a-f]{40})/.exec(await to.command('CLUSTER', 'MYID')) ?? []
+  const receiver = await idOf(to)
   for (let slot = 0; slot < 8192; slot += 16) {
     const holds = await from.command('CLUSTER', 'COUNTKEYSINSLOT', String(slot))
     if (!holds.startsWith(':0')) continue
-    for (const node of [to, from]) await node.command('CLUSTER', 'SETSLOT', String(slot), 'NODE', receiver as string)
+    for (const node of [to, from]) await node.command('CLUSTER', 'SETSLOT', String(slot), 'NODE', receiver)
   }
+}
+
+async function idOf(node: RedisServer): Promise<string> {
+  return /\$40\r\n([0-9a-f]{40})/.exec(await node.command('CLUSTER', 'MYID'))?.[1] as string
 }
