@@ -37,8 +37,8 @@ export interface RedisConnectionOptions {
 }
 
 /**
- * A client of node-redis or ioredis with timeouts: every call ends within `timeout` milliseconds, fails at once while there is no
- * connection, and no error message contains keys, addresses or passwords.
+ * A client of node-redis or ioredis with timeouts: every call ends within `timeout` milliseconds, fails at once while
+ * there is no connection, and no error message contains keys, addresses or passwords.
  */
 export class RedisConnection {
   readonly #own: OwnClient | undefined

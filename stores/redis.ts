@@ -36,9 +36,9 @@ const NEVER = '0'
  *
  * With a url or options of node-redis, the store makes its own client. While Redis is down, calls reject at once, and
  * the client reconnects automatically. The constructor needs no running Redis. If you give a client, cluster or
- * sentinel of node-redis 5, you connect and close it. Every call ends within `timeout`. A write that timed out is not
- * applied later, even if clocks differ. On a Cluster, each key is read with a separate command. Answers never come from
- * a cache of the client or from a replica.
+ * sentinel of node-redis 5, or a client or a Cluster of ioredis 5 or 6, you connect and close it; its `keyPrefix`
+ * applies. Every call ends within `timeout`. A write that timed out is not applied later, even if clocks differ. On a
+ * Cluster, each key is read with a separate command. Answers never come from a cache of the client or from a replica.
  *
  * Redis must not evict: `maxmemory-policy noeviction`.
  *

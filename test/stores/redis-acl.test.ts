@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import { createCluster, createSentinel } from '@keyv/redis'
+import { Cluster, Redis } from 'ioredis'
+import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5'
 import { AuthX, type StoreUnavailableError } from '../../src/index.js'
 import { type RedisClient, type RedisClientOptions, RedisTokenStore } from '../../stores/redis.js'
 import { refusalOf } from '../../stores/redis-refusal.js'
@@ -60,6 +62,49 @@ describe('the ACL rules that the page about stores shows', () => {
     await works(store)
     for (const node of sentinels.nodes) assert.deepEqual(await refusals(node), [])
   })
+})
+
+describe('with ioredis, the ACL rules and those that the page adds', () => {
+  // The types of the two versions cannot be joined.
+  const five = { Redis: Redis5, Cluster: Cluster5 } as unknown as { Redis: typeof Redis; Cluster: typeof Cluster }
+  const OF_IOREDIS = { 'ioredis 6': { Redis, Cluster }, 'ioredis 5': five }
+  for (const [version, { Redis: Client, Cluster: ClusterClient }] of Object.entries(OF_IOREDIS)) {
+    test(`suffice for one Redis, with ${version}`, async t => {
+      assert.ok(readPage('docs/stores.md').includes('`+info`'))
+      await allow([redis], [...FOR_ALL, '+info'])
+      const store = givenIoRedis(t, new Client(redis.url, LOGIN))
+      await works(store)
+      assert.deepEqual(await refusals(redis), [])
+    })
+
+    test(`suffice for a Cluster, with ${version}`, async t => {
+      assert.ok(readPage('docs/stores.md').includes('`+cluster|info`'))
+      const cluster = await startCluster()
+      t.after(() => cluster.stop())
+      await allow(cluster.nodes, [...FOR_ALL, ...FOR_CLUSTER, '+info', '+cluster|info'])
+      const addresses = cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port }))
+      const client = new ClusterClient(addresses, { redisOptions: LOGIN, scaleReads: 'slave' })
+      await works(givenIoRedis(t, client))
+      for (const node of cluster.nodes) assert.deepEqual(await refusals(node), [])
+    })
+
+    test(`suffice behind sentinels, with ${version}`, async t => {
+      const sentinels = await startSentinels()
+      t.after(() => sentinels.stop())
+      await allow(sentinels.nodes, [...FOR_ALL, '+info'])
+      const rules = ['&*', '+sentinel|get-master-addr-by-name', '+sentinel|sentinels', '+subscribe']
+      const { name, sentinelRootNodes } = sentinels.client
+      for (const { port } of sentinelRootNodes) {
+        assert.match(await ask(port, ['ACL', 'SETUSER', ...userWith(rules)]), /OK/)
+      }
+      for (const rule of rules.slice(1)) assert.ok(readPage('docs/stores.md').includes(`\`${rule}\``))
+      const login = { ...LOGIN, sentinelUsername: LOGIN.username, sentinelPassword: LOGIN.password }
+      const client = new Client({ ...login, name, sentinels: sentinelRootNodes, failoverDetector: true })
+      await works(givenIoRedis(t, client))
+      for (const node of sentinels.nodes) assert.deepEqual(await refusals(node), [])
+      client.disconnect()
+    })
+  }
 })
 
 describe('a rule that is missing is named, and what to add', () => {
@@ -222,6 +267,12 @@ async function given(t: TestContext, client: unknown): Promise<RedisTokenStore> 
   await connected.connect()
   t.after(() => connected.destroy())
   return new RedisTokenStore(connected, { timeout })
+}
+
+function givenIoRedis(t: TestContext, client: Redis | Cluster): RedisTokenStore {
+  void client.on('error', () => {})
+  t.after(() => client.disconnect())
+  return new RedisTokenStore(client, { timeout })
 }
 
 async function works(store: RedisTokenStore): Promise<void> {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { createClient, createCluster, createSentinel } from '@keyv/redis'
+import { Cluster, Redis } from 'ioredis'
+import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5'
 import { type RedisClient, RedisTokenStore } from '../../stores/redis.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
 import { startCluster } from '../support/redis-cluster.js'
@@ -13,7 +15,7 @@ const soon = () => new Date(Date.now() + 60_000)
 
 const cluster = await startCluster()
 const sentinels = await startSentinels()
-const clients: RedisClient[] = []
+const clients: (RedisClient | Redis | Cluster)[] = []
 /** A cache, and Buffers as replies (node-redis's RESP_TYPES.BLOB_STRING and SIMPLE_STRING). */
 const PECULIAR = {
   RESP: 3,
@@ -21,65 +23,94 @@ const PECULIAR = {
   commandOptions: { typeMapping: { 36: Buffer, 43: Buffer } },
 } as const
 after(async () => {
-  for (const client of clients) await client.destroy()
+  for (const client of clients) 'destroy' in client ? await client.destroy() : client.disconnect()
   await Promise.all([cluster.stop(), sentinels.stop()])
 })
 
-describe('RedisTokenStore on a Cluster', () => {
-  const rootNodes = cluster.nodes.map(({ url }) => ({ url }))
+const rootNodes = cluster.nodes.map(({ url }) => ({ url }))
+const addresses = cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port }))
+const QUEUES = { redisOptions: { maxRetriesPerRequest: null, commandTimeout: 100 }, enableAutoPipelining: true }
 
-  test('what was revoked is known at once, though the client reads from replicas and these lag behind', async () => {
-    const store = await open(createCluster({ rootNodes, useReplicas: true }))
-    await knowsAtOnce(store, (await cluster.masterOf('authx:revoked')) as RedisServer)
+/** Clients of a Cluster; `replicas`: those that read from replicas themselves. */
+const OF_CLUSTER: Readonly<Record<string, (replicas: boolean) => unknown>> = {
+  'node-redis': replicas => createCluster({ rootNodes, useReplicas: replicas }),
+  'ioredis 6': replicas => new Cluster(addresses, { ...QUEUES, scaleReads: replicas ? 'slave' : 'master' }),
+  'ioredis 5, which reconnects by itself': replicas =>
+    new Cluster5(addresses, {
+      scaleReads: replicas ? (nodes: Redis5[]) => nodes.at(-1) as Redis5 : 'master',
+      enableOfflineQueue: false,
+      slotsRefreshInterval: 0,
+      clusterNodeRetryStrategy: () => 50,
+    }),
+}
+
+const { name, sentinelRootNodes } = sentinels.client
+const OF_IOREDIS = { name, sentinels: sentinelRootNodes, failoverDetector: true }
+const OF_SENTINELS: Readonly<Record<string, () => unknown>> = {
+  'node-redis': () => createSentinel({ ...sentinels.client, replicaPoolSize: 1 }),
+  'ioredis 6': () => new Redis({ ...OF_IOREDIS, maxRetriesPerRequest: null }),
+  'ioredis 5': () => new Redis5({ ...OF_IOREDIS, enableOfflineQueue: false }),
+}
+
+for (const [kind, create] of Object.entries(OF_CLUSTER)) {
+  describe(`RedisTokenStore on a Cluster, with ${kind}`, () => {
+    test('what was revoked is known at once, though the client reads from replicas and these lag behind', async () => {
+      await cluster.whole()
+      const store = await open(create(true))
+      await knowsAtOnce(
+        store,
+        `revoked with ${kind}`,
+        (await cluster.masterOf(`authx:revoked with ${kind}`)) as RedisServer,
+      )
+    })
+
+    test('a master that was a replica before, and is one again, is not asked any more', async () => {
+      await cluster.whole()
+      const store = await open(create(true))
+      const other = await open(createCluster({ rootNodes }))
+      const key = `to and fro with ${kind}`
+      const first = (await cluster.masterOf(`authx:${key}`)) as RedisServer
+      const second = await cluster.replicaOf(first)
+      await store.compareAndSet(key, undefined, 'before', soon())
+      // Connections to replicas are made when they are first asked.
+      await Promise.all(Array.from({ length: 20 }, () => (clients.at(-2) as Redis).get(`authx:${key}`)))
+      await upToDate(first, [second])
+      await second.command('CLUSTER', 'FAILOVER')
+      await cluster.replaced(`authx:${key}`, first)
+      await until(async () => assert.deepEqual(await store.get([key]), ['before']))
+      await cluster.whole()
+      await first.command('CLUSTER', 'FAILOVER')
+      await cluster.replaced(`authx:${key}`, second)
+      await cutOffReplicas(first)
+      await until(async () => assert.equal(await other.compareAndSet(key, 'before', 'revoked', soon()), true))
+      assert.deepEqual(await store.get([key]), ['revoked'])
+      await reconnectReplicas(first)
+    })
+    test('the replica that takes the place of a dead master is found, and of one that stands still', async () => {
+      const store = await open(create(false))
+      for (const [key, strike] of [
+        [`a with ${kind}`, 'kill'],
+        [`b with ${kind}`, 'pause'],
+      ] as const) {
+        await cluster.whole()
+        const master = (await cluster.masterOf(`authx:${key}`)) as RedisServer
+        const known = async () => upToDate(master, [await cluster.replicaOf(master)])
+        await survives(store, key, known, master[strike], () => cluster.replaced(`authx:${key}`, master))
+        await master.restart()
+      }
+    })
   })
+}
 
+describe('RedisTokenStore on a Cluster', () => {
   test('a master that stands still is not answered for by a cache of the client', async () => {
     await cluster.whole()
     const store = await open(createCluster({ rootNodes, ...PECULIAR }))
     await readsPastCache(store, 'cached', (await cluster.masterOf('authx:cached')) as RedisServer)
   })
-
-  test('a master that was a replica before, and is one again, is not asked any more', async () => {
-    await cluster.whole()
-    const store = await open(createCluster({ rootNodes, useReplicas: true }))
-    const other = await open(createCluster({ rootNodes }))
-    const key = 'to and fro'
-    const first = (await cluster.masterOf(`authx:${key}`)) as RedisServer
-    const second = await cluster.replicaOf(first)
-    await store.compareAndSet(key, undefined, 'before', soon())
-    // Connections to replicas are made when they are first asked.
-    await Promise.all(Array.from({ length: 20 }, () => clients.at(-2)?.get(`authx:${key}`)))
-    await upToDate(first, [second])
-    await second.command('CLUSTER', 'FAILOVER')
-    await cluster.replaced(`authx:${key}`, first)
-    await until(async () => assert.deepEqual(await store.get([key]), ['before']))
-    await cluster.whole()
-    await first.command('CLUSTER', 'FAILOVER')
-    await cluster.replaced(`authx:${key}`, second)
-    await cutOffReplicas(first)
-    await until(async () => assert.equal(await other.compareAndSet(key, 'before', 'revoked', soon()), true))
-    assert.deepEqual(await store.get([key]), ['revoked'])
-    await first.command('ACL', 'SETUSER', 'default', '+psync', '+sync')
-  })
-
-  test('the replica that takes the place of a dead master is found, and of one that stands still', async () => {
-    const store = await open(createCluster({ rootNodes }))
-    for (const [key, strike] of [
-      ['a', 'kill'],
-      ['b', 'pause'],
-    ] as const) {
-      await cluster.whole()
-      const master = (await cluster.masterOf(`authx:${key}`)) as RedisServer
-      const known = async () => upToDate(master, [await cluster.replicaOf(master)])
-      await survives(store, key, known, master[strike], () => cluster.replaced(`authx:${key}`, master))
-      await master.restart()
-    }
-  })
 })
 
 describe('RedisTokenStore on a Cluster whose nodes stand still', () => {
-  const rootNodes = cluster.nodes.map(({ url }) => ({ url }))
-
   test('calls that have no answer do not pile up at a node that stands still, with the options that the page about deploying shows', async () => {
     await cluster.whole()
     const most = 100
@@ -98,24 +129,56 @@ describe('RedisTokenStore on a Cluster whose nodes stand still', () => {
   })
 })
 
-describe('RedisTokenStore behind sentinels', () => {
-  test('what was revoked is known at once, though the client reads from replicas and these lag behind', async () => {
-    const store = await open(createSentinel({ ...sentinels.client, replicaPoolSize: 1 }))
-    await knowsAtOnce(store, (await sentinels.master()) as RedisServer)
+describe('RedisTokenStore on a Cluster without a master', () => {
+  test('is not answered by a replica, and heals, with each client', async () => {
+    await cluster.whole()
+    const stores = await Promise.all(Object.values(OF_CLUSTER).map(create => open(create(true))))
+    const keys = Array.from({ length: 20 }, (_, n) => `without a master ${n}`)
+    for (const key of keys) await until(() => stores[0]?.compareAndSet(key, undefined, 'a', soon()))
+    for (const store of stores) await until(() => store.get(keys))
+    const masters = new Set(await Promise.all(keys.map(key => cluster.masterOf(`authx:${key}`))))
+    await Promise.all([...masters].map(master => master?.kill()))
+    const refused = stores.flatMap(store =>
+      keys.flatMap(key => [
+        assert.rejects(store.get([key]), /Redis/),
+        assert.rejects(store.compareAndSet(key, 'b', 'c', soon()), /Redis/),
+      ]),
+    )
+    await Promise.all(refused)
+    await Promise.all([...masters].map(master => master?.restart()))
+    await cluster.whole()
+    for (const store of stores) await until(() => store.get(keys), 10_000)
   })
+})
 
+for (const [kind, create] of Object.entries(OF_SENTINELS)) {
+  describe(`RedisTokenStore behind sentinels, with ${kind}`, () => {
+    test('what was revoked is known at once, though replicas lag behind', async () => {
+      await sentinels.whole()
+      await knowsAtOnce(await open(create()), `revoked with ${kind}`, (await sentinels.master()) as RedisServer)
+    })
+
+    // node-redis stays with a master that stands still.
+    for (const strike of kind === 'node-redis' ? (['kill'] as const) : (['kill', 'pause'] as const)) {
+      test(`the replica that takes the place of a master is found, after a ${strike}`, async () => {
+        await sentinels.whole()
+        const store = await open(create())
+        const master = (await sentinels.master()) as RedisServer
+        const known = () => upToDate(master, sentinels.replicasOf(master))
+        const replaced = () => sentinels.replaced(master)
+        await survives(store, `${strike} with ${kind}`, known, master[strike], replaced)
+        await master.restart()
+        await master.command('REPLICAOF', '127.0.0.1', String((await sentinels.master())?.port))
+      })
+    }
+  })
+}
+
+describe('RedisTokenStore behind sentinels', () => {
   test('a master that stands still is not answered for by a cache of the client', async () => {
     await sentinels.whole()
     const store = await open(createSentinel({ ...sentinels.client, ...PECULIAR }))
     await readsPastCache(store, 'cached', (await sentinels.master()) as RedisServer)
-  })
-
-  test('the replica that takes the place of a dead master is found', async () => {
-    const store = await open(createSentinel(sentinels.client))
-    await sentinels.whole()
-    const master = (await sentinels.master()) as RedisServer
-    const known = () => upToDate(master, sentinels.replicasOf(master))
-    await survives(store, 'key', known, master.kill, () => sentinels.replaced(master))
   })
 })
 
@@ -137,18 +200,18 @@ describe('RedisTokenStore and a client of the caller that queues calls without b
 
 /** `given`: the types of the three clients are so large that the compiler takes a minute to compare them. */
 async function open(given: unknown): Promise<RedisTokenStore> {
-  const client = given as RedisClient
+  const client = given as RedisClient | Redis
   client.on('error', () => {})
-  await client.connect()
+  if ('destroy' in client) await client.connect()
   clients.push(client)
   return new RedisTokenStore(client, { timeout })
 }
 
-async function knowsAtOnce(store: RedisTokenStore, master: RedisServer): Promise<void> {
-  await store.compareAndSet('revoked', undefined, 'before', soon())
+async function knowsAtOnce(store: RedisTokenStore, key: string, master: RedisServer): Promise<void> {
+  await until(() => store.compareAndSet(key, undefined, 'before', soon()))
   await cutOffReplicas(master)
-  assert.equal(await store.compareAndSet('revoked', 'before', 'after', soon()), true)
-  for (let turn = 0; turn < 20; turn++) assert.deepEqual(await store.get(['revoked', 'none']), ['after', undefined])
+  assert.equal(await store.compareAndSet(key, 'before', 'after', soon()), true)
+  for (let turn = 0; turn < 20; turn++) assert.deepEqual(await store.get([key, 'none']), ['after', undefined])
   await reconnectReplicas(master)
 }
 
