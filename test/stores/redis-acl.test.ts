@@ -81,7 +81,7 @@ describe('with ioredis, the ACL rules and those that the page adds', () => {
       assert.ok(readPage('docs/stores.md').includes('`+cluster|info`'))
       const cluster = await startCluster()
       t.after(() => cluster.stop())
-      await allow(cluster.nodes, [...FOR_ALL, ...FOR_CLUSTER, '+info', '+cluster|info'])
+      await allow(cluster.nodes, [...FOR_ALL, ...FOR_CLUSTER, '+info', '+cluster|info', '+client|setname'])
       const addresses = cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port }))
       const client = new ClusterClient(addresses, { redisOptions: LOGIN, scaleReads: 'slave' })
       await works(givenIoRedis(t, client))
