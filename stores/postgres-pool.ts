@@ -56,7 +56,7 @@ export class PostgresConnections {
   readonly #calls = new Set<Promise<unknown>>()
   /** All connections that are in use. */
   readonly #leases = new Set<Lease>()
-  /** Connections whose call was given up and that have not answered yet. */
+  /** Connections that had as long as a call may take, and have not answered. */
   readonly #silent = new Set<Lease>()
   /** The number of calls that wait for a connection, including those that were given up. */
   #waiting = 0
@@ -117,7 +117,7 @@ export class PostgresConnections {
     const most = Math.max(1, Math.min(MOST_STUCK_WRITES, Math.floor(max / 2)))
     const count = [...this.#silent].filter(lease => lease.isWrite).length
     if (count < most) return
-    const words = `writes have no answer (${count}); does the server wait for a synchronous standby?`
+    const words = `writes have no answer (${count}): the server is frozen, or waits for a synchronous standby`
     throw new PostgresStoreError(`PostgreSQL: ${words} (synchronous_standby_names)`)
   }
 
@@ -174,10 +174,12 @@ export class PostgresConnections {
     const lease = new Lease(client, order.isWrite)
     this.#leases.add(lease.whenOver(() => this.#leases.delete(lease)))
     const clock = this.#clockOf(client)
+    // The call may have waited for the connection before. The server has its own time.
+    const ownTime = new Deadline(deadline.milliseconds)
     return new Promise((resolve, reject) => {
       const wait = deadline.wait(error => {
         reject(error)
-        this.#awaitSilent(lease)
+        this.#awaitSilent(lease, ownTime)
       })
       const sent = performance.now()
       query(client, order.sql(clock, deadline)).then(
@@ -206,11 +208,12 @@ export class PostgresConnections {
   }
 
   /** Gives a connection without an answer some time, because the server may still be busy; then closes it. */
-  #awaitSilent(lease: Lease): void {
-    this.#silent.add(lease)
+  #awaitSilent(lease: Lease, ownTime: Deadline): void {
+    const silence = ownTime.wait(() => this.#silent.add(lease))
     const patience = new Deadline(lease.isWrite ? PATIENCE_WITH_WRITES_MS : PATIENCE_MS)
     const wait = patience.wait(() => lease.end(true))
     lease.whenOver(() => {
+      silence.end()
       wait.end()
       this.#silent.delete(lease)
     })

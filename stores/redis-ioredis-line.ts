@@ -6,11 +6,17 @@ import { outOfReach, TOO_MANY } from './redis-refusal.js'
  * applications without ioredis compile.
  */
 export interface IoRedisClient {
+  /** The state of the connection, such as `ready`. */
   readonly status: string
+  /** Connects. The store calls it only for a client with `lazyConnect`. */
   connect(): Promise<void>
+  /** Makes the functions that send a command. */
   createBuiltinCommand(name: string): { string: unknown }
+  /** Sends a command. */
   sendCommand(command: never): unknown
+  /** Adds a listener for the connection. */
   on(event: string, listener: (detail: unknown) => void): unknown
+  /** Removes a listener. */
   off(event: string, listener: (detail: unknown) => void): unknown
 }
 

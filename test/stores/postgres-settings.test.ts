@@ -12,7 +12,7 @@ import { until } from '../support/until.js'
 const server = await startPostgres({ settings: { max_connections: '100' } })
 after(() => server.stop())
 const soon = () => new Date(Date.now() + 60_000)
-const timeout = 10_000
+const timeout = 60_000
 
 for (const isolation of ['repeatable read', 'serializable'] as const) {
   describe(`PostgresTokenStore meets the contract where transactions are ${isolation}`, { concurrency: 4 }, () => {
