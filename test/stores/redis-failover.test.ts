@@ -95,8 +95,8 @@ for (const [kind, create] of Object.entries(OF_CLUSTER)) {
         await cluster.whole()
         const master = (await cluster.masterOf(`authx:${key}`)) as RedisServer
         const known = async () => upToDate(master, [await cluster.replicaOf(master)])
-        await survives(store, key, known, master[strike], () => cluster.replaced(`authx:${key}`, master))
-        await master.restart()
+        const replaced = () => cluster.replaced(`authx:${key}`, master)
+        await survives(store, key, known, master[strike], replaced).finally(() => master.restart())
       }
     })
   })
@@ -164,8 +164,7 @@ for (const [kind, create] of Object.entries(OF_SENTINELS)) {
       const master = (await sentinels.master()) as RedisServer
       const known = () => upToDate(master, sentinels.replicasOf(master))
       const replaced = () => sentinels.replaced(master)
-      await survives(store, `${strike} with ${kind}`, known, master[strike], replaced)
-      await master.restart()
+      await survives(store, `${strike} with ${kind}`, known, master[strike], replaced).finally(() => master.restart())
       await master.command('REPLICAOF', '127.0.0.1', String((await sentinels.master())?.port))
     }
 
