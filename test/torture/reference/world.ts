@@ -94,7 +94,8 @@ export function isSessionLive(payload: Json, world: World, rules: TokenRules): b
 }
 
 function isGoodAlone({ sub, iat, login_type }: Json, { cutoffs }: World, rules: TokenRules, { type }: Wanted): boolean {
-  if (Number(iat) * 1000 <= (cutoffs.get(cutoffKey(sub, login_type)) ?? 0)) return false
+  const cutoff = cutoffs.get(cutoffKey(sub, login_type))
+  if (cutoff !== undefined && Number(iat) * 1000 <= cutoff) return false
   return type === 'access' || rules.now() < (Number(iat) + LONGEST_SESSION) * 1000
 }
 
