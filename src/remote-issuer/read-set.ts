@@ -27,11 +27,7 @@ async function readSet(url: string, signal: AbortSignal): Promise<LoadedSet> {
   try {
     return { text, find: createLocalJWKSet(value as JSONWebKeySet) }
   } catch (cause) {
-    throw new Error(
-      `${url} did not answer with a JWK Set, an object with a list keys; set jwksUri to the address of one`,
-      {
-        cause,
-      },
-    )
+    const advice = 'an object with a list keys; set jwksUri to the address of one'
+    throw new Error(`${url} did not answer with a JWK Set, ${advice}`, { cause })
   }
 }

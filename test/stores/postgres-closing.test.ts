@@ -5,6 +5,7 @@ import pg from 'pg'
 import { PostgresTokenStore } from '../../stores/postgres.js'
 import { block, blockInBursts } from '../support/busy.js'
 import { startPostgres } from '../support/postgres.js'
+import { learnsTheClock } from '../support/store-faults.js'
 import { tcpProxy } from '../support/tcp-proxy.js'
 import { until } from '../support/until.js'
 
@@ -124,24 +125,7 @@ describe('PostgresTokenStore in a process that is busy', () => {
   test('the clock of the server is learnt, however far it is off', async t => {
     const store = new PostgresTokenStore({ connectionString: url, max: 1 }, { timeout })
     t.after(() => store.close())
-    assert.equal(await store.compareAndSet('clock', undefined, '0', soon()), true)
-    // Ours may be off instead of the server's: it is the difference that counts.
-    const real = performance.now
-    t.after(() => {
-      performance.now = real
-    })
-    let expected = '0'
-    for (const [step, value] of [
-      [3_600_000, '1'],
-      [-7_200_000, '2'],
-      [500, '3'],
-    ] as const) {
-      const before = performance.now
-      performance.now = () => before.call(performance) + step
-      assert.equal(await store.compareAndSet('clock', expected, value, soon()), true, `after a step of ${step} ms`)
-      expected = value
-    }
-    assert.deepEqual(await store.get(['clock']), ['3'])
+    await learnsTheClock(t, store)
   })
 })
 

@@ -6,6 +6,7 @@ import { type StoreOutage, testTokenStore } from '../../src/testing/index.js'
 import { PostgresTokenStore } from '../../stores/postgres.js'
 import { within } from '../support/counted.js'
 import { type PostgresServer, startPostgres } from '../support/postgres.js'
+import { failsWithin, healsWithin } from '../support/store-faults.js'
 import { tcpProxy } from '../support/tcp-proxy.js'
 import { until } from '../support/until.js'
 
@@ -449,20 +450,10 @@ function urlAt(port: number): string {
   return `postgres://postgres@127.0.0.1:${port}/postgres`
 }
 
-/** Both verbs reject within so many milliseconds, several times over. */
-async function fails(store: PostgresTokenStore, milliseconds: number, message = /PostgreSQL/): Promise<void> {
-  const both = () =>
-    Promise.all([
-      assert.rejects(store.get(['key', 'other']), message),
-      assert.rejects(store.compareAndSet('key', undefined, 'from fails', soon()), message),
-    ])
-  for (let turn = 0; turn < 3; turn++) await within(milliseconds, both)
+function fails(store: PostgresTokenStore, milliseconds: number, message = /PostgreSQL/): Promise<void> {
+  return failsWithin(store, milliseconds, message)
 }
 
-async function heals(store: PostgresTokenStore, limit = 10_000): Promise<void> {
-  const check = async () => {
-    const [held] = await store.get(['heals'])
-    assert.equal(await store.compareAndSet('heals', held, 'well', soon()), true)
-  }
-  await within(limit, () => until(check, 60_000))
+function heals(store: PostgresTokenStore, milliseconds = 10_000): Promise<void> {
+  return healsWithin(store, milliseconds)
 }

@@ -7,9 +7,9 @@ import { Redis as Redis5 } from 'ioredis-5'
 import { type StoreOutage, testTokenStore } from '../../src/testing/index.js'
 import { Deadline } from '../../src/time/deadline.js'
 import { RedisTokenStore } from '../../stores/redis.js'
-import { within } from '../support/counted.js'
 import { freePort } from '../support/free-port.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
+import { failsWithin, healsWithin, learnsTheClock } from '../support/store-faults.js'
 import { tcpProxy } from '../support/tcp-proxy.js'
 import { until } from '../support/until.js'
 
@@ -156,24 +156,7 @@ for (const [way, to] of Object.entries(WAYS)) {
       test('the clock of the machine that answers is learnt, however far it is off', async t => {
         const redis = await server(t)
         const store = open(t, to(redis.url))
-        // Ours may be off instead of Redis's: it is the difference that counts.
-        const real = performance.now
-        t.after(() => {
-          performance.now = real
-        })
-        assert.equal(await store.compareAndSet('key', undefined, '0', soon()), true)
-        let expected = '0'
-        for (const [step, value] of [
-          [3_600_000, '1'],
-          [-7_200_000, '2'],
-          [500, '3'],
-        ] as const) {
-          const before = performance.now
-          performance.now = () => before.call(performance) + step
-          assert.equal(await store.compareAndSet('key', expected, value, soon()), true, `after a step of ${step} ms`)
-          expected = value
-        }
-        assert.deepEqual(await store.get(['key']), ['3'])
+        await learnsTheClock(t, store)
       })
     })
 
@@ -263,20 +246,10 @@ async function server(t: TestContext, options?: Parameters<typeof startRedis>[0]
   return redis
 }
 
-/** Both verbs reject within so many milliseconds, several times over. */
-async function fails(store: RedisTokenStore, milliseconds: number, message = /Redis/): Promise<void> {
-  const both = () =>
-    Promise.all([
-      assert.rejects(store.get(['key', 'other']), message),
-      assert.rejects(store.compareAndSet('key', undefined, 'from fails', soon()), message),
-    ])
-  for (let turn = 0; turn < 3; turn++) await within(milliseconds, both)
+function fails(store: RedisTokenStore, milliseconds: number, message = /Redis/): Promise<void> {
+  return failsWithin(store, milliseconds, message)
 }
 
-async function heals(store: RedisTokenStore, limit = 5000): Promise<void> {
-  const check = async () => {
-    const [held] = await store.get(['heals'])
-    assert.equal(await store.compareAndSet('heals', held, 'well', soon()), true)
-  }
-  await within(limit, () => until(check, 60_000))
+function heals(store: RedisTokenStore, milliseconds = 5000): Promise<void> {
+  return healsWithin(store, milliseconds)
 }
