@@ -499,10 +499,10 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
   /**
    * Makes middleware that tells OAuth clients where to get tokens (RFC 9728): it serves the metadata of the resource at
    * `/.well-known/oauth-protected-resource` followed by the path of the resource. The document names the resource, the
-   * issuers of the option `issuers`, the scopes, and how tokens are sent. Pages of every site may read it. When
-   * this instance refuses the token of a request, `WWW-Authenticate` then names the address of the document in
-   * `resource_metadata`. Mount it on the app, before all guards: `app.use(authx.resourceMetadata({ resource: 'https://api.example/mcp' }))`. An instance has
-   * one resource.
+   * issuers of the option `issuers`, the scopes, and how tokens are sent. Pages of every site may read it. When this
+   * instance refuses the token of a request, `WWW-Authenticate` then names the address of the document in
+   * `resource_metadata`. Mount it on the app, before all guards:
+   * `app.use(authx.resourceMetadata({ resource: 'https://api.example/mcp' }))`. An instance has one resource.
    * @throws TypeError naming the invalid option; BadConfigurationError without `issuers`, if an issuer is not a URL, if
    * no location of access tokens is one of RFC 6750, or if the instance has another resource already.
    */
