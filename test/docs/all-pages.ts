@@ -10,5 +10,5 @@ export const docs = readdirSync(join(root, 'docs'))
 
 /** Every page whose code is looked at, with its blocks. */
 export const pages = new Map(
-  ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...docs].map(page => [page, blocksOf(readPage(page))]),
+  ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'SUPPORT.md', ...docs].map(page => [page, blocksOf(readPage(page))]),
 )

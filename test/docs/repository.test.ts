@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { root } from '../examples/programs.js'
+import { MAJORS } from '../nodes/node-binary.js'
+
+const manifest = JSON.parse(read('package.json')) as { repository: { url: string }; homepage: string; bugs: string }
+const REPOSITORY = manifest.repository.url.replace(/^git\+|\.git$/g, '')
+
+const workflows = filesBelow('.github/workflows')
+
+test('package.json is the one place that decides where the repository is; the other addresses follow it', () => {
+  const [, owner, name] = /^https:\/\/github\.com\/([\w-]+)\/([\w-]+)$/.exec(REPOSITORY) ?? []
+  assert.ok(owner && name, REPOSITORY)
+  assert.equal(manifest.bugs, `${REPOSITORY}/issues`)
+  assert.equal(manifest.homepage, `https://${owner}.github.io/${name}/`)
+  const files = [
+    'README.md',
+    'SECURITY.md',
+    'SUPPORT.md',
+    'CONTRIBUTING.md',
+    'CODE_OF_CONDUCT.md',
+    ...filesBelow('.github'),
+  ]
+  for (const file of files) {
+    for (const [address] of read(file).matchAll(/https:\/\/github\.com\/[\w-]+\/koa-authx\b/g))
+      assert.equal(address, REPOSITORY, file)
+  }
+})
+
+test('a change and a release are checked by .ci/run, and a change on every supported version of Node', () => {
+  for (const name of ['ci', 'release']) assert.match(read(`.github/workflows/${name}.yml`), /run: \.ci\/run$/m, name)
+  const [, versions] = /node: \[([^\]]*)\]/.exec(read('.github/workflows/ci.yml')) ?? []
+  assert.deepEqual(versions?.split(', '), MAJORS)
+})
+
+test('no workflow has more rights than it names, and none has a secret', () => {
+  for (const file of workflows) {
+    assert.match(read(file), /^permissions:/m, file)
+    assert.doesNotMatch(read(file), /secrets\./, file)
+  }
+})
+
+test('whoever reports an error is told to leave secrets out, and where to report a vulnerability', () => {
+  const form = read('.github/ISSUE_TEMPLATE/bug.yml')
+  assert.match(form, /Leave out secrets/)
+  assert.match(form, /Report a vulnerability/)
+  assert.match(form, /There is no key, password or valid token in this text\.\n\s+required: true/)
+})
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => /\.\w+$/.test(name))
+    .map(name => `${folder}/${name}`)
+}
+
+function read(file: string): string {
+  return readFileSync(join(root, file), 'utf8')
+}
