@@ -5,7 +5,12 @@ import { test } from 'node:test'
 import { root } from '../examples/programs.js'
 import { MAJORS } from '../nodes/node-binary.js'
 
-const manifest = JSON.parse(read('package.json')) as { repository: { url: string }; homepage: string; bugs: string }
+const manifest = JSON.parse(read('package.json')) as {
+  repository: { url: string }
+  homepage: string
+  bugs: string
+  files: string[]
+}
 const REPOSITORY = manifest.repository.url.replace(/^git\+|\.git$/g, '')
 
 const workflows = filesBelow('.github/workflows')
@@ -47,6 +52,14 @@ test('whoever reports an error is told to leave secrets out, and where to report
   assert.match(form, /Leave out secrets/)
   assert.match(form, /Report a vulnerability/)
   assert.match(form, /There is no key, password or valid token in this text\.\n\s+required: true/)
+})
+
+test('a page that an error message names is in the package', () => {
+  const sources = ['src', 'stores', 'client'].flatMap(filesBelow)
+  const code = sources.map(file => read(file).replaceAll(/^\s*(\*|\/\/|\/\*).*$/gm, '')).join('\n')
+  const named = new Set(code.match(/\bdocs\/[\w/-]+\.md\b/g))
+  assert.ok(named.size > 0)
+  for (const page of named) assert.ok(manifest.files.includes(page), page)
 })
 
 function filesBelow(folder: string): string[] {

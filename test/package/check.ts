@@ -29,6 +29,7 @@ const PLAIN = ['.', './client', './stores/keyv', './stores/memory', './testing']
 
 const tarball = pack()
 lint()
+checkBare()
 checkPlain()
 await checkFull()
 await checkOldKoa()
@@ -41,8 +42,18 @@ function lint(): void {
   run(bin('attw'), [tarball, '--profile', 'esm-only', '--no-emoji'], root)
 }
 
+/** A program in JavaScript: npm installs nothing with the package but jsonwebtoken and keyv. */
+function checkBare(): void {
+  const path = project('bare', [tarball])
+  step('Nothing comes with the package but jsonwebtoken, keyv and the peer koa, with what they need')
+  const all = packagesOf(path)
+  const expected = new Set(['koa-authx', ...['jsonwebtoken', 'keyv', 'koa'].flatMap(name => closureOf(name, all))])
+  assert.deepEqual(Object.keys(all).sort(), [...expected].sort())
+  importAll(path, PLAIN)
+}
+
 function checkPlain(): void {
-  const path = project('plain', [tarball, ...asDeveloped(['koa'])])
+  const path = project('plain', [tarball, ...asDeveloped(['koa', '@types/koa'])])
   step('A project on the memory store has nothing native and no optional peer')
   assert.deepEqual(nativeParts(path), [])
   assert.deepEqual(installed(path, ['better-sqlite3', ...OPTIONAL_PEERS]), [])
@@ -54,7 +65,7 @@ function checkPlain(): void {
 }
 
 async function checkFull(): Promise<void> {
-  const path = project('full', [tarball, ...asDeveloped(['koa', ...OPTIONAL_PEERS])])
+  const path = project('full', [tarball, ...asDeveloped(['koa', '@types/koa', ...OPTIONAL_PEERS])])
   importAll(path, ENTRIES)
   requireAll(path, [...ENTRIES, './package.json'])
   compile(path, consumer(), [bin('tsc')])
@@ -68,11 +79,29 @@ async function checkOldKoa(): Promise<void> {
   await runQuickstart(path)
 }
 
+interface Locked {
+  readonly hasInstallScript?: boolean
+  readonly dependencies?: Readonly<Record<string, string>>
+}
+
+/** What npm installed, by name. */
+function packagesOf(path: string): Record<string, Locked> {
+  const lock = JSON.parse(readFileSync(join(path, 'package-lock.json'), 'utf8')) as { packages: Record<string, Locked> }
+  const named = Object.entries(lock.packages).map(([place, each]) => [place.split('node_modules/').pop() ?? '', each])
+  return Object.fromEntries(named.filter(([name]) => name !== ''))
+}
+
+/** The package, and all that it needs. */
+function closureOf(name: string, all: Record<string, Locked>, found = new Set<string>()): string[] {
+  if (found.has(name)) return []
+  found.add(name)
+  for (const next of Object.keys(all[name]?.dependencies ?? {})) closureOf(next, all, found)
+  return [...found]
+}
+
 function nativeParts(path: string): string[] {
-  const lock = JSON.parse(readFileSync(join(path, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, { hasInstallScript?: boolean }>
-  }
-  const scripted = Object.keys(lock.packages).filter(name => lock.packages[name]?.hasInstallScript)
+  const packages = packagesOf(path)
+  const scripted = Object.keys(packages).filter(name => packages[name]?.hasInstallScript)
   const files = readdirSync(join(path, 'node_modules'), { recursive: true, encoding: 'utf8' })
   return [...scripted, ...files.filter(file => file.endsWith('.node') || file.endsWith('binding.gyp'))]
 }

@@ -26,8 +26,11 @@ import { runQuickstart } from './quickstart.js'
 /** The npm versions, with the Node versions that each of them says it runs on. */
 const NPMS: Record<string, readonly string[]> = { 11: MAJORS, 12: ['22', '24', '26'] }
 const KOAS = ['2.16', '3']
-/** Each with the types that its users have; those of Koa 3 come with the package. */
-const KOA_TYPES = [['koa@2.16', '@types/koa@2'], ['koa@3']]
+/** Each with the types that its users have. */
+const KOA_TYPES = [
+  ['koa@2.16', '@types/koa@2'],
+  ['koa@3', '@types/koa@3'],
+]
 const TYPESCRIPTS = ['5.9', '6', '7']
 
 const done: string[] = []
