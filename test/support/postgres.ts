@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { freePort } from './free-port.js'
@@ -66,7 +67,7 @@ process.once('exit', () => {
 export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
   const folder = newFolder()
   const data = join(folder, 'data')
-  run('initdb', ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'])
+  await run('initdb', ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'])
   const { settings = {}, hba, tls } = options
   if (hba) {
     const file = join(data, 'pg_hba.conf')
@@ -119,7 +120,17 @@ async function serve(folder: string, settings: Readonly<Record<string, string>>)
     urlOf,
     standby: async () => {
       const copy = newFolder()
-      run('pg_basebackup', ['-D', join(copy, 'data'), '-d', urlOf('postgres'), '-R', '-X', 'stream', '-c', 'fast'])
+      await run('pg_basebackup', [
+        '-D',
+        join(copy, 'data'),
+        '-d',
+        urlOf('postgres'),
+        '-R',
+        '-X',
+        'stream',
+        '-c',
+        'fast',
+      ])
       return serve(copy, settings)
     },
     log: () => running.log(),
@@ -208,10 +219,11 @@ function newFolder(): string {
   return folder
 }
 
-function run(name: string, args: readonly string[]): void {
+async function run(name: string, args: readonly string[]): Promise<void> {
   const { program } = findPostgres() ?? installPostgres()
-  const { status, stderr, error } = spawnSync(program(name), args, { encoding: 'utf8', ...unprivilegedUser() })
-  if (status !== 0) throw new Error(`${name} failed: ${error ?? stderr}`)
+  const child = spawn(program(name), args, { stdio: ['ignore', 'ignore', 'pipe'], ...unprivilegedUser() })
+  const [[status], said] = await Promise.all([once(child, 'close'), text(child.stderr)])
+  if (status !== 0) throw new Error(`${name} failed: ${said}`)
 }
 
 /** The processes whose parent is `parent`. Each of them has a process group of its own. */

@@ -6,9 +6,10 @@
 import { fork } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { findPostgres, installPostgres } from '../support/postgres-binary.js'
 import { endOf } from '../support/processes.js'
 import { findRedisServer, installRedisServer } from '../support/redis-binary.js'
 import type { Case, Chapter, Outcome, Pass } from './case.js'
@@ -43,11 +44,11 @@ process.exit(rows.length > 0 && rows.every(({ broken }) => broken.length === 0) 
 
 /** The rows are in the order of the chapters, whatever runs first. */
 async function runAll(pass: Pass, only: string): Promise<Row[]> {
-  const redis = findRedisServer() ?? installRedisServer()
+  const servers = serversFound()
   const all = await placesOf(only)
   const rows = new Map<Place, Row>()
   const run = async (place: Place) => {
-    const row = await runOne(place, pass, redis)
+    const row = await runOne(place, pass, servers)
     console.log(`${row.broken.length === 0 ? 'held  ' : 'BROKEN'}  ${row.name} (${row.count}, ${row.seconds} s)`)
     for (const line of row.broken) console.log(`        ${line}`)
     rows.set(place, row)
@@ -55,6 +56,12 @@ async function runAll(pass: Pass, only: string): Promise<Row[]> {
   for (const place of all) if (!place.case.untimed) await run(place)
   await Promise.all(all.filter(place => place.case.untimed).map(run))
   return all.map(place => rows.get(place) as Row)
+}
+
+/** Where the servers are, looked for and installed once: cases that run at the same time must not both do that. */
+function serversFound(): NodeJS.ProcessEnv {
+  const { program } = findPostgres() ?? installPostgres()
+  return { REDIS_SERVER: findRedisServer() ?? installRedisServer(), POSTGRES_BIN: dirname(program('postgres')) }
 }
 
 async function placesOf(only: string): Promise<Place[]> {
@@ -68,18 +75,18 @@ async function placesOf(only: string): Promise<Place[]> {
   return places
 }
 
-async function runOne({ file, n, title, case: each }: Place, pass: Pass, redis: string): Promise<Row> {
+async function runOne({ file, n, title, case: each }: Place, pass: Pass, servers: NodeJS.ProcessEnv): Promise<Row> {
   const began = performance.now()
-  const outcome = await outcomeOf(file, n, pass, each.seconds[pass], redis)
+  const outcome = await outcomeOf(file, n, pass, each.seconds[pass], servers)
   return { title, name: each.name, seconds: Math.round((performance.now() - began) / 1000), ...outcome }
 }
 
 /** A case that ends without an outcome, or not in time, has broken what it was to show. */
-function outcomeOf(file: string, n: number, pass: Pass, seconds: number, redis: string): Promise<Outcome> {
+function outcomeOf(file: string, n: number, pass: Pass, seconds: number, servers: NodeJS.ProcessEnv): Promise<Outcome> {
   const failed = (line: string): Outcome => ({ count: 0, seen: '', broken: [line] })
   const child = fork(ONE_CASE, [file, String(n), pass], {
     execArgv: ['--import', 'tsx', '--expose-gc'],
-    env: { ...process.env, REDIS_SERVER: redis },
+    env: { ...process.env, ...servers },
   })
   return new Promise(resolve => {
     const timer = setTimeout(() => {

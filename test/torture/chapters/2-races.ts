@@ -4,7 +4,7 @@ import { logoutWithLogout, refreshWithLogout } from '../races/logouts.js'
 import { type Round, race } from '../races/race.js'
 import { refreshWithRefresh } from '../races/refreshes.js'
 
-/** On each of the two stores. */
+/** On each of the stores. */
 const ROUNDS: Readonly<Record<Pass, number>> = { full: 1000, short: 25 }
 
 const caseOf = (name: string, round: Round): Case => ({
@@ -13,7 +13,7 @@ const caseOf = (name: string, round: Round): Case => ({
   run: pass => race(round, ROUNDS[pass]),
 })
 
-/** Four processes share one Redis, then one SQLite file; a round is one race about one session or one subject. */
+/** Four processes share one Redis, then one SQLite file, then one PostgreSQL; a round is one race about one session or one subject. */
 export const chapter: Chapter = {
   title: 'Races across processes',
   cases: [

@@ -5,7 +5,7 @@ import { logout } from '../crashes/logout.js'
 import { recovery, refresh } from '../crashes/refresh.js'
 import { revokeAll } from '../crashes/revoke-all.js'
 
-/** On each of the two stores; every kill cuts off up to sixteen requests. */
+/** On each of the stores; every kill cuts off up to sixteen requests. */
 const KILLS: Readonly<Record<Pass, number>> = { full: 60, short: 3 }
 
 const caseOf = <Prepared>(name: string, operation: Operation<Prepared>): Case => ({

@@ -53,7 +53,7 @@ interface Tally {
   left: number
 }
 
-/** Kill `kills` processes on Redis, and as many on SQLite, each in the midst of several requests. */
+/** Kill `kills` processes on each of the stores, each in the midst of several requests. */
 export async function crash<Prepared>(operation: Operation<Prepared>, kills: number): Promise<Outcome> {
   const broken = new Broken()
   const fleet = new Fleet()

@@ -1,5 +1,6 @@
 import { createClient } from '@keyv/redis'
 import { sqliteDriver } from '../../../stores/sqlite-driver.js'
+import { ask } from '../../support/postgres.js'
 import type { SharedBackend } from '../../support/store-kinds.js'
 import type { ApiProcess } from './fleet.js'
 import type { LocalBackend } from './server.js'
@@ -17,6 +18,7 @@ export interface Content {
 export async function contentOf(backend: SharedBackend | LocalBackend, server?: ApiProcess): Promise<Content> {
   if (backend.kind === 'sqlite') return inFile(backend.at)
   if (backend.kind === 'redis') return inRedis(backend.at)
+  if (backend.kind === 'postgres') return inTable(backend.at)
   if (!server) throw new Error('what a process keeps to itself, only the process can count')
   return (await server.figures()).content
 }
@@ -28,6 +30,13 @@ function inFile(path: string): Content {
   const content = database.prepare(counted).get() as Content
   database.close()
   return content
+}
+
+async function inTable(url: string): Promise<Content> {
+  const counted = `SELECT count(*)::int AS records, count(*) FILTER (WHERE key LIKE '%:session:%')::int AS sessions,
+    coalesce(sum(length(value)), 0)::int AS characters FROM koa_authx`
+  const [content] = await ask(url, counted)
+  return content as unknown as Content
 }
 
 /** DBSIZE counts expired records too, KEYS does not name them: looking at one would take it away. */

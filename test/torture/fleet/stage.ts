@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { type PostgresServer, startPostgres } from '../../support/postgres.js'
 import { type RedisServer, startRedis } from '../../support/redis.js'
 import type { SharedBackend } from '../../support/store-kinds.js'
 import { temporaryFolder } from '../../support/temporary.js'
@@ -15,6 +16,15 @@ const onRedis: Stage = async work => {
   }
 }
 
+const onPostgres: Stage = async work => {
+  const postgres: PostgresServer = await startPostgres()
+  try {
+    return await work({ kind: 'postgres', at: postgres.url })
+  } finally {
+    await postgres.stop()
+  }
+}
+
 const onSqlite: Stage = async work => {
   const { folder, remove } = await temporaryFolder()
   try {
@@ -24,4 +34,8 @@ const onSqlite: Stage = async work => {
   }
 }
 
-export const STAGES: Readonly<Record<'Redis' | 'SQLite', Stage>> = { Redis: onRedis, SQLite: onSqlite }
+export const STAGES: Readonly<Record<'Redis' | 'SQLite' | 'PostgreSQL', Stage>> = {
+  Redis: onRedis,
+  SQLite: onSqlite,
+  PostgreSQL: onPostgres,
+}

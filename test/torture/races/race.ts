@@ -14,7 +14,7 @@ const GRACES = [10, 0]
 /** Rounds under way at the same time. */
 const AT_ONCE = 6
 
-/** Let `rounds` rounds be played on Redis, and as many on SQLite, half of them without a grace period. */
+/** Let `rounds` rounds be played on each of the stores, half of them without a grace period. */
 export async function race(round: Round, rounds: number): Promise<Outcome> {
   const broken = new Broken()
   const fleet = new Fleet()

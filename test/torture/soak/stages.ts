@@ -7,5 +7,6 @@ type EveryStage = <T>(work: (backend: SharedBackend | LocalBackend) => Promise<T
 /** Backends of every kind that let go of what has expired. */
 export const EVERY_STAGE: Readonly<Record<'memory' | 'Redis' | 'SQLite', EveryStage>> = {
   memory: work => work({ kind: 'memory' }),
-  ...STAGES,
+  Redis: STAGES.Redis,
+  SQLite: STAGES.SQLite,
 }
