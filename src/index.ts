@@ -79,7 +79,7 @@ export type { AuthXEvents, EventName, IssuerRevoked, Listener } from './session/
 export type { Session, SessionList } from './session/listing.js'
 export type { Device } from './session/record.js'
 export type { TokenPairOptions } from './session/tokens.js'
-export type { TokenStore } from './store.js'
+export type { StoreFinding, TokenStore } from './store.js'
 export type { AccessTokenOptions, TokenOptions } from './token/claims.js'
 export type { DeepReadonly, RegisteredClaims, TokenPayload } from './token/payload.js'
 export type { AuthXTraces, RefreshTrace, StoreTrace, VerifyTrace } from './tracing.js'

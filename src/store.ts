@@ -1,3 +1,14 @@
+/** Something about a backend that harms logins, or can harm them. `TokenStore.check` returns it. */
+export interface StoreFinding {
+  /** A stable name, such as `redis-eviction`. A program can ignore the findings that it accepts. */
+  readonly code: string
+  /**
+   * What is wrong, what it leads to, and what to do: a text for operators. It may contain names and addresses of
+   * servers, paths and roles, but no password.
+   */
+  readonly message: string
+}
+
 /**
  * The store for sessions. koa-authx needs two methods of a backend: `get` and `compareAndSet`. The library implements
  * all rules about tokens and sessions. A store only keeps strings, and decides which of several simultaneous writes
@@ -32,6 +43,14 @@ export interface TokenStore {
    * `expected`, exactly one gets true.
    */
   compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean>
+
+  /**
+   * Looks for what is wrong with the backend: settings, permissions, clocks. Resolves to an empty list if nothing was
+   * found. It changes no setting and no record. Rejects as `get` does if the backend cannot be reached, and after
+   * `close`. It may take longer than a call for a request: some seconds. The library never calls it; call it before
+   * the application goes live.
+   */
+  check?(): Promise<readonly StoreFinding[]>
 
   /** Close connections, files and timers. Calls after it reject. */
   close?(): Promise<void>

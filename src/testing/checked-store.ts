@@ -1,4 +1,4 @@
-import type { TokenStore } from '../store.js'
+import type { StoreFinding, TokenStore } from '../store.js'
 import { Deadline, withDeadline } from '../time/deadline.js'
 import { failure, StoreRejection, SuiteFailure, show } from './show.js'
 
@@ -25,8 +25,22 @@ export function checkedStore(store: TokenStore): TokenStore {
       throw failure('compareAndSet', show(written), 'true or false')
     },
   }
-  if (!store.close) return checked
-  return { ...checked, close: () => answered('close', async () => store.close?.()) }
+  if (store.check) checked.check = async () => checkFindings(await answered('check', async () => store.check?.()))
+  if (store.close) checked.close = () => answered('close', async () => store.close?.())
+  return checked
+}
+
+function checkFindings(findings: unknown): readonly StoreFinding[] {
+  if (!Array.isArray(findings)) throw failure('check', show(findings), 'an array')
+  for (const finding of findings) {
+    const { code, message } = (finding ?? {}) as Record<string, unknown>
+    if (!isText(code) || !isText(message)) throw failure('check', show(finding), 'texts as code and message')
+  }
+  return findings
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== ''
 }
 
 function checkValues(values: unknown, count: number): readonly (string | undefined)[] {

@@ -1,5 +1,6 @@
 import { checkNames, isObject } from '../config/values.js'
 import type { TokenStore } from '../store.js'
+import { checking } from './cases/checking.js'
 import { closing } from './cases/closing.js'
 import { expiring } from './cases/expiring.js'
 import { type ExpiryOf, keeping } from './cases/keeping.js'
@@ -107,6 +108,7 @@ function casesFor({ prefixes = true, outage, processes, expiryOf }: StoreConform
     ...racing,
     ...expiring,
     ...strings,
+    ...checking,
     ...closing,
     ...(prefixes && prefixing),
     ...(expiryOf && keeping(expiryOf)),

@@ -1,5 +1,5 @@
 import { isObject } from '../config/values.js'
-import type { TokenStore } from '../store.js'
+import type { StoreFinding, TokenStore } from '../store.js'
 
 /** How often each method of a store was called. */
 export interface StoreCalls {
@@ -84,6 +84,11 @@ export class FaultyTokenStore implements TokenStore {
     const written = await this.#answer(() => this.#store.compareAndSet(key, expected, value, expiresAt))
     if (losing) throw new Error('the reply of the store has been lost')
     return written
+  }
+
+  /** The findings of the wrapped store; none if it has no `check`. `calls` does not count it. */
+  check(): Promise<readonly StoreFinding[]> {
+    return this.#answer(async () => (await this.#store.check?.()) ?? [])
   }
 
   /** Reject all waiting calls, and close the wrapped store. */

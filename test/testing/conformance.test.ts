@@ -5,6 +5,7 @@ import type { TokenStore } from '../../src/store.js'
 import { type StoreConformance, type SuiteProcesses, testTokenStore } from '../../src/testing/index.js'
 import { type SteadyClock, steadyClock } from '../support/counted.js'
 import { rightStores } from './right-stores.js'
+import { checkMistakes } from './wrong-stores/checking.js'
 import { closeMistakes } from './wrong-stores/closing.js'
 import { dateMistakes, expiryIn } from './wrong-stores/dates.js'
 import { expiringMistakes } from './wrong-stores/expiring.js'
@@ -25,6 +26,7 @@ const mistakes = [
   ...racingMistakes,
   ...stringMistakes,
   ...prefixMistakes,
+  ...checkMistakes,
   ...closeMistakes,
   ...outageMistakes,
 ]

@@ -1,4 +1,4 @@
-import type { TokenStore } from '../../../src/store.js'
+import type { StoreFinding, TokenStore } from '../../../src/store.js'
 
 /** One thing that is stored. `expires`: milliseconds since 1970. */
 export interface Entry {
@@ -39,6 +39,11 @@ export class PlainStore implements TokenStore {
     if (!this.same(this.read(key), expected)) return false
     this.put(key, value, expiresAt)
     return true
+  }
+
+  async check(): Promise<readonly StoreFinding[]> {
+    this.checkOpen()
+    return [{ code: 'plain-memory', message: 'A restart ends all sessions.' }]
   }
 
   async close(): Promise<void> {
