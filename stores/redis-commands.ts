@@ -1,12 +1,5 @@
-import type {
-  RedisClientConnectionType,
-  RedisClusterType,
-  RedisConnectionClientType,
-  RedisSentinelType,
-} from '@keyv/redis'
-
-/** A client, cluster client or sentinel client of node-redis 5. */
-export type RedisClient = RedisClientConnectionType
+import type { RedisClusterType, RedisConnectionClientType, RedisSentinelType } from '@keyv/redis'
+import type { RedisClient } from './redis-node-types.js'
 
 /** Overrides `commandOptions` of the client: replies must be strings, and commands must keep their order. */
 const OPTIONS = { typeMapping: {}, asap: false }

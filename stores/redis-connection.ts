@@ -2,11 +2,12 @@
 import { clearInterval, setInterval } from 'node:timers'
 import { Deadline } from '../src/time/deadline.js'
 import { closedError } from './options.js'
-import { isClient, type RedisClient, send } from './redis-commands.js'
+import { isClient, send } from './redis-commands.js'
 import { type GivenClient, NodeRedisClient } from './redis-given.js'
 import { ioRedis, isIoRedis } from './redis-ioredis.js'
 import type { IoRedisClient } from './redis-ioredis-line.js'
-import { OwnClient, type RedisClientOptions } from './redis-own-client.js'
+import type { RedisClient, RedisClientOptions } from './redis-node-types.js'
+import { OwnClient } from './redis-own-client.js'
 import { outOfReach, RedisStoreError, refusalOf, TOO_MANY } from './redis-refusal.js'
 
 /**

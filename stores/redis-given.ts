@@ -1,6 +1,7 @@
 import type { RedisClusterType } from '@keyv/redis'
 import { ClusterNodes } from './redis-cluster.js'
-import { isCluster, isSentinel, type RedisClient, send } from './redis-commands.js'
+import { isCluster, isSentinel, send } from './redis-commands.js'
+import type { RedisClient } from './redis-node-types.js'
 import { RedisStoreError } from './redis-refusal.js'
 
 /** Called by `GivenClient`: `onReady` after each new connection, `onError` after each error. */

@@ -2,7 +2,7 @@ import { isPlainObject, notAnOption } from './options.js'
 import { isClient } from './redis-commands.js'
 import { isIoRedis } from './redis-ioredis.js'
 import type { IoRedisOptions } from './redis-ioredis-line.js'
-import type { RedisClientOptions } from './redis-own-client.js'
+import type { RedisClientOptions } from './redis-node-types.js'
 import { ADDRESS_FORMS, isText, isWholeNumber, problemOfSocket, TLS_FORM } from './redis-socket-options.js'
 
 const STORE = 'RedisTokenStore'

@@ -1,12 +1,10 @@
-import { createClient } from '@keyv/redis'
+import { createRequire } from 'node:module'
 import { Deadline } from '../src/time/deadline.js'
-import type { RedisClient } from './redis-commands.js'
+import type { RedisClient, RedisClientOptions } from './redis-node-types.js'
 import { RedisStoreError } from './redis-refusal.js'
 
-/** Options of `createClient` of node-redis. */
-export type RedisClientOptions = NonNullable<Parameters<typeof createClient>[0]>
-
-type Client = ReturnType<typeof createClient>
+type NodeRedis = typeof import('@keyv/redis')
+type Client = ReturnType<NodeRedis['createClient']>
 type Wait = ReturnType<Deadline['wait']>
 
 /**
@@ -45,7 +43,10 @@ export class OwnClient {
   #firstAttempt: Promise<void> | undefined
   #endFirstAttempt = () => {}
 
-  /** Makes a client and starts to connect. @throws TypeError if node-redis does not accept the url or the options. */
+  /**
+   * Makes a client and starts to connect. @throws TypeError if node-redis does not accept the url or the options, Error
+   * if it is not installed.
+   */
   constructor(options: RedisClientOptions, queueLength: number, listener: ClientListener) {
     this.#options = options
     this.#queueLength = queueLength
@@ -151,6 +152,7 @@ export class OwnClient {
 }
 
 function createClientWith(options: RedisClientOptions, queueLength: number, isWanted: () => boolean): Client {
+  const { createClient } = nodeRedis()
   try {
     return createClient({
       commandsQueueMaxLength: queueLength,
@@ -167,6 +169,17 @@ function createClientWith(options: RedisClientOptions, queueLength: number, isWa
     throw new TypeError(
       'RedisTokenStore: the url (redis://[[user]:password@]host[:port][/database]) or an option is wrong',
     )
+  }
+}
+
+/** Loaded only here: who passes a client of ioredis does not need it. */
+function nodeRedis(): NodeRedis {
+  try {
+    return createRequire(import.meta.url)('@keyv/redis') as NodeRedis
+  } catch (cause) {
+    throw new Error('RedisTokenStore needs a client for a url or options of node-redis: npm install @keyv/redis', {
+      cause,
+    })
   }
 }
 

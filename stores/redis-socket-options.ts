@@ -1,6 +1,6 @@
 import { didYouMean } from '../src/config/nearest.js'
 import { isPlainObject } from './options.js'
-import type { RedisClientOptions } from './redis-own-client.js'
+import type { RedisClientOptions } from './redis-node-types.js'
 
 type KeysOf<T> = T extends unknown ? keyof T : never
 type SocketOption = KeysOf<NonNullable<RedisClientOptions['socket']>>

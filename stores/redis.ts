@@ -12,11 +12,10 @@ import {
   type StoreOptions,
   type TimedStoreOptions,
 } from './options.js'
-import type { RedisClient } from './redis-commands.js'
 import { RedisConnection } from './redis-connection.js'
 import type { IoRedisClient } from './redis-ioredis-line.js'
+import type { RedisClient, RedisClientOptions } from './redis-node-types.js'
 import { checkConnect } from './redis-options.js'
-import type { RedisClientOptions } from './redis-own-client.js'
 import { RedisStoreError } from './redis-refusal.js'
 import { readAnswer, type ScriptAnswer, script, scriptSha } from './redis-script.js'
 import { ServerClock } from './server-clock.js'
@@ -32,18 +31,19 @@ export type RedisTokenStoreOptions = TimedStoreOptions
 const NEVER = '0'
 
 /**
- * Sessions in Redis or Valkey, for any number of processes on any number of machines, through `@keyv/redis`.
+ * Sessions in Redis or Valkey, for any number of processes on any number of machines.
  *
- * With a url or options of node-redis, the store makes its own client. While Redis is down, calls reject at once, and
- * the client reconnects automatically. The constructor needs no running Redis. If you give a client, cluster or
- * sentinel of node-redis 5, or a client or a Cluster of ioredis 5 or 6, you connect and close it; its `keyPrefix`
- * applies. Every call ends within `timeout`. A write that timed out is not applied later, even if clocks differ. On a
+ * With a url or options of node-redis, the store makes its own client, with `@keyv/redis`. While Redis is down, calls
+ * reject at once, and the client reconnects automatically. The constructor needs no running Redis. If you give a client,
+ * cluster or sentinel of node-redis 5, or a client or a Cluster of ioredis 5 or 6, you connect and close it; its
+ * `keyPrefix` applies. Only a url or options need `@keyv/redis`. Every call ends within `timeout`. A write that timed out is not applied later, even if clocks differ. On a
  * Cluster, each key is read with a separate command. Answers never come from a cache of the client or from a replica.
  *
  * Redis must not evict: `maxmemory-policy noeviction`.
  *
- * @throws TypeError for an invalid option. Calls reject with Error if Redis cannot be reached, refuses the command or
- * does not answer in time, or if the store is closed; and with RangeError for an `expiresAt` that is not in the future.
+ * @throws TypeError for an invalid option; Error if `@keyv/redis` is needed and not installed. Calls reject with Error
+ * if Redis cannot be reached, refuses the command or does not answer in time, or if the store is closed; and with
+ * RangeError for an `expiresAt` that is not in the future.
  */
 export class RedisTokenStore implements TokenStore {
   readonly #prefix: string
