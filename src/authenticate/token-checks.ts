@@ -129,7 +129,8 @@ function after<T, U>(value: T | Promise<T>, next: (value: T) => U): U | Promise<
   return value instanceof Promise ? value.then(next) : next(value)
 }
 
-function checkKind(
+/** Check the type and the login type of a token, and whose key has signed it. @throws AuthXError */
+export function checkKind(
   internals: Internals,
   payload: TokenPayload,
   { type = 'access', verifyType = true, ownKey = payload.type === 'refresh' }: TokenRequirement,

@@ -9,6 +9,7 @@ import type { LocatedToken } from '../request/locate.js'
 import { isPageRead } from '../request/navigation.js'
 import { forbidCaching, sharedCaching } from '../request/shared-cache.js'
 import type { TokenPayload } from '../token/payload.js'
+import { clearIfOver } from './ended-login.js'
 import { keepCookies } from './kept-cookies.js'
 import { report } from './middleware.js'
 import { exchangeIdentified } from './refresh.js'
@@ -79,6 +80,7 @@ async function refreshed(internals: Internals, ctx: Context): Promise<readonly s
       report(ctx, error)
       return []
     }
+    await clearIfOver(internals, ctx, error, 'page')
     const cleared = [error.headers['Set-Cookie'] ?? []].flat()
     if (cleared.length > 0) ctx.append('Set-Cookie', cleared)
     return cleared

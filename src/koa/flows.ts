@@ -7,6 +7,7 @@ import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { type CookieLine, setCookies, tokenCookies } from '../request/cookies.js'
 import { checkLoginOrigin } from '../request/origin.js'
+import type { Replaced } from '../session/replaced.js'
 import {
   checkContext,
   checkPairOptions,
@@ -17,6 +18,7 @@ import {
   type TokenPairOptions,
 } from '../session/tokens.js'
 import { checkSubject } from '../token/claims.js'
+import { replacedLogins } from './replaced-logins.js'
 
 /** The result of `createTokenPair` (RFC 6749 §5.1). */
 export interface TokenPair {
@@ -84,7 +86,10 @@ export async function createTokenPair(
   return { access_token: access.token, refresh_token: refresh.token, token_type: 'bearer', expires_in: lifeOf(access) }
 }
 
-/** Open a session for `sub`, set its cookies and return the response body. It does not check credentials. */
+/**
+ * Open a session for `sub`, set its cookies and return the response body. Ends the sessions whose cookies it replaces.
+ * It does not check credentials.
+ */
 export async function login(
   internals: Internals,
   ctx: AuthContext,
@@ -94,7 +99,9 @@ export async function login(
   checkLoginOrigin(ctx, internals.config)
   const draft = await draftLogin(internals, sub, { ...options, fresh: options.fresh ?? true }, ctx)
   const cookies = linesFor(draft, internals.config, draft.record.persistent)
-  await internals.requestCache.askStore(ctx.req, () => open(internals, tracked(draft, ctx, internals.config)))
+  const replaced = replacedLogins(internals, ctx)
+  await internals.requestCache.askStore(ctx.req, () => open(internals, tracked(draft, ctx, internals.config), replaced))
+  if (replaced.ended.length > 0) internals.requestCache.forget(ctx.req)
   return handOut(internals, ctx, draft, cookies)
 }
 
@@ -137,8 +144,12 @@ export function checkOneSource(
 }
 
 /** Write a new session to the store. Without a store the tokens belong to no session. */
-async function open({ sessions, events }: Internals, { sid, record, access, refresh }: Draft): Promise<void> {
-  if (sessions) return sessions.open(sid, record)
+async function open(
+  { sessions, events }: Internals,
+  { sid, record, access, refresh }: Draft,
+  replaced?: Replaced,
+): Promise<void> {
+  if (sessions) return sessions.open(sid, record, replaced)
   for (const { claims } of [access, refresh])
     events.emit('issued', { sid: claims.jti, sub: claims.sub, device: record.device })
 }

@@ -3,7 +3,8 @@ import { identify } from '../authenticate/authenticate.js'
 import type { Internals } from '../authenticate/internals.js'
 import type { Config } from '../config/table.js'
 import { AuthXError, BadConfigurationError, SubjectNotFoundError } from '../errors.js'
-import { allClearedCookies, setCookies, setsAccessCookie, tokenCookies } from '../request/cookies.js'
+import { setCookies, setsAccessCookie, tokenCookies } from '../request/cookies.js'
+import { isFromOtherPage } from '../request/origin.js'
 import { sharedCaching } from '../request/shared-cache.js'
 import { pathOfTarget } from '../request/target.js'
 import { trimEnd } from '../request/trim.js'
@@ -11,6 +12,7 @@ import { idOf } from '../session/rotation.js'
 import { renewedAccess } from '../session/tokens.js'
 import type { TokenPayload } from '../token/payload.js'
 import { AskedAgain, type TokenSource } from './asked-again.js'
+import { clearingLines } from './ended-login.js'
 
 /**
  * Makes middleware that runs after the handlers and renews an access token in a cookie if it expires soon. It rejects
@@ -75,7 +77,10 @@ async function askAgain(internals: Internals, ctx: Context, payload: TokenPayloa
     await asked.ask(claimsGetter && payload.sid !== undefined ? await sessions?.find(payload.sid) : undefined)
     return asked.source()
   } catch (error) {
-    if (error instanceof SubjectNotFoundError && !ctx.headerSent) setCookies(ctx, allClearedCookies(config), config)
+    if (error instanceof SubjectNotFoundError && !isFromOtherPage(ctx, config)) {
+      const lines = await clearingLines(internals, ctx, [idOf(payload)])
+      if (!ctx.headerSent) setCookies(ctx, lines, config)
+    }
     throw error
   }
 }

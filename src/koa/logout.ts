@@ -1,25 +1,16 @@
 import { missing } from '../authenticate/authenticate.js'
-import { type Identified, loginOf } from '../authenticate/candidates.js'
+import { loginOf } from '../authenticate/candidates.js'
 import type { AuthContext, Internals } from '../authenticate/internals.js'
 import { emittingRefused } from '../authenticate/refusal.js'
 import { checkLoginType, checkType } from '../authenticate/token-checks.js'
 import { verifyToken } from '../authenticate/verification.js'
-import { AuthXError, CSRFError, UnavailableError } from '../errors.js'
+import { AuthXError, UnavailableError } from '../errors.js'
 import { warnAboutLogoutPath } from '../request/cookie-path.js'
 import { allClearedCookies, setCookies } from '../request/cookies.js'
-import { checkCsrf } from '../request/csrf.js'
 import { type LocatedToken, locate } from '../request/locate.js'
-import { idOf } from '../session/rotation.js'
-import { checkOwn, isOwn, issuerOf } from '../token/own.js'
+import { checkOwn, issuerOf } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
-
-/**
- * A token of a logout request. `fault` is set if another site may have made the browser send the token. Then the token
- * is revoked only if another token of the same login shows that the login is the caller's.
- */
-interface Presented extends Identified {
-  readonly fault: CSRFError | undefined
-}
+import { csrfFault, isProven, type Presented } from './presented.js'
 
 /**
  * Revoke the sessions of the request's tokens, even if the tokens are expired. Then clear the cookies. Another site can
@@ -34,7 +25,7 @@ export function logout(internals: Internals, ctx: AuthContext): Promise<void> {
 async function revokePresented(internals: Internals, ctx: AuthContext): Promise<void> {
   warnAboutLogoutPath(ctx, internals.config)
   const { presented, reasons } = await presentedTokens(internals, ctx)
-  const proven = presented.filter(token => !token.fault || presented.some(other => vouchesFor(other, token)))
+  const proven = presented.filter(token => isProven(token, presented))
   if (proven.length === 0) throw reasons[0] ?? missing(ctx, {}, internals.config)
   await refuseOthers(internals, ctx, presented, proven)
   const distinct = new Map(proven.map(({ payload }) => [endOf(payload), payload]))
@@ -52,13 +43,6 @@ async function revokePresented(internals: Internals, ctx: AuthContext): Promise<
 function endOf(payload: TokenPayload): string {
   const issuer = issuerOf(payload)
   return issuer === undefined ? loginOf(payload) : JSON.stringify([issuer, payload.jti, 'token'])
-}
-
-/** Whether `other` proves that the caller owns the login of `token`: another site has no token of this login. */
-function vouchesFor(other: Presented, { payload }: Presented): boolean {
-  if (other.fault || !isOwn(other.payload)) return false
-  const sameCsrf = Boolean(payload.csrf) && other.payload.csrf === payload.csrf
-  return sameCsrf || idOf(other.payload) === idOf(payload)
 }
 
 /**
@@ -121,20 +105,5 @@ async function present(internals: Internals, ctx: AuthContext, located: LocatedT
   checkLoginType(payload, internals.config)
   // Of an issuer's token only this one token is revoked.
   if (payload.sid !== undefined && issuerOf(payload) === undefined) checkOwn(payload)
-  return { payload, located, fault: csrfFault(internals, ctx, located, payload) }
-}
-
-function csrfFault(
-  { config }: Internals,
-  ctx: AuthContext,
-  located: LocatedToken,
-  payload: TokenPayload,
-): CSRFError | undefined {
-  try {
-    checkCsrf(ctx, located, payload, config, true)
-    return undefined
-  } catch (error) {
-    if (error instanceof CSRFError) return error
-    throw error
-  }
+  return { payload, located, fault: csrfFault(ctx, located, payload, internals.config) }
 }

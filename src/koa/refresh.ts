@@ -5,15 +5,8 @@ import { emittingRefused } from '../authenticate/refusal.js'
 import type { Duration } from '../config/duration.js'
 import type { Config } from '../config/table.js'
 import { checkNames } from '../config/values.js'
-import {
-  CookieTooLargeError,
-  JWTDecodeError,
-  ReusedTokenError,
-  SubjectNotFoundError,
-  TokenExpiredError,
-} from '../errors.js'
-import { allClearedCookies, type CookieLine } from '../request/cookies.js'
-import type { Candidate } from '../request/locate.js'
+import { CookieTooLargeError, JWTDecodeError, TokenExpiredError } from '../errors.js'
+import type { CookieLine } from '../request/cookies.js'
 import type { SessionRecord } from '../session/record.js'
 import type { Mint } from '../session/rotate.js'
 import { idOf } from '../session/rotation.js'
@@ -22,6 +15,7 @@ import { checkData, checkScopes, timeOf } from '../token/claims.js'
 import type { TokenPayload } from '../token/payload.js'
 import { isTraced, type RefreshTrace, traced } from '../tracing.js'
 import { AskedAgain } from './asked-again.js'
+import { clearIfOver } from './ended-login.js'
 import { checkOneSource, handOut, type TokenResponse, type Tokens, withCookies } from './flows.js'
 
 /** Options of the new access token. They do not change the refresh token or later access tokens. */
@@ -43,7 +37,10 @@ export interface RefreshOptions {
 export function refresh(internals: Internals, ctx: AuthContext, options: RefreshOptions): Promise<TokenResponse> {
   const trace: RefreshTrace = {}
   const run = () => refreshTraced(internals, ctx, options, trace)
-  const answer = isTraced('refresh') ? traced('refresh', trace, run) : run()
+  const answer = (isTraced('refresh') ? traced('refresh', trace, run) : run()).catch(async error => {
+    await clearIfOver(internals, ctx, error, 'refresh')
+    throw error
+  })
   const call = { ctx, locate: () => locateRequired(internals, ctx, REFRESH_TOKEN) }
   return emittingRefused(internals, call, answer)
 }
@@ -71,18 +68,18 @@ type TokensWithCookies = Tokens & { readonly cookies: readonly CookieLine[] }
 
 /**
  * Exchange the refresh token of a request. It sets no cookies.
- * @throws the errors of `refresh`. If the session has ended, the error's `Set-Cookie` clears its cookies.
+ * @throws the errors of `refresh`.
  */
 export async function exchangeIdentified(
   internals: Internals,
   ctx: AuthContext,
-  { payload, located }: Identified,
+  { payload }: Identified,
   options: RefreshOptions,
 ): Promise<TokensWithCookies> {
   const tokens = await internals.requestCache
     .askStore(ctx.req, () => exchange(internals, ctx, payload, options))
     .catch(error => {
-      throw refusal(error, located, options, internals)
+      throw refusal(error, options, internals)
     })
   internals.requestCache.forget(ctx.req)
   return tokens
@@ -113,18 +110,7 @@ async function exchange(
 }
 
 /** The error to throw instead of an error of `exchange`. */
-function refusal(
-  error: unknown,
-  { location }: Candidate,
-  { data }: RefreshOptions,
-  { config, claimsGetter }: Internals,
-): unknown {
-  // The session has just ended, so the response clears its cookies. The header is set on the error, because Koa drops
-  // headers of the response. A token from another location may belong to another login than the cookies.
-  const hasEnded = error instanceof ReusedTokenError || error instanceof SubjectNotFoundError
-  if (hasEnded && location === 'cookies') {
-    error.headers['Set-Cookie'] = allClearedCookies(config).map(({ text }) => text)
-  }
+function refusal(error: unknown, { data }: RefreshOptions, { claimsGetter }: Internals): unknown {
   // `login` does not issue tokens that are too large for a cookie. So if the application adds no claims, the token that
   // the client sent is too large already: reject it (401).
   if (error instanceof CookieTooLargeError && !data && !claimsGetter) {

@@ -7,14 +7,12 @@ import { sameBytes } from '../token/same-bytes.js'
 import { hasUnparsedBody, isForm, parsedBody, warnAboutBody } from './body.js'
 import type { RequestContext } from './context.js'
 import type { Candidate } from './locate.js'
-import { isFromOwnPage } from './origin.js'
-
-/** Methods that must not change anything (RFC 9110 §9.2.1). */
-const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
+import { isSafeMethod } from './methods.js'
+import { isFromOtherPage, isFromOwnPage } from './origin.js'
 
 /** Whether guards protect requests with this method (in capitals) against other sites. */
 export const isCsrfMethod = (method: string, { csrfMethods }: Pick<Config, 'csrfMethods'>): boolean =>
-  csrfMethods ? csrfMethods.includes(method) : !SAFE_METHODS.includes(method)
+  csrfMethods ? csrfMethods.includes(method) : !isSafeMethod(method)
 
 /**
  * Reject a token from a cookie if a page of another site may have made the browser send it. With `csrfCheck: 'origin'`
@@ -27,7 +25,7 @@ export const isCsrfMethod = (method: string, { csrfMethods }: Pick<Config, 'csrf
 export function checkCsrf(
   ctx: RequestContext,
   { location, type }: Pick<Candidate, 'location' | 'type'>,
-  payload: TokenPayload,
+  payload: Pick<TokenPayload, 'csrf'>,
   config: Config,
   demanded?: boolean,
 ): void {
@@ -40,14 +38,41 @@ export function checkCsrf(
   if (!sameBytes(sent, Buffer.from(payload.csrf))) throw new CSRFError()
 }
 
+/**
+ * Whether a request proves that no page of another site has made the browser send it, by its cookie with the token of
+ * `payload`: it passes `checkCsrf`. If the browser says that the request is from another page, only a CSRF header is
+ * proof: a page of another site cannot add a header, unless the application allows it by CORS.
+ */
+export function provesOwnPage(
+  ctx: RequestContext,
+  cookie: Pick<Candidate, 'location' | 'type'>,
+  payload: Pick<TokenPayload, 'csrf'>,
+  config: Config,
+): boolean {
+  try {
+    checkCsrf(ctx, cookie, payload, config, true)
+  } catch (error) {
+    if (error instanceof CSRFError) return false
+    throw error
+  }
+  return (
+    !config.cookieCsrfProtect || headerValue(ctx, cookie.type, config) !== undefined || !isFromOtherPage(ctx, config)
+  )
+}
+
 const NO_VALUE =
   "the token in the cookie has no CSRF value, so none can match: with csrfCheck 'origin', tokens need none"
 
-function sentValue(ctx: RequestContext, type: TokenType, config: Config): Buffer | undefined {
+function headerValue(ctx: RequestContext, type: TokenType, config: Config): string | undefined {
   const headerName = type === 'access' ? config.accessCsrfHeaderName : config.refreshCsrfHeaderName
   const header = ctx.req.headers[headerName.toLowerCase()]
+  return typeof header === 'string' && header !== '' ? header : undefined
+}
+
+function sentValue(ctx: RequestContext, type: TokenType, config: Config): Buffer | undefined {
+  const header = headerValue(ctx, type, config)
   // Node decodes header values as latin1. A repeated header becomes 'a, b', which never matches.
-  if (typeof header === 'string' && header !== '') return Buffer.from(header, 'latin1')
+  if (header !== undefined) return Buffer.from(header, 'latin1')
   if (!config.csrfCheckForm) return undefined
   if (isForm(ctx) && hasUnparsedBody(ctx)) warnAboutBody()
   const body = parsedBody(ctx)

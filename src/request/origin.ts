@@ -3,7 +3,9 @@ import type { Config } from '../config/table.js'
 import * as values from '../config/values.js'
 import { CSRFError } from '../errors.js'
 import { usesCookies } from '../token/claims.js'
+import { mediaTypeOf } from './body.js'
 import type { RequestContext } from './context.js'
+import { isSafeMethod } from './methods.js'
 
 const ORIGINS = values.listOf(values.origin)
 
@@ -51,13 +53,31 @@ export function isFromOwnPage(ctx: RequestContext, { trustedOrigins }: Pick<Conf
 }
 
 /**
- * Reject a login that a page of another site sends, with `csrfCheck: 'origin'`: it would log the user in as somebody
- * else.
+ * Whether the browser says that a page of another origin has made it send the request, and the origin is not one of
+ * `trustedOrigins`. False if the request has neither `Sec-Fetch-Site` nor `Origin`.
+ */
+export function isFromOtherPage(ctx: RequestContext, config: Pick<Config, 'trustedOrigins'>): boolean {
+  try {
+    isFromOwnPage(ctx, config)
+    return false
+  } catch (error) {
+    if (error instanceof CSRFError) return true
+    throw error
+  }
+}
+
+/**
+ * Reject a login that sets cookies, if a page of another site sends it: it would log the user in as somebody else
+ * (login CSRF). Accepts GET and HEAD: a sign-in with an identity provider ends with such a request, and its `state`
+ * protects it. With `csrfCheck: 'token'` it accepts JSON too: browsers send it for another origin only if the
+ * application allows this origin by CORS.
  * @throws CSRFError
  */
 export function checkLoginOrigin(ctx: RequestContext, config: Config): void {
   const { csrfCheck, cookieCsrfProtect } = config
-  if (csrfCheck === 'origin' && cookieCsrfProtect && usesCookies(config)) isFromOwnPage(ctx, config)
+  if (!cookieCsrfProtect || !usesCookies(config) || isSafeMethod(ctx.method)) return
+  if (csrfCheck === 'token' && mediaTypeOf(ctx) === 'application/json') return
+  isFromOwnPage(ctx, config)
 }
 
 /**

@@ -100,6 +100,21 @@ export class Ending {
     }
   }
 
+  /**
+   * Ends the session of a token because a login has replaced it, or revokes the token if it has no session. Does nothing
+   * if it has ended before.
+   */
+  async replaced(records: SessionRecords, token: TokenPayload): Promise<void> {
+    const sid = rotation.idOf(token)
+    for (;;) {
+      const known = await records.known(token)
+      const now = this.#config.now()
+      if (!rotation.isRevocable(token, known, now, this.#config)) return
+      const keptUntil = token.sid === undefined ? tokenKeptUntil(token, now, this.#config) : 0
+      if (await this.bury(records, sid, known, this.revoked(sid, token.sub, { replaced: true }), keptUntil)) return
+    }
+  }
+
   /** Ends the session of a login that failed. Calls `tell` if the session had not ended. */
   async failedLogin(records: SessionRecords, sid: string, tell: Tell): Promise<void> {
     for (;;) {
@@ -136,8 +151,8 @@ export class Ending {
   }
 
   /** Returns a function that emits the event `revoked`. */
-  revoked(sid: string, sub: string): Tell {
-    return isSure => this.#events.emit('revoked', { sid, sub, ...unconfirmedUnless(isSure) })
+  revoked(sid: string, sub: string, why: { replaced?: true } = {}): Tell {
+    return isSure => this.#events.emit('revoked', { sid, sub, ...why, ...unconfirmedUnless(isSure) })
   }
 }
 

@@ -36,10 +36,11 @@ export interface AuthXEvents {
    */
   reuse: { sid: string; sub: string }
   /**
-   * A session, or a token without a session, has been revoked. With `unconfirmed`, the store failed or timed out: the
-   * caller got an error, and the session may or may not have ended.
+   * A session, or a token without a session, has been revoked. With `replaced`, a login has ended it, because the request
+   * of the login had its token in a cookie. With `unconfirmed`, the store failed or timed out: the caller got an error,
+   * and the session may or may not have ended.
    */
-  revoked: { sid: string; sub: string; unconfirmed?: true }
+  revoked: { sid: string; sub: string; replaced?: true; unconfirmed?: true }
   /**
    * All sessions and tokens of a subject up to now have been revoked, except the session `except`. With `unconfirmed`,
    * the store failed or timed out: the caller got an error, and the sessions may or may not have ended.

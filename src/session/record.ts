@@ -132,6 +132,15 @@ export interface SubjectRecord {
 }
 
 /**
+ * Kept under `replaced:<id>` after a login whose request had a token of the login `id` in a cookie: the login has
+ * replaced the cookie. `at`: when, milliseconds. It decides about no token. It only keeps a late response about the old
+ * token from clearing the new cookies.
+ */
+export interface ReplacedMark {
+  readonly at: number
+}
+
+/**
  * The list of a subject's sessions in the store, under `sessions:<hash>`: `[sid, end in milliseconds]` for each
  * session, the oldest login first. An entry with an empty `sid` stands for all sessions that were left out because the
  * list was full: it has the latest of their ends, and the subject's cut-off at that time. In the entry of a session, a
@@ -157,8 +166,14 @@ export const TOMBSTONE = JSON.stringify({ revoked: true } satisfies Tombstone)
 
 const PLAIN_ID = /^[A-Za-z0-9_-]{1,64}$/
 
-/** The key of a session's record. Ids of other issuers can have any length and any characters, so they are hashed. */
-export const sessionKey = (id: string) => `session:${PLAIN_ID.test(id) ? id : `~${sha256(id)}`}`
+/** Ids of other issuers can have any length and any characters, so they are hashed. */
+const keyPart = (id: string) => (PLAIN_ID.test(id) ? id : `~${sha256(id)}`)
+
+/** The key of a session's record. */
+export const sessionKey = (id: string) => `session:${keyPart(id)}`
+
+/** The key of the mark that a login has replaced the cookies of a session. */
+export const replacedKey = (id: string) => `replaced:${keyPart(id)}`
 
 /** The hash of subject and login type. Two login types can use one subject for different people. */
 export const subjectHash = (sub: string, loginType = '') => sha256(JSON.stringify([loginType, sub]))
@@ -256,6 +271,17 @@ export function parseSubject(value: string | undefined): SubjectRecord {
     return record as unknown as SubjectRecord
   }
   throw notOurs('subject record')
+}
+
+/**
+ * Parses and checks the mark that a login has replaced a session. Returns `undefined` if there is no value.
+ * @throws StoreUnavailableError if koa-authx did not write the value.
+ */
+export function parseReplaced(value: string | undefined): ReplacedMark | undefined {
+  if (value === undefined) return undefined
+  const mark = parse(value)
+  if (isObject(mark) && isNumber(mark.at)) return { at: mark.at }
+  throw notOurs('mark of a replaced session')
 }
 
 /**

@@ -119,6 +119,17 @@ export function heldRecord(owner: Owner, known: StoredState): SessionRecord | un
 }
 
 /**
+ * Whether there is something to revoke: the session of a token has not been revoked, or the token has no session and is
+ * valid.
+ */
+export function isRevocable(token: Presented, known: StoredState, now: number, config: RotationConfig): boolean {
+  if (known.record !== undefined || token.sid !== undefined) {
+    return heldRecord(ownerOf(token, config), known) !== undefined
+  }
+  return !isSpent({ endsAt: token.exp * 1000 }, now, config) && assess(token, known, now, config).outcome === 'good'
+}
+
+/**
  * Whether another call of `revokeAllSessions` has already done the work of this call.
  * @param before the subject's record when this call first read it. Every later cut-off revokes all sessions that
  * existed then.
@@ -137,7 +148,7 @@ function liveOrReason(owner: Owner, known: StoredState, now: number): SessionRec
 }
 
 /** Whether the last token that login or refresh issued has expired. The session has then ended by itself. */
-const isSpent = ({ endsAt }: SessionRecord, now: number, { decodeLeeway }: RotationConfig) =>
+const isSpent = ({ endsAt }: Pick<SessionRecord, 'endsAt'>, now: number, { decodeLeeway }: RotationConfig) =>
   now >= endsAt + decodeLeeway * 1000
 
 function acceptedOrReason(owner: Owner, known: StoredState, now: number, config: RotationConfig) {

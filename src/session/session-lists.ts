@@ -124,17 +124,24 @@ export class SessionLists {
   /**
    * With `tooManySessions: 'refuse'`, refuses a login beyond `maxSessions` before it writes anything. Of several logins
    * at the same moment too many may pass this check; `add` then refuses them.
+   * @param leaving the ids of the sessions that the login ends: they do not count.
    * @throws TooManySessionsError, StoreUnavailableError
    */
-  async checkRoom({ sub, loginType }: Pick<SessionRecord, 'sub' | 'loginType'>): Promise<void> {
+  async checkRoom(
+    { sub, loginType }: Pick<SessionRecord, 'sub' | 'loginType'>,
+    leaving: ReadonlySet<string>,
+  ): Promise<void> {
     const { maxSessions, tooManySessions } = this.#config
     if (maxSessions === undefined || tooManySessions !== 'refuse') return
-    if (await this.#counts.call(listingKey(sub, loginType), { sub, loginType })) throw new TooManySessionsError()
+    const [key, owner] = [listingKey(sub, loginType), { sub, loginType }]
+    const count = leaving.size > 0 ? this.#count(key, owner, leaving) : this.#counts.call(key, owner)
+    if (await count) throw new TooManySessionsError()
   }
 
-  async #count(key: string, owner: Subject): Promise<boolean> {
+  async #count(key: string, owner: Subject, leaving: ReadonlySet<string> = new Set()): Promise<boolean> {
     const deadline = this.#deadline()
-    const { list, subject } = await this.#stored(key, owner, deadline)
+    const { list: all, subject } = await this.#stored(key, owner, deadline)
+    const list = all.filter(([sid]) => !leaving.has(sid))
     if (!isFull(list, () => true, this.#config)) return false
     const live = acceptedAmong(
       await this.#records(entriesOf(list), deadline),

@@ -11,6 +11,7 @@ import { confirmed } from './lineage.js'
 import { type Session, type SessionList, toSession } from './listing.js'
 import type { StoreOperations } from './operations.js'
 import type { SessionRecord } from './record.js'
+import { isAnyReplaced, markReplaced, NOTHING_REPLACED, type Replaced } from './replaced.js'
 import { reusedBecause, revokedBecause } from './revoked.js'
 import { type Exchange, type Mint, type Plan, Rotator } from './rotate.js'
 import * as rotation from './rotation.js'
@@ -44,10 +45,12 @@ export class Sessions {
 
   /**
    * Writes the record of a new session, then adds the session to the subject's list. With `maxSessions` this ends the
-   * oldest sessions beyond it, or refuses the new one (`tooManySessions`).
+   * oldest sessions beyond it, or refuses the new one (`tooManySessions`). The sessions of `replaced` end when the new
+   * record is in the store, and before the limit is applied: they do not count. If one cannot be ended, the new session
+   * ends too, and the promise rejects.
    * @throws StoreUnavailableError, TooManySessionsError
    */
-  async open(sid: string, draft: Omit<SessionRecord, 'cutoff'>): Promise<void> {
+  async open(sid: string, draft: Omit<SessionRecord, 'cutoff'>, replaced: Replaced = NOTHING_REPLACED): Promise<void> {
     const deadline = this.#operations.deadline()
     const { sub, device, context } = draft
     let isTold = false
@@ -58,10 +61,14 @@ export class Sessions {
     await this.#operations.run(
       'open',
       async records => {
-        await this.#lists.checkRoom(draft)
+        await this.#lists.checkRoom(draft, new Set(replaced.ended.map(rotation.idOf)))
         const { cutoff } = await records.subject(draft.sub, draft.loginType)
         if (!(await records.write(sid, undefined, { ...draft, cutoff })))
           throw new StoreUnavailableError({ cause: new Error('the store already contains the new session') })
+        await this.#replace(records, replaced).catch(error => {
+          this.#discard(sid, sub, isTold)
+          throw error
+        })
         // `issued` is emitted before a login at the same moment can end the session, so listeners get `revoked` after
         // `issued`.
         await this.#lists.add({ sid, record: draft, isLogin: true, listed: tell }, deadline).catch(error => {
@@ -72,6 +79,20 @@ export class Sessions {
       deadline,
     )
     tell()
+  }
+
+  /** The marks are written first: who finds that a session has ended also finds its mark. */
+  async #replace(records: SessionRecords, { presented, ended }: Replaced): Promise<void> {
+    await markReplaced(records, presented.map(rotation.idOf), this.#config.now())
+    await Promise.all(ended.map(token => this.#ending.replaced(records, token)))
+  }
+
+  /**
+   * Whether a login has just replaced the cookies of one of these sessions (or tokens without a session).
+   * @throws StoreUnavailableError
+   */
+  isReplaced(ids: readonly string[]): Promise<boolean> {
+    return this.#operations.run('check', records => isAnyReplaced(records, ids, this.#config.now()))
   }
 
   /**

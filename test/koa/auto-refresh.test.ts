@@ -331,8 +331,6 @@ describe('autoRefresh() rejects no request', () => {
       'an access token',
       ({ ada, authx }) => ada.take([`refresh_token_cookie=${authx.createAccessToken('ada')}; Path=/`]),
     ],
-    ['an expired one', ({ clock }) => clock.advance('400d')],
-    ['a revoked one', ({ authx, ada }) => authx.revoke(String(ada.cookies().refresh_token_cookie))],
     ['a store that is away', ({ store }) => store.down()],
     ['a store that loses its answers', ({ store }) => store.loseReplies()],
     ['a claims getter that fails', ({ authx }) => authx.setClaimsGetter(() => Promise.reject(new Error('away')))],
@@ -346,6 +344,35 @@ describe('autoRefresh() rejects no request', () => {
       const reply = await set.ada.visit('/open')
       assert.deepEqual([verdict(reply), reply.cookies], [[200, null], []])
       assert.deepEqual((await set.ada.visit('/list')).status, 401)
+      assert.equal(set.events.includes('reuse'), false)
+    })
+  }
+
+  const OVER: readonly [what: string, change: (scene: Scene) => unknown][] = [
+    ['an expired one', ({ clock }) => clock.advance('400d')],
+    ['a revoked one', ({ authx, ada }) => authx.revoke(String(ada.cookies().refresh_token_cookie))],
+    [
+      'one of a key that is gone, without an access token',
+      ({ authx, ada }) => {
+        ada.take(['access_token_cookie=; Max-Age=0; Path=/'])
+        authx.setKeys({ secretKey: 'b'.repeat(64) })
+      },
+    ],
+  ]
+  for (const [what, change] of OVER) {
+    test(`with ${what}: the request has no token, and the cookies are cleared unless another site links here`, async t => {
+      const set = await scene(t)
+      set.clock.advance(LATER)
+      await change(set)
+      for (const site of ['cross-site', 'same-site']) {
+        const linked = NAVIGATION.map(([name, value]) => [name, name === 'Sec-Fetch-Site' ? site : value] as const)
+        const reply = await set.ada.visit('/open', linked)
+        assert.deepEqual([verdict(reply), reply.cookies], [[200, null], []])
+      }
+      const reply = await set.ada.visit('/open')
+      assert.deepEqual([verdict(reply), reply.cookies.length], [[200, null], 4])
+      assert.match(reply.headers['cache-control'] ?? '', /no-store/)
+      assert.deepEqual(set.ada.cookies(), {})
       assert.equal(set.events.includes('reuse'), false)
     })
   }

@@ -176,10 +176,84 @@ describe("with csrfCheck: 'origin', a login", () => {
   })
 })
 
-test("with csrfCheck: 'token', a login of another site is served: only the application can refuse it", async t => {
-  const scene = await loggedIn(t)
-  assert.equal((await login(scene, from('cross-site', 'https://evil.example'))).status, 200)
+describe("with csrfCheck: 'token', a login", () => {
+  const TYPES = ['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain', undefined]
+  const LOOKS_LIKE_JSON = ['text/plain; application/json', 'text/plain;charset=application/json']
+  const typed = (type: string | undefined): Header[] => (type === undefined ? [] : [['Content-Type', type]])
+  const ELSEWHERE = [
+    from('cross-site', 'https://evil.example'),
+    from('cross-site', 'null'),
+    from('same-site', undefined),
+    from(undefined, 'https://evil.example'),
+    from(undefined, 'null'),
+  ]
+
+  for (const tokenLocation of [
+    ['cookies'],
+    ['headers', 'cookies'],
+    { access: ['headers'], refresh: ['cookies'] },
+    { access: ['cookies'], refresh: ['headers'] },
+  ] satisfies AuthXOptions['tokenLocation'][]) {
+    test(`by a form of another site sets no cookies and opens no session: ${JSON.stringify(tokenLocation)}`, async t => {
+      const scene = await loggedIn(t, { tokenLocation })
+      for (const type of [...TYPES, ...LOOKS_LIKE_JSON]) {
+        for (const headers of ELSEWHERE) {
+          const { status, cookies, json } = await login(scene, [...headers, ...typed(type)])
+          assert.deepEqual([status, cookies, json.error_type], [403, [], 'CSRFError'], type)
+        }
+      }
+      assert.equal((await scene.authx.listSessions('test')).length, 1)
+    })
+  }
+
+  test('is served from the own page, from a trusted origin, and from what is no browser', async t => {
+    const scene = await loggedIn(t, { trustedOrigins: [TRUSTED] })
+    for (const headers of [
+      from('same-origin', undefined),
+      from('none', undefined),
+      from('cross-site', TRUSTED),
+      from(undefined, TRUSTED),
+      from(undefined, undefined),
+    ])
+      for (const type of TYPES) assert.equal((await login(scene, [...headers, ...typed(type)])).status, 200)
+  })
+
+  test('is served over plain HTTP, where browsers send only Origin, from the own page', async t => {
+    const scene = await loggedIn(t)
+    const headers: Header[] = [
+      ['Host', 'app.test:8080'],
+      ['Origin', 'http://app.test:8080'],
+    ]
+    assert.equal((await login(scene, headers)).status, 200)
+    const other: Header[] = [
+      ['Host', 'app.test:8080'],
+      ['Origin', 'http://app.test:8081'],
+    ]
+    assert.equal((await login(scene, other)).status, 403)
+  })
+
+  test('with JSON is served wherever it comes from: browsers ask by CORS before they send JSON elsewhere', async t => {
+    const scene = await loggedIn(t)
+    for (const type of ['application/json', 'Application/JSON; charset=utf-8'])
+      assert.equal((await login(scene, [...from('cross-site', 'https://app.example'), ...typed(type)])).status, 200)
+  })
+
+  test('without cookies is served wherever it comes from', async t => {
+    const scene = await loggedIn(t, { tokenLocation: ['headers'] })
+    assert.equal((await login(scene, from('cross-site', 'https://evil.example'))).status, 200)
+  })
 })
+
+for (const csrfCheck of ['token', 'origin'] as const) {
+  test(`with csrfCheck '${csrfCheck}', a login at the end of a redirect from an identity provider is served`, async t => {
+    const { client } = await loggedIn(t, { csrfCheck })
+    for (const method of ['GET', 'HEAD']) {
+      const headers = from('cross-site', undefined)
+      const { status, cookies } = await client({ method, path: '/login', headers })
+      assert.deepEqual([status, cookies.length], [200, 4])
+    }
+  })
+}
 
 test("cookieCsrfProtect is turned on together with csrfCheck: 'origin', and nobody is logged out", async t => {
   const before = await loggedIn(t, { cookieCsrfProtect: false })

@@ -115,13 +115,22 @@ describe('after a change of the domain or the paths of cookies', () => {
   test('a request with two live logins is refused once, and then served', async t => {
     const { browser, old, present } = await deployments(t, {}, { cookieDomain: 'example.com' })
     await present('/login', 'POST')
-    // The old deployment is still running beside the new one, and logs in once more.
-    await old('/login', 'POST')
+    // The old deployment is still running beside the new one, and logs in once more. Without the CSRF value, the login
+    // does not end the first session.
+    await old('/login')
     assert.equal(browser.names().length, 8)
     const refused = await present('/page')
     assert.deepEqual([refused.status, refused.json.error_type], [400, 'MalformedTokenRequestError'])
     assert.equal((await present('/page')).status, 200)
   })
+})
+
+test('a login of another deployment ends the login before it, so that only one is live', async t => {
+  const { browser, old, present } = await deployments(t, {}, { cookieDomain: 'example.com' })
+  await present('/login', 'POST')
+  await old('/login', 'POST')
+  assert.equal(browser.names().length, 8)
+  assert.equal((await present('/page')).status, 200)
 })
 
 describe('of several cookies of one name', () => {
