@@ -2,6 +2,18 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** What a plugin makes of a file. */
+export interface Loaded {
+  readonly contents: string
+  readonly loader: 'js' | 'ts'
+}
+
+/** The part of esbuild's plugins that these tests use. */
+export interface Plugin {
+  readonly name: string
+  setup(build: { onLoad(of: { filter: RegExp }, load: (file: { path: string }) => Promise<Loaded>): void }): void
+}
+
 interface Bundler {
   build(options: object): Promise<{ outputFiles: readonly { text: string }[] }>
 }
@@ -13,8 +25,35 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** `koa-authx/client` as one ES module for browsers; or, as `iife`, as a script that makes the global `koaAuthx`. */
 export async function bundleClient({ minify = false, format = 'esm' as 'esm' | 'iife' } = {}): Promise<string> {
-  const entryPoints = [join(root, 'client/index.ts')]
-  const shape = { bundle: true, format, platform: 'browser', target: 'es2022', minify, write: false }
-  const { outputFiles } = await build({ entryPoints, globalName: 'koaAuthx', ...shape })
+  return bundle({
+    entryPoints: [join(root, 'client/index.ts')],
+    platform: 'browser',
+    globalName: 'koaAuthx',
+    minify,
+    format,
+  })
+}
+
+/** A program for browsers with the packages that it imports, as one ES module. `file`: from the root of the project. */
+export async function bundlePage(file: string, plugins: readonly Plugin[] = []): Promise<string> {
+  // Development builds of frameworks: they print what a program does wrong.
+  const define = {
+    'process.env.NODE_ENV': '"development"',
+    __VUE_OPTIONS_API__: 'false',
+    __VUE_PROD_DEVTOOLS__: 'false',
+    __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'true',
+  }
+  const entryPoints = [join(root, file)]
+  return bundle({ entryPoints, platform: 'browser', format: 'esm', jsx: 'automatic', jsxDev: false, define, plugins })
+}
+
+/** A program for Node, in which the packages named in `standIns` are the files named there. */
+export async function bundleProgram(file: string, standIns: Readonly<Record<string, string>>): Promise<string> {
+  const alias = Object.fromEntries(Object.entries(standIns).map(([name, path]) => [name, join(root, path)]))
+  return bundle({ entryPoints: [join(root, file)], platform: 'node', format: 'esm', alias })
+}
+
+async function bundle(options: object): Promise<string> {
+  const { outputFiles } = await build({ bundle: true, target: 'es2022', write: false, ...options })
   return outputFiles[0]?.text ?? ''
 }
