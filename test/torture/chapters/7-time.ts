@@ -15,6 +15,11 @@ export const chapter: Chapter = {
       run: pass => histories(pass, 'Redis'),
     },
     {
+      name: 'three servers on one PostgreSQL, whose clocks differ and are set: each answer is the one that is due, and nothing is good past its end',
+      seconds: { short: 120, full: 900 },
+      run: pass => histories(pass, 'PostgreSQL'),
+    },
+    {
       name: 'everything begins and ends at the millisecond that its options say, and no later',
       seconds: { short: 60, full: 600 },
       run: boundaries,

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sqliteDriver } from '../../../stores/sqlite-driver.js'
+import { ask } from '../../support/postgres.js'
 import type { SharedBackend } from '../../support/store-kinds.js'
 import { temporaryFolder } from '../../support/temporary.js'
+import { until } from '../../support/until.js'
 import type { Broken } from '../case.js'
 import type { ApiProcess, Fleet } from '../fleet/fleet.js'
 import type { Instance } from '../fleet/server.js'
@@ -57,7 +59,7 @@ export function onScene<T>(
   victims: number,
   work: (scene: Scene) => Promise<T>,
 ): Promise<T> {
-  return stage(async backend => {
+  return stage(async (backend, complaints) => {
     const { folder, remove } = await temporaryFolder()
     const processes = await fleet.startMany(SURVIVORS, { backend, instances: INSTANCES })
     const waiting: Promise<Victim>[] = []
@@ -83,6 +85,8 @@ export function onScene<T>(
       for (const { process } of await Promise.all(waiting)) await process.kill()
       await remove()
       if (backend.kind === 'sqlite') checkFile(backend, broken)
+      if (backend.kind === 'postgres') await checkSessions(backend, broken)
+      for (const line of complaints()) broken.add(`${name}: ${line}`)
     }
   })
 }
@@ -99,4 +103,11 @@ function checkFile({ at }: SharedBackend, broken: Broken): void {
   const { integrity_check: found } = database.prepare('PRAGMA integrity_check').get() as { integrity_check: string }
   broken.unless(found === 'ok', `SQLite finds its file damaged: ${found}`)
   database.close()
+}
+
+/** What a killed process was doing must not go on in the server, nor keep a row locked. */
+async function checkSessions({ at }: SharedBackend, broken: Broken): Promise<void> {
+  const counted = `SELECT count(*)::int AS left FROM pg_stat_activity WHERE application_name = 'koa-authx'`
+  const isFree = async () => (await ask(at, counted))[0]?.left === 0
+  await until(isFree, 60_000).catch(() => broken.add('PostgreSQL keeps sessions of processes that are dead'))
 }

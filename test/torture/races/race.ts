@@ -21,7 +21,7 @@ export async function race(round: Round, rounds: number): Promise<Outcome> {
   const seen: string[] = []
   for (const [name, stage] of Object.entries(STAGES)) {
     seen.push(
-      await stage(async backend => {
+      await stage(async (backend, complaints) => {
         const instances = GRACES.map(refreshGracePeriod => ({ refreshGracePeriod }))
         const processes = await fleet.startMany(PROCESSES, { backend, instances })
         const place: Place = { name, processes, broken, tally: { unavailable: 0 } }
@@ -29,6 +29,7 @@ export async function race(round: Round, rounds: number): Promise<Outcome> {
         const conflicts = await conflictsOf(place)
         broken.unless(conflicts + outcomes.length > 1, `${name}: all rounds came out alike, so nothing was a race`)
         for (const each of processes) await each.kill()
+        for (const line of complaints()) broken.add(`${name}: ${line}`)
         return `${name}: ${[...outcomes, `${conflicts} writes met another`, `${place.tally.unavailable} × 503`].join(', ')}`
       }),
     )

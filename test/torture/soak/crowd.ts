@@ -15,6 +15,8 @@ export const LIVES = {
 
 /** Milliseconds for which a record outlives its last token, and for which the end of a session is remembered. */
 const KEPT_AFTER_EXP = 600_000
+/** Seconds for which the store has to hold what a session left there, from its login. */
+export const KEPT_AT_MOST = LIVES.sessionExpires + KEPT_AFTER_EXP / 1000
 /** Milliseconds for which an empty list is kept. */
 const KEPT_EMPTY = 60_000
 

@@ -9,6 +9,7 @@ import { AuthX } from '../../../src/index.js'
 import type { TokenStore } from '../../../src/store.js'
 import { KeyvTokenStore } from '../../../stores/keyv.js'
 import { MemoryTokenStore } from '../../../stores/memory.js'
+import { PostgresTokenStore } from '../../../stores/postgres.js'
 import { RedisTokenStore } from '../../../stores/redis.js'
 import { SqliteTokenStore } from '../../../stores/sqlite.js'
 import { appOf } from '../../support/app.js'
@@ -18,7 +19,7 @@ import { tokensIn } from '../fleet/visitor.js'
 
 export interface DayOptions {
   /** `silent`: a store that never answers. */
-  kind: 'memory' | 'keyv' | 'sqlite' | 'redis' | 'silent'
+  kind: 'memory' | 'keyv' | 'sqlite' | 'redis' | 'postgres' | 'silent'
   at: string
   /** Whether the store is released in the end. */
   closes?: boolean
@@ -37,6 +38,8 @@ function open(): TokenStore {
   if (kind === 'keyv') return new KeyvTokenStore(new Keyv(), { timeout })
   if (kind === 'sqlite') return new SqliteTokenStore(at, { timeout })
   if (kind === 'redis') return new RedisTokenStore(at, { timeout })
+  if (kind === 'postgres')
+    return new PostgresTokenStore({ connectionString: at, allowExitOnIdle: !closes }, { timeout })
   const never = new Promise<never>(() => {})
   return { get: () => never, compareAndSet: () => never }
 }

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
+import { startPostgres } from '../../support/postgres.js'
 import { endOf } from '../../support/processes.js'
 import { startRedis } from '../../support/redis.js'
 import { temporaryFolder } from '../../support/temporary.js'
@@ -15,7 +16,7 @@ const LIMIT = 15_000
 export async function ending(times: number): Promise<Outcome> {
   const broken = new Broken()
   const program = compiled(join(import.meta.dirname, 'day.ts'))
-  const redis = await startRedis()
+  const [redis, postgres] = await Promise.all([startRedis(), startPostgres()])
   const { folder, remove } = await temporaryFolder()
   const days: DayOptions[] = [
     { kind: 'memory', at: '' },
@@ -23,6 +24,9 @@ export async function ending(times: number): Promise<Outcome> {
     { kind: 'sqlite', at: join(folder, 'tokens.sqlite') },
     // A connection is not a timer: who has one hangs up.
     { kind: 'redis', at: redis.url, closes: true },
+    { kind: 'postgres', at: postgres.url, closes: true },
+    // Its connections may be left open then.
+    { kind: 'postgres', at: postgres.url },
     { kind: 'silent', at: '' },
   ]
   const took: number[] = []
@@ -33,7 +37,7 @@ export async function ending(times: number): Promise<Outcome> {
       broken.unless(milliseconds < LIMIT, `${day.kind}: a process that has nothing to do goes on`)
     }
   }
-  await redis.stop()
+  await Promise.all([redis.stop(), postgres.stop()])
   await remove()
   const longest = Math.round(Math.max(...took))
   return { count: took.length, seen: `the longest took ${longest} ms to end`, broken: broken.lines }

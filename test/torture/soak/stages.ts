@@ -5,8 +5,7 @@ import { STAGES } from '../fleet/stage.js'
 type EveryStage = <T>(work: (backend: SharedBackend | LocalBackend) => Promise<T>) => Promise<T>
 
 /** Backends of every kind that let go of what has expired. */
-export const EVERY_STAGE: Readonly<Record<'memory' | 'Redis' | 'SQLite', EveryStage>> = {
+export const EVERY_STAGE: Readonly<Record<'memory' | keyof typeof STAGES, EveryStage>> = {
   memory: work => work({ kind: 'memory' }),
-  Redis: STAGES.Redis,
-  SQLite: STAGES.SQLite,
+  ...STAGES,
 }

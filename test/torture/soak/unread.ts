@@ -3,8 +3,10 @@ import Keyv from 'keyv'
 import type { TokenStore } from '../../../src/store.js'
 import { KeyvTokenStore } from '../../../stores/keyv.js'
 import { MemoryAdapter, type MemoryRecord, MemoryTokenStore } from '../../../stores/memory.js'
+import { PostgresTokenStore } from '../../../stores/postgres.js'
 import { RedisTokenStore } from '../../../stores/redis.js'
 import { SqliteAdapter, SqliteTokenStore } from '../../../stores/sqlite.js'
+import { startPostgres } from '../../support/postgres.js'
 import { startRedis } from '../../support/redis.js'
 import { temporaryFolder } from '../../support/temporary.js'
 import { until } from '../../support/until.js'
@@ -30,27 +32,29 @@ const VALUE = 'x'.repeat(300)
 /** Put `records` records of four to six seconds into each store, and then ask for none of them. */
 export async function unread(records: number): Promise<Outcome> {
   const broken = new Broken()
-  const redis = await startRedis()
+  const [redis, postgres] = await Promise.all([startRedis(), startPostgres()])
   const { folder, remove } = await temporaryFolder()
-  const kinds = kindsOf(folder, redis.url)
+  const kinds = kindsOf(folder, redis.url, postgres.url)
   const seen = await Promise.all(kinds.map(kind => (kind.keeps ? kept : gone)(kind, records, broken)))
-  await redis.stop()
+  await Promise.all([redis.stop(), postgres.stop()])
   await remove()
   return { count: records * kinds.length, seen: seen.join('; '), broken: broken.lines }
 }
 
-function kindsOf(folder: string, redis: string): Kind[] {
+function kindsOf(folder: string, redis: string, postgres: string): Kind[] {
   const map = () => new Map<string, MemoryRecord>()
   const [own, adapted, plain] = [map(), map(), map()]
   const files = ['own.sqlite', 'adapted.sqlite'].map(name => join(folder, name)) as [string, string]
   const timeout = 10_000
   const inFile = (at: string) => async () => (await contentOf({ kind: 'sqlite', at })).records
   const inRedis = async () => (await contentOf({ kind: 'redis', at: redis })).records
+  const inTable = async () => (await contentOf({ kind: 'postgres', at: postgres })).records
   const over = (store: unknown) => new KeyvTokenStore(new Keyv({ store, useKeyPrefix: false }), { timeout })
   return [
     { name: 'MemoryTokenStore', store: new MemoryTokenStore({ map: own }), count: () => own.size },
     { name: 'SqliteTokenStore', store: new SqliteTokenStore(files[0], { timeout }), count: inFile(files[0]) },
     { name: 'RedisTokenStore', store: new RedisTokenStore(redis, { timeout }), count: inRedis },
+    { name: 'PostgresTokenStore', store: new PostgresTokenStore(postgres, { timeout }), count: inTable },
     { name: 'Keyv over MemoryAdapter', store: over(new MemoryAdapter(adapted)), count: () => adapted.size },
     { name: 'Keyv over SqliteAdapter', store: over(new SqliteAdapter(files[1], timeout)), count: inFile(files[1]) },
     { name: 'Keyv over a plain Map', store: over(plain), count: () => plain.size, keeps: true },
