@@ -1,4 +1,5 @@
 import type { RedisClusterType } from '@keyv/redis'
+import { OPTIONS, type RedisNode } from './redis-commands.js'
 
 /** The minimum time in milliseconds between two reads of the Cluster's nodes. */
 const askAgainAfter = 500
@@ -14,6 +15,21 @@ export class ClusterNodes {
 
   constructor(cluster: RedisClusterType) {
     this.#cluster = cluster
+  }
+
+  /** Returns all masters, and the replicas that the client is connected to. */
+  async all(): Promise<readonly RedisNode[]> {
+    const { masters, replicas } = this.#cluster
+    const nodes = [...masters, ...replicas.filter(({ client }) => client?.isReady)]
+    return nodes.map(node => ({
+      name: node.address,
+      mayBeReplica: node.client?.options?.readonly === true,
+      send: async command => {
+        // At once if the client is connected, so that commands of one tick keep their order.
+        const client = node.client?.isReady ? node.client : await this.#cluster.nodeClient(node)
+        return client.sendCommand(command, OPTIONS)
+      },
+    }))
   }
 
   /**

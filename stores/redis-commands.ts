@@ -1,8 +1,18 @@
 import type { RedisClusterType, RedisConnectionClientType, RedisSentinelType } from '@keyv/redis'
 import type { RedisClient } from './redis-node-types.js'
 
+/** One server that a client has a connection to. */
+export interface RedisNode {
+  /** `host:port`; empty if the client has only one server at a time. */
+  readonly name: string
+  /** Whether the client sends READONLY and READWRITE on this connection. */
+  readonly mayBeReplica: boolean
+  /** Sends a command to this server, whatever key it names. Commands of the same tick arrive in their order. */
+  send(command: string[]): Promise<unknown>
+}
+
 /** Overrides `commandOptions` of the client: replies must be strings, and commands must keep their order. */
-const OPTIONS = { typeMapping: {}, asap: false }
+export const OPTIONS = { typeMapping: {}, asap: false }
 
 export function isClient(connect: unknown): connect is RedisClient {
   return typeof (connect as { connect?: unknown } | null)?.connect === 'function'

@@ -2,13 +2,13 @@
 import { clearInterval, setInterval } from 'node:timers'
 import { Deadline } from '../src/time/deadline.js'
 import { closedError } from './options.js'
-import { isClient, send } from './redis-commands.js'
+import { isClient, type RedisNode, send } from './redis-commands.js'
 import { type GivenClient, NodeRedisClient } from './redis-given.js'
 import { ioRedis, isIoRedis } from './redis-ioredis.js'
 import type { IoRedisClient } from './redis-ioredis-line.js'
 import type { RedisClient, RedisClientOptions } from './redis-node-types.js'
 import { OwnClient } from './redis-own-client.js'
-import { outOfReach, RedisStoreError, refusalOf, TOO_MANY } from './redis-refusal.js'
+import { missingRule, outOfReach, RedisStoreError, refusalOf, TOO_MANY } from './redis-refusal.js'
 
 /**
  * A connection counts as dead if no waiting call gets an answer for this time, in milliseconds. Time in which the event
@@ -35,6 +35,12 @@ export interface RedisConnectionOptions {
   prefix: string
   /** Called for every new connection. */
   onReady: () => void
+}
+
+/** Why Redis has refused a command. `rule`: the ACL rule that is missing, if that is why. */
+export interface Refusal {
+  readonly reason: string
+  readonly rule: string | undefined
 }
 
 /**
@@ -77,13 +83,35 @@ export class RedisConnection {
     return this.#given?.send(key, command) ?? send((this.#own as OwnClient).client, key, command)
   }
 
-  /** Runs `work`, which sends commands, with the timeout of one call. */
-  async call<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
+  /** @throws Error if the store is closed. */
+  checkOpen(): void {
     if (this.#closing) throw closedError('RedisTokenStore')
+  }
+
+  /** The servers that answer calls. Use it inside `call`. */
+  async nodes(): Promise<readonly RedisNode[]> {
+    const nodes = await this.#given?.nodes()
+    return nodes ?? [{ name: '', mayBeReplica: false, send: command => this.send('', command) }]
+  }
+
+  /**
+   * Describes an error reply of Redis, and the ACL rule that is missing, if that is the reason. `commandRule`: the rule
+   * for the command that was refused. Returns `undefined` for an error that is not a reply.
+   */
+  refusal(error: unknown, commandRule: string): Refusal | undefined {
+    const reason = this.#refusalOf(error)
+    return reason === undefined
+      ? undefined
+      : { reason, rule: missingRule(error as Error, commandRule, this.#fullPrefix) }
+  }
+
+  /** Runs `work`, which sends commands, with the timeout of one call, or with another one (milliseconds). */
+  async call<T>(work: (deadline: Deadline) => Promise<T>, timeout = this.#options.timeout): Promise<T> {
+    this.checkOpen()
     this.#given?.check()
     // A Cluster has no such limit, because one node may be frozen while the others work.
     if (this.#unsettled >= LONGEST_QUEUE && !this.#given?.limitsEachNode) throw outOfReach([TOO_MANY])
-    const deadline = new Deadline(this.#options.timeout, noAnswer)
+    const deadline = new Deadline(timeout, noAnswer)
     const firstAttempt = (this.#own ?? this.#given)?.firstAttempt
     const begun = firstAttempt ? firstAttempt.then(() => work(deadline)) : work(deadline)
     const answer = this.#before(deadline, begun)
@@ -174,7 +202,11 @@ export class RedisConnection {
   }
 
   #refusalOf(error: unknown): string | undefined {
-    return refusalOf(error, (this.#given?.keyPrefix ?? '') + this.#options.prefix)
+    return refusalOf(error, this.#fullPrefix)
+  }
+
+  get #fullPrefix(): string {
+    return (this.#given?.keyPrefix ?? '') + this.#options.prefix
   }
 }
 

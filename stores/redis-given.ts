@@ -1,6 +1,6 @@
 import type { RedisClusterType } from '@keyv/redis'
 import { ClusterNodes } from './redis-cluster.js'
-import { isCluster, isSentinel, send } from './redis-commands.js'
+import { isCluster, isSentinel, type RedisNode, send } from './redis-commands.js'
 import type { RedisClient } from './redis-node-types.js'
 import { RedisStoreError } from './redis-refusal.js'
 
@@ -24,6 +24,11 @@ export interface GivenClient {
   check(): void
   /** Sends a command for `key` to the master. Resolves to its reply. */
   send(key: string, command: string[]): Promise<unknown>
+  /**
+   * Returns all masters of a Cluster, and its replicas that the client is connected to; `undefined` for a client with
+   * one server at a time.
+   */
+  nodes(): Promise<readonly RedisNode[]> | undefined
   /** Call it when there was no answer: another machine may have replaced the one that was asked. */
   doubt(): void
   /** Removes all listeners. The client stays connected. */
@@ -56,6 +61,10 @@ export class NodeRedisClient implements GivenClient {
 
   send(key: string, command: string[]): Promise<unknown> {
     return send(this.#client, key, command)
+  }
+
+  nodes(): Promise<readonly RedisNode[]> | undefined {
+    return this.#nodes?.all()
   }
 
   doubt(): void {

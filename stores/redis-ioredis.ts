@@ -1,3 +1,4 @@
+import type { RedisNode } from './redis-commands.js'
 import type { GivenClient, GivenListener } from './redis-given.js'
 import { notConnected } from './redis-given.js'
 import { makeCommand } from './redis-ioredis-command.js'
@@ -69,6 +70,8 @@ class IoRedisSingleClient implements GivenClient {
     return this.#line.send(makeCommand(this.#client, words), makeCommand(this.#client, ['GET', key])).catch(fail)
   }
 
+  nodes(): undefined {}
+
   doubt(): void {}
 
   leave(): void {
@@ -123,6 +126,18 @@ class IoRedisClusterClient implements GivenClient {
         if (!isAsking) this.doubt()
       }
     }
+  }
+
+  async nodes(): Promise<readonly RedisNode[]> {
+    const replicas = this.#cluster.nodes('slave').filter(({ status }) => status === 'ready')
+    return [...this.#cluster.nodes('master'), ...replicas].map(node => ({
+      name: `${node.options.host}:${node.options.port}`,
+      mayBeReplica: false,
+      send: words => {
+        const harmless = makeCommand(this.#cluster, ['PING'])
+        return this.#lineTo(node).send(makeCommand(this.#cluster, words), harmless).catch(fail)
+      },
+    }))
   }
 
   doubt(): void {

@@ -37,6 +37,17 @@ function wordOf(error: Error): string | undefined {
 }
 
 /**
+ * Returns the ACL rule that is missing, such as `+get` or `~authx:*`; `undefined` for an error about something else.
+ * `commandRule`: the rule for the command that was refused.
+ */
+export function missingRule(error: Error, commandRule: string, prefix: string): string | undefined {
+  if (missingPermission(error.message, prefix) === undefined) return undefined
+  // The script runs no other command before it compares the deadline.
+  if (/\bin script\b|executing the script/i.test(error.message)) return rule('time')
+  return /no permissions to run the /i.test(error.message) ? commandRule : keysOf(prefix)
+}
+
+/**
  * Returns which permission is missing; `undefined` for another error. Redis 6, Redis 7 and Valkey have different
  * messages. Redis 7.0 does not name the command if a script runs it.
  */

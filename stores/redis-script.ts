@@ -22,6 +22,9 @@ if now <= tonumber(ARGV[1]) then
 end
 return string.format('%s %.3f', answer, now)`
 
+/** A deadline that every clock has passed. With this deadline, the script writes nothing and answers with the time. */
+export const NEVER = '0'
+
 export const scriptSha = createHash('sha1').update(script).digest('hex')
 
 export interface ScriptAnswer {

@@ -2,7 +2,7 @@
  * Sessions in Redis or Valkey, for processes on any number of machines.
  * @module koa-authx/stores/redis
  */
-import type { TokenStore } from '../src/store.js'
+import type { StoreFinding, TokenStore } from '../src/store.js'
 import type { Deadline } from '../src/time/deadline.js'
 import {
   checkedPrefix,
@@ -17,7 +17,7 @@ import type { IoRedisClient } from './redis-ioredis-line.js'
 import type { RedisClient, RedisClientOptions } from './redis-node-types.js'
 import { checkConnect } from './redis-options.js'
 import { RedisStoreError } from './redis-refusal.js'
-import { readAnswer, type ScriptAnswer, script, scriptSha } from './redis-script.js'
+import { NEVER, readAnswer, type ScriptAnswer, script, scriptSha } from './redis-script.js'
 import { ServerClock } from './server-clock.js'
 
 export type { IoRedisClient, RedisClient, RedisClientOptions, StoreOptions, TimedStoreOptions }
@@ -26,18 +26,14 @@ export type { IoRedisClient, RedisClient, RedisClientOptions, StoreOptions, Time
 export type RedisTokenStoreOptions = TimedStoreOptions
 
 /**
- * A deadline that every clock has passed. With this deadline, the script writes nothing and answers with Redis's time.
- */
-const NEVER = '0'
-
-/**
  * Sessions in Redis or Valkey, for any number of processes on any number of machines.
  *
  * With a url or options of node-redis, the store makes its own client, with `@keyv/redis`. While Redis is down, calls
  * reject at once, and the client reconnects automatically. The constructor needs no running Redis. If you give a client,
  * cluster or sentinel of node-redis 5, or a client or a Cluster of ioredis 5 or 6, you connect and close it; its
- * `keyPrefix` applies. Only a url or options need `@keyv/redis`. Every call ends within `timeout`. A write that timed out is not applied later, even if clocks differ. On a
- * Cluster, each key is read with a separate command. Answers never come from a cache of the client or from a replica.
+ * `keyPrefix` applies. Only a url or options need `@keyv/redis`. Every call ends within `timeout`. A write that timed out
+ * is not applied later, even if clocks differ. On a Cluster, each key is read with a separate command. Answers never
+ * come from a cache of the client or from a replica.
  *
  * Redis must not evict: `maxmemory-policy noeviction`.
  *
@@ -74,6 +70,17 @@ export class RedisTokenStore implements TokenStore {
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
     millisecondsUntil(expiresAt)
     return this.#connection.call(deadline => this.#write(this.#prefix + key, expected, value, expiresAt, deadline))
+  }
+
+  /**
+   * Looks for settings of Redis that lose sessions or undo logouts, for missing permissions, and for a clock that is
+   * wrong. Of a Cluster it asks all masters, and the replicas that the client is connected to; behind sentinels the
+   * master. It rejects if there is no answer within five seconds, or `timeout` if that is longer.
+   */
+  async check(): Promise<readonly StoreFinding[]> {
+    this.#connection.checkOpen()
+    const { checkRedis } = await import('./redis-check.js')
+    return checkRedis(this.#connection, this.#prefix, this.#timeout)
   }
 
   close(): Promise<void> {
