@@ -30,8 +30,15 @@ export interface PostgresServer {
   urlOf(role: string, password?: string): string
   /** A standby that streams from this server. */
   standby(): Promise<PostgresServer>
+  /** A base backup, made now. */
+  baseBackup(): Promise<BaseBackup>
   /** What it has logged. */
   log(): string
+}
+
+export interface BaseBackup {
+  /** A server of its own that begins with the backup and goes on as `recovery` says, such as `{ restore_command }`. */
+  restore(recovery: Readonly<Record<string, string>>): Promise<PostgresServer>
 }
 
 export interface PostgresServerOptions {
@@ -118,20 +125,15 @@ async function serve(folder: string, settings: Readonly<Record<string, string>>)
     },
     query,
     urlOf,
-    standby: async () => {
-      const copy = newFolder()
-      await run('pg_basebackup', [
-        '-D',
-        join(copy, 'data'),
-        '-d',
-        urlOf('postgres'),
-        '-R',
-        '-X',
-        'stream',
-        '-c',
-        'fast',
-      ])
-      return serve(copy, settings)
+    standby: async () => serve(await copyOf(urlOf('postgres'), '-R'), settings),
+    baseBackup: async () => {
+      const copy = await copyOf(urlOf('postgres'))
+      return {
+        restore: recovery => {
+          writeFileSync(join(copy, 'data', 'recovery.signal'), '')
+          return serve(copy, { ...settings, ...recovery })
+        },
+      }
     },
     log: () => running.log(),
   }
@@ -209,6 +211,13 @@ export async function ask(url: string, sql: string): Promise<Record<string, unkn
   } finally {
     await client.end()
   }
+}
+
+/** A folder with the data of a server that runs. */
+async function copyOf(url: string, ...more: string[]): Promise<string> {
+  const copy = newFolder()
+  await run('pg_basebackup', ['-D', join(copy, 'data'), '-d', url, '-X', 'stream', '-c', 'fast', ...more])
+  return copy
 }
 
 /** A folder that the user who runs PostgreSQL owns. */
