@@ -13,7 +13,7 @@ import { sharedBackends } from '../support/shared-backends.js'
 import { until } from '../support/until.js'
 
 const REVOKED = [401, 'RevokedTokenError']
-const { redis, sqlite } = sharedBackends()
+const { postgres, redis, sqlite } = sharedBackends()
 
 /** Lets the provider send logout tokens to an API. Returns what comes of each: 'sent', or the provider's error. */
 function sendTo(server: OidcServer, { logoutUri }: IssuerApi, isSessionRequired = true): string[] {
@@ -40,6 +40,7 @@ const PROCESSES: readonly (readonly [where: string, start: Processes])[] = [
   ['in one process with a memory store', async (t, issuer) => [await issuerApi(t, issuerAuthX(issuer))]],
   ['in two processes at one SQLite file', (t, issuer) => two(t, { issuer, backend: sqlite('logout') })],
   ['in two processes at one Redis server', (t, issuer) => two(t, { issuer, backend: redis() })],
+  ['in two processes at one PostgreSQL server', (t, issuer) => two(t, { issuer, backend: postgres() })],
 ]
 
 async function two(t: TestContext, options: Parameters<typeof startIssuerApi>[1]) {

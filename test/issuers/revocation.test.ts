@@ -17,7 +17,7 @@ import { openShared } from '../support/store-kinds.js'
 import { until } from '../support/until.js'
 
 const REVOKED = [401, 'RevokedTokenError']
-const { redis, sqlite } = sharedBackends()
+const { postgres, redis, sqlite } = sharedBackends()
 
 const issuersOf = ({ issuer }: IssuerServer) => [
   remoteIssuer({ issuer, audience: ['my-api', TEST_API], clientId: 'my-app' }),
@@ -318,6 +318,7 @@ describe('what one process ends', () => {
   for (const [where, backend] of [
     ['SQLite', () => sqlite('revocation')],
     ['Redis', redis],
+    ['PostgreSQL', postgres],
   ] as const) {
     test(`is refused by every process, with ${where}`, async t => {
       const server = await issuerServer(t)

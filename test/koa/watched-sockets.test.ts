@@ -15,12 +15,14 @@ import {
   type TokenPayload,
 } from '../../src/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
+import { PostgresTokenStore } from '../../stores/postgres.js'
 import { RedisTokenStore } from '../../stores/redis.js'
 import { SqliteTokenStore } from '../../stores/sqlite.js'
 import { startApi } from '../support/api.js'
 import { TEST_SECRET as API_SECRET } from '../support/api-server.js'
 import { appOf, bearer, makeAuthX, serve, TEST_NOW, warningsOf } from '../support/app.js'
 import { block } from '../support/busy.js'
+import { startPostgres } from '../support/postgres.js'
 import { startRedis } from '../support/redis.js'
 import { contentOf } from '../support/signing.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -194,6 +196,14 @@ describe('a socket is closed when its login ends in another process', () => {
     const api = await startApi({ backend: { kind: 'redis', at: redis.url } })
     t.after(() => api.stop())
     await logoutElsewhere(t, api, new RedisTokenStore(redis.url))
+  })
+
+  test('that shares its PostgreSQL', async t => {
+    const postgres = await startPostgres()
+    t.after(() => postgres.stop())
+    const api = await startApi({ backend: { kind: 'postgres', at: postgres.url } })
+    t.after(() => api.stop())
+    await logoutElsewhere(t, api, new PostgresTokenStore(postgres.url))
   })
 
   async function logoutElsewhere(

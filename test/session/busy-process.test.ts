@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { type AuthX, rateLimited } from '../../src/index.js'
+import { type AuthX, rateLimited, type TokenStore } from '../../src/index.js'
+import { PostgresTokenStore } from '../../stores/postgres.js'
 import { RedisTokenStore } from '../../stores/redis.js'
 import { appOf, bearer, type Client, makeAuthX, serve, TEST_SECRET } from '../support/app.js'
 import { block, blockInBursts, farService } from '../support/busy.js'
-import { type RedisServer, startRedis } from '../support/redis.js'
+import { startPostgres } from '../support/postgres.js'
+import { startRedis } from '../support/redis.js'
 import { tcpProxy } from '../support/tcp-proxy.js'
 import { until } from '../support/until.js'
 
@@ -12,42 +14,55 @@ import { until } from '../support/until.js'
 const BUSY = 400
 
 describe('a process that is busy, with a Redis that is some milliseconds away', () => {
-  test('answers none of the guarded requests that wait for Redis meanwhile with 503', async t => {
-    const { authx, redis } = await farRedis(t)
-    const send = await served(t, authx, BUSY)
-    const { access_token } = await loggedIn(authx)
-    for (let round = 0; round < 5; round++) {
-      const calls = Array.from({ length: 10 }, () => send({ headers: [bearer(access_token)] }))
-      assert.deepEqual(statuses(await Promise.all(calls)), [200], `round ${round}`)
-    }
-    redis.pause()
-    const reply = await send({ headers: [bearer(access_token)] })
-    assert.deepEqual([reply.status, reply.json.error_type], [503, 'StoreUnavailableError'])
-  })
-
-  test('answers a hundred refreshes at once, while something blocks it in bursts', async t => {
-    const { authx } = await farRedis(t)
-    const send = await served(t, authx)
-    await loggedIn(authx)
-    const pairs = await Promise.all(Array.from({ length: 100 }, (_, n) => authx.createTokenPair(`user ${n}`)))
-    const stop = blockInBursts(t, 60)
-    const calls = pairs.map(pair =>
-      send({ method: 'POST', path: '/refresh', headers: [bearer(String(pair.refresh_token))] }),
-    )
-    assert.deepEqual(statuses(await Promise.all(calls)), [200])
-    stop()
-  })
-
-  test('answers with 503 when Redis is frozen, also while something blocks it in bursts', async t => {
-    const { authx, redis } = await farRedis(t)
-    const send = await served(t, authx)
-    const { access_token } = await loggedIn(authx)
-    redis.pause()
-    blockInBursts(t, 40)
-    const { status } = await send({ headers: [bearer(access_token)] })
-    assert.equal(status, 503)
-  })
+  test('answers none of the guarded requests that wait for Redis meanwhile with 503', async t =>
+    waits(t, await farRedis(t)))
+  test('answers a hundred refreshes at once, while something blocks it in bursts', async t =>
+    refreshes(t, await farRedis(t), 100))
+  test('answers with 503 when Redis is frozen, also while something blocks it in bursts', async t =>
+    tellsThatItIsFrozen(t, await farRedis(t)))
 })
+
+describe('a process that is busy, with a PostgreSQL that is some milliseconds away', () => {
+  test('answers none of the guarded requests that wait for PostgreSQL meanwhile with 503', async t =>
+    waits(t, await farPostgres(t)))
+  test('answers ten refreshes at once, one for each connection, while something blocks it in bursts', async t =>
+    refreshes(t, await farPostgres(t), 10))
+  test('answers with 503 when PostgreSQL is frozen, also while something blocks it in bursts', async t =>
+    tellsThatItIsFrozen(t, await farPostgres(t)))
+})
+
+async function waits(t: TestContext, { authx, server }: Far): Promise<void> {
+  const send = await served(t, authx, BUSY)
+  const { access_token } = await loggedIn(authx)
+  for (let round = 0; round < 5; round++) {
+    const calls = Array.from({ length: 10 }, () => send({ headers: [bearer(access_token)] }))
+    assert.deepEqual(statuses(await Promise.all(calls)), [200], `round ${round}`)
+  }
+  server.pause()
+  const reply = await send({ headers: [bearer(access_token)] })
+  assert.deepEqual([reply.status, reply.json.error_type], [503, 'StoreUnavailableError'])
+}
+
+async function refreshes(t: TestContext, { authx }: Far, count: number): Promise<void> {
+  const send = await served(t, authx)
+  await loggedIn(authx)
+  const pairs = await Promise.all(Array.from({ length: count }, (_, n) => authx.createTokenPair(`user ${n}`)))
+  const stop = blockInBursts(t, 60)
+  const calls = pairs.map(pair =>
+    send({ method: 'POST', path: '/refresh', headers: [bearer(String(pair.refresh_token))] }),
+  )
+  assert.deepEqual(statuses(await Promise.all(calls)), [200])
+  stop()
+}
+
+async function tellsThatItIsFrozen(t: TestContext, { authx, server }: Far): Promise<void> {
+  const send = await served(t, authx)
+  const { access_token } = await loggedIn(authx)
+  server.pause()
+  blockInBursts(t, 40)
+  const { status } = await send({ headers: [bearer(access_token)] })
+  assert.equal(status, 503)
+}
 
 describe('a process that is busy, with something else to ask that is some milliseconds away', () => {
   const storeTimeout = 100
@@ -112,17 +127,29 @@ function busyAfter(requests: number, milliseconds = BUSY) {
   }
 }
 
-async function farRedis(t: TestContext): Promise<{ authx: AuthX; redis: RedisServer }> {
-  const redis = await startRedis()
-  const proxy = await tcpProxy(redis.port)
+interface Far {
+  authx: AuthX
+  server: { port: number; pause(): void; stop(): Promise<void> }
+}
+
+async function farRedis(t: TestContext): Promise<Far> {
+  return far(t, await startRedis(), port => new RedisTokenStore(`redis://127.0.0.1:${port}`))
+}
+
+async function farPostgres(t: TestContext): Promise<Far> {
+  return far(t, await startPostgres(), port => new PostgresTokenStore(`postgres://postgres@127.0.0.1:${port}/postgres`))
+}
+
+async function far(t: TestContext, server: Far['server'], open: (port: number) => TokenStore): Promise<Far> {
+  const proxy = await tcpProxy(server.port)
   proxy.delayReplies(6)
-  const authx = makeAuthX({ store: new RedisTokenStore(proxy.url) })
+  const authx = makeAuthX({ store: open(proxy.port) })
   t.after(async () => {
     await authx.close()
     proxy.close()
-    await redis.stop()
+    await server.stop()
   })
-  return { authx, redis }
+  return { authx, server }
 }
 
 /** Guarded, and with `busy` blocked for so long by each tenth request. */

@@ -5,10 +5,12 @@ import fc from 'fast-check'
 import type { AuthX, AuthXOptions, TokenPayload, TokenStore } from '../../src/index.js'
 import { listingKey, sessionKey } from '../../src/session/record.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
+import { PostgresTokenStore } from '../../stores/postgres.js'
 import { RedisTokenStore } from '../../stores/redis.js'
 import { SqliteTokenStore } from '../../stores/sqlite.js'
 import { sqliteDriver } from '../../stores/sqlite-driver.js'
 import { makeAuthX, TEST_NOW } from '../support/app.js'
+import { ask } from '../support/postgres.js'
 import { refreshWith } from '../support/refresh.js'
 import { sharedBackends } from '../support/shared-backends.js'
 import { contentOf } from '../support/signing.js'
@@ -44,6 +46,10 @@ const STORES: Record<string, (name: string) => { store: TokenStore; kept: () => 
     store: new RedisTokenStore(backends.redis().at, { prefix: `${name}:` }),
     kept: () => keptInRedis(`${name}:`),
   }),
+  PostgreSQL: name => {
+    const { at } = backends.postgres()
+    return { store: new PostgresTokenStore(at, { table: name, timeout: 20_000 }), kept: () => keptInTable(at, name) }
+  },
 }
 
 function keptInFile(file: string): Kept {
@@ -60,6 +66,11 @@ async function keptInRedis(prefix: string): Promise<Kept> {
   const lives = await Promise.all(keys.map(key => client.pTTL(key)))
   client.destroy()
   return new Map(keys.map((key, n) => [key, Date.now() + Number(lives[n])]))
+}
+
+async function keptInTable(url: string, table: string): Promise<Kept> {
+  const rows = (await ask(url, `SELECT key, expires FROM "${table}"`)) as { key: string; expires: Date }[]
+  return new Map(rows.map(({ key, expires }) => [key, expires.getTime()]))
 }
 
 const times = <T>(count: number, make: (n: number) => T) => Array.from({ length: count }, (_, n) => make(n))

@@ -27,6 +27,7 @@ const ARENAS: { name: string; processes: number; backend(): SharedBackend | unde
   { name: 'the memory store, in one process', processes: 1, backend: () => undefined },
   { name: 'SQLite, from four processes', processes: 4, backend: () => backends.sqlite('limit') },
   { name: 'Redis, from four processes', processes: 4, backend: () => backends.redis() },
+  { name: 'PostgreSQL, from four processes', processes: 4, backend: () => backends.postgres() },
 ]
 
 const inTurn = (apis: readonly Api[], n: number) => apis[n % apis.length] as Api

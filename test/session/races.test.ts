@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Answer, type Api, startApis } from '../support/api.js'
-import { type PostgresServer, startPostgres } from '../support/postgres.js'
 import { sharedBackends } from '../support/shared-backends.js'
 import { contentOf } from '../support/signing.js'
 import type { SharedBackend } from '../support/store-kinds.js'
@@ -16,25 +15,12 @@ interface Arena {
 }
 
 const backends = sharedBackends()
-let postgres: PostgresServer
-before(async () => {
-  postgres = await startPostgres({ settings: { max_connections: '200' } })
-})
-after(() => postgres.stop())
 
 const ARENAS: Arena[] = [
   { name: 'the memory store, in one process', processes: 1, backend: () => undefined },
-  {
-    name: 'SQLite, from four processes',
-    processes: 4,
-    backend: () => backends.sqlite('race'),
-  },
+  { name: 'SQLite, from four processes', processes: 4, backend: () => backends.sqlite('race') },
   { name: 'Redis, from four processes', processes: 4, backend: () => backends.redis() },
-  {
-    name: 'PostgreSQL, from four processes',
-    processes: 4,
-    backend: () => ({ kind: 'postgres', at: postgres.url }),
-  },
+  { name: 'PostgreSQL, from four processes', processes: 4, backend: () => backends.postgres() },
 ]
 
 const successes = (answers: readonly Answer[]) => answers.filter(({ status }) => status === 200)

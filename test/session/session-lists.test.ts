@@ -95,6 +95,8 @@ const ARENAS: [string, number, () => SharedBackend | undefined][] = [
   ['in SQLite, of two processes', 2, () => backends.sqlite('two')],
   ['in Redis', 1, () => backends.redis()],
   ['in Redis, of two processes', 2, () => backends.redis()],
+  ['in PostgreSQL', 1, () => backends.postgres()],
+  ['in PostgreSQL, of two processes', 2, () => backends.postgres()],
 ]
 
 for (const [where, processes, backend] of ARENAS) {
@@ -209,12 +211,18 @@ describe('a login that was answered is in the list', () => {
   })
 })
 
-for (const kind of ['memory', 'sqlite', 'redis'] as const) {
+const KINDS: Record<string, () => SharedBackend | undefined> = {
+  memory: () => undefined,
+  SQLite: () => backends.sqlite('in-and-out'),
+  Redis: () => backends.redis(),
+  PostgreSQL: () => backends.postgres(),
+}
+
+for (const [kind, backend] of Object.entries(KINDS)) {
   describe(`the list on ${kind}`, () => {
     test('still holds the session of who logs in once, and then in and out 1,200 times', async () => {
-      const at = (kind === 'redis' ? backends.redis() : backends.sqlite('in-and-out')).at
-      const store =
-        kind === 'memory' ? new MemoryTokenStore() : openShared({ kind, at }, { prefix: 'inout:', timeout: 20_000 })
+      const shared = backend()
+      const store = shared ? openShared(shared, { prefix: 'inout:', timeout: 20_000 }) : new MemoryTokenStore()
       const authx = makeAuthX({ store, storeTimeout: 20_000 })
       try {
         const first = await login(authx)
@@ -416,8 +424,13 @@ describe('reading a list', () => {
     assert.ok(store.mostReading <= 10 * 50 + 50 + 60 * 2, `${store.mostReading} keys at once`)
   })
 
-  test('leaves room for guards: they are answered over Redis while somebody asks for a long list again and again', async () => {
-    const store = openShared(backends.redis(), { prefix: 'room:', timeout: 20_000 })
+  test('leaves room for guards: they are answered over Redis while somebody asks for a long list again and again', () =>
+    leavesRoom(backends.redis()))
+
+  test('leaves room for guards, over PostgreSQL too', () => leavesRoom(backends.postgres()))
+
+  async function leavesRoom(backend: SharedBackend): Promise<void> {
+    const store = openShared(backend, { prefix: 'room:', timeout: 20_000 })
     const authx = makeAuthX({ store, storeTimeout: 20_000 })
     try {
       for (let n = 0; n < 20; n++) await logins(authx, 25)
@@ -437,7 +450,7 @@ describe('reading a list', () => {
     } finally {
       await store.close?.()
     }
-  })
+  }
 
   test('shows what was answered before it began, though another reading was under way', async () => {
     const store = new WatchedStore()
