@@ -31,8 +31,10 @@ const rootNodes = cluster.nodes.map(({ url }) => ({ url }))
 const addresses = cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port }))
 const QUEUES = { redisOptions: { maxRetriesPerRequest: null, commandTimeout: 100 }, enableAutoPipelining: true }
 
+type Clients = Readonly<Record<string, (replicas: boolean) => unknown>>
+
 /** Clients of a Cluster; `replicas`: those that read from replicas themselves. */
-const OF_CLUSTER: Readonly<Record<string, (replicas: boolean) => unknown>> = {
+const OF_CLUSTER: Clients = {
   'node-redis': replicas => createCluster({ rootNodes, useReplicas: replicas }),
   'ioredis 6': replicas => new Cluster(addresses, { ...QUEUES, scaleReads: replicas ? 'slave' : 'master' }),
   'ioredis 5, which reconnects by itself': replicas =>
@@ -46,7 +48,7 @@ const OF_CLUSTER: Readonly<Record<string, (replicas: boolean) => unknown>> = {
 
 const { name, sentinelRootNodes } = sentinels.client
 const OF_IOREDIS = { name, sentinels: sentinelRootNodes, failoverDetector: true }
-const OF_SENTINELS: Readonly<Record<string, () => unknown>> = {
+const OF_SENTINELS: Clients = {
   'node-redis': () => createSentinel({ ...sentinels.client, replicaPoolSize: 1 }),
   'ioredis 6': () => new Redis({ ...OF_IOREDIS, maxRetriesPerRequest: null }),
   'ioredis 5': () => new Redis5({ ...OF_IOREDIS, enableOfflineQueue: false }),
@@ -86,19 +88,6 @@ for (const [kind, create] of Object.entries(OF_CLUSTER)) {
       assert.deepEqual(await store.get([key]), ['revoked'])
       await reconnectReplicas(first)
     })
-    test('the replica that takes the place of a dead master is found, and of one that stands still', async () => {
-      const store = await open(create(false))
-      for (const [key, strike] of [
-        [`a with ${kind}`, 'kill'],
-        [`b with ${kind}`, 'pause'],
-      ] as const) {
-        await cluster.whole()
-        const master = (await cluster.masterOf(`authx:${key}`)) as RedisServer
-        const known = async () => upToDate(master, [await cluster.replicaOf(master)])
-        const replaced = () => cluster.replaced(`authx:${key}`, master)
-        await survives(store, key, known, master[strike], replaced).finally(() => master.restart())
-      }
-    })
   })
 }
 
@@ -107,6 +96,20 @@ describe('RedisTokenStore on a Cluster', () => {
     await cluster.whole()
     const store = await open(createCluster({ rootNodes, ...PECULIAR }))
     await readsPastCache(store, 'cached', (await cluster.masterOf('authx:cached')) as RedisServer)
+  })
+
+  test('the replica that takes the place of a dead master is found, and of one that stands still', async () => {
+    const stores = await opened(OF_CLUSTER)
+    for (const [key, strike] of [
+      ['a', 'kill'],
+      ['b', 'pause'],
+    ] as const) {
+      await cluster.whole()
+      const master = (await cluster.masterOf(`authx:{${key}}`)) as RedisServer
+      const known = async () => upToDate(master, [await cluster.replicaOf(master)])
+      const replaced = () => cluster.replaced(`authx:{${key}}`, master)
+      await survive(stores, `{${key}}`, known, master[strike], replaced).finally(() => master.restart())
+    }
   })
 })
 
@@ -155,28 +158,30 @@ for (const [kind, create] of Object.entries(OF_SENTINELS)) {
   describe(`RedisTokenStore behind sentinels, with ${kind}`, () => {
     test('what was revoked is known at once, though replicas lag behind', async () => {
       await sentinels.whole()
-      await knowsAtOnce(await open(create()), `revoked with ${kind}`, (await sentinels.master()) as RedisServer)
+      await knowsAtOnce(await open(create(false)), `revoked with ${kind}`, (await sentinels.master()) as RedisServer)
     })
-
-    const survivesEnd = async (strike: 'kill' | 'pause') => {
-      await sentinels.whole()
-      const store = await open(create())
-      const master = (await sentinels.master()) as RedisServer
-      const known = () => upToDate(master, sentinels.replicasOf(master))
-      const replaced = () => sentinels.replaced(master)
-      await survives(store, `${strike} with ${kind}`, known, master[strike], replaced).finally(() => master.restart())
-      await master.command('REPLICAOF', '127.0.0.1', String((await sentinels.master())?.port))
-    }
-
-    test('the replica that takes the place of a dead master is found', () => survivesEnd('kill'))
-
-    // node-redis stays with a master that stands still.
-    if (kind === 'node-redis') return
-    test('the replica that takes the place of a master that stands still is found', () => survivesEnd('pause'))
   })
 }
 
 describe('RedisTokenStore behind sentinels', () => {
+  const surviveEnd = async (strike: 'kill' | 'pause', creates: Clients) => {
+    await sentinels.whole()
+    const stores = await opened(creates)
+    const master = (await sentinels.master()) as RedisServer
+    const known = () => upToDate(master, sentinels.replicasOf(master))
+    const replaced = () => sentinels.replaced(master)
+    await survive(stores, strike, known, master[strike], replaced).finally(() => master.restart())
+    await master.command('REPLICAOF', '127.0.0.1', String((await sentinels.master())?.port))
+  }
+
+  test('the replica that takes the place of a dead master is found', () => surviveEnd('kill', OF_SENTINELS))
+
+  test('with ioredis, the replica that takes the place of a master that stands still is found', () => {
+    // node-redis stays with a master that stands still.
+    const { 'node-redis': _, ...ofIoRedis } = OF_SENTINELS
+    return surviveEnd('pause', ofIoRedis)
+  })
+
   test('a master that stands still is not answered for by a cache of the client', async () => {
     await sentinels.whole()
     const store = await open(createSentinel({ ...sentinels.client, ...PECULIAR }))
@@ -229,20 +234,37 @@ async function readsPastCache(store: RedisTokenStore, key: string, master: Redis
   await until(async () => assert.deepEqual(await store.get([key]), ['a']), 10_000)
 }
 
-/** The store comes to answer again, with the client that it has. `known`: resolves when the replicas have what is written. */
-async function survives(
-  store: RedisTokenStore,
+/** A store with each client. */
+async function opened(creates: Clients): Promise<Map<string, RedisTokenStore>> {
+  const stores = new Map<string, RedisTokenStore>()
+  for (const [kind, create] of Object.entries(creates)) stores.set(kind, await open(create(false)))
+  return stores
+}
+
+/**
+ * All stores come to answer again, with the clients that they have. `key` decides which master it is. `known`: resolves
+ * when the replicas have what is written.
+ */
+async function survive(
+  stores: Map<string, RedisTokenStore>,
   key: string,
   known: () => Promise<void>,
   strike: () => unknown,
   replaced: () => Promise<unknown>,
 ): Promise<void> {
-  assert.equal(await store.compareAndSet(key, undefined, 'before', soon()), true)
+  const each = (check: (store: RedisTokenStore, key: string, kind: string) => Promise<unknown>) =>
+    Promise.all([...stores].map(([kind, store]) => check(store, `${key} with ${kind}`, kind)))
+  await each(async (store, at) => {
+    await until(() => store.get([at]))
+    assert.equal(await store.compareAndSet(at, undefined, 'before', soon()), true)
+  })
   // Else the write may be lost with the master: it is acknowledged first.
   await known()
   await strike()
-  await assert.rejects(store.get([key]), /Redis/)
+  await each((store, at, kind) => assert.rejects(store.get([at]), /Redis/, kind))
   await replaced()
-  await until(async () => assert.equal(await store.compareAndSet(key, 'before', 'after', soon()), true), 10_000)
-  assert.deepEqual(await store.get([key]), ['after'])
+  await each(async (store, at, kind) => {
+    await until(async () => assert.equal(await store.compareAndSet(at, 'before', 'after', soon()), true, kind), 10_000)
+    assert.deepEqual(await store.get([at]), ['after'], kind)
+  })
 }

@@ -7,10 +7,18 @@ import type { WorkerMessage, WorkerOrder, WorkerReport } from './store-worker.js
 
 const worker = fileURLToPath(new URL('./store-worker.ts', import.meta.url))
 
-/** Start `count` processes at one store and give all of them the same order at the same moment. */
-export async function inProcesses(count: number, backend: SharedBackend, order: WorkerOrder): Promise<WorkerReport[]> {
-  const processes = Array.from({ length: count }, () =>
-    fork(worker, [JSON.stringify(backend)], { execArgv: ['--import', 'tsx'] }),
+/**
+ * Start `count` processes at one store and give all of them the same order at the same moment. Several `backends` are
+ * ways to the same store, which the processes take in turn.
+ */
+export async function inProcesses(
+  count: number,
+  backends: SharedBackend | readonly [SharedBackend, ...SharedBackend[]],
+  order: WorkerOrder,
+): Promise<WorkerReport[]> {
+  const ways = [backends].flat()
+  const processes = Array.from({ length: count }, (_, n) =>
+    fork(worker, [JSON.stringify(ways[n % ways.length])], { execArgv: ['--import', 'tsx'] }),
   )
   try {
     await Promise.all(processes.map(messageOf))
