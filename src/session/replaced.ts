@@ -7,9 +7,9 @@ import type { SessionRecords } from './session-records.js'
  * own keys have signed them.
  */
 export interface Replaced {
-  /** Tokens in cookies of the login's request. The login sets these cookies anew. */
+  /** Tokens in cookies of the login's request. The login sets other tokens in the cookies. */
   readonly presented: readonly TokenPayload[]
-  /** Those of `presented` whose sessions the login ends. */
+  /** The tokens of `presented` whose sessions the login ends. */
   readonly ended: readonly TokenPayload[]
 }
 
