@@ -14,7 +14,7 @@ async function loggedIn(t: TestContext, options: AuthXOptions = {}): Promise<Sce
   return set
 }
 
-const valueOf = ({ browser }: Scene, name: string) =>
+const cookieOf = ({ browser }: Scene, name: string) =>
   new RegExp(`(?:^|; )${name}=([^;]*)`).exec(browser.headersFor('/')[0]?.[1] ?? '')?.[1] ?? ''
 
 /** Puts another token into the browser's cookie. */
@@ -22,12 +22,12 @@ const replaceRefresh = (set: Scene, token: string) => set.browser.take([`refresh
 
 /** Signs the claims of the refresh token again, with changes. */
 function resigned(set: Scene, changes: Record<string, unknown>): void {
-  replaceRefresh(set, forge({ ...contentOf(valueOf(set, 'refresh_token_cookie')).claims, ...changes }))
+  replaceRefresh(set, forge({ ...contentOf(cookieOf(set, 'refresh_token_cookie')).claims, ...changes }))
 }
 
 /** After these changes no later refresh with the token can succeed. A change may return the refresh to send. */
 const FINAL: readonly [what: string, error: string, change: (set: Scene) => unknown][] = [
-  ['a revoked session', 'RevokedTokenError', set => set.authx.revoke(valueOf(set, 'refresh_token_cookie'))],
+  ['a revoked session', 'RevokedTokenError', set => set.authx.revoke(cookieOf(set, 'refresh_token_cookie'))],
   ['a subject whose sessions were all revoked', 'RevokedTokenError', ({ authx }) => authx.revokeAllSessions('ada')],
   ['a token in the blocklist', 'RevokedTokenError', ({ authx }) => authx.setTokenBlocklist(() => true)],
   [
@@ -70,7 +70,7 @@ const NOT_FINAL: readonly [what: string, refused: readonly unknown[], change: (s
   [
     'an access token',
     [401, 'RefreshTokenRequiredError'],
-    set => replaceRefresh(set, valueOf(set, 'access_token_cookie')),
+    set => replaceRefresh(set, cookieOf(set, 'access_token_cookie')),
   ],
   ['a token for another audience', [401, 'TokenInvalidAudienceError'], set => resigned(set, { aud: 'other' })],
 ]
@@ -105,7 +105,7 @@ describe('a refresh with a cookie that is refused', () => {
   test('for another login type or issuer clears nothing', async t => {
     const set = await loggedIn(t, { loginType: 'user', decodeIssuer: 'us', encodeIssuer: 'us' })
     for (const changes of [{ login_type: 'admin' }, { iss: 'them' }]) {
-      const before = valueOf(set, 'refresh_token_cookie')
+      const before = cookieOf(set, 'refresh_token_cookie')
       resigned(set, changes)
       const reply = await set.visit('/refresh')
       assert.deepEqual([reply.status, reply.cookies], [401, []])
@@ -138,7 +138,7 @@ describe('a page of another site clears no cookies: a refresh', () => {
     for (const [what, , change] of FINAL.filter(([what]) => what !== 'a used-up token')) {
       test(`for ${what} (csrfCheck '${csrfCheck}')`, async t => {
         const set = await loggedIn(t, { csrfCheck, csrfCheckForm: true })
-        const { csrf } = contentOf(valueOf(set, 'refresh_token_cookie')).claims
+        const { csrf } = contentOf(cookieOf(set, 'refresh_token_cookie')).claims
         await change(set)
         for (const headers of ELSEWHERE) {
           for (const body of ['', `csrf_token=${csrf}`]) {
@@ -156,7 +156,7 @@ describe('a page of another site clears no cookies: a refresh', () => {
 
   test('with a dead cookie that another page could set, and its CSRF value in a form', async t => {
     const set = await loggedIn(t, { csrfCheckForm: true })
-    const claims = contentOf(valueOf(set, 'refresh_token_cookie')).claims
+    const claims = contentOf(cookieOf(set, 'refresh_token_cookie')).claims
     const forged = forge({ ...claims, csrf: 'known' }, undefined, OTHER_SECRET)
     // The browser sends only the forged cookie: ours has SameSite=Lax.
     const other = await scene(t, { csrfCheckForm: true })
@@ -197,7 +197,7 @@ describe('if a request has several refresh cookies', () => {
 
   test('all that are over are cleared together', async t => {
     const set = await loggedIn(t)
-    addTwin(set, forge({ ...contentOf(valueOf(set, 'refresh_token_cookie')).claims, iat: 1, exp: 2 }))
+    addTwin(set, forge({ ...contentOf(cookieOf(set, 'refresh_token_cookie')).claims, iat: 1, exp: 2 }))
     await set.authx.revokeAllSessions('ada')
     assert.equal((await set.visit('/refresh')).cookies.length, 4)
   })
@@ -205,7 +205,7 @@ describe('if a request has several refresh cookies', () => {
   test('one that may be good elsewhere or later keeps all of them', async t => {
     for (const changes of [{ aud: 'other' }, { nbf: 4e9 }, { type: 'access' }]) {
       const set = await loggedIn(t)
-      const { claims } = contentOf(valueOf(set, 'refresh_token_cookie'))
+      const { claims } = contentOf(cookieOf(set, 'refresh_token_cookie'))
       set.clock.advance('400d')
       addTwin(set, forge({ ...claims, iat: set.clock.now() / 1000, exp: 5e9, ...changes }))
       const reply = await set.visit('/refresh')
