@@ -130,16 +130,13 @@ export function answerOf(rows: readonly Row[]): { word: string; now: number } {
   return { word, now }
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** Converts the hexadecimal digits of an answer. @throws Error if the value is not one that this store has written. */
-export function decoded(hex: string | null | undefined): string {
-  try {
-    if (typeof hex === 'string') return utf8.decode(Buffer.from(hex, 'hex'))
-  } catch {
-    // Not UTF-8.
-  }
-  throw new PostgresStoreError('PostgreSQL: a value in the table was not written by this store')
+/**
+ * Converts the hexadecimal digits of a value. Bytes that are not UTF-8, which this store never writes, become
+ * replacement characters, as in the other stores: such a value is not rejected here, because then it would also hide the
+ * other values of the call. It never equals the `expected` of a write.
+ */
+export function decoded(hex: string): string {
+  return Buffer.from(hex, 'hex').toString()
 }
 
 /** `SET TRANSACTION`: at a stricter level, concurrent writes would fail instead of being compared again. */

@@ -85,7 +85,7 @@ export class PostgresTokenStore implements TokenStore {
     const names = keys.map(key => this.#prefix + key)
     const sql = this.#statements.read(names)
     const { rows } = await this.#call({ isWrite: false, sql: () => sql })
-    const values = new Map(rows.filter(row => row[2] !== null).map(row => [row[2], decoded(row[3])]))
+    const values = new Map(rows.filter(row => row[2] !== null).map(row => [row[2], decoded(String(row[3]))]))
     return names.map(name => values.get(name))
   }
 

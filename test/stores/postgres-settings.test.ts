@@ -175,11 +175,18 @@ describe('PostgresTokenStore and its table', () => {
     }
   })
 
-  test('that holds a value of somebody else never reads as nothing', async t => {
+  test('that holds a value of somebody else never reads as nothing, and neither hides other keys nor is overwritten', async t => {
     const store = open(t, server.url, { table: 'foreign' })
-    await store.get(['key'])
+    await store.compareAndSet('other', undefined, 'ours', soon())
     await server.query("INSERT INTO \"foreign\" VALUES ('authx:key', '\\xff', now() + interval '1 day')")
-    await assert.rejects(store.get(['other', 'key']), /was not written by this store/)
+    const [other, value] = await store.get(['other', 'key'])
+    assert.equal(other, 'ours')
+    assert.equal(typeof value, 'string')
+    for (const expected of [undefined, value]) {
+      assert.equal(await store.compareAndSet('key', expected, 'ours', soon()), false)
+    }
+    const rows = await server.query("SELECT encode(value, 'hex') AS value FROM \"foreign\" WHERE key = 'authx:key'")
+    assert.deepEqual(rows, [{ value: 'ff' }])
   })
 
   test('loses what has expired within a minute, also if nobody reads it and a row is locked', async t => {

@@ -22,16 +22,24 @@ export interface PostgresServer {
   resume(): void
   /** SIGKILL of all its processes; resolves when they are gone. */
   kill(): Promise<void>
+  /** End it in good order and keep its data: standbys that are connected get all that it has written first. */
+  shutDown(): Promise<void>
   /** Start again, with the same data, on the same port. */
   restart(): Promise<void>
   /** Runs statements as the superuser, on a connection of its own; the rows of the last one. */
   query(sql: string): Promise<Record<string, unknown>[]>
   /** A url of the same server for a role, with the superuser's database. */
   urlOf(role: string, password?: string): string
-  /** A standby that streams from this server. */
-  standby(): Promise<PostgresServer>
+  /** A standby that streams from this server. It has the same settings, and `settings` besides. */
+  standby(settings?: Readonly<Record<string, string>>): Promise<PostgresServer>
+  /** A standby becomes a primary; resolves when it is one. */
+  promote(): Promise<void>
   /** A base backup, made now. */
   baseBackup(): Promise<BaseBackup>
+  /** The process ids of all its processes, the postmaster's first. */
+  pids(): readonly number[]
+  /** Whether its postmaster runs. */
+  readonly running: boolean
   /** What it has logged. */
   log(): string
 }
@@ -44,6 +52,10 @@ export interface BaseBackup {
 export interface PostgresServerOptions {
   /** Settings such as `{ max_connections: '5' }`. */
   settings?: Readonly<Record<string, string>>
+  /** Default: a free one. */
+  port?: number
+  /** Arguments of initdb besides. */
+  initdb?: readonly string[]
   /** Lines of pg_hba.conf, which come before those that let everybody in. */
   hba?: readonly string[]
   /** PEM. The server offers TLS then. */
@@ -74,13 +86,13 @@ process.once('exit', () => {
 export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
   const folder = newFolder()
   const data = join(folder, 'data')
-  await run('initdb', ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'])
-  const { settings = {}, hba, tls } = options
+  const { settings = {}, hba, tls, port, initdb = [] } = options
+  await run('initdb', ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N', ...initdb])
   if (hba) {
     const file = join(data, 'pg_hba.conf')
     writeFileSync(file, [...hba, readFileSync(file, 'utf8')].join('\n'))
   }
-  return serve(folder, tls ? { ...settings, ...withTls(folder, tls) } : settings)
+  return serve(folder, tls ? { ...settings, ...withTls(folder, tls) } : settings, port ?? (await freePort()))
 }
 
 /** The settings for TLS; the server reads its key only if nobody else may. */
@@ -97,8 +109,11 @@ function withTls(folder: string, { cert, key }: { cert: string; key: string }): 
   return { ssl: 'on', ssl_cert_file, ssl_key_file }
 }
 
-async function serve(folder: string, settings: Readonly<Record<string, string>>): Promise<PostgresServer> {
-  const port = await freePort()
+async function serve(
+  folder: string,
+  settings: Readonly<Record<string, string>>,
+  port: number,
+): Promise<PostgresServer> {
   const start = () => launch(folder, port, settings)
   let running = await start()
   const urlOf = (role: string, password = '') =>
@@ -119,21 +134,30 @@ async function serve(folder: string, settings: Readonly<Record<string, string>>)
     pause: () => running.signal('SIGSTOP'),
     resume: () => running.signal('SIGCONT'),
     kill,
+    shutDown: () => running.end('SIGINT'),
     restart: async () => {
       await kill()
       running = await start()
     },
     query,
     urlOf,
-    standby: async () => serve(await copyOf(urlOf('postgres'), '-R'), settings),
+    standby: async more => serve(await copyOf(urlOf('postgres'), '-R'), { ...settings, ...more }, await freePort()),
+    promote: async () => {
+      const [row] = await query('SELECT pg_promote() AS promoted')
+      if (row?.promoted !== true) throw new Error(`The standby was not promoted:\n${running.log()}`)
+    },
     baseBackup: async () => {
       const copy = await copyOf(urlOf('postgres'))
       return {
-        restore: recovery => {
+        restore: async recovery => {
           writeFileSync(join(copy, 'data', 'recovery.signal'), '')
-          return serve(copy, { ...settings, ...recovery })
+          return serve(copy, { ...settings, ...recovery }, await freePort())
         },
       }
+    },
+    pids: () => running.pids(),
+    get running() {
+      return !running.isOver()
     },
     log: () => running.log(),
   }
@@ -141,6 +165,8 @@ async function serve(folder: string, settings: Readonly<Record<string, string>>)
 
 interface Running {
   readonly postmaster: ChildProcess
+  isOver(): boolean
+  pids(): number[]
   signal(signal: NodeJS.Signals): void
   end(signal: NodeJS.Signals): Promise<void>
   log(): string
@@ -186,7 +212,8 @@ async function launch(folder: string, port: number, settings: Readonly<Record<st
     while (children.some(isAlive)) await sleep(10)
   }
   await answering(postmaster, `postgres://postgres@127.0.0.1:${port}/postgres`, () => log)
-  return { postmaster, signal, end, log: () => log }
+  const pids = () => (isOver() ? [] : [pid, ...childrenOf(pid)])
+  return { postmaster, isOver, pids, signal, end, log: () => log }
 }
 
 async function answering(postmaster: ChildProcess, url: string, log: () => string): Promise<void> {

@@ -14,6 +14,8 @@ export interface TcpProxy {
   delayReplies(milliseconds: number): void
   /** Reset the connections that there are. */
   cut(): void
+  /** Connections lead to this port from now on, those that there are are reset. Without a port they lead nowhere. */
+  lead(port: number | undefined): void
   /** New connections work again; those that have lost something are reset, for nobody could make sense of the rest. */
   heal(): void
   close(): void
@@ -33,10 +35,13 @@ interface Link {
 /** Stands between a client and the server on `port` of this machine, to do to them what networks do. */
 export async function tcpProxy(port: number): Promise<TcpProxy> {
   const links = new Set<Link>()
+  let target: number | undefined = port
   let carries: Carries = 'all'
   let delay = 0
   const server = createServer(client => {
-    const link: Link = { client, upstream: connect(port, '127.0.0.1'), carries, told: Promise.resolve() }
+    client.on('error', () => {})
+    if (target === undefined) return client.resetAndDestroy()
+    const link: Link = { client, upstream: connect(target, '127.0.0.1'), carries, told: Promise.resolve() }
     links.add(link)
     join(link, () => delay)
     client.once('close', () => links.delete(link))
@@ -62,6 +67,10 @@ export async function tcpProxy(port: number): Promise<TcpProxy> {
       delay = milliseconds
     },
     cut: () => cut(() => true),
+    lead: to => {
+      target = to
+      cut(() => true)
+    },
     heal: () => {
       cut(link => link.carries !== 'all')
       carries = 'all'

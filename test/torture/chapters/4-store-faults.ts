@@ -2,6 +2,7 @@ import type { Case, Chapter } from '../case.js'
 import { backup } from '../faults/backup.js'
 import { endure, type Stage } from '../faults/endure.js'
 import { garbage } from '../faults/garbage.js'
+import * as postgres from '../faults/postgres.js'
 import { absent, emptied, frozen, killed, network, unwilling } from '../faults/redis.js'
 import { full, locked, lost, missing, readOnly } from '../faults/sqlite.js'
 
@@ -37,6 +38,38 @@ export const chapter: Chapter = {
     caseOf(
       'Redis refuses, for a wrong password, as a replica, out of memory or without scripts: no write is reported as done, guards go on where it still reads, then all goes on',
       unwilling,
+    ),
+    caseOf(
+      'PostgreSQL is not there when the server starts: 503 within the deadline, and service begins when PostgreSQL does',
+      postgres.absent,
+    ),
+    caseOf(
+      'PostgreSQL is killed and restarted under load, or one of its processes is: 503 within the deadline, then it goes on; what was acknowledged stays, what was revoked stays revoked',
+      postgres.killed,
+    ),
+    caseOf(
+      'PostgreSQL is frozen: 503 within the deadline, then it goes on; what was revoked stays revoked',
+      postgres.frozen,
+    ),
+    caseOf(
+      'the network to PostgreSQL is cut, half open, slow, loses replies or resets connections: an honest answer or 503 within the deadline, then it goes on',
+      postgres.network,
+    ),
+    caseOf(
+      'the disk of PostgreSQL is full, for its table or for its log: no write is reported as done that was not, guards go on where it still reads, then all goes on',
+      postgres.full,
+    ),
+    caseOf(
+      'PostgreSQL only reads, is a standby, or waits for a synchronous one: no write is reported as done, guards go on where it may be believed, then all goes on',
+      postgres.readOnly,
+    ),
+    caseOf(
+      'others have taken all connections of PostgreSQL: 503 within the deadline, and a server that has some goes on with them',
+      postgres.exhausted,
+    ),
+    caseOf(
+      'another transaction holds the table of PostgreSQL, or its rows: 503 within the deadline, guards go on where only writing is locked, then all goes on',
+      postgres.locked,
     ),
     caseOf(
       'another process holds the SQLite file: 503 within the deadline, guards go on where only writing is locked, then all goes on',

@@ -1,9 +1,10 @@
 import { createClient } from '@keyv/redis'
 import { freePort } from '../../support/free-port.js'
 import { type RedisServer, type RedisServerOptions, startRedis } from '../../support/redis.js'
-import { type TcpProxy, tcpProxy } from '../../support/tcp-proxy.js'
+import { tcpProxy } from '../../support/tcp-proxy.js'
 import { temporaryFolder } from '../../support/temporary.js'
 import type { Fault, Stage } from './endure.js'
+import { again, onTheWay } from './network.js'
 
 type Prepare = () => Promise<Stage>
 
@@ -64,30 +65,6 @@ export const network: Prepare = async () => {
     return redis.kill()
   }
   return { backend: { kind: 'redis', at: proxy.url }, faults: onTheWay(proxy), cleanUp }
-}
-
-function onTheWay(proxy: TcpProxy): Fault[] {
-  const { heal: end } = proxy
-  return [
-    // A second later the store has found out.
-    { name: 'half-open connections', begin: proxy.blackhole, end, partial: true },
-    { name: 'partition', begin: proxy.isolate, end },
-    { name: 'replies lost', begin: proxy.swallowReplies, end },
-    // So late that no time in which a busy machine lets the server stand makes them timely.
-    { name: 'replies late', begin: () => proxy.delayReplies(2000), end },
-    { name: 'connections reset', ...again(proxy.cut, 30), partial: true },
-  ]
-}
-
-/** What is done every so many milliseconds while the fault lasts. */
-function again(work: () => unknown, milliseconds: number): Pick<Fault, 'begin' | 'end'> {
-  let timer: NodeJS.Timeout | undefined
-  return {
-    begin: () => {
-      timer = setInterval(work, milliseconds)
-    },
-    end: () => clearInterval(timer),
-  }
 }
 
 /** Redis is there, and will not. */
