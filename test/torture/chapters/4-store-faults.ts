@@ -8,7 +8,7 @@ import { full, locked, lost, missing, readOnly } from '../faults/sqlite.js'
 
 const caseOf = (name: string, prepare: () => Promise<Stage>): Case => ({
   name,
-  seconds: { full: 120, short: 60 },
+  seconds: { full: 240, short: 120 },
   run: pass => endure(prepare, pass),
 })
 
@@ -95,7 +95,7 @@ export const chapter: Chapter = {
     },
     {
       name: 'a value in the store that the library did not write, or one with a member of the wrong type, is 503 for those whom it concerns and for nobody else',
-      seconds: { full: 120, short: 60 },
+      seconds: { full: 240, short: 120 },
       run: garbage,
     },
   ],

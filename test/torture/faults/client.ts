@@ -38,6 +38,10 @@ export class Client {
   readonly #successors = new Map<string, string>()
   /** The fate of sessions that begin now. */
   #fate: Fate = 'kept'
+  /** What is answered with 503 may be done at any time later. */
+  #lingers = false
+  /** That is so of a revoke-all: whether sessions that begin now will be over is not known. */
+  #revoking = false
 
   constructor(target: Target, witness: Witness, random: Random, sub: string) {
     this.#target = target
@@ -65,12 +69,30 @@ export class Client {
     this.#fate = 'kept'
   }
 
+  /** Whether what is answered with 503 from now on may be done later; nothing is when that is over. */
+  linger(lingers: boolean): void {
+    this.#lingers = lingers
+    this.#revoking = false
+  }
+
   /** Whether every operation succeeds. */
   async succeeds(): Promise<boolean> {
     if ((await this.#login()) !== 200) return false
     const session = this.#sessions.at(-1) as Session
     const statuses = [await this.#guard(session), await this.#refresh(session), await this.#logout(session)]
     return statuses.every(status => status < 300)
+  }
+
+  /** Begins a session and uses its access token, so that its guards need no writing any more. */
+  async settles(): Promise<void> {
+    await this.#insist(() => this.#login())
+    await this.#insist(() => this.reads())
+  }
+
+  /** What a guard of the newest session says. */
+  async reads(): Promise<number> {
+    const session = this.#sessions.at(-1)
+    return session ? this.#guard(session) : 503
   }
 
   /** A token of a session that lives as far as is known. */
@@ -112,10 +134,11 @@ export class Client {
   }
 
   async #login(): Promise<number> {
+    const state = this.#revoking ? 'ending' : 'live'
     const answer = await this.#ask('login', `/login/${this.#sub}`, undefined, [200])
     if (answer.status === 200) {
       const { access, refresh } = tokensIn(answer)
-      this.#sessions.push({ access: [access], refresh, used: [], unsure: false, state: 'live', fate: this.#fate })
+      this.#sessions.push({ access: [access], refresh, used: [], unsure: false, state, fate: this.#fate })
     }
     return answer.status
   }
@@ -172,6 +195,7 @@ export class Client {
   async #revokeAll(): Promise<void> {
     const { status } = await this.#ask('revoke-all', `/revoke-all/${this.#sub}`, undefined, [204])
     if (status !== 204 && status !== 503) return
+    this.#revoking = this.#lingers && status === 503
     for (const session of this.#sessions) {
       if (session.state !== 'dead') session.state = status === 204 ? 'dead' : 'ending'
     }

@@ -19,6 +19,8 @@ export interface Fault {
   readonly partial?: boolean
   /** Nobody is to notice. */
   readonly harmless?: boolean
+  /** What was answered with 503 may be done when the fault ends, and is done or not when `end` resolves. */
+  readonly lingers?: boolean
 }
 
 /** A store under a running server, and what happens to it, one after the other. */
@@ -45,6 +47,7 @@ const COURSES: Readonly<Record<Pass, Course>> = {
 }
 const CLIENTS = 6
 const RECOVERS_WITHIN = 15_000
+const SHOWS_WITHIN = 15_000
 /** Bytes by which the heap may have grown while the store is away, flood and all, and after it is back. */
 const HEAP_DURING = 16e6
 const HEAP_AFTER = 8e6
@@ -84,6 +87,8 @@ class Ordeal {
   readonly #course: Course
   readonly #witness = new Witness()
   readonly #clients: readonly Client[]
+  /** Has a session whose guards need no writing when a fault comes. */
+  readonly #reader: Client
   /** By the name of the fault: milliseconds until all was well again. */
   readonly #recovery = new Map<string, number>()
   /** What had been told of the fault when it came: it may have come before. */
@@ -96,8 +101,9 @@ class Ordeal {
     this.#stage = stage
     this.#target = target
     this.#course = course
-    const person = (n: number) => new Client(target, this.#witness, randomOf(n), `client-${n}`)
+    const person = (n: number, name = `client-${n}`) => new Client(target, this.#witness, randomOf(n), name)
     this.#clients = Array.from({ length: CLIENTS }, (_, n) => person(n))
+    this.#reader = person(CLIENTS, 'reader')
   }
 
   async run(): Promise<Outcome> {
@@ -121,7 +127,9 @@ class Ordeal {
     return { count: this.#witness.answers, seen, broken: lines }
   }
 
-  async #befall({ name, forgets, begin }: Fault): Promise<void> {
+  async #befall({ name, forgets, readsGoOn, lingers, begin }: Fault): Promise<void> {
+    if (readsGoOn) await this.#reader.settles()
+    for (const client of this.#clients) client.linger(lingers === true)
     this.#witness.matter = `${name}, coming`
     if (forgets) {
       for (const client of this.#clients) client.forget()
@@ -143,24 +151,49 @@ class Ordeal {
   async #suffer(fault: Fault): Promise<void> {
     const witness = this.#witness
     await sleep(this.#course.faulty)
+    await this.#shows(fault)
     await this.#flood()
     const { heap } = await this.#target.order()
     this.#largest = Math.max(this.#largest, heap - this.#before)
-    this.#bites(fault, witness.tally)
+    this.#bites(fault)
     witness.matter = `${fault.name}, over`
     await fault.end(this.#target)
+    for (const client of this.#clients) client.linger(false)
     await this.#recovers(fault)
     if (fault.forgets) for (const client of this.#clients) client.remember()
     witness.matter = 'nothing'
     await sleep(this.#course.well)
   }
 
+  /** On a busy machine it takes longer until a fault has shown what it is to show. */
+  async #shows(fault: Fault): Promise<void> {
+    const deadline = performance.now() + SHOWS_WITHIN
+    while (!this.#hasShown(fault) && performance.now() < deadline) {
+      if (fault.readsGoOn) await this.#reader.reads()
+      await sleep(10)
+    }
+  }
+
+  #hasShown({ harmless, readsGoOn }: Fault): boolean {
+    const { unavailable, passed, written } = this.#since
+    if (harmless) return written > 0
+    return unavailable > 0 && (!readsGoOn || passed > 0)
+  }
+
+  /** What was told since the fault came. */
+  get #since(): Pick<Tally, 'unavailable' | 'passed' | 'written'> {
+    const { tally } = this.#witness
+    return {
+      unavailable: tally.unavailable - this.#earlier.unavailable,
+      passed: tally.passed - this.#earlier.passed,
+      written: tally.written - this.#earlier.written,
+    }
+  }
+
   /** A fault that nobody notices shows nothing, and one that lets something through is a lie of the library's. */
-  #bites({ name, harmless, readsGoOn, partial }: Fault, tally: Tally): void {
+  #bites({ name, harmless, readsGoOn, partial }: Fault): void {
     const { broken } = this.#witness
-    const unavailable = tally.unavailable - this.#earlier.unavailable
-    const passed = tally.passed - this.#earlier.passed
-    const written = tally.written - this.#earlier.written
+    const { unavailable, passed, written } = this.#since
     if (harmless) broken.unless(written > 0, `${name}: was to be harmless, and nothing was written`)
     if (harmless) return
     broken.unless(unavailable > 0, `${name}: nobody noticed, there was no answer of 503`)

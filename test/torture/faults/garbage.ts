@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { createClient } from '@keyv/redis'
+import pg from 'pg'
 import { listingKey, sessionKey, subjectKey } from '../../../src/session/record.js'
 import { sqliteDriver } from '../../../stores/sqlite-driver.js'
+import { startPostgres } from '../../support/postgres.js'
 import { startRedis } from '../../support/redis.js'
 import { contentOf } from '../../support/signing.js'
 import { temporaryFolder } from '../../support/temporary.js'
@@ -97,7 +99,7 @@ const ANY = [200, 204, 401, 503]
 export async function garbage(pass: Pass): Promise<Outcome> {
   const witness = new Witness()
   const unhandled: string[] = []
-  for (const open of [redisVault, sqliteVault]) {
+  for (const open of [redisVault, sqliteVault, postgresVault]) {
     const vault = await open()
     const target = await Target.start({ backend: vault.backend, options: { storeTimeout: STORE_TIMEOUT * 20 } })
     try {
@@ -257,5 +259,25 @@ async function sqliteVault(): Promise<Vault> {
       database.close()
     },
     close: remove,
+  }
+}
+
+async function postgresVault(): Promise<Vault> {
+  const server = await startPostgres()
+  const client = new pg.Client(server.url)
+  await client.connect()
+  const put = `INSERT INTO koa_authx VALUES ($1, $2, now() + interval '1 minute')
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires`
+  return {
+    backend: { kind: 'postgres', at: server.url },
+    read: async key => {
+      const { rows } = await client.query<{ value: Buffer }>('SELECT value FROM koa_authx WHERE key = $1', [key])
+      return String(rows[0]?.value)
+    },
+    plant: (key, value) => client.query(put, [key, value]),
+    close: async () => {
+      await client.end()
+      await server.stop()
+    },
   }
 }

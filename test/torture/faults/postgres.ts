@@ -139,8 +139,12 @@ export const readOnly: Prepare = async () => {
     {
       name: 'waiting for a synchronous standby',
       begin: () => set(server, 'synchronous_standby_names', 'nobody'),
-      end: () => set(server, 'synchronous_standby_names', ''),
+      end: async () => {
+        await set(server, 'synchronous_standby_names', '')
+        await done(server)
+      },
       readsGoOn: true,
+      lingers: true,
     },
   ]
   const cleanUp = async () => {
@@ -158,6 +162,17 @@ async function set(server: PostgresServer, name: string, value: string): Promise
   await until(async () => {
     const [row] = await server.query(`SHOW ${name}`)
     return row?.[name] === value
+  })
+}
+
+/** Resolves when all that had begun is over. */
+async function done({ query }: PostgresServer): Promise<void> {
+  const [row] = await query('SELECT clock_timestamp()::text AS now')
+  await until(async () => {
+    const open = await query(
+      `SELECT FROM pg_stat_activity WHERE application_name = 'koa-authx' AND xact_start <= '${row?.now}'`,
+    )
+    return open.length === 0
   })
 }
 
