@@ -75,9 +75,14 @@ export class PostgresConnections {
     return this.#waiting === 0 && this.#pool.waitingCount === 0
   }
 
+  /** @throws Error if the store is closed. */
+  checkOpen(): void {
+    if (this.#closing) throw closedError('PostgresTokenStore')
+  }
+
   /** Runs `work`, which sends orders. `close` waits for it. */
   async call<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closing) throw closedError('PostgresTokenStore')
+    this.checkOpen()
     const call = work()
     this.#calls.add(call)
     try {

@@ -80,6 +80,10 @@ export function reasonOf(error: unknown, names: TableNames): Error {
   return new PostgresStoreError(`PostgreSQL: ${words}`, state)
 }
 
+export function noAnswer(milliseconds: number): PostgresStoreError {
+  return new PostgresStoreError(`PostgreSQL gave no answer within ${milliseconds} ms`)
+}
+
 export function outOfReach(reason: string): PostgresStoreError {
   return new PostgresStoreError(`PostgreSQL cannot be reached: ${reason}`)
 }

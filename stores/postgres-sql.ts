@@ -18,13 +18,13 @@ export interface PostgresWrite {
 }
 
 /** Milliseconds since 1970 by the server's clock. */
-const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)'
+export const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)'
 
 /**
  * Whether the transaction began before this message: both times are those of the message, if the transaction is its
  * own.
  */
-const IS_INSIDE = 'now() <> statement_timestamp()'
+export const IS_INSIDE = 'now() <> statement_timestamp()'
 
 /** In the message of the error that undoes a write. */
 const UNDONE = 'koa-authx: the write came too late and is undone'
@@ -41,10 +41,13 @@ const LONG_MS = 5000
 export class PostgresStatements {
   /** The quoted name of the table, with its schema if one is given. */
   readonly table: string
+  readonly name: PostgresTable
   readonly #settings: string
 
   /** `timeout`: milliseconds of one call. */
-  constructor({ schema, table }: PostgresTable, timeout: number) {
+  constructor(name: PostgresTable, timeout: number) {
+    const { schema, table } = name
+    this.name = name
     this.table = schema === undefined ? quoted(table) : `${quoted(schema)}.${quoted(table)}`
     // A wait for a lock ends a little before the call does, so that the caller learns the reason.
     this.#settings = settings(timeout, Math.max(1, Math.floor(timeout * 0.75)))
@@ -140,7 +143,7 @@ export function decoded(hex: string): string {
 }
 
 /** `SET TRANSACTION`: at a stricter level, concurrent writes would fail instead of being compared again. */
-function settings(statementMs: number, lockMs: number): string {
+export function settings(statementMs: number, lockMs: number): string {
   return `SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = ${statementMs};
 SET LOCAL lock_timeout = ${lockMs};`

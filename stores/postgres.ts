@@ -2,7 +2,7 @@
  * Sessions in a table of PostgreSQL, for processes on any number of machines.
  * @module koa-authx/stores/postgres
  */
-import type { TokenStore } from '../src/store.js'
+import type { StoreFinding, TokenStore } from '../src/store.js'
 import { Deadline } from '../src/time/deadline.js'
 import {
   checkedPrefix,
@@ -17,7 +17,7 @@ import { checkConnect, checkedCreateTable, checkedTable } from './postgres-optio
 import type { PostgresPoolOptions } from './postgres-own-pool.js'
 import { type Answer, type Order, PostgresConnections } from './postgres-pool.js'
 import { Purger } from './postgres-purge.js'
-import { mayNotCreate, PostgresStoreError, READ_ONLY, sqlStateOf } from './postgres-reason.js'
+import { mayNotCreate, noAnswer, PostgresStoreError, READ_ONLY, sqlStateOf } from './postgres-reason.js'
 import { decoded, PostgresStatements } from './postgres-sql.js'
 
 export type { PostgresClient, PostgresPool, PostgresPoolOptions, StoreOptions, TimedStoreOptions }
@@ -106,6 +106,17 @@ export class PostgresTokenStore implements TokenStore {
     return word === 'written'
   }
 
+  /**
+   * Looks for settings of the server that lose sessions or undo logouts, for missing permissions, a table that does not
+   * fit, and a clock that is wrong. It does not create the table. It rejects if there is no answer within five seconds,
+   * or `timeout` if that is longer.
+   */
+  async check(): Promise<readonly StoreFinding[]> {
+    this.#connections.checkOpen()
+    const { checkPostgres } = await import('./postgres-check.js')
+    return checkPostgres(this.#connections, this.#statements, this.#createsTable, this.#timeout)
+  }
+
   close(): Promise<void> {
     this.#purger.stop()
     return this.#connections.close()
@@ -188,10 +199,6 @@ export class PostgresTokenStore implements TokenStore {
       return false
     }
   }
-}
-
-function noAnswer(milliseconds: number): PostgresStoreError {
-  return new PostgresStoreError(`PostgreSQL gave no answer within ${milliseconds} ms`)
 }
 
 function tooLate(milliseconds: number): PostgresStoreError {
