@@ -1,6 +1,6 @@
 /**
- * The application of the examples quickstart, redis, custom-store and start. Tokens travel in the header
- * `Authorization`.
+ * The application of the examples quickstart, redis, custom-store, custom-sql-store and start. Tokens travel in the
+ * header `Authorization`.
  */
 import Router from '@koa/router'
 import Koa from 'koa'

@@ -1,6 +1,6 @@
 /**
- * Your own store needs two methods. This store keeps records in a Map, so it works for one process only. With a
- * database, `compareAndSet` is one atomic statement, such as `UPDATE ... SET value = ? WHERE key = ? AND value = ?`.
+ * Your own store needs two methods. This store keeps records in a Map, so it works for one process only. For a
+ * database see custom-sql-store.ts: there, `compareAndSet` is one atomic statement.
  * The test of this example runs the conformance suite of koa-authx/testing.
  */
 import { randomBytes } from 'node:crypto'

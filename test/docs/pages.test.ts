@@ -27,7 +27,8 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   'CONTRIBUTING.md typescript': 'a guard of the library; test/docs/contributing.test.ts adds it to the sources',
   'CONTRIBUTING.md sql': 'test/docs/contributing.test.ts makes a store of it',
   'docs/from-authx.md python': 'AuthX itself, for comparison',
-  'docs/stores.md sql': 'the table of PostgreSQL; test/docs/stores.test.ts creates it',
+  'docs/stores.md sql':
+    'the table of PostgreSQL: test/docs/stores.test.ts creates it; statements of an example: test/examples/custom-sql-store.test.ts runs them',
   'docs/stores.md text': 'rules for users of Redis; test/stores/redis-acl.test.ts reads and tries them',
 }
 
