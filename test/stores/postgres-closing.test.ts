@@ -113,6 +113,24 @@ describe('PostgresTokenStore in a process that is busy', () => {
     }
   })
 
+  test('keeps its connection, and gets its answers, after blocks of 3 s', async t => {
+    const name = 'blocked for seconds'
+    const store = new PostgresTokenStore({ connectionString: url, max: 1, application_name: name }, { timeout: 500 })
+    t.after(() => store.close())
+    await until(() => store.get(['key']))
+    const pids = () => server.query(`SELECT pid FROM pg_stat_activity WHERE application_name = '${name}'`)
+    const before = await pids()
+    assert.equal(before.length, 1)
+    for (const turns of [0, 3]) {
+      const read = store.get(['key', 'other'])
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
+      block(3100)
+      assert.deepEqual(await read, [undefined, undefined])
+      assert.deepEqual(await store.get(['key']), [undefined])
+    }
+    assert.deepEqual(await pids(), before)
+  })
+
   test('an application that tests itself with fake timers gets its answers', async t => {
     const store = new PostgresTokenStore(url, { timeout: 1000 })
     t.after(() => store.close())
