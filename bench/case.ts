@@ -42,7 +42,7 @@ export function guarded(name: string, variant: string | Side, base: string | Sid
 /** A flow on a store beside its floor. */
 export function flow(
   name: string,
-  kind: 'memory' | 'sqlite' | 'redis',
+  kind: 'memory' | 'sqlite' | 'redis' | 'postgres',
   load: Pick<Load, 'path' | 'use'>,
   rest: Partial<Case> & { status?: number } = {},
 ): Case {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RedisServer } from '../test/support/redis.js'
+import type { Backends } from './backends.js'
 import { median } from './figures.js'
 import { pinned } from './pinned.js'
 import { ServerProcess } from './server-process.js'
@@ -17,12 +17,12 @@ export interface StoredSize {
 }
 
 /** What `logins` real logins, each of another subject, leave in each store. */
-export async function sessionBytes(logins: number, redis: RedisServer): Promise<StoredSize[]> {
+export async function sessionBytes(logins: number, backends: Backends): Promise<StoredSize[]> {
   const sizes: StoredSize[] = []
-  for (const kind of ['memory', 'sqlite', 'redis'] as const) {
-    const server = await ServerProcess.start(`flows/${kind}`, redis.url)
+  for (const kind of ['memory', 'sqlite', 'redis', 'postgres'] as const) {
+    const server = await ServerProcess.start(`flows/${kind}`, backends)
     try {
-      const size = sizeIn(kind, server, redis)
+      const size = sizeIn(kind, server, backends)
       const login = (count: number) =>
         server.ask({ do: 'tokens', type: 'access', count, file: join(server.folder, 'tokens') })
       // Connections, tables and compiled code are not the sessions'.
@@ -34,13 +34,22 @@ export async function sessionBytes(logins: number, redis: RedisServer): Promise<
       await server.stop()
     }
   }
-  await redis.command('FLUSHALL')
+  await backends.clear()
   return sizes
 }
 
-function sizeIn(kind: 'memory' | 'sqlite' | 'redis', server: ServerProcess, redis: RedisServer): () => Promise<number> {
+function sizeIn(
+  kind: 'memory' | 'sqlite' | 'redis' | 'postgres',
+  server: ServerProcess,
+  { redis, postgres }: Backends,
+): () => Promise<number> {
   if (kind === 'memory') return () => server.ask({ do: 'memory' })
   if (kind === 'redis') return async () => Number(/used_memory:(\d+)/.exec(await redis.command('INFO', 'memory'))?.[1])
+  if (kind === 'postgres') {
+    // With its indexes.
+    const sql = "SELECT pg_total_relation_size('koa_authx') AS bytes"
+    return async () => Number((await postgres.query(sql))[0]?.bytes)
+  }
   return async () => sizeOf(server.folder, name => name.startsWith('tokens.sqlite') && !name.endsWith('-shm'))
 }
 
@@ -61,6 +70,7 @@ const IMPORTED: readonly (readonly string[])[] = [
   ['koa-authx', 'koa-authx/stores/memory'],
   ['koa-authx', 'koa-authx/stores/sqlite'],
   ['koa-authx', 'koa-authx/stores/redis'],
+  ['koa-authx', 'koa-authx/stores/postgres'],
   ['koa-jwt'],
   ['express-jwt'],
   ['passport', 'passport-jwt'],

@@ -18,12 +18,13 @@ const COMPARED = [
 ]
 
 /** What the figures were measured on and with. */
-export function machineText(redisServer: string): string {
+export function machineText(programs: readonly string[]): string {
   const [cpu] = cpus()
   const pinned = canPin
-    ? 'The server under load has a core of its own; wrk and Redis share another.'
+    ? 'The server under load has a core of its own; wrk, Redis and PostgreSQL share another.'
     : 'Nothing is pinned to a core here.'
-  const tools = [`Node ${process.versions.node}`, firstLine('wrk', '-v'), firstLine(redisServer, '--version')]
+  const versions = programs.map(program => firstLine(program, '--version'))
+  const tools = [`Node ${process.versions.node}`, firstLine('wrk', '-v'), ...versions]
   return [
     `${cpus().length} cores, ${cpu?.model.trim()}, ${process.platform}. ${pinned}`,
     '',

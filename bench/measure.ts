@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RedisServer } from '../test/support/redis.js'
+import type { Backends } from './backends.js'
 import { type Case, type Group, guarded, type Side } from './case.js'
 import { check } from './check.js'
 import type { Figures, Round } from './figures.js'
@@ -42,9 +42,9 @@ const MOST_WARM_UPS = 6
 export async function measure(
   group: Group,
   { warmUp, seconds, rounds }: Pace,
-  redis: RedisServer,
+  backends: Backends,
 ): Promise<Measured[]> {
-  const bench = new Bench(redis)
+  const bench = new Bench(backends)
   try {
     for (const each of group.cases) await bench.check(each)
     for (const each of [RAW, ...group.cases]) await bench.warmUp(each, warmUp)
@@ -61,18 +61,18 @@ export async function measure(
 
 /** Servers that have been started, each for all cases that name it. */
 export class Bench {
-  readonly #redis: RedisServer
+  readonly #backends: Backends
   readonly #servers = new Map<string, Promise<ServerProcess>>()
   readonly #rates = new Map<Side, number>()
   readonly #folder = temporaryFolder()
 
-  constructor(redis: RedisServer) {
-    this.#redis = redis
+  constructor(backends: Backends) {
+    this.#backends = backends
   }
 
   server({ server, size = 1 }: Side): Promise<ServerProcess> {
     const key = `${server} ${size}`
-    const known = this.#servers.get(key) ?? ServerProcess.start(server, this.#redis.url, size)
+    const known = this.#servers.get(key) ?? ServerProcess.start(server, this.#backends, size)
     this.#servers.set(key, known)
     return known
   }
@@ -131,7 +131,7 @@ export class Bench {
   async stop(): Promise<void> {
     for (const server of this.#servers.values()) await server.then(each => each.stop())
     rmSync(this.#folder, { recursive: true, force: true })
-    await this.#redis.command('FLUSHALL')
+    await this.#backends.clear()
   }
 
   /** A file with tokens that the side accepts: its own, or those of what it is compared with if it makes none. */

@@ -1,4 +1,4 @@
-import type { RedisServer } from '../test/support/redis.js'
+import type { Backends } from './backends.js'
 import type { Case, Group } from './case.js'
 import { aims } from './cases/aims.js'
 import { confirmations } from './cases/confirmations.js'
@@ -50,13 +50,13 @@ export const QUICK: Plan = {
 export class Passes {
   readonly #plan: Plan
   readonly #word: string
-  readonly #redis: RedisServer
+  readonly #backends: Backends
   readonly #say: (line: string) => void
 
-  constructor(plan: Plan, word: string, redis: RedisServer, say: (line: string) => void) {
+  constructor(plan: Plan, word: string, backends: Backends, say: (line: string) => void) {
     this.#plan = plan
     this.#word = word
-    this.#redis = redis
+    this.#backends = backends
     this.#say = say
   }
 
@@ -68,7 +68,7 @@ export class Passes {
       runs.push(await this.#measure(aims, this.#plan.aims, ` (run ${run})`))
       if (!this.selects(`${aims.title} ${LATENCY_NAME}`)) continue
       this.#say(`${LATENCY_NAME} (run ${run})`)
-      latencies.push(await measureLatency(this.#plan.aims, this.#redis))
+      latencies.push(await measureLatency(this.#plan.aims, this.#backends))
     }
     return { runs, latencies }
   }
@@ -88,7 +88,7 @@ export class Passes {
   async footprint() {
     const { logins, imports } = this.#plan
     return {
-      stored: await this.#ifSelected('Bytes for each live session', () => sessionBytes(logins, this.#redis)),
+      stored: await this.#ifSelected('Bytes for each live session', () => sessionBytes(logins, this.#backends)),
       imported: await this.#ifSelected('Import time', () => importTimes(imports)),
       installed: await this.#ifSelected('Installed size', () => installedSizes()),
     }
@@ -102,7 +102,7 @@ export class Passes {
     const cases = selectedCases(group, name => this.selects(name))
     if (cases.length === 0) return []
     this.#say(`${group.title}${run}: ${cases.map(({ name }) => name).join('; ')}`)
-    return measure({ ...group, cases }, pace, this.#redis)
+    return measure({ ...group, cases }, pace, this.#backends)
   }
 
   async #ifSelected<T>(title: string, run: () => readonly T[] | Promise<readonly T[]>): Promise<readonly T[]> {

@@ -12,15 +12,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type RedisServer, startRedis } from '../test/support/redis.js'
-import { findRedisServer, installRedisServer } from '../test/support/redis-binary.js'
+import { type Backends, startBackends } from './backends.js'
 import type { Case } from './case.js'
 import type { Figures } from './figures.js'
 import { machineText } from './machine.js'
 import { Bench } from './measure.js'
 import { page } from './page.js'
 import { allGroups, FULL, Passes, QUICK, selectedCases } from './passes.js'
-import { pin } from './pinned.js'
 import { profileText } from './profile.js'
 import { setUp } from './set-up.js'
 
@@ -40,35 +38,33 @@ const { values: options } = parseArgs({
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
 
 setUp({ build: !options.built })
-const redisServer = findRedisServer() ?? installRedisServer()
-const redis = await startRedis({ binary: redisServer })
-pin('others', redis.pid)
+const backends = await startBackends()
 try {
-  if (options.check) await checkAll(redis)
-  else if (options.profile !== undefined) await profile(options.profile, redis)
-  else await measureAll(redis)
+  if (options.check) await checkAll(backends)
+  else if (options.profile !== undefined) await profile(options.profile, backends)
+  else await measureAll(backends)
 } finally {
-  await redis.stop()
+  await backends.stop()
 }
 
-async function measureAll(redis: RedisServer): Promise<void> {
+async function measureAll(backends: Backends): Promise<void> {
   const began = performance.now()
   const plan = options.quick ? QUICK : FULL
-  const passes = new Passes({ ...plan, runs: Number(options.runs ?? plan.runs) }, options.only, redis, say)
+  const passes = new Passes({ ...plan, runs: Number(options.runs ?? plan.runs) }, options.only, backends, say)
   const results = { aims: await passes.aims(), others: await passes.others(), footprint: await passes.footprint() }
   const { aims, others, footprint } = results
   const found = [...aims.runs, ...aims.latencies, ...others.values(), ...Object.values(footprint)].flat()
   if (found.length === 0) throw new Error(`No case has a name with ${options.only}`)
-  const text = page(commandLine(), results, machineText(redisServer))
+  const text = page(commandLine(), results, machineText(backends.programs))
   if (options.quick || options.only) console.log(text)
   else writeFileSync(RESULTS, text)
   say(`${Math.round((performance.now() - began) / 60_000)} minutes`)
 }
 
 /** One request to each side of each case, and those that a guard has to refuse. */
-async function checkAll(redis: RedisServer): Promise<void> {
+async function checkAll(backends: Backends): Promise<void> {
   for (const group of allGroups([10])) {
-    const bench = new Bench(redis)
+    const bench = new Bench(backends)
     try {
       for (const each of group.cases) await bench.check(each)
       say(`${group.title}: ${group.cases.length} cases answer as they should`)
@@ -79,11 +75,11 @@ async function checkAll(redis: RedisServer): Promise<void> {
 }
 
 /** Profile the first case whose name holds the word, once it is warm. */
-async function profile(word: string, redis: RedisServer): Promise<void> {
+async function profile(word: string, backends: Backends): Promise<void> {
   const selects = (name: string) => name.toLowerCase().includes(word.toLowerCase())
   const [each] = allGroups(FULL.sizes).flatMap(group => selectedCases(group, selects))
   if (!each) throw new Error(`No case has a name with ${word}`)
-  const bench = new Bench(redis)
+  const bench = new Bench(backends)
   try {
     await bench.check(each)
     await bench.warmUp(each, FULL.aims.warmUp)

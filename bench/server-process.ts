@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { Backends } from './backends.js'
 import { pinned } from './pinned.js'
 import type { Answer, Order, Settings } from './servers/protocol.js'
 import { temporaryFolder } from './temporary.js'
@@ -21,9 +22,9 @@ export class ServerProcess {
     this.#child = child
   }
 
-  static async start(name: string, redisUrl: string, size = 1): Promise<ServerProcess> {
+  static async start(name: string, { redis, postgres }: Backends, size = 1): Promise<ServerProcess> {
     const folder = temporaryFolder()
-    const settings: Settings = { redisUrl, folder, size }
+    const settings: Settings = { redisUrl: redis.url, postgresUrl: postgres.url, folder, size }
     const [command, args] = pinned('server', process.execPath, [
       '--expose-gc',
       '--disable-warning=AUTHX_NO_STORE',

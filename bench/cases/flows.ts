@@ -4,6 +4,7 @@ const STORES = [
   ['memory', 'the memory store'],
   ['sqlite', 'SQLite'],
   ['redis', 'Redis'],
+  ['postgres', 'PostgreSQL'],
 ] as const
 
 const VERIFYING = 'floors/redisVerifying'

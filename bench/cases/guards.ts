@@ -7,6 +7,7 @@ export const guards: Group = {
     guarded('koa-authx, HS256', 'authx/hs256', 'koa/open'),
     guarded('koa-authx, HS256, with middleware()', 'authx/mounted', 'koa/open'),
     guarded('koa-authx, Redis, with middleware()', 'authx/mountedRedis', 'koa/open'),
+    guarded('koa-authx, PostgreSQL, with middleware()', 'authx/mountedPostgres', 'koa/open'),
     guarded('koa-authx, HS256, Koa without a router', 'authx/bare', 'koa/bare'),
     guarded('by hand: jsonwebtoken, KeyObject', 'by-hand/keyObject', 'koa/open'),
     guarded('koa-jwt, string secret', 'koa-jwt/string', 'koa/open'),

@@ -1,4 +1,4 @@
-import type { RedisServer } from '../../test/support/redis.js'
+import type { Backends } from '../backends.js'
 import { type Case, type Group, guarded, sent } from '../case.js'
 import { Bench, type Pace } from '../measure.js'
 
@@ -18,8 +18,8 @@ const ONE_TRIP: Case = guarded(LATENCY_NAME, 'authx/redis', 'koa/redisGet', ONE)
 export const latency: Group = { title: 'Latency', cases: [GUARDED, ONE_TRIP] }
 
 /** The round trip is measured where it is made: in the same route, by the same client, with one GET. */
-export async function measureLatency({ warmUp, seconds, rounds }: Pace, redis: RedisServer): Promise<LatencyRound[]> {
-  const bench = new Bench(redis)
+export async function measureLatency({ warmUp, seconds, rounds }: Pace, backends: Backends): Promise<LatencyRound[]> {
+  const bench = new Bench(backends)
   const measureOnce = async (variantFirst: boolean): Promise<LatencyRound> => {
     const before = variantFirst ? await bench.run(ONE_TRIP, 'base', seconds) : undefined
     const { base: open, variant } = await bench.pair(GUARDED, seconds, variantFirst)

@@ -55,6 +55,8 @@ export const redis: StartVariant = settings => guarded(onStore('redis', settings
 export const bare: StartVariant = () => guarded(HS256, { serve: (_, guard) => serveBareKoa([guard]) })
 export const mounted: StartVariant = () => guarded(HS256, { serve: mountedBefore })
 export const mountedRedis: StartVariant = settings => guarded(onStore('redis', settings), { serve: mountedBefore })
+export const mountedPostgres: StartVariant = settings =>
+  guarded(onStore('postgres', settings), { serve: mountedBefore })
 export const cookies: StartVariant = () => guarded({ ...HS256, tokenLocation: ['cookies'] }, { serve: mountedBefore })
 
 /** The token has so many scopes, and the route asks for the last. */

@@ -49,6 +49,7 @@ const floor =
 export const memory = floor('memory')
 export const sqlite = floor('sqlite')
 export const redis = floor('redis')
+export const postgres = floor('postgres')
 /** The same with the signature of the refresh token checked, which no refresh can do without. */
 export const redisVerifying = floor('redis', verifiedClaimsOf)
 

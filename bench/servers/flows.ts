@@ -33,6 +33,7 @@ const flows =
 export const memory = flows('memory')
 export const sqlite = flows('sqlite')
 export const redis = flows('redis')
+export const postgres = flows('postgres')
 
 /** With a claims getter that answers at once and adds nothing. */
 const asking = (kind: StoreKind) => flows(kind, authx => authx.setClaimsGetter(async () => ({})))

@@ -3,6 +3,7 @@ import type { Server } from 'node:http'
 /** What a server process is told when it starts. */
 export interface Settings {
   readonly redisUrl: string
+  readonly postgresUrl: string
   /** A folder of the process's own. */
   readonly folder: string
   /** How many of what the variant grows in: scopes, claims, live sessions. */

@@ -1,0 +1,37 @@
+import { type PostgresServer, startPostgres } from '../test/support/postgres.js'
+import { findPostgres, installPostgres } from '../test/support/postgres-binary.js'
+import { type RedisServer, startRedis } from '../test/support/redis.js'
+import { findRedisServer, installRedisServer } from '../test/support/redis-binary.js'
+import { pin } from './pinned.js'
+
+/** The servers in which stores keep their records. */
+export interface Backends {
+  readonly redis: RedisServer
+  readonly postgres: PostgresServer
+  /** Paths of the programs. */
+  readonly programs: readonly string[]
+  /** Deletes all records. No store may be open. */
+  clear(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Both on the core of the load, where what PostgreSQL starts for each connection stays too. */
+export async function startBackends(): Promise<Backends> {
+  const redisServer = findRedisServer() ?? installRedisServer()
+  const redis = await startRedis({ binary: redisServer })
+  const postgres = await startPostgres({ settings: { max_connections: '200', shared_buffers: '128MB' } })
+  for (const { pid } of [redis, postgres]) pin('others', pid)
+  return {
+    redis,
+    postgres,
+    programs: [redisServer, (findPostgres() ?? installPostgres()).program('postgres')],
+    clear: async () => {
+      await redis.command('FLUSHALL')
+      await postgres.query('DROP TABLE IF EXISTS koa_authx')
+    },
+    stop: async () => {
+      await redis.stop()
+      await postgres.stop()
+    },
+  }
+}
