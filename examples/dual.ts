@@ -23,5 +23,6 @@ const authx = new AuthX({
 })
 
 // The routes of app.ts need no change: `login` and `refresh` put the access token into the body and the refresh
-// token into its cookie. A request with the refresh token needs the CSRF value from the second cookie.
+// token into its cookie. A request with the refresh token needs the CSRF value from the second cookie. `login` refuses a
+// form of another site (403): it would log the visitor in to another account.
 export const server = createApp(authx).listen(Number(PORT), HOST)

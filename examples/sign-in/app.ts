@@ -96,8 +96,8 @@ const LONGEST_ID_TOKEN = 1800
  * Opens a session for a person who has signed in at the provider. Resolves to false if the provider has ended its
  * session meanwhile.
  *
- * Not with `authx.login`: with `csrfCheck: 'origin'` it refuses a request that comes from another site, and the browser
- * comes from the provider. `state` has already shown that this browser has begun the sign-in.
+ * Not with `authx.login`: the tokens are needed here, to end the session again. `state` has already shown that this
+ * browser has begun the sign-in.
  */
 async function openSession(authx: AuthX, ctx: Context, signedIn: SignedIn, attempt: Attempt): Promise<boolean> {
   const { claims, idToken } = signedIn

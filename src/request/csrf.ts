@@ -6,6 +6,7 @@ import type { TokenPayload } from '../token/payload.js'
 import { sameBytes } from '../token/same-bytes.js'
 import { hasUnparsedBody, isForm, parsedBody, warnAboutBody } from './body.js'
 import type { RequestContext } from './context.js'
+import { csrfHeader } from './csrf-header.js'
 import type { Candidate } from './locate.js'
 import { isSafeMethod } from './methods.js'
 import { isFromOtherPage, isFromOwnPage } from './origin.js'
@@ -56,21 +57,15 @@ export function provesOwnPage(
     throw error
   }
   return (
-    !config.cookieCsrfProtect || headerValue(ctx, cookie.type, config) !== undefined || !isFromOtherPage(ctx, config)
+    !config.cookieCsrfProtect || csrfHeader(ctx, cookie.type, config) !== undefined || !isFromOtherPage(ctx, config)
   )
 }
 
 const NO_VALUE =
   "the token in the cookie has no CSRF value, so none can match: with csrfCheck 'origin', tokens need none"
 
-function headerValue(ctx: RequestContext, type: TokenType, config: Config): string | undefined {
-  const headerName = type === 'access' ? config.accessCsrfHeaderName : config.refreshCsrfHeaderName
-  const header = ctx.req.headers[headerName.toLowerCase()]
-  return typeof header === 'string' && header !== '' ? header : undefined
-}
-
 function sentValue(ctx: RequestContext, type: TokenType, config: Config): Buffer | undefined {
-  const header = headerValue(ctx, type, config)
+  const header = csrfHeader(ctx, type, config)
   // Node decodes header values as latin1. A repeated header becomes 'a, b', which never matches.
   if (header !== undefined) return Buffer.from(header, 'latin1')
   if (!config.csrfCheckForm) return undefined

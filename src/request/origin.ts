@@ -5,6 +5,7 @@ import { CSRFError } from '../errors.js'
 import { usesCookies } from '../token/claims.js'
 import { mediaTypeOf } from './body.js'
 import type { RequestContext } from './context.js'
+import { csrfHeader } from './csrf-header.js'
 import { isSafeMethod } from './methods.js'
 
 const ORIGINS = values.listOf(values.origin)
@@ -69,16 +70,21 @@ export function isFromOtherPage(ctx: RequestContext, config: Pick<Config, 'trust
 /**
  * Reject a login that sets cookies, if a page of another site sends it: it would log the user in as somebody else
  * (login CSRF). Accepts GET and HEAD: a sign-in with an identity provider ends with such a request, and its `state`
- * protects it. With `csrfCheck: 'token'` it accepts JSON too: browsers send it for another origin only if the
- * application allows this origin by CORS.
+ * protects it. With `csrfCheck: 'token'` it accepts JSON and a CSRF header too: browsers send them for a page of another
+ * origin only if the application allows this origin by CORS.
  * @throws CSRFError
  */
 export function checkLoginOrigin(ctx: RequestContext, config: Config): void {
   const { csrfCheck, cookieCsrfProtect } = config
   if (!cookieCsrfProtect || !usesCookies(config) || isSafeMethod(ctx.method)) return
-  if (csrfCheck === 'token' && mediaTypeOf(ctx) === 'application/json') return
+  if (csrfCheck === 'token' && isAllowedByCors(ctx, config)) return
   isFromOwnPage(ctx, config)
 }
+
+/** Whether a page of another origin can send the request only with a CORS preflight (Fetch §2.2.2). */
+const isAllowedByCors = (ctx: RequestContext, config: Config): boolean =>
+  mediaTypeOf(ctx) === 'application/json' ||
+  (['access', 'refresh'] as const).some(type => csrfHeader(ctx, type, config) !== undefined)
 
 /**
  * Whether the request is a WebSocket upgrade. `Upgrade` is a list of protocols, in upper or lower case (RFC 9110 §7.8).

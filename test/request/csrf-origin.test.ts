@@ -238,6 +238,13 @@ describe("with csrfCheck: 'token', a login", () => {
       assert.equal((await login(scene, [...from('cross-site', 'https://app.example'), ...typed(type)])).status, 200)
   })
 
+  test('with the CSRF header is served wherever it comes from, and with an empty one it is not', async t => {
+    const scene = await loggedIn(t)
+    const sent = (value: string): Header[] => [...from('cross-site', 'https://app.example'), ['X-CSRF-TOKEN', value]]
+    assert.equal((await login(scene, sent('any'))).status, 200)
+    assert.equal((await login(scene, sent(''))).status, 403)
+  })
+
   test('without cookies is served wherever it comes from', async t => {
     const scene = await loggedIn(t, { tokenLocation: ['headers'] })
     assert.equal((await login(scene, from('cross-site', 'https://evil.example'))).status, 200)
