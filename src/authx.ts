@@ -217,8 +217,9 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Open a session, set the configured cookies and return the response body. It does not check credentials: do that
-   * first.
-   * @throws CSRFError with `csrfCheck: 'origin'`; CookieTooLargeError; StoreUnavailableError; TooManySessionsError; the
+   * first. If the request has the tokens of another session in its cookies and passes the CSRF check for them, that
+   * session ends. If it sets cookies, it refuses a form that a page of another site sends.
+   * @throws CSRFError for a login of another site; CookieTooLargeError; StoreUnavailableError; TooManySessionsError; the
    * errors of the claims getter or the subject getter: SubjectNotFoundError, CallbackUnavailableError; TypeError naming
    * the invalid option.
    */
@@ -228,6 +229,8 @@ export class AuthX<Claims extends object = Record<string, unknown>, Subject = un
 
   /**
    * Exchange the request's refresh token for its successor and a new access token. `options` apply to the access token.
+   * If the token is from a cookie and no later refresh can succeed (revoked, reused, expired, subject not found, invalid
+   * signature), the error's headers clear the cookies, unless a live login could lose them.
    * @throws the errors of `refreshTokenRequired`; ReusedTokenError (the session is revoked then);
    * InsufficientScopeError for scopes that the refresh token does not cover; CookieTooLargeError; TypeError naming the
    * invalid option.

@@ -242,8 +242,8 @@ export class InsufficientScopeError extends AuthXError {
 
 /**
  * 403: the CSRF value does not match the token, or the request comes from an origin that is not allowed. The origin is
- * checked for WebSocket upgrades with a cookie and, with `csrfCheck: 'origin'`, for logins and other requests with
- * cookies.
+ * checked for WebSocket upgrades with a cookie, for logins that set cookies and, with `csrfCheck: 'origin'`, for other
+ * requests with cookies.
  */
 export class CSRFError extends AuthXError {
   constructor(
