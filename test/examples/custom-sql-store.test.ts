@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, mock, test } from 'node:test'
 import { testTokenStore } from 'koa-authx/testing'
+import pg from 'pg'
 import { SqlTokenStore } from '../../examples/custom-sql-store/store.js'
 import { blocksOf, readPage } from '../support/markdown.js'
 import { startPostgres } from '../support/postgres.js'
@@ -90,15 +91,17 @@ describe('its store', () => {
     const holder = new SqlTokenStore(at, { timeout })
     t.after(() => holder.close())
     await holder.compareAndSet('locked', undefined, 'a', soon)
-    const released = database.query(
-      "BEGIN; UPDATE tokens SET value = value WHERE key = 'authx:locked'; SELECT pg_sleep(3)",
-    )
-    await until(async () => {
-      const [row] = await database.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
-      return row?.count === '1'
-    }, timeout)
+    const locker = new pg.Client({ connectionString: at })
+    await locker.connect()
+    await locker.query("BEGIN; UPDATE tokens SET value = value WHERE key = 'authx:locked'")
     await assert.rejects(store.compareAndSet('locked', 'a', 'late', soon), /timeout/)
-    await released
+    // The statement has ended in the server too, before the lock is free.
+    await until(async () => {
+      const [row] = await database.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+      return row?.count === '0'
+    }, timeout)
+    await locker.query('COMMIT')
+    await locker.end()
     assert.equal(await holder.compareAndSet('locked', 'a', 'b', soon), true)
   })
 })
