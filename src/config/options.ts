@@ -286,8 +286,8 @@ export interface AuthXOptions {
   /**
    * How to detect a request that a page of another site made the browser send with our cookies. `'token'`: by the CSRF
    * value. `'origin'`: by the headers `Sec-Fetch-Site` and `Origin`, which browsers set; a request with neither needs
-   * the CSRF value. `'origin'` also rejects logins of other sites, if they would set cookies. Default `'token'`. Not in
-   * AuthX for Python.
+   * the CSRF value. Both reject logins of other sites that would set cookies; `'token'` accepts them with JSON or with
+   * the CSRF header, and `'origin'` with GET. Default `'token'`. Not in AuthX for Python.
    */
   csrfCheck?: 'token' | 'origin' | undefined
   /**
