@@ -45,6 +45,8 @@ const AGAIN = ['40001', '40P01', '57014']
 const CREATE_MS = 10_000
 const PURGE_MS = 6000
 const PURGE_BATCH = 500
+/** How many purges in a row are left out because calls wait for a connection. */
+const MOST_LEFT_OUT = 1
 
 /**
  * Sessions in a table of PostgreSQL (version 13 or later), for any number of processes on any number of machines,
@@ -70,6 +72,7 @@ export class PostgresTokenStore implements TokenStore {
   readonly #connections: PostgresConnections
   readonly #purger = new Purger(() => this.#purge())
   #creating: Promise<void> | undefined
+  #leftOut = 0
 
   constructor(connect: string | PostgresPoolOptions | PostgresPool, options?: PostgresTokenStoreOptions) {
     checkConnect(connect)
@@ -189,11 +192,17 @@ export class PostgresTokenStore implements TokenStore {
 
   /** Deletes a batch of expired records. Returns whether there may be more. */
   async #purge(): Promise<boolean> {
-    if (!this.#connections.hasRoom) return false
+    if (!this.#connections.hasRoom && this.#leftOut < MOST_LEFT_OUT) {
+      this.#leftOut++
+      return false
+    }
     const order = { isWrite: false, sql: () => this.#statements.purge(PURGE_BATCH) }
     try {
       const { rows } = await this.#connections.send(order, new Deadline(PURGE_MS, noAnswer))
-      return Number(rows[0]?.[2]) === PURGE_BATCH
+      const isMore = Number(rows[0]?.[2]) === PURGE_BATCH
+      // Until all are gone: calls may go on waiting for connections.
+      if (!isMore) this.#leftOut = 0
+      return isMore
     } catch {
       // The next purge tries again. Expired records are never read in the meantime.
       return false

@@ -203,6 +203,29 @@ describe('PostgresTokenStore and its table', () => {
     })
     assert.deepEqual(await store.get(['kept']), ['a'])
   })
+
+  test('loses what has expired also if calls wait for a connection all the time', async t => {
+    const store = new PostgresTokenStore({ connectionString: server.url, max: 1 }, { table: 'busy', timeout })
+    t.after(() => store.close())
+    await store.get(['key'])
+    await server.query(
+      "INSERT INTO busy SELECT 'app:' || n, 'a', now() - interval '1 hour' FROM generate_series(1, 3000) AS n",
+    )
+    let isOver = false
+    const keepAsking = async () => {
+      while (!isOver) await store.get(['key'])
+    }
+    const callers = Promise.all(Array.from({ length: 20 }, keepAsking))
+    try {
+      await untilMinute(async () => {
+        const [row] = await server.query('SELECT count(*)::int AS count FROM busy')
+        assert.equal(row?.count, 0)
+      })
+    } finally {
+      isOver = true
+      await callers
+    }
+  })
 })
 
 describe('PostgresTokenStore and settings of the server', () => {
