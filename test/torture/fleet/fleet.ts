@@ -60,6 +60,16 @@ export class Fleet {
     return new ApiProcess(child, port as number)
   }
 
+  /** A server for as long as `work` takes; when it fails too, nothing writes into a backend that is being removed. */
+  async serving<T>(options: ServerOptions, work: (server: ApiProcess) => Promise<T>): Promise<T> {
+    const server = await this.start(options)
+    try {
+      return await work(server)
+    } finally {
+      await server.kill()
+    }
+  }
+
   startMany(count: number, options: ServerOptions): Promise<ApiProcess[]> {
     return Promise.all(Array.from({ length: count }, () => this.start(options)))
   }

@@ -24,17 +24,24 @@ export async function race(round: Round, rounds: number): Promise<Outcome> {
       await stage(async (backend, complaints) => {
         const instances = GRACES.map(refreshGracePeriod => ({ refreshGracePeriod }))
         const processes = await fleet.startMany(PROCESSES, { backend, instances })
-        const place: Place = { name, processes, broken, tally: { unavailable: 0 } }
-        const outcomes = await play(place, round, rounds)
-        const conflicts = await conflictsOf(place)
-        broken.unless(conflicts + outcomes.length > 1, `${name}: all rounds came out alike, so nothing was a race`)
-        for (const each of processes) await each.kill()
-        for (const line of complaints()) broken.add(`${name}: ${line}`)
-        return `${name}: ${[...outcomes, `${conflicts} writes met another`, `${place.tally.unavailable} × 503`].join(', ')}`
+        try {
+          return await raceAt({ name, processes, broken, tally: { unavailable: 0 } }, round, rounds)
+        } finally {
+          for (const each of processes) await each.kill()
+          for (const line of complaints()) broken.add(`${name}: ${line}`)
+        }
       }),
     )
   }
   return { count: rounds * seen.length, seen: seen.join('; '), broken: broken.lines }
+}
+
+async function raceAt(place: Place, round: Round, rounds: number): Promise<string> {
+  const { name, broken, tally } = place
+  const outcomes = await play(place, round, rounds)
+  const conflicts = await conflictsOf(place)
+  broken.unless(conflicts + outcomes.length > 1, `${name}: all rounds came out alike, so nothing was a race`)
+  return `${name}: ${[...outcomes, `${conflicts} writes met another`, `${tally.unavailable} × 503`].join(', ')}`
 }
 
 async function play(place: Place, round: Round, rounds: number): Promise<string[]> {

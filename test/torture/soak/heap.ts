@@ -34,21 +34,21 @@ async function grow(
   broken: Broken,
 ): Promise<{ requests: number; seen: string }> {
   const clock = new Clock(SPEED)
-  const server = await fleet.start({ backend, instances: [LIVES], speed: SPEED, origin: clock.origin })
-  const heaps: number[] = []
-  let made = 0
-  for (let block = 0; block < BLOCKS; block++) {
-    made += await crowdOf(name, server, clock, requests, broken)
-    await over(backend, server, clock)
-    heaps.push((await server.figures()).heap)
-  }
-  await server.kill()
-  const seen = `${name}: ${heaps.map(megabytes).join(', ')} MB`
-  broken.unless(
-    Math.max(...heaps.slice(WARM)) < (heaps[WARM - 1] as number) + NOISE,
-    `the heap went on growing: ${seen}`,
-  )
-  return { requests: made, seen }
+  return fleet.serving({ backend, instances: [LIVES], speed: SPEED, origin: clock.origin }, async server => {
+    const heaps: number[] = []
+    let made = 0
+    for (let block = 0; block < BLOCKS; block++) {
+      made += await crowdOf(name, server, clock, requests, broken)
+      await over(backend, server, clock)
+      heaps.push((await server.figures()).heap)
+    }
+    const seen = `${name}: ${heaps.map(megabytes).join(', ')} MB`
+    broken.unless(
+      Math.max(...heaps.slice(WARM)) < (heaps[WARM - 1] as number) + NOISE,
+      `the heap went on growing: ${seen}`,
+    )
+    return { requests: made, seen }
+  })
 }
 
 /** Resolves when nothing of a block counts any more. What PostgreSQL has not deleted yet is not in the server's heap. */

@@ -15,6 +15,9 @@ export interface HourOptions {
   readonly people: number
 }
 
+/** Milliseconds. A login that is given up may have been written, and nobody would know what is owed. */
+const PATIENCE = 10_000
+const PATIENT = { ...LIVES, storeTimeout: PATIENCE }
 const SAMPLES = 12
 /** From this sample on as many records go away as come. */
 const SETTLED = 5
@@ -56,21 +59,30 @@ async function live(
   broken: Broken,
 ): Promise<{ requests: number; seen: string }> {
   const clock = new Clock(speed)
-  const server = await fleet.start({ backend, instances: [LIVES], speed, origin: clock.origin })
-  const crowd = new Crowd(name, server, clock, people, broken)
-  const life: Life = { name, backend, server, clock, crowd, people, broken }
-  const records: number[] = []
-  for (let n = 0; n < SAMPLES; n++) {
-    await clock.sleep(3600 / SAMPLES)
-    records.push(await look(life))
-  }
-  await crowd.leave()
-  await allGone(life)
-  await server.kill()
-  const settled = records.slice(SETTLED)
-  const range = `${Math.min(...settled)} to ${Math.max(...settled)} records once settled, 0 at the end`
-  const seen = `${name}: ${crowd.sessions} sessions, ${crowd.refreshes} refreshes, ${range}`
-  return { requests: crowd.requests, seen }
+  return fleet.serving(
+    { backend, instances: [PATIENT], timeout: PATIENCE, speed, origin: clock.origin },
+    async server => {
+      await opened(server)
+      const crowd = new Crowd(name, server, clock, people, broken)
+      const life: Life = { name, backend, server, clock, crowd, people, broken }
+      const records: number[] = []
+      for (let n = 0; n < SAMPLES; n++) {
+        await clock.sleep(3600 / SAMPLES)
+        records.push(await look(life))
+      }
+      await crowd.leave()
+      await allGone(life)
+      const settled = records.slice(SETTLED)
+      const range = `${Math.min(...settled)} to ${Math.max(...settled)} records once settled, 0 at the end`
+      const seen = `${name}: ${crowd.sessions} sessions, ${crowd.refreshes} refreshes, ${range}`
+      return { requests: crowd.requests, seen }
+    },
+  )
+}
+
+/** Resolves when the store has made what it keeps its records in. */
+async function opened({ client }: ApiProcess): Promise<void> {
+  await until(async () => (await client.call('GET', '/0/sessions/nobody')).status === 200)
 }
 
 /** The store holds what it owes, and not much more than that. */
