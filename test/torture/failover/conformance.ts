@@ -1,6 +1,5 @@
 import { AssertionError } from 'node:assert'
 import { testTokenStore } from '../../../src/testing/index.js'
-import { RedisTokenStore } from '../../../stores/redis.js'
 import { until } from '../../support/until.js'
 import { Broken, type Outcome, type Pass } from '../case.js'
 import { STRIKES, Strikes } from './strikes.js'
@@ -15,12 +14,12 @@ const RECOVERS_WITHIN = 20_000
 /** Run the conformance suite, over and over while masters are replaced, and once when that is over. */
 export async function conform(start: () => Promise<Topology>, pass: Pass): Promise<Outcome> {
   const topology = await start()
-  const { client, close } = await topology.connect()
+  const { open, close } = await topology.connect()
   try {
     const suite: Test[] = []
-    const createStore = (options?: { prefix?: string }) => new RedisTokenStore(client, { ...options, timeout: 1000 })
+    const createStore = (options?: { prefix?: string }) => open({ ...options, timeout: 1000 })
     testTokenStore({ test: (name, run) => suite.push([name, run]), createStore })
-    const probe = new RedisTokenStore(client, { prefix: '', timeout: 1000 })
+    const probe = open({ prefix: '', timeout: 1000 })
     return await new Conformance(topology, suite, key => until(() => probe.get([key]), RECOVERS_WITHIN)).run(pass)
   } finally {
     await close()

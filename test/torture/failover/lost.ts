@@ -1,8 +1,6 @@
-import type { RedisServer } from '../../support/redis.js'
-import { cutOffReplicas, upToDate } from '../../support/replication.js'
 import { Broken, type Outcome, type Pass } from '../case.js'
 import { Target } from '../faults/target.js'
-import type { Topology } from './topology.js'
+import type { Node, Topology } from './topology.js'
 import { Visitor } from './visitor.js'
 
 const OPTIONS = { storeTimeout: 1000, refreshGracePeriod: 10 }
@@ -24,11 +22,7 @@ export async function lose(starts: readonly (() => Promise<Topology>)[], pass: P
     }
   }
   const count = starts.length * ROUNDS[pass] * KINDS
-  return {
-    count,
-    seen: 'on Cluster and Sentinel alike; the event storeRollback told of every refresh',
-    broken: broken.lines,
-  }
+  return { count, seen: 'the event storeRollback told of every refresh', broken: broken.lines }
 }
 
 async function loseEach(topology: Topology, target: Target, broken: Broken, round: number): Promise<void> {
@@ -45,9 +39,9 @@ async function loseEach(topology: Topology, target: Target, broken: Broken, roun
     await at(),
     await at(),
   ]
-  await upToDate(master, await topology.replicasOf(master))
+  await topology.upToDate(master)
 
-  await cutOffReplicas(master)
+  await topology.cutOff(master)
   await visitor.logout(loggedOut)
   await visitor.revokeAll(everywhere)
   const onceMore = await visitor.refresh(once)
@@ -76,7 +70,7 @@ async function loseEach(topology: Topology, target: Target, broken: Broken, roun
   broken.unless(rollbacks === round, `storeRollback was told ${rollbacks} times in place of ${round}`)
 }
 
-async function fail(topology: Topology, key: string, master: RedisServer): Promise<void> {
+async function fail(topology: Topology, key: string, master: Node): Promise<void> {
   await master.kill()
   const successor = await topology.replaced(key, master)
   await topology.restore(master, successor, true)

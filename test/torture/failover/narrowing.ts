@@ -33,7 +33,7 @@ export async function narrow(pass: Pass): Promise<Outcome> {
 }
 
 class Attempt {
-  readonly #topology: Topology
+  readonly #topology: Topology<RedisServer>
   readonly #target: Target
   readonly #broken = new Broken()
   readonly #visitor: Visitor
@@ -41,7 +41,7 @@ class Attempt {
   /** Milliseconds for which a master without replicas went on acknowledging. */
   #longest = 0
 
-  constructor(topology: Topology, target: Target) {
+  constructor(topology: Topology<RedisServer>, target: Target) {
     this.#topology = topology
     this.#target = target
     this.#visitor = new Visitor(target, topology, this.#broken)

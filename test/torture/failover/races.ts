@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Broken, type Outcome, type Pass } from '../case.js'
 import { type Answer, Target } from '../faults/target.js'
 import { type Random, randomOf, SEED } from '../fleet/random.js'
-import { STRIKES, Strikes } from './strikes.js'
+import { type Said, STRIKES, Strikes } from './strikes.js'
 import type { Topology } from './topology.js'
 
 const PROCESSES = 2
@@ -11,11 +11,14 @@ const STORE_TIMEOUT = 250
 /** Milliseconds for which a client goes on trying when it is told 503. */
 const PATIENCE = 20_000
 
-/** What a client was told of a session, and when (`performance.now()`). */
+/** An answer, and when the call that got it began. */
+type Told = Answer & Said
+
+/** What a client was told of a session, and when. */
 interface Log {
   readonly access: string[]
   readonly refresh: string[]
-  readonly told: number[]
+  readonly told: Said[]
   dead: boolean
 }
 
@@ -67,7 +70,7 @@ class Races {
     const seen = [
       this.#strikes.seen,
       `${this.#unavailable} × 503, to one client for ${(this.#longest / 1000).toFixed(1)} s`,
-      `${this.#excused} lost as Redis says they may be`,
+      `${this.#excused} lost with a master`,
     ]
     const broken = this.#broken.lines.map(line => `${line}, seed ${SEED}`)
     return { count: next, seen: seen.join('; '), broken }
@@ -111,7 +114,7 @@ class Races {
     await sleep(random.fraction() * 6)
     const logout = await this.#call(random, '/logout', log.access[0])
     if (!this.#is(logout, 204, 'logout', log)) return
-    log.told.push(performance.now())
+    log.told.push(logout)
     const refresh = await refreshing
     this.#unless([200, 401].includes(refresh.status), `refresh was answered with ${refresh.status}`, log)
     if (refresh.status === 200) this.#keep(log, refresh)
@@ -131,10 +134,11 @@ class Races {
     if (newest.status === 200) this.#keep(log, newest)
   }
 
-  #keep(log: Log, { body }: Answer): void {
+  #keep(log: Log, answer: Told): void {
+    const { body } = answer
     log.access.push(String(body.access_token))
     if (log.refresh.at(-1) !== body.refresh_token) log.refresh.push(String(body.refresh_token))
-    log.told.push(performance.now())
+    log.told.push(answer)
   }
 
   #is({ status, body }: Answer, expected: number, what: string, log: Log): boolean {
@@ -144,20 +148,22 @@ class Races {
 
   #unless(holds: boolean, line: string, { told }: Log): void {
     if (holds) return
-    if (told.some(moment => this.#strikes.mayHaveTaken(moment))) this.#excused++
+    if (told.some(said => this.#strikes.mayHaveTaken(said))) this.#excused++
     else this.#broken.add(line)
   }
 
   /** At any process; again, there or elsewhere, while the answer is 503. */
-  async #call(random: Random, path: string, token?: string): Promise<Answer> {
+  async #call(random: Random, path: string, token?: string): Promise<Told> {
     const began = performance.now()
     for (;;) {
+      const asked = performance.now()
       const answer = await random.pick(this.#targets).call(path === '/protected' ? 'GET' : 'POST', path, token)
-      const took = performance.now() - began
-      if (answer.status !== 503) return answer
+      const told = performance.now()
+      if (answer.status !== 503) return { ...answer, asked, told }
+      const took = told - began
       this.#unavailable++
       this.#longest = Math.max(this.#longest, took)
-      if (took > PATIENCE) return answer
+      if (took > PATIENCE) return { ...answer, asked, told }
       await sleep(20)
     }
   }

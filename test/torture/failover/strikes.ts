@@ -1,26 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RedisServer } from '../../support/redis.js'
-import { upToDate } from '../../support/replication.js'
 import type { Pass } from '../case.js'
-import type { Strike, Topology } from './topology.js'
+import type { Node, Strike, Topology } from './topology.js'
 
 export const STRIKES: Readonly<Record<Pass, readonly Strike[]>> = {
   full: ['killed', 'frozen', 'handed over', 'killed', 'frozen', 'handed over'],
   short: ['killed', 'handed over'],
 }
 
-/** Redis acknowledges first and replicates next: what it acknowledged so shortly before its end may be lost. */
-const MAY_BE_LOST = 300
-/** For so long an acknowledgement may have been under way to the client. */
-const UNDER_WAY = 300
+/** When somebody was asked, and told (`performance.now()`). */
+export interface Said {
+  readonly asked: number
+  readonly told: number
+}
 
 /** Lets one master after the other be replaced, and knows when that was. */
 export class Strikes {
   readonly #topology: Topology
   /** Resolves when whoever uses the servers is served again. */
   readonly #served: (key: string) => Promise<unknown>
-  /** Moments (`performance.now()`) at which a master ended without having been asked. */
-  readonly #ends: number[] = []
+  /**
+   * Masters that ended without having been asked: when (`performance.now()`), and until when the replicas are known to
+   * have had all that they had acknowledged.
+   */
+  readonly #ends: { readonly replicated: number; readonly end: number }[] = []
   /** The moment of the latest strike. */
   latest = 0
   /** Milliseconds from each strike until another node had taken over, and until everybody was served again. */
@@ -38,14 +40,14 @@ export class Strikes {
     return `${this.#topology.name}: ${this.#took.length} masters replaced after ${replaced} s, service back after ${served} s`
   }
 
-  /** Whether what somebody was told at `told` may be lost by `now`, as Redis documents it. */
-  mayHaveTaken(told: number, now = performance.now()): boolean {
-    return this.#ends.some(end => end <= now && end - MAY_BE_LOST < told && told < end + UNDER_WAY)
+  /** Whether what somebody was told may be lost: a master acknowledged it when its replicas need not have had it. */
+  mayHaveTaken({ asked, told }: Said): boolean {
+    return this.#topology.loses && this.#ends.some(({ replicated, end }) => asked <= end && replicated <= told)
   }
 
   /** Whether a master ended after `began`: any of what was acknowledged shortly before may have been lost. */
   endedSince(began: number): boolean {
-    return this.#ends.some(end => end >= began)
+    return this.#topology.loses && this.#ends.some(({ end }) => end >= began)
   }
 
   async all(strikes: readonly Strike[]): Promise<void> {
@@ -61,10 +63,12 @@ export class Strikes {
     const key = `key-${n}`
     const master = await topology.masterOf(key)
     // A replica that has just come back counts as connected, and is told nothing yet for up to a second.
-    await upToDate(master, await topology.replicasOf(master))
+    await topology.upToDate(master)
+    const replicated = performance.now()
+    await topology.upToDate(master)
     const began = performance.now()
     this.latest = began
-    await this.#hit(strike, master)
+    await this.#hit(strike, master, replicated)
     const successor = await topology.replaced(key, master)
     const replaced = performance.now() - began
     await this.#served(key)
@@ -73,10 +77,10 @@ export class Strikes {
     await topology.restore(master, successor, strike === 'killed')
   }
 
-  async #hit(strike: Strike, master: RedisServer): Promise<void> {
+  async #hit(strike: Strike, master: Node, replicated: number): Promise<void> {
     if (strike === 'handed over') return void (await this.#topology.handOver(master))
     if (strike === 'killed') await master.kill()
     else master.pause()
-    this.#ends.push(performance.now())
+    this.#ends.push({ replicated, end: performance.now() })
   }
 }

@@ -1,36 +1,52 @@
 import { createCluster, createSentinel } from '@keyv/redis'
-import type { RedisTokenStore } from '../../../stores/redis.js'
+import type { TokenStore } from '../../../src/store.js'
+import { type RedisClient, RedisTokenStore } from '../../../stores/redis.js'
 import type { RedisServer } from '../../support/redis.js'
 import { startCluster } from '../../support/redis-cluster.js'
 import { startSentinels } from '../../support/redis-sentinel.js'
-import { upToDate } from '../../support/replication.js'
+import { cutOffReplicas, upToDate } from '../../support/replication.js'
 import { until } from '../../support/until.js'
 import type { Backend } from '../faults/server.js'
-
-type Client = ConstructorParameters<typeof RedisTokenStore>[0]
 
 /** How a master comes to be replaced: it dies, it stands still, or it is told to let a replica take over. */
 export type Strike = 'killed' | 'frozen' | 'handed over'
 
-/** Several Redis servers of which some replace others. */
-export interface Topology {
+/** A server that can be struck. */
+export interface Node {
+  kill(): Promise<unknown>
+  pause(): void
+}
+
+/** Stores of this process, which share what leads to the servers. */
+export interface Way {
+  open(options: { prefix?: string; timeout: number }): TokenStore
+  close(): unknown
+}
+
+/** Several servers of which some replace others. */
+export interface Topology<Server extends Node = Node> {
   readonly name: string
   /** For a server process. */
   readonly backend: Backend
-  /** A client for this process, connected. */
-  connect(): Promise<{ client: Client; close(): unknown }>
-  masterOf(key: string): Promise<RedisServer>
-  replicasOf(master: RedisServer): Promise<RedisServer[]>
-  handOver(master: RedisServer): Promise<unknown>
+  /** Whether a master acknowledges what no replica has. */
+  readonly loses: boolean
+  connect(): Promise<Way>
+  masterOf(key: string): Promise<Server>
+  replicasOf(master: Server): Promise<Server[]>
+  /** Resolves when the replicas have all that `master` has written so far. */
+  upToDate(master: Server): Promise<void>
+  /** The replicas learn nothing any more from `master`, which goes on. */
+  cutOff(master: Server): unknown
+  handOver(master: Server): Promise<unknown>
   /** Resolves to the node that has taken the place of `before`. */
-  replaced(key: string, before: RedisServer): Promise<RedisServer>
+  replaced(key: string, before: Server): Promise<Server>
   /** The node that was replaced becomes a replica of the one in its place; resolves when all replicas are up to date. */
-  restore(node: RedisServer, master: RedisServer, wasKilled: boolean): Promise<void>
+  restore(node: Server, master: Server, wasKilled: boolean): Promise<void>
   whole(): Promise<void>
   stop(): Promise<void>
 }
 
-export async function clusterTopology(): Promise<Topology> {
+export async function clusterTopology(): Promise<Topology<RedisServer>> {
   const cluster = await startCluster()
   const urls = cluster.nodes.map(({ url }) => url)
   const connect = async () => {
@@ -38,14 +54,17 @@ export async function clusterTopology(): Promise<Topology> {
     // Many stores share it.
     client.setMaxListeners(0).on('error', () => {})
     await client.connect()
-    return { client, close: () => client.destroy() }
+    return wayOf(client, () => client.destroy())
   }
   return {
     name: 'Cluster',
     backend: { kind: 'cluster', urls },
+    loses: true,
     connect,
     masterOf: key => known(() => cluster.masterOf(key)),
     replicasOf: async master => [await cluster.replicaOf(master)],
+    upToDate: async master => upToDate(master, [await cluster.replicaOf(master)]),
+    cutOff: cutOffReplicas,
     handOver: async master => (await cluster.replicaOf(master)).command('CLUSTER', 'FAILOVER'),
     replaced: cluster.replaced,
     restore: async (node, _, wasKilled) => {
@@ -58,7 +77,7 @@ export async function clusterTopology(): Promise<Topology> {
   }
 }
 
-export async function sentinelTopology(): Promise<Topology> {
+export async function sentinelTopology(): Promise<Topology<RedisServer>> {
   const sentinels = await startSentinels()
   const { name, sentinelRootNodes } = sentinels.client
   const connect = async () => {
@@ -66,14 +85,17 @@ export async function sentinelTopology(): Promise<Topology> {
     // Many stores share it.
     client.setMaxListeners(0).on('error', () => {})
     await client.connect()
-    return { client, close: () => client.destroy() }
+    return wayOf(client, () => client.destroy())
   }
   return {
     name: 'Sentinel',
     backend: { kind: 'sentinel', name, sentinelRootNodes },
+    loses: true,
     connect,
     masterOf: () => known(sentinels.master),
     replicasOf: async master => sentinels.replicasOf(master),
+    upToDate: master => upToDate(master, sentinels.replicasOf(master)),
+    cutOff: cutOffReplicas,
     handOver: async master => {
       // SENTINEL FAILOVER by itself leaves two masters for a while: the old one goes on acknowledging writes that will be
       // lost, and reads that know nothing of the new one's. Not by CLIENT PAUSE: that also stops what the sentinels
@@ -94,6 +116,11 @@ export async function sentinelTopology(): Promise<Topology> {
     whole: sentinels.whole,
     stop: sentinels.stop,
   }
+}
+
+/** The types of the clients are so large that the compiler takes a minute to compare them. */
+function wayOf(client: unknown, close: () => unknown): Way {
+  return { open: options => new RedisTokenStore(client as RedisClient, options), close }
 }
 
 async function known(ask: () => Promise<RedisServer | undefined>): Promise<RedisServer> {

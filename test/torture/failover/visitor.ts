@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { sessionKey, subjectKey } from '../../../src/session/record.js'
-import type { RedisServer } from '../../support/redis.js'
 import { contentOf } from '../../support/signing.js'
 import { until } from '../../support/until.js'
 import type { Broken } from '../case.js'
 import type { Answer, Target } from '../faults/target.js'
-import type { Topology } from './topology.js'
+import type { Node, Topology } from './topology.js'
 
 export interface Session {
   readonly sub: string
@@ -26,7 +25,7 @@ export class Visitor {
   }
 
   /** A new session whose record is at `master`, and with `whole` its subject's as well. */
-  async loginAt(master: RedisServer, { whole = false } = {}): Promise<Session> {
+  async loginAt(master: Node, { whole = false } = {}): Promise<Session> {
     for (;;) {
       const sub = randomUUID()
       if (whole && (await this.#topology.masterOf(`authx:${subjectKey(sub, undefined)}`)) !== master) continue

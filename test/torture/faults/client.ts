@@ -247,9 +247,9 @@ export class Client {
 
   async #ask(what: string, path: string, token: string | undefined, expected: readonly number[]): Promise<Answer> {
     const method = path === '/protected' ? 'GET' : 'POST'
-    const { matter } = this.#witness
+    const when = this.#witness.circumstances
     const answer = await this.#target.call(method, path, token)
-    this.#witness.hear(`${what} by ${this.#sub}`, answer, expected, matter)
+    this.#witness.hear(`${what} by ${this.#sub}`, answer, expected, when)
     return answer
   }
 }

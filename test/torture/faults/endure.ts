@@ -116,7 +116,10 @@ class Ordeal {
     const { rounds } = this.#course
     const all = Array.from({ length: rounds }, () => faults).flat()
     for (const [n, fault] of all.entries()) {
-      if (n > 0 || !fromTheStart) await this.#befall(fault)
+      if (n > 0 || !fromTheStart) {
+        await this.#reader.settles()
+        await this.#befall(fault)
+      }
       await this.#suffer(fault)
     }
     this.#over = true
@@ -127,8 +130,7 @@ class Ordeal {
     return { count: this.#witness.answers, seen, broken: lines }
   }
 
-  async #befall({ name, forgets, readsGoOn, lingers, begin }: Fault): Promise<void> {
-    if (readsGoOn) await this.#reader.settles()
+  async #befall({ name, forgets, lingers, begin }: Fault): Promise<void> {
     for (const client of this.#clients) client.linger(lingers === true)
     this.#witness.matter = `${name}, coming`
     if (forgets) {

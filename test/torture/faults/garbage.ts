@@ -204,7 +204,7 @@ class Scene {
   async #told(asked: string, path: string, token: string | undefined, expected: readonly number[]): Promise<Answer> {
     const method = /protected|refreshable|sessions/.test(path) ? 'GET' : 'POST'
     const answer = await this.#target.call(method, path, token)
-    this.#witness.hear(asked, answer, expected, this.#witness.matter)
+    this.#witness.hear(asked, answer, expected, this.#witness.circumstances)
     // Where an answer of 503 is not expected, somebody was taken for whom nothing was planted.
     const wrong = answer.status === 503 && !expected.includes(503)
     this.#witness.broken.unless(!wrong, `${asked} got 503, not ${expected.join(' or ')}`)

@@ -72,7 +72,6 @@ export const full = on(
     {
       name: 'no room for the table',
       begin: async () => {
-        await until(() => server.query('SELECT FROM koa_authx'))
         limit(server, String(MEGABYTE))
         await fill(server)
       },
@@ -108,15 +107,18 @@ function limit({ pid, pids }: PostgresServer, bytes: string): void {
 
 /** Somebody else's rows take all the room that the table has. */
 async function fill(server: PostgresServer): Promise<void> {
+  const client = new pg.Client(server.url)
+  await client.connect()
   for (const bytes of [2000, 200]) {
-    for (let n = 0; ; n++) {
-      const rows = `SELECT 'of another application ${bytes} ${n} ' || i, decode(repeat('ab', ${bytes}), 'hex'), now() + interval '1 day' FROM generate_series(1, 20) AS i`
-      const error = await server.query(`INSERT INTO koa_authx ${rows}`).catch((thrown: Error) => thrown)
-      if (!(error instanceof Error)) continue
-      if (/could not extend file/.test(error.message)) break
-      throw error
+    const rows = `SELECT 'of another application ' || gen_random_uuid(), decode(repeat('ab', ${bytes}), 'hex'), now() + interval '1 day' FROM generate_series(1, 100)`
+    for (let isFull = false; !isFull; ) {
+      await client.query(`INSERT INTO koa_authx ${rows}`).catch((error: Error) => {
+        if (!/could not extend file/.test(error.message)) throw error
+        isFull = true
+      })
     }
   }
+  await client.end()
 }
 
 /** Writes are forbidden by a setting, and then the address leads to a standby. */

@@ -28,6 +28,9 @@ export class Tally {
   }
 }
 
+/** How things are when somebody asks. */
+export type Circumstances = Pick<Witness, 'matter' | 'judgesTime'>
+
 /** Hears every answer that clients are given, and notes what no client may be told. */
 export class Witness {
   readonly broken = new Broken()
@@ -45,14 +48,19 @@ export class Witness {
     return this.#tallyOf(this.matter)
   }
 
-  /** `expected`: the statuses that are right besides 503. `matter`: what it was when this was asked. */
-  hear(asked: string, answer: Answer, expected: readonly number[], matter: string): void {
+  get circumstances(): Circumstances {
+    return { matter: this.matter, judgesTime: this.judgesTime }
+  }
+
+  /** `expected`: the statuses that are right besides 503. `when`: how things were when this was asked. */
+  hear(asked: string, answer: Answer, expected: readonly number[], when: Circumstances): void {
     const { status } = answer
-    const tally = this.#tallyOf(matter)
+    const tally = this.#tallyOf(when.matter)
     tally.answers++
     if (status === 503) {
       tally.unavailable++
-      this.#honest(asked, answer, tally)
+      this.#honest(asked, answer)
+      if (when.judgesTime && this.judgesTime) this.#inTime(asked, answer, tally)
     } else if (!expected.includes(status)) {
       const told = `${status} ${answer.body.error_type ?? ''}`.trim()
       this.#breaks(`${asked} was answered with ${told} in place of ${expected.join(' or ')}`)
@@ -68,10 +76,12 @@ export class Witness {
     return tally
   }
 
-  #honest(asked: string, { headers, body, took }: Answer, tally: Tally): void {
+  #honest(asked: string, { headers, body }: Answer): void {
     const promised = body.error_type === 'StoreUnavailableError' && headers['retry-after'] === '1'
     if (!promised || headers['set-cookie'] !== undefined) this.#breaks(`${asked}: not the 503 that is promised`)
-    if (!this.judgesTime) return
+  }
+
+  #inTime(asked: string, { took }: Answer, tally: Tally): void {
     tally.took.push(took)
     if (took > STORE_TIMEOUT + MARGIN) this.#breaks(`${asked}: 503 only after ${Math.round(took)} ms`)
   }
