@@ -14,24 +14,22 @@ import type { Server } from 'node:http'
 import { AuthX } from 'koa-authx'
 import { createApp } from './app.js'
 import { demoRouter } from './demo/routes.js'
+import { reportFindings } from './start/check-store.js'
 import { curlLines } from './start/curl-lines.js'
 import { secretKey } from './start/secret-key.js'
 import { tokenStore } from './start/token-store.js'
 
 const FOLDER = '.data'
 
-try {
-  start(process.env)
-} catch (error) {
-  fail(error)
-}
+await start(process.env).catch(fail)
 
-function start({ HOST = '127.0.0.1', PORT = '8000', TOKEN_STORE, JWT_SECRET_KEY }: NodeJS.ProcessEnv): void {
+async function start({ HOST = '127.0.0.1', PORT = '8000', TOKEN_STORE, JWT_SECRET_KEY }: NodeJS.ProcessEnv) {
   mkdirSync(FOLDER, { recursive: true, mode: 0o700 })
   const { store, where } = tokenStore(TOKEN_STORE, FOLDER)
   const options = { store, secretKey: JWT_SECRET_KEY || secretKey(FOLDER) }
   const authx = AuthX.fromEnv(options)
   reportStore(authx)
+  await reportFindings(store)
 
   const app = createApp(authx).use(demoRouter(options, reportStore).routes())
   const server = app.listen(Number(PORT), HOST)

@@ -1,5 +1,5 @@
-import type { TokenStore } from '../src/store.js'
-import { millisecondsUntil } from './options.js'
+import type { StoreFinding, TokenStore } from '../src/store.js'
+import { closedError, millisecondsUntil } from './options.js'
 
 /** The methods of a storage adapter that AdapterTokenStore needs. `expires`: milliseconds since 1970. */
 interface ComparingAdapter {
@@ -12,6 +12,7 @@ interface ComparingAdapter {
 export abstract class AdapterTokenStore implements TokenStore {
   readonly #adapter: ComparingAdapter
   readonly #prefix: string
+  #isClosed = false
 
   protected constructor(adapter: ComparingAdapter, prefix: string) {
     this.#adapter = adapter
@@ -27,7 +28,17 @@ export abstract class AdapterTokenStore implements TokenStore {
     return this.#adapter.compareAndSet(this.#prefix + key, expected, value, expiresAt.getTime())
   }
 
+  /** Looks for what is wrong with the place where the records are. Rejects as `get` does. */
+  async check(): Promise<readonly StoreFinding[]> {
+    if (this.#isClosed) throw closedError('The store')
+    return this.findings()
+  }
+
+  /** What `check` of an open store resolves to. */
+  protected abstract findings(): Promise<readonly StoreFinding[]>
+
   close(): Promise<void> {
+    this.#isClosed = true
     return this.#adapter.disconnect()
   }
 }

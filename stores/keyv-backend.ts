@@ -140,6 +140,21 @@ function addressOf(host: string, port: unknown): string {
   return `${isLocal ? '127.0.0.1' : host.toLowerCase()}:${port ?? ''}`
 }
 
+/** Whether the records are in the memory of this process: in Keyv's own Map, or in MemoryAdapter. */
+export function isInMemory(store: object): boolean {
+  return store instanceof Map || traitsOf(store).opts?.dialect === 'map'
+}
+
+/** What kind of storage adapter it is: `map`, `redis`, `memcache`, and so on; `undefined` if the adapter does not say. */
+export function kindOf(store: object): string | undefined {
+  if (isInMemory(store)) return 'map'
+  const { opts, client, redis } = traitsOf(store)
+  if (client?.servers !== undefined) return 'memcache'
+  if (redis !== undefined) return 'redis'
+  const [, name] = /^Keyv(.+)$/.exec(store.constructor.name) ?? []
+  return typeof opts?.dialect === 'string' ? opts.dialect : name?.toLowerCase()
+}
+
 /**
  * Refuses a storage adapter that is known to lose records or to hide errors.
  * @throws TypeError

@@ -3,11 +3,12 @@
  * @module koa-authx/stores/keyv
  */
 import type { Keyv } from 'keyv'
-import type { TokenStore } from '../src/store.js'
+import type { StoreFinding, TokenStore } from '../src/store.js'
 import { Deadline, withDeadline } from '../src/time/deadline.js'
-import { backendOf, type KeyvBackend, placeOf, refuseUnfit } from './keyv-backend.js'
+import { backendOf, isInMemory, type KeyvBackend, placeOf, refuseUnfit } from './keyv-backend.js'
 import { endOf, hasEnded, type KeyvRecord, KeyvRecords, seal } from './keyv-records.js'
 import type { UnsureWrites } from './keyv-unsure.js'
+import { warnInWorker } from './memory-findings.js'
 import {
   checkedPrefix,
   checkedTimeout,
@@ -44,6 +45,7 @@ export type KeyvTokenStoreOptions = TimedStoreOptions
  * an `expiresAt` that is not in the future.
  */
 export class KeyvTokenStore implements TokenStore {
+  readonly #keyv: Keyv
   readonly #records: KeyvRecords
   readonly #timeout: number
   readonly #backend: KeyvBackend
@@ -57,6 +59,8 @@ export class KeyvTokenStore implements TokenStore {
     const checked = checkedPrefix('KeyvTokenStore', prefix)
     this.#timeout = checkedTimeout('KeyvTokenStore', timeout)
     refuseUnfit(keyv.store)
+    if (isInMemory(keyv.store)) warnInWorker('KeyvTokenStore')
+    this.#keyv = keyv
     this.#records = new KeyvRecords(keyv, checked)
     this.#backend = backendOf(keyv.store)
     this.#unsure = this.#backend.unsureIn(placeOf(keyv))
@@ -80,6 +84,13 @@ export class KeyvTokenStore implements TokenStore {
       await this.#write(name, seal(value, end), deadline)
       return true
     })
+  }
+
+  /** Reads a record, and says what has to be known about the storage adapter. Rejects as `get` does. */
+  async check(): Promise<readonly StoreFinding[]> {
+    await this.get(['check'])
+    const { keyvFindings } = await import('./keyv-findings.js')
+    return keyvFindings(this.#keyv.store)
   }
 
   async close(): Promise<void> {

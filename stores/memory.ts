@@ -2,8 +2,10 @@
  * Sessions in the memory of one process.
  * @module koa-authx/stores/memory
  */
+import type { StoreFinding } from '../src/store.js'
 import { AdapterTokenStore } from './adapter-store.js'
 import { MemoryAdapter, type MemoryRecord } from './memory-adapter.js'
+import { memoryFindings, warnInWorker } from './memory-findings.js'
 import { checkedPrefix, knownOptions, type StoreOptions } from './options.js'
 
 export { MemoryAdapter, type MemoryRecord, type StoreOptions }
@@ -16,7 +18,8 @@ export interface MemoryTokenStoreOptions extends StoreOptions {
 
 /**
  * Sessions in this process's memory: for tests, development and services of one process whose users may be logged out
- * by a restart. Expired records are deleted.
+ * by a restart. Expired records are deleted. In a worker of node:cluster, the process warning `AUTHX_MEMORY_IN_WORKER`
+ * says why logins look revoked.
  *
  * @throws TypeError for a wrong option. Calls reject with RangeError for an `expiresAt` that is not in the future, and
  * with Error after the store was closed.
@@ -26,5 +29,10 @@ export class MemoryTokenStore extends AdapterTokenStore {
     const { prefix, map } = knownOptions('MemoryTokenStore', options, ['prefix', 'map'])
     if (map !== undefined && !(map instanceof Map)) throw new TypeError('MemoryTokenStore: map must be a Map')
     super(new MemoryAdapter(map), checkedPrefix('MemoryTokenStore', prefix))
+    warnInWorker('MemoryTokenStore')
+  }
+
+  protected async findings(): Promise<readonly StoreFinding[]> {
+    return memoryFindings()
   }
 }

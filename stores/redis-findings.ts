@@ -61,7 +61,7 @@ export function findingsOf(sights: readonly RedisSight[]): StoreFinding[] {
     }
   }
   const named = [...all.values()].map(({ finding, nodes }) =>
-    nodes.join('') === '' ? finding : { ...finding, message: `${finding.message} Nodes: ${nodes.join(', ')}.` },
+    nodes.join('') === '' ? finding : { ...finding, message: `On ${nodes.join(', ')}: ${finding.message}` },
   )
   return [...named, ...differences(sights)]
 }

@@ -2,11 +2,16 @@
  * Sessions in an SQLite file, for the processes of one machine.
  * @module koa-authx/stores/sqlite
  */
+import { resolve } from 'node:path'
+import type { StoreFinding } from '../src/store.js'
 import { AdapterTokenStore } from './adapter-store.js'
+import { memoryFindings, warnInWorker } from './memory-findings.js'
 import { checkedPrefix, checkedTimeout, knownOptions, type StoreOptions, type TimedStoreOptions } from './options.js'
 import { SqliteAdapter } from './sqlite-adapter.js'
 
 export { SqliteAdapter, type StoreOptions, type TimedStoreOptions }
+
+const IN_MEMORY = ':memory:'
 
 /** A url: `file:`, `sqlite:` or any scheme with `://`. A drive of Windows (`C:\`) is a path. */
 const URL_FORM = /^(file|sqlite3?):|^[a-z][a-z0-9+.-]*:\/\//i
@@ -30,6 +35,8 @@ export type SqliteTokenStoreOptions = TimedStoreOptions
  * future.
  */
 export class SqliteTokenStore extends AdapterTokenStore {
+  readonly #path: string
+
   constructor(path: string, options?: SqliteTokenStoreOptions) {
     if (typeof path !== 'string' || path === '')
       throw new TypeError("SqliteTokenStore takes the path of a file: new SqliteTokenStore('tokens.sqlite')")
@@ -40,5 +47,15 @@ export class SqliteTokenStore extends AdapterTokenStore {
     const { prefix, timeout } = knownOptions('SqliteTokenStore', options, ['prefix', 'timeout'])
     const checked = checkedPrefix('SqliteTokenStore', prefix)
     super(new SqliteAdapter(path, checkedTimeout('SqliteTokenStore', timeout)), checked)
+    // The process may change its working directory before the check.
+    this.#path = path === IN_MEMORY ? path : resolve(path)
+    if (path === IN_MEMORY) warnInWorker('SqliteTokenStore')
+  }
+
+  /** Looks at the folder, and at who may read and write the files. If that is fine, it opens the file. */
+  protected async findings(): Promise<readonly StoreFinding[]> {
+    if (this.#path === IN_MEMORY) return memoryFindings()
+    const { checkSqlite } = await import('./sqlite-check.js')
+    return checkSqlite(this.#path, () => this.get(['check']))
   }
 }

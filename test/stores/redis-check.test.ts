@@ -305,7 +305,7 @@ describe('check of a Cluster', async () => {
       assert.deepEqual(codesOf(findings), ['redis-eviction', 'redis-fsync', 'redis-nodes-differ'])
       const [eviction, fsync, differ] = findings.map(({ message }) => message) as [string, string, string]
       for (const node of [first, second, third]) assert.ok(eviction.includes(nameOf(node)), eviction)
-      assert.ok(fsync.includes(`Nodes: ${nameOf(second)}.`), fsync)
+      assert.ok(fsync.startsWith(`On ${nameOf(second)}: `), fsync)
       assert.match(differ, /differ in appendfsync \(.*everysec on /)
       assert.ok(differ.includes(`no on ${nameOf(second)}`), differ)
     })
@@ -325,7 +325,7 @@ describe('check of a Cluster', async () => {
         [second, '+asking'],
       ] as const) {
         const message = String(findings.find(each => each.message.includes(`ACL SETUSER <user> ${rule}`))?.message)
-        assert.ok(message.endsWith(`Nodes: ${nameOf(node)}.`), message)
+        assert.ok(message.startsWith(`On ${nameOf(node)}: `), message)
       }
     })
   }

@@ -47,8 +47,11 @@ const WITHOUT_KOA = [
   'authorization/policy',
   'remote-issuer',
 ]
-/** What stores may know of the library: the interface, the errors, deadlines, and how a misspelt option is answered. */
-const FOR_STORES = ['errors.ts', 'store.ts', 'time', 'config/nearest.ts']
+/**
+ * What stores may know of the library: the interface, the errors, deadlines, how a misspelt option is answered, and how
+ * the process is warned.
+ */
+const FOR_STORES = ['errors.ts', 'store.ts', 'time', 'config/nearest.ts', 'request/warn.ts']
 
 export function filesOutsideLayers(graph: ImportGraph): string[] {
   return [...graph.keys()].filter(file => file.startsWith('src/') && layerOf(file) < 0)
