@@ -1,10 +1,11 @@
 /**
  * Puts the library under hostile input, races and faults, and prints one table: `npm run torture`, `npm run torture --
  * --short`, `npm run torture -- --only races` (files whose name holds the word). `--write` puts the table into
- * docs/torture.md. Ends with 1 if a promise was broken.
+ * docs/torture.md; with `--only` it puts the rows of these files there, and leaves the others as they are. Ends with 1 if
+ * a promise was broken.
  */
 import { fork } from 'node:child_process'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -17,6 +18,8 @@ import type { Case, Chapter, Outcome, Pass } from './case.js'
 const CHAPTERS = join(import.meta.dirname, 'chapters')
 const ONE_CASE = fileURLToPath(new URL('./one-case.ts', import.meta.url))
 const PAGE = fileURLToPath(new URL('../../docs/torture.md', import.meta.url))
+
+const HEAD = ['| chapter | case | count | outcome |', '|---|---|---|---|']
 
 interface Row extends Outcome {
   readonly title: string
@@ -39,7 +42,7 @@ const rows = await runAll(values.short ? 'short' : 'full', values.only ?? '')
 const table = asTable(rows)
 console.log(`\n${table}`)
 for (const { name, broken } of rows) if (broken.length > 0) console.log(`BROKEN  ${name}`)
-if (values.write) writeFileSync(PAGE, page(table))
+if (values.write) writeFileSync(PAGE, page(tableOf(await placesOf(''), rows)))
 process.exit(rows.length > 0 && rows.every(({ broken }) => broken.length === 0) ? 0 : 1)
 
 /** The rows are in the order of the chapters, whatever runs first. */
@@ -103,11 +106,23 @@ function outcomeOf(file: string, n: number, pass: Pass, seconds: number, servers
 }
 
 function asTable(rows: readonly Row[]): string {
-  const lines = rows.map(({ title, name, count, seen, broken }) => {
-    const outcome = broken.length === 0 ? 'held' : `**broken**: ${broken[0]}`
-    return `| ${title} | ${name} | ${count.toLocaleString('en')} | ${outcome}${seen ? `; ${seen}` : ''} |`
+  return [...HEAD, ...rows.map(lineOf)].join('\n')
+}
+
+/** All cases: those that have run as they ended now, the others as they are on the page. */
+function tableOf(places: readonly Place[], rows: readonly Row[]): string {
+  const before = readFileSync(PAGE, 'utf8').split('\n')
+  const lines = places.flatMap(({ title, case: { name } }) => {
+    const row = rows.find(each => each.title === title && each.name === name)
+    const line = row ? lineOf(row) : before.find(each => each.startsWith(`| ${title} | ${name} |`))
+    return line ?? []
   })
-  return ['| chapter | case | count | outcome |', '|---|---|---|---|', ...lines].join('\n')
+  return [...HEAD, ...lines].join('\n')
+}
+
+function lineOf({ title, name, count, seen, broken }: Row): string {
+  const outcome = broken.length === 0 ? 'held' : `**broken**: ${broken[0]}`
+  return `| ${title} | ${name} | ${count.toLocaleString('en')} | ${outcome}${seen ? `; ${seen}` : ''} |`
 }
 
 function page(table: string): string {
