@@ -34,11 +34,13 @@ export const chapter: Chapter = {
     {
       name: 'while no synchronous standby answers, writes are 503 and guards go on; what was 503 is done when a standby answers, and not done when one takes over',
       seconds,
+      untimed: true,
       run: withhold,
     },
     {
       name: 'a standby of PostgreSQL is never believed, wherever the address leads; a former primary that runs again beside the new one is, and knows nothing of its logouts',
       seconds,
+      untimed: true,
       run: misdirect,
     },
   ],
