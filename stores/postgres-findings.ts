@@ -4,7 +4,7 @@ import type { PostgresSetting } from './postgres-inspection.js'
 
 /** What was seen of a server. Names are quoted where needed. */
 export interface PostgresSight {
-  /** For example 150004 for 15.4. */
+  /** A number: 150004 is 15.4. */
   readonly version: number
   readonly isStandby: boolean
   readonly settings: Readonly<Record<PostgresSetting, string>>

@@ -156,10 +156,16 @@ describe('npm start', () => {
     assert.deepEqual([refused.status, refused.body.error_type], [401, 'TokenInvalidSignatureError'])
   })
 
-  test('keeps sessions in memory if asked to, and loses them', async t => {
+  test('says before it listens that nothing is wrong with its SQLite file', async t => {
+    const { program } = await started(t, await folderFor(t))
+    assert.match(program.stdout, /^The store: nothing is wrong\.\n[\s\S]*^Listening/m)
+  })
+
+  test('keeps sessions in memory if asked to, says so before it listens, and loses them', async t => {
     const folder = await folderFor(t)
     const env = { TOKEN_STORE: 'memory:' }
     const { program, client } = await started(t, folder, env)
+    assert.match(program.stdout, /^The store \(memory-restart\): .*\n[\s\S]*^Listening/m)
     const { body } = await client.login()
     assert.equal((await client.get('/protected', { token: body.access_token })).status, 200)
     await program.end()
@@ -230,6 +236,7 @@ for (const [kind, startServer] of [
       assert.deepEqual([refused.status, refused.body.error_type], [503, 'StoreUnavailableError'])
       assert.equal(refused.headers.get('retry-after'), '1')
       await program.until(() => /open: .*ECONNREFUSED/.test(program.stderr))
+      assert.match(program.stdout, /^The store could not be checked: .* cannot be reached: .*\n[\s\S]*^Listening/m)
       const json = { username: 'test', password: 'test' }
       for (const mode of ['cookies', 'dual']) {
         assert.equal((await client.post(`/demo/${mode}/login`, { json })).status, 503)
