@@ -175,7 +175,7 @@ describe('PostgresTokenStore and its table', () => {
     }
   })
 
-  test('that holds a value of somebody else never reads as nothing', async t => {
+  test('that holds a value of somebody else never reads as nothing, and neither hides other keys nor is overwritten', async t => {
     const store = open(t, server.url, { table: 'foreign' })
     await store.compareAndSet('other', undefined, 'ours', soon())
     await server.query("INSERT INTO \"foreign\" VALUES ('authx:key', '\\xff', now() + interval '1 day')")
