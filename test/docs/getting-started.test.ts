@@ -9,9 +9,10 @@ import { readPage } from '../support/markdown.js'
 describe('what the page says about mistakes', () => {
   const [, section = ''] = readPage('docs/getting-started.md').split('## When something is wrong')
   const rows = section.split('\n').filter(line => /^\| .* \| .* \|$/.test(line))
-  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  const sources = ['src', 'stores']
+    .flatMap(folder => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(n => join(folder, n)))
     .filter(name => name.endsWith('.ts'))
-    .map(name => readFileSync(join(root, 'src', name), 'utf8'))
+    .map(name => readFileSync(join(root, name), 'utf8'))
     .join('\n')
 
   test('names errors and warnings that there are', () => {

@@ -1,12 +1,16 @@
 import { execFile } from 'node:child_process'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { root } from '../examples/programs.js'
 
 const run = promisify(execFile)
 
-/** Write the declarations that are published into `folder`. */
+/** Write the declarations that are published into `folder`, as they are in a package: ESM, beside the packages they name. */
 export async function emitDeclarations(folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true })
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir')
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
   const tsc = join(root, 'node_modules/.bin/tsc')
   const emit = ['--emitDeclarationOnly', '--outDir']
   await run(tsc, ['-p', join(root, 'tsconfig.build.json'), ...emit, folder])
