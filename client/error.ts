@@ -1,4 +1,4 @@
-import { objectIn } from './json.js'
+import { objectIn } from './claims.js'
 
 /** The server refused a login, a refresh or a logout, or the response is not from koa-authx. */
 export class AuthXClientError extends Error {
@@ -17,44 +17,33 @@ export class AuthXClientError extends Error {
 }
 
 /** The `error_type`s after which the server will never accept the refresh token again. */
-const FINAL: readonly unknown[] = [
-  'RevokedTokenError',
-  'ReusedTokenError',
-  'TokenExpiredError',
-  'TokenInvalidSignatureError',
-  'SubjectNotFoundError',
-]
+const FINAL = /^(RevokedToken|ReusedToken|TokenExpired|TokenInvalidSignature|SubjectNotFound)Error$/
+
+/** Returns the `errorType` of a refusal by koa-authx: a request with this status had no token, or a wrong one. */
+export const refusalIn = (error: unknown, status = 401): string | undefined =>
+  error instanceof AuthXClientError && error.status === status ? error.errorType : undefined
 
 /**
  * Whether the error of a refresh ends the login. Any other refusal may be temporary: a wrong clock, a missing cookie, a
  * gateway between client and server.
  */
-export const isFinal = (error: unknown): error is AuthXClientError =>
-  isRefusal(error) && FINAL.includes(error.errorType)
-
-/** Whether an error is a refusal by koa-authx (401): the request had no token, or its token was refused. */
-export const isRefusal = (error: unknown): error is AuthXClientError =>
-  error instanceof AuthXClientError && error.status === 401 && error.errorType !== undefined
+export const isFinal = (error: unknown): boolean => FINAL.test(refusalIn(error) ?? '')
 
 export async function errorOf(response: Response): Promise<AuthXClientError> {
   const { errorType, message } = await explanation(response)
-  const what = response.ok ? 'with a page, not like koa-authx' : response.status
-  return new AuthXClientError(response.status, errorType, message || `The server answered ${what}`)
+  return new AuthXClientError(response.status, errorType, message || `${response.status} is not an answer of koa-authx`)
 }
 
 /** Reads `error_type` and message of a response, from a copy, because the caller may read the response too. */
 export async function explanation(response: Response): Promise<{ errorType?: string; message?: string }> {
-  const mediaType = mediaTypeOf(response)
+  const mediaType = response.headers.get('Content-Type') ?? ''
   // Koa's own errors are plain text. Other types are not read: a stream may never end.
-  if (mediaType !== 'text/plain' && mediaType !== 'application/json') return {}
+  if (!/^(text\/plain|application\/json)\b/.test(mediaType)) return {}
   const text = await response.clone().text()
-  if (mediaType === 'text/plain') return { message: text }
-  const body = objectIn(text)
+  if (mediaType.startsWith('t')) return { message: text }
+  const { error_type: errorType, message } = objectIn(text) ?? {}
   return {
-    ...(typeof body.error_type === 'string' && { errorType: body.error_type }),
-    ...(typeof body.message === 'string' && { message: body.message }),
+    ...(typeof errorType === 'string' && { errorType }),
+    ...(typeof message === 'string' && { message }),
   }
 }
-
-export const mediaTypeOf = ({ headers }: Response): string | undefined =>
-  headers.get('Content-Type')?.split(';')[0]?.trim()

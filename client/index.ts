@@ -7,4 +7,5 @@
 export { AuthXClient } from './client.js'
 export { AuthXClientError } from './error.js'
 export type { ClientEvent, ClientEventType, ClientListener } from './events.js'
-export type { AuthXClientOptions, TokensIn } from './options.js'
+export type { AuthXClientOptions, ClientLock, ClientStorage, TokensIn } from './options.js'
+export type { ClientState } from './session.js'

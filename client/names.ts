@@ -1,12 +1,3 @@
-/**
- * Checks that all members are in `names`. The name `paths.login` is the member `login` of the option `paths`.
- * @throws TypeError for an unknown member; it suggests the nearest name, or lists all names.
- */
-export function checkNames(members: object, names: readonly string[], prefix = ''): void {
-  for (const name of Object.keys(members))
-    if (name.includes('.') || !names.includes(prefix + name)) throw noSuch('option', prefix + name, names)
-}
-
 /** The error for an unknown name: it suggests the nearest of `names`, or lists them all. */
 export function noSuch(kind: string, given: string, names: readonly string[]): TypeError {
   const meant = nearest(given, names)
@@ -15,14 +6,14 @@ export function noSuch(kind: string, given: string, names: readonly string[]): T
   )
 }
 
-function nearest(given: string, names: readonly string[]): string {
-  let best = ''
+function nearest(given: string, names: readonly string[]): string | undefined {
   let most = 0.4
+  let best: string | undefined
   for (const name of names) {
-    const common = likeness(bare(given), bare(name))
-    if (common > most) {
+    const score = likeness(bare(given), bare(name))
+    if (score > most) {
+      most = score
       best = name
-      most = common
     }
   }
   return best
@@ -31,12 +22,8 @@ function nearest(given: string, names: readonly string[]): string {
 /** Makes `baseURL`, `base_url` and `baseUrl` equal, and `login` and `paths.login`. */
 const bare = (name: string) => name.replace(/^.*\.|[^a-z\d]/gi, '').toLowerCase()
 
-/** The share of common letter pairs (Dice's coefficient), with a bonus if `given` is a part of `name`. */
+/** The share of common letter pairs, with a bonus if `given` is a part of `name`. */
 function likeness(given: string, name: string): number {
-  const [some, others] = [pairsOf(given), pairsOf(name)]
-  const shared = [...some].filter(pair => others.has(pair)).length
-  return (2 * shared) / (some.size + others.size || 1) + (shared && name.includes(given) ? 0.5 : 0)
+  const shared = [...given].filter((letter, n) => n > 0 && name.includes(given[n - 1] + letter)).length
+  return (2 * shared) / (given.length + name.length - 2 || 1) + (shared && name.includes(given) ? 0.5 : 0)
 }
-
-const pairsOf = (text: string) =>
-  new Set(Array.from(text).flatMap((letter, n) => (n > 0 ? [text[n - 1] + letter] : [])))

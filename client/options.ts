@@ -1,11 +1,32 @@
-import { checkNames } from './names.js'
-import { cookiesOfPage, page, whereAllowed } from './page.js'
+import { isObject } from './claims.js'
+import { noSuch } from './names.js'
+import { page, whereAllowed } from './page.js'
 
 /**
  * Where the server expects tokens. `cookies`: both tokens in cookies. `dual`: the access token in a header, the refresh
  * token in a cookie. `headers`: both tokens in a header.
  */
 export type TokensIn = 'cookies' | 'dual' | 'headers'
+
+/** Keeps the refresh token: `localStorage` and `AsyncStorage` have this form. Methods may return promises. */
+export interface ClientStorage {
+  /** Returns the value, or null. */
+  getItem(key: string): string | null | undefined | Promise<string | null | undefined>
+  /** Stores a value. */
+  setItem(key: string, value: string): unknown
+  /** Deletes a value. */
+  removeItem(key: string): unknown
+}
+
+/**
+ * Runs `work` while no other program that shares the login runs its own, and resolves after it. `signal` is aborted when
+ * the client no longer waits: then it has run `work` itself, and `work` must not delay others.
+ */
+export type ClientLock = (
+  name: string,
+  work: () => Promise<unknown>,
+  options: { signal?: AbortSignal },
+) => Promise<unknown>
 
 /** Options of `AuthXClient`. In a page only `tokens` is required. Set the names only if the server uses other names. */
 export interface AuthXClientOptions {
@@ -36,120 +57,205 @@ export interface AuthXClientOptions {
    */
   fetch?: ((input: string | Request, init: RequestInit) => Promise<Response>) | undefined
   /**
-   * Returns the readable cookies, like `'a=b; c=d'`. Default: `document.cookie`. Set it if your `fetch` has a cookie
-   * jar.
+   * Returns the readable cookies, like `'a=b; c=d'`, or a promise of them. Default: `document.cookie`. Set it if your
+   * `fetch` has a cookie jar, or in workers and extensions.
    */
-  cookies?: (() => string) | undefined
+  cookies?: (() => string | Promise<string>) | undefined
+  /**
+   * How the server checks that requests come from your pages. `'token'`: by CSRF values in cookies that the page can
+   * read; without such a cookie nobody is logged in. `'origin'`: by the origin; if no CSRF cookie can be read, the client
+   * finds out with one refresh whether there is a login. Default `'token'`.
+   */
+  csrf?: 'token' | 'origin' | undefined
+  /** With `tokens: 'headers'`: keeps the refresh token, so that the login outlives the program. Default: memory only. */
+  storage?: ClientStorage | undefined
+  /** The key in `storage`. Default `'koa-authx'`. */
+  storageKey?: string | undefined
+  /**
+   * The client renews the access token before a request if it ends in less than this, seconds. At most half of the
+   * token's life counts. Default 30.
+   */
+  refreshMarginSeconds?: number | undefined
+  /**
+   * Milliseconds. `login` (60000), `refresh` (8000; the first of two attempts has at most 3000) and `logout` (8000): how
+   * long the client waits for the response. `lock` (12000): how long it waits for another tab.
+   */
+  timeouts?:
+    | {
+        login?: number | undefined
+        refresh?: number | undefined
+        logout?: number | undefined
+        lock?: number | undefined
+      }
+    | undefined
+  /** How programs that share a login take turns. `false`: not at all. Default: Web Locks, between the tabs of a page. */
+  lock?: false | ClientLock | undefined
+  /** Whether to exchange events with other tabs, and to take turns with them. Default true. Outside of browsers: no effect. */
+  tabs?: boolean | undefined
 }
 
-interface Names {
-  headerName: string
-  headerType: string
-  accessCsrfCookieName: string
-  accessCsrfHeaderName: string
-  refreshCsrfCookieName: string
-  refreshCsrfHeaderName: string
-}
-
-interface Paths {
-  login: string
-  refresh: string
-  logout: string
-}
-
-export interface Settings extends Readonly<Names> {
+/** The options with their defaults. Members of `paths` and `timeouts` have names with a dot. */
+export interface Settings {
   readonly tokens: TokensIn
-  fetch(input: string | Request, init: RequestInit): Promise<Response>
-  cookies(): string
+  readonly headerName: string
+  readonly headerType: string
+  readonly accessCsrfCookieName: string
+  readonly accessCsrfHeaderName: string
+  readonly refreshCsrfCookieName: string
+  readonly refreshCsrfHeaderName: string
+  readonly csrf: 'token' | 'origin'
+  readonly fetch: NonNullable<AuthXClientOptions['fetch']>
+  readonly cookies: (() => unknown) | undefined
+  readonly storage: ClientStorage | undefined
+  readonly storageKey: string
+  readonly refreshMarginSeconds: number
+  readonly lock: false | ClientLock | undefined
+  readonly tabs: boolean
+  readonly 'timeouts.login': number
+  readonly 'timeouts.refresh': number
+  readonly 'timeouts.logout': number
+  readonly 'timeouts.lock': number
   /** The only origin that gets tokens and CSRF values. */
   readonly origin: string
   /** Origin of the page; undefined without a page. */
   readonly pageOrigin: string | undefined
-  readonly paths: Readonly<Paths>
+  readonly urls: Readonly<Record<Route, string>>
   /** Resolves the URL of a request: a path is relative to `baseUrl`. @throws TypeError for an invalid URL. */
   urlOf(target: string | URL): URL
 }
 
-const NAMES: Names = {
-  headerName: 'Authorization',
-  headerType: 'Bearer',
-  accessCsrfCookieName: 'csrf_access_token',
-  accessCsrfHeaderName: 'X-CSRF-TOKEN',
-  refreshCsrfCookieName: 'csrf_refresh_token',
-  refreshCsrfHeaderName: 'X-CSRF-TOKEN',
-}
-const PATHS: Paths = { login: '/login', refresh: '/refresh', logout: '/logout' }
-const PATH_NAMES = Object.keys(PATHS).map(name => `paths.${name}`)
-const OPTION_NAMES = ['tokens', 'baseUrl', 'paths', 'fetch', 'cookies', ...Object.keys(NAMES), ...PATH_NAMES]
+export type Route = 'login' | 'refresh' | 'logout'
+
+/** The default, the check, and what to say if the check fails. */
+type Rule = readonly [fallback: unknown, isRight: (value: unknown) => boolean, accepts: string]
+
+const matches = (pattern: RegExp) => (value: unknown) => typeof value === 'string' && pattern.test(value)
 
 /** The allowed form of header names (RFC 9110 §5.6.2) and cookie names (RFC 6265 §4.1.1). */
-const NAME = /^[!#$%&'*+\-.^_`|~\w]+$/
+const NAME = matches(/^[!#$%&'*+\-.^_`|~\w]+$/)
 /** Excludes `//` and `/\` at the start, because after these a browser expects the name of another server. */
-const PATH = /^\/(?![/\\])\S*$/
+const PATH = matches(/^\/(?![/\\])\S*$/)
+
+const named = (fallback: string): Rule => [fallback, NAME, `a name such as '${fallback}'`]
+const path = (fallback: string): Rule => [fallback, PATH, `a path such as '${fallback}'`]
+const number = (fallback: number): Rule => [
+  fallback,
+  value => (value as number) >= 0 && value === Number(value),
+  'a number',
+]
+const isFunction = (value: unknown) => typeof value === 'function'
+const optional = (isRight: (value: unknown) => boolean, accepts: string): Rule => [
+  undefined,
+  value => value === undefined || isRight(value),
+  accepts,
+]
+const aFunction = optional(isFunction, 'a function')
+
+const RULES: Readonly<Record<string, Rule>> = {
+  tokens: [undefined, matches(/^(cookies|dual|headers)$/), "'cookies', 'dual' or 'headers'"],
+  baseUrl: [
+    '',
+    matches(/^$|^\/|^https?:\/\//i),
+    "a URL such as 'https://api.example.com' or, in a page, a path such as '/api'",
+  ],
+  'paths.login': path('/login'),
+  'paths.refresh': path('/refresh'),
+  'paths.logout': path('/logout'),
+  fetch: aFunction,
+  cookies: aFunction,
+  csrf: ['token', matches(/^(token|origin)$/), "'token' or 'origin'"],
+  headerName: named('Authorization'),
+  headerType: ['Bearer', value => value === '' || NAME(value), "a name such as 'Bearer'"],
+  accessCsrfCookieName: named('csrf_access_token'),
+  accessCsrfHeaderName: named('X-CSRF-TOKEN'),
+  refreshCsrfCookieName: named('csrf_refresh_token'),
+  refreshCsrfHeaderName: named('X-CSRF-TOKEN'),
+  storage: optional(
+    value => ['getItem', 'setItem', 'removeItem'].every(name => isFunction(Object(value)[name])),
+    'an object with getItem, setItem and removeItem',
+  ),
+  storageKey: named('koa-authx'),
+  refreshMarginSeconds: number(30),
+  'timeouts.login': number(60_000),
+  'timeouts.refresh': number(8000),
+  'timeouts.logout': number(8000),
+  'timeouts.lock': number(12_000),
+  lock: optional(value => value === false || isFunction(value), 'false or a function'),
+  tabs: [true, value => typeof value === 'boolean', 'true or false'],
+}
+/** Options that are objects of options. */
+const GROUPS = ['paths', 'timeouts']
 
 /** Checks the options and fills in the defaults. @throws TypeError that names the wrong or unknown option. */
 export function settingsOf(options: AuthXClientOptions): Settings {
   check(isObject(options), 'the options of AuthXClient', "an object such as { tokens: 'cookies' }")
-  checkNames(options, OPTION_NAMES)
-  const { tokens, baseUrl = '', paths = {}, fetch: send = sendAsPage, cookies = cookiesOfPage } = options
-  check(isText(tokens, /^(cookies|dual|headers)$/), 'tokens', "'cookies', 'dual' or 'headers'")
-  check(isObject(paths), 'paths', "an object such as { login: '/signin' }")
-  checkNames(paths, PATH_NAMES, 'paths.')
-  check(typeof send === 'function', 'fetch', 'a function')
-  check(typeof cookies === 'function', 'cookies', 'a function')
-  const origin = originOf(baseUrl)
-  const base = baseUrl.replace(/\/+$/, '')
+  const given = flattened(options)
+  const settings: Record<string, unknown> = {}
+  for (const [name, [fallback, isRight, accepts]] of Object.entries(RULES)) {
+    const value = given[name] === undefined ? fallback : given[name]
+    check(isRight(value), name, accepts)
+    settings[name] = value
+  }
+  check(!settings.storage || settings.tokens === 'headers', 'storage', "used with tokens: 'headers'")
   return {
-    tokens,
-    ...filled(options, NAMES, 'a name'),
-    paths: filled(paths, PATHS, 'a path', 'paths.'),
-    // Not called as a method: browsers throw if `this` of `fetch` is not the window.
-    fetch: (input, init) => send(input, init),
-    cookies: () => cookies(),
-    origin,
-    pageOrigin: page.location?.origin,
-    urlOf: target =>
-      new URL(typeof target === 'string' && target.startsWith('/') ? base + target : target, page.document?.baseURI),
+    ...(settings as unknown as Settings),
+    ...placesOf(settings as Record<string, string>),
+    fetch: senderOf(options),
   }
 }
-
-/** Reads the global at each call, because pages may replace it. */
-const sendAsPage: NonNullable<AuthXClientOptions['fetch']> = (input, init) => fetch(input, init)
 
 function check(isRight: boolean, name: string, accepts: string): void {
   if (!isRight) throw new TypeError(`${name} must be ${accepts}`)
 }
 
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function flattened(options: object): Record<string, unknown> {
+  const flat: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options)) {
+    if (GROUPS.includes(name)) {
+      if (value === undefined) continue
+      check(isObject(value), name, 'an object')
+      for (const [member, inner] of Object.entries(value)) add(flat, `${name}.${member}`, inner, 1)
+    } else add(flat, name, value, 0)
+  }
+  return flat
 }
 
-const isText = (value: unknown, pattern: RegExp): value is string => typeof value === 'string' && pattern.test(value)
-
-/** Takes each value from `given`, or from `defaults` if it is undefined. @throws TypeError for a wrong value. */
-function filled<Texts extends object>(given: object, defaults: Texts, accepts: string, prefix = ''): Texts {
-  const all = { ...defaults, ...withoutUndefined(given) } as Record<string, unknown>
-  const texts = Object.entries(defaults).map(([name, fallback]) => {
-    const value = all[name]
-    const isRight = isText(value, prefix ? PATH : NAME) || (name === 'headerType' && value === '')
-    check(isRight, prefix + name, `${accepts} such as '${fallback}'`)
-    return [name, value]
-  })
-  return Object.fromEntries(texts)
+function add(flat: Record<string, unknown>, name: string, value: unknown, dots: number): void {
+  if (!Object.hasOwn(RULES, name) || name.split('.').length - 1 !== dots)
+    throw noSuch('option', name, Object.keys(RULES))
+  flat[name] = value
 }
 
-const withoutUndefined = (given: object) =>
-  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+/** Not called as a method: browsers throw if `this` of `fetch` is not the window. */
+function senderOf({ fetch: send }: AuthXClientOptions): Settings['fetch'] {
+  // Reads the global at each call, because pages may replace it.
+  return (input, init) => (send ?? fetch)(input, init)
+}
 
 /**
- * Returns the origin of `baseUrl`, which must begin with a scheme or `/`. Otherwise browsers read a host name as a
- * path, and the server of the page gets the password.
+ * Addresses are relative to the location of the page. A `<base>` in the page never matters: somebody else may have put
+ * it there.
  */
-function originOf(baseUrl: unknown): string {
-  const url = isText(baseUrl, /^$|^\/|^https?:\/\//i)
-    ? whereAllowed(() => new URL(baseUrl || '/', page.document?.baseURI))
-    : undefined
-  const isRight = url !== undefined && /^http/.test(url.protocol) && !(url.username || url.search || url.hash)
-  check(isRight, 'baseUrl', "a URL such as 'https://api.example.com' or, in a page, a path such as '/api'")
-  return url?.origin ?? ''
+function placesOf({
+  baseUrl = '',
+  ...settings
+}: Record<string, string>): Pick<Settings, 'origin' | 'pageOrigin' | 'urls' | 'urlOf'> {
+  const base = baseUrl.replace(/\/+$/, '')
+  const urlOf = (target: string | URL) =>
+    new URL(typeof target === 'string' && target.startsWith('/') ? base + target : target, page.location?.href)
+  const url = whereAllowed(() => urlOf(baseUrl || '/'))
+  const isRight = url && /^http/.test(url.protocol) && !(url.username || url.search || url.hash)
+  check(Boolean(isRight), 'baseUrl', RULES.baseUrl?.[2] ?? '')
+  const origin = url?.origin ?? ''
+  const urlAt = (route: Route) => {
+    const { href, origin: itsOrigin } = urlOf(settings[`paths.${route}`] ?? '')
+    check(itsOrigin === origin, `paths.${route}`, `a path at ${origin}`)
+    return href
+  }
+  return {
+    origin,
+    pageOrigin: page.location?.origin,
+    urls: { login: urlAt('login'), refresh: urlAt('refresh'), logout: urlAt('logout') },
+    urlOf,
+  }
 }

@@ -16,7 +16,8 @@ import { CREDENTIALS, heardBy, loggedIn, MODES, scene } from './scene.js'
 
 const PROGRAM_THAT_ENDS = `
   import { AuthXClient } from 'koa-authx/client'
-  Object.assign(globalThis, { document: { cookie: 'csrf_refresh_token=a', baseURI: 'http://localhost/' } })
+  const location = { href: 'http://localhost/', origin: 'http://localhost' }
+  Object.assign(globalThis, { document: { cookie: 'csrf_refresh_token=a' }, location })
   const client = new AuthXClient({ tokens: 'cookies' })
   client.on('logout', () => {})
   console.log(client.loggedIn)

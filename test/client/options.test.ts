@@ -14,7 +14,11 @@ const MEANT: [name: string, option: string][] = [
   ['baseurl', 'baseUrl'],
   ['url', 'baseUrl'],
   ['base', 'baseUrl'],
-  ['path', 'paths'],
+  ['lockTimeout', 'timeouts.lock'],
+  ['refreshMargin', 'refreshMarginSeconds'],
+  ['storage_key', 'storageKey'],
+  ['tab', 'tabs'],
+  ['CSRF', 'csrf'],
   ['token', 'tokens'],
   ['tokenLocation', 'tokens'],
   ['fetcher', 'fetch'],
@@ -76,6 +80,14 @@ const WRONG: [name: string, ...values: unknown[]][] = [
   ['refreshCsrfHeaderName', '', 'a:b', false],
   ['fetch', 'fetch', {}, null],
   ['cookies', 'a=b', {}, null, []],
+  ['csrf', 'header', '', null, true],
+  ['storage', {}, null, 'localStorage', { getItem() {}, setItem() {} }],
+  ['storageKey', '', 1, null],
+  ['refreshMarginSeconds', -1, '30', Number.NaN, null],
+  ['timeouts', 5000, null, []],
+  ['timeouts.lock', -1, '5s', null],
+  ['lock', true, 'none', null, {}],
+  ['tabs', 0, 'no', null],
 ]
 
 /** `{ paths: { login: value } }` for `paths.login`. */
@@ -105,16 +117,13 @@ describe('the options of a client', () => {
   })
 
   test('with a name unlike all others are refused, and the error lists all options', () => {
-    for (const name of ['timeout', 'x', '', 'constructor', '__proto__x', '日本語']) {
+    for (const name of ['x', '', 'constructor', '__proto__x', '日本語']) {
       assert.throws(
         make({ [name]: 1 }),
-        /^TypeError: AuthXClient: unknown option ".*"; it takes tokens, baseUrl, paths, /,
+        /^TypeError: AuthXClient: unknown option ".*"; it takes tokens, baseUrl, paths.login, /,
       )
     }
-    assert.throws(
-      make({ paths: { me: '/me' } }),
-      /^TypeError: AuthXClient: unknown option "paths\.me"; it takes paths.login, paths.refresh, paths.logout$/,
-    )
+    assert.throws(make({ paths: { x: '/me' } }), /^TypeError: AuthXClient: unknown option "paths\.x"; it takes /)
     assert.throws(make({ baseURL: undefined }), /^TypeError: AuthXClient: unknown option "baseURL";/)
     assert.throws(make({ 'paths.login': '/signin' }), /^TypeError: AuthXClient: unknown option "paths\.login";/)
   })
@@ -138,7 +147,7 @@ describe('the options of a client', () => {
   })
 
   test('name cookies as a function that returns a string', () => {
-    const client = new AuthXClient({ ...BASE, tokens: 'cookies', cookies: (async () => 'a=b') as never })
+    const client = new AuthXClient({ ...BASE, tokens: 'cookies', cookies: (() => ['a=b']) as never })
     assert.throws(() => client.loggedIn, /^TypeError: cookies must return a string/)
   })
 })
@@ -146,8 +155,9 @@ describe('the options of a client', () => {
 describe('a listener', () => {
   test('for an unknown event is refused, and the error suggests the right event or lists all', () => {
     const client = new AuthXClient(BASE)
-    for (const type of ['logouts', 'Login', 'expired', '', 'constructor', '__proto__', undefined, 1, null]) {
-      const message = /^AuthXClient: unknown event ".*"; (it takes login, refresh, logout|did you mean log(in|out)\?)$/
+    for (const type of ['logouts', 'Login', '', 'constructor', '__proto__', undefined, 1, null]) {
+      const message =
+        /^AuthXClient: unknown event ".*"; (it takes login, refresh, logout, expired|did you mean log(in|out)\?)$/
       assert.throws(() => client.on(type as ClientEventType, () => {}), { name: 'TypeError', message }, String(type))
     }
   })

@@ -57,7 +57,7 @@ for (const tokens of ['cookies', 'dual'] as const) {
       const heard = heardBy(client)
       await server.authx.revokeAllSessions('ada')
       await assert.rejects(client.refresh(), AuthXClientError)
-      assert.deepEqual([client.loggedIn, heard], [true, []])
+      assert.deepEqual([client.loggedIn, heard], [true, [['login', { elsewhere: true }]]])
       assert.equal(await subOf(await client.fetch('/protected', { method: 'POST' })), 'grace')
     })
 
@@ -68,7 +68,7 @@ for (const tokens of ['cookies', 'dual'] as const) {
         const heard = heardBy(client)
         await end(server)
         await client.logout()
-        assert.deepEqual([client.loggedIn, heard], [true, []])
+        assert.deepEqual([client.loggedIn, heard], [true, [['login', { elsewhere: true }]]])
         assert.equal(await subOf(await client.fetch('/protected', { method: 'POST' })), 'grace')
       }
     })

@@ -204,7 +204,7 @@ describe('a client in a page', () => {
     const locks = {
       async request(_: string, options: object, work: (lock: object | null) => Promise<unknown>) {
         asked.push(options)
-        return work('ifAvailable' in options ? null : {})
+        return work({})
       },
     }
     const realm = await platform(['BroadcastChannel'], { ...pageOf(server), navigator: { locks } })
@@ -213,7 +213,7 @@ describe('a client in a page', () => {
     await client.login(WHO)
     assert.deepEqual(
       asked.map(options => Object.keys(options)),
-      [['ifAvailable'], []],
+      [['signal']],
     )
   })
 
