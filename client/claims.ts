@@ -1,28 +1,4 @@
-/** Returns the claims of a token, decoded but not verified; undefined if the text is not a token. */
-export function claimsOf(token: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    return objectIn(textOf(token.split('.')[1] ?? ''))
-  } catch {
-    return undefined
-  }
-}
-
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-
-/** Decodes base64url (RFC 4648 §5) to text, as UTF-8. Some platforms have no `atob` or TextDecoder. @throws URIError */
-function textOf(encoded: string): string {
-  let escaped = ''
-  let bits = 0
-  let count = 0
-  for (const character of encoded) {
-    bits = (bits << 6) | ALPHABET.indexOf(character)
-    count += 6
-    if (count < 8) continue
-    count -= 8
-    escaped += `%${(256 + ((bits >> count) & 255)).toString(16).slice(1)}`
-  }
-  return decodeURIComponent(escaped)
-}
+import { isObject } from './page.js'
 
 /** Parses a text as a JSON object. Returns undefined if it is not one. */
 export function objectIn(text: string): Record<string, unknown> | undefined {
@@ -34,5 +10,24 @@ export function objectIn(text: string): Record<string, unknown> | undefined {
   }
 }
 
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+/** Returns the claims of a token, decoded but not verified; undefined if the text is not a token. */
+export function claimsOf(token: string): Record<string, unknown> | undefined {
+  let escaped = ''
+  let bits = 0
+  let count = 0
+  // Base64url (RFC 4648 §5). Some platforms have no `atob` or TextDecoder.
+  for (const character of token.split('.')[1] ?? '') {
+    const code = character.charCodeAt(0)
+    const value = code > 96 ? code - 71 : code === 95 ? 63 : code > 64 ? code - 65 : code === 45 ? 62 : code + 4
+    bits = (bits << 6) | value
+    count += 6
+    if (count < 8) continue
+    count -= 8
+    escaped += `%${(256 | ((bits >> count) & 255)).toString(16).slice(1)}`
+  }
+  try {
+    return objectIn(decodeURIComponent(escaped))
+  } catch {
+    return undefined
+  }
+}

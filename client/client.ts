@@ -1,8 +1,8 @@
-import { type ClientEventType, type ClientListener, Listeners } from './events.js'
+import { type ClientEventType, type ClientListener, listenersOf } from './events.js'
 import { fetchWith } from './fetch.js'
+import type { ClientState } from './machine.js'
 import { type AuthXClientOptions, type Settings, settingsOf } from './options.js'
-import { type ClientState, Session } from './session.js'
-import { Timer } from './timer.js'
+import { type Session, sessionOf } from './session.js'
 
 /**
  * Client for a server that uses koa-authx. It adds the token or the CSRF header to `fetch`, refreshes expired access
@@ -10,21 +10,17 @@ import { Timer } from './timer.js'
  */
 export class AuthXClient {
   readonly #settings: Settings
+  readonly #listeners = listenersOf()
   readonly #session: Session
-  readonly #listeners = new Listeners()
-  readonly #timer = new Timer(() => this.#listeners.has('expired'))
 
   /** @throws TypeError that names the wrong or unknown option, and suggests the right name. */
   constructor(options: AuthXClientOptions) {
     this.#settings = settingsOf(options)
-    this.#session = new Session(this.#settings, this.#listeners, session => this.#timer.set(session))
-    const { prototype } = AuthXClient
-    for (const name of Object.getOwnPropertyNames(prototype) as (keyof AuthXClient)[]) {
-      const { value } = Object.getOwnPropertyDescriptor(prototype, name) ?? {}
-      // Binds the method of a derived class, if it has one of this name.
-      if (value && value !== AuthXClient)
+    this.#session = sessionOf(this.#settings, this.#listeners)
+    // Binds the methods, or those of a derived class.
+    for (const name of Object.getOwnPropertyNames(AuthXClient.prototype) as (keyof AuthXClient)[])
+      if (!/^(constructor|ready|loggedIn|accessToken|claims|state)$/.test(name))
         Object.defineProperty(this, name, { value: Object(this[name]).bind(this), writable: true, configurable: true })
-    }
   }
 
   /**
@@ -43,7 +39,7 @@ export class AuthXClient {
 
   /** The access token in memory (`dual`, `headers`); undefined with `cookies`, or if there is none. */
   get accessToken(): string | undefined {
-    return this.#session.now().access
+    return this.#session.now().tokens.access_token
   }
 
   /** Claims of the access token in memory, decoded but not verified; undefined if there is none. */
@@ -53,8 +49,7 @@ export class AuthXClient {
 
   /** The state of the login: the same frozen object until something in it changes. */
   get state(): ClientState {
-    this.#session.now()
-    return this.#session.state
+    return this.#session.now().state
   }
 
   /** Returns `state`. For `useSyncExternalStore` and others that want a function. */
@@ -67,7 +62,7 @@ export class AuthXClient {
    * @throws TypeError if `listener` is not a function.
    */
   subscribe(listener: () => void): () => void {
-    return this.#listeners.add('state', () => listener(), listener)
+    return this.#listeners.on('state', listener)
   }
 
   /**
@@ -100,7 +95,7 @@ export class AuthXClient {
    * @throws AuthXClientError if the server refuses; the error of `fetch` if the server cannot be reached; an error
    * named `TimeoutError` if it does not answer within `timeouts.logout`. If `logout` throws, the user stays logged in.
    */
-  logout({ local = false }: { local?: boolean | undefined } = {}): Promise<void> {
+  logout({ local }: { local?: boolean | undefined } = {}): Promise<void> {
     return this.#session.logout(local)
   }
 
@@ -140,12 +135,12 @@ export class AuthXClient {
 
   /** Refreshes by itself from now on, `refreshMarginSeconds` before the access token ends. */
   startAutoRefresh(): void {
-    this.#automate(true)
+    this.#session.automate(true)
   }
 
   /** Ends what `startAutoRefresh` has begun. */
   stopAutoRefresh(): void {
-    this.#automate(false)
+    this.#session.automate(false)
   }
 
   /**
@@ -154,20 +149,11 @@ export class AuthXClient {
    * @throws TypeError if the type is unknown, or `listener` is not a function.
    */
   on(type: ClientEventType, listener: ClientListener): () => void {
-    const remove = this.#listeners.add(type, listener)
-    this.#timer.set(this.#session)
-    return remove
+    return this.#listeners.on(type, listener)
   }
 
   /** Stops listening to other tabs, and stops timers. Listeners still hear of what this client does. */
   close(): void {
-    this.#timer.isClosed = true
-    this.#timer.set(this.#session)
-    this.#session.turns.close()
-  }
-
-  #automate(is: boolean): void {
-    this.#timer.isAutomatic = is
-    this.#timer.set(this.#session)
+    this.#session.close()
   }
 }

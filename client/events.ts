@@ -17,33 +17,34 @@ export interface ClientEvent {
 /** Called after the event. If it throws, the error is reported as uncaught, and the client goes on. */
 export type ClientListener = (event: ClientEvent) => void
 
-export const TYPES: readonly ClientEventType[] = ['login', 'refresh', 'logout', 'expired']
+const TYPES = ['login', 'refresh', 'logout', 'expired']
 
 /** What there are listeners for: the events, and changes of the state. */
 type Told = ClientEventType | 'state'
 
-export class Listeners {
-  readonly #listeners = new Set<{ readonly type: Told; readonly call: ClientListener }>()
-
-  /** @throws TypeError if the event is unknown, or `given`, by default the listener, is not a function. */
-  add(type: Told, listener: ClientListener, given: unknown = listener): () => void {
-    if (type !== 'state' && !TYPES.includes(type)) throw noSuch('event', String(type), TYPES)
-    if (typeof given !== 'function') throw new TypeError(`the listener of ${type} must be a function`)
-    // A new object each time: a listener can be added twice, and each is removed separately.
-    const added = { type, call: listener }
-    this.#listeners.add(added)
-    return () => void this.#listeners.delete(added)
-  }
-
-  has(type: Told): boolean {
-    return [...this.#listeners].some(each => each.type === type)
-  }
-
+export interface Listeners {
+  /** @throws TypeError if the event is unknown, or the listener is not a function. */
+  on(type: Told, listener: ClientListener): () => void
   /**
    * Calls the listeners of an event asynchronously. If a listener throws, its error is reported as uncaught, as by an
    * EventTarget, and the other listeners are still called.
    */
-  tell(type: Told, event: ClientEvent): void {
-    for (const each of this.#listeners) if (each.type === type) queueMicrotask(() => each.call(event))
+  tell(type: Told, event?: ClientEvent): void
+}
+
+export function listenersOf(): Listeners {
+  const added = new Set<{ is: Told; call: ClientListener }>()
+  return {
+    on(is, call) {
+      if (is !== 'state' && !TYPES.includes(is)) throw noSuch('event', String(is), TYPES)
+      if (typeof call !== 'function') throw new TypeError(`the listener of ${is} must be a function`)
+      // A new object each time: a listener can be added twice, and each is removed separately.
+      const one = { is, call }
+      added.add(one)
+      return () => void added.delete(one)
+    },
+    tell(type, event = { elsewhere: false }) {
+      for (const { is, call } of added) if (is === type) queueMicrotask(() => call(event))
+    },
   }
 }

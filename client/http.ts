@@ -1,73 +1,97 @@
-import { bounded } from './bounded.js'
 import { objectIn } from './claims.js'
-import { AuthXClientError, errorOf, refusalIn } from './error.js'
 import type { Route, Settings } from './options.js'
+import { bounded } from './page.js'
+
+/** The server refused a login, a refresh or a logout, or the response is not from koa-authx. */
+export class AuthXClientError extends Error {
+  /** Always `AuthXClientError`. */
+  override readonly name = 'AuthXClientError'
+  /** HTTP status of the response. */
+  readonly status: number
+  /** `error_type` of the response, such as `RevokedTokenError`; undefined if the response is not from koa-authx. */
+  readonly errorType: string | undefined
+
+  constructor(status: number, errorType: string | undefined, message: string) {
+    super(message)
+    this.status = status
+    this.errorType = errorType
+  }
+}
+
+/** Returns the `errorType` of a refusal by koa-authx (401): the request had no token, or a wrong one. */
+export const refusalIn = (error: unknown): string | undefined =>
+  error instanceof AuthXClientError && error.status === 401 ? error.errorType : undefined
+
+/**
+ * Whether the error of a refresh ends the login: the server will never accept the refresh token again. Any other refusal
+ * may be temporary: a wrong clock, a missing cookie, a gateway between client and server.
+ */
+export const isFinal = (error: unknown): boolean =>
+  /^(RevokedToken|ReusedToken|TokenExpired|TokenInvalidSignature|SubjectNotFound)Error$/.test(refusalIn(error) ?? '')
 
 /** Headers that contain a token or a CSRF value. */
 export type Secrets = Readonly<Record<string, string>>
 
-/** A POST request to a route of the server. */
-export interface Post {
-  readonly route: Route
-  /** Headers to try, one after another, as long as the server refuses the CSRF value: there can be several cookies. */
-  readonly secrets: readonly Secrets[]
-  readonly body?: string
-  readonly timeoutMs?: number
-  /** Ends the request. */
-  readonly stop?: AbortSignal | undefined
+/** What a response says: the members of its body, and of these the type of the error. */
+export interface Answer {
+  readonly status: number
+  readonly errorType: string | undefined
+  readonly message: unknown
+  readonly body: Record<string, unknown> | undefined
 }
 
-/** The body of the answer, and the headers that the server accepted. */
-export interface Posted {
-  readonly body: Record<string, unknown>
-  readonly accepted: Secrets
+/** Reads a response, from a copy, because the caller may read the response too. */
+export async function answerIn(response: Response): Promise<Answer> {
+  // Koa's own errors are plain text. Other types are not read: a stream may never end.
+  const isText = /^(text\/plain|application\/json)\b/.test(response.headers.get('Content-Type') ?? '')
+  const text = isText ? await response.clone().text() : ''
+  const body = objectIn(text)
+  const { error_type: type, message } = body ?? { message: text }
+  return { status: response.status, errorType: typeof type === 'string' ? type : undefined, message, body }
 }
 
 /**
- * Sends a POST request.
+ * Sends a POST request. `secrets`: headers to try, one after another, as long as the server refuses the CSRF value, because
+ * there can be several cookies. Resolves to the body of the response, and the headers that the server accepted.
  * @throws AuthXClientError if the server refuses, or the answer is not of the expected form; an error named
- * `TimeoutError` after `timeoutMs`; the error of `fetch` if the server cannot be reached.
+ * `TimeoutError` after `timeoutMs`; the error of `fetch` if the server cannot be reached; the reason of `stop`.
  */
-export async function post(settings: Settings, request: Post): Promise<Posted> {
-  const { route, secrets, timeoutMs = settings[`timeouts.${route}`], stop } = request
-  const [accepted = {}, ...others] = secrets
-  try {
-    return { body: await bounded(signal => exchange(settings, request, accepted, signal), timeoutMs, stop), accepted }
-  } catch (error) {
-    if (others.length > 0 && refusalIn(error, 403)) return post(settings, { ...request, secrets: others })
-    throw error
+export async function post(
+  settings: Settings,
+  route: Route,
+  [secrets = {}, ...others]: readonly Secrets[],
+  timeoutMs = settings[`timeouts.${route}`],
+  stop?: AbortSignal,
+  body?: string,
+): Promise<[body: Record<string, unknown>, accepted: Secrets]> {
+  const { tokens, fetch: send } = settings
+  const isLogout = route === 'logout'
+  const isCookies = tokens === 'cookies'
+  const answer = await bounded(
+    async signal => {
+      const response = await send(settings[`paths.${route}`], {
+        method: 'POST',
+        headers: { ...secrets, ...(body && { 'Content-Type': 'application/json' }) },
+        // A redirect must not send a password or a refresh token to another server.
+        redirect: 'error',
+        // With keepalive the browser stores the cookies even if the page closes. A login has no keepalive: it is
+        // cancelled when its page closes.
+        ...(body ? { body } : { keepalive: true }),
+        ...(tokens !== 'headers' && { credentials: 'include' }),
+        ...(signal && { signal }),
+      })
+      return { ...(await answerIn(response)), isGood: response.ok && !response.redirected }
+    },
+    timeoutMs,
+    stop,
+  )
+  const { status, errorType, message, isGood, body: members } = answer
+  if (isGood) {
+    if (status === 204 && (isCookies || isLogout)) return [{}, secrets]
+    // Any other page comes from something between the client and the server, such as a captive portal.
+    if (members && (isLogout || members[isCookies ? 'token_type' : 'access_token'])) return [members, secrets]
+    if (members?.token_type) throw new TypeError(`tokens is '${tokens}', but the response has no access_token`)
   }
+  if (others[0] && errorType === 'CSRFError') return post(settings, route, others, timeoutMs, stop, body)
+  throw new AuthXClientError(status, errorType, String(message || `${status} is not an answer of koa-authx`))
 }
-
-async function exchange(settings: Settings, { route, body }: Post, secrets: Secrets, signal: AbortSignal | undefined) {
-  const response = await settings.fetch(settings.urls[route], {
-    method: 'POST',
-    headers: { ...secrets, ...(body !== undefined && { 'Content-Type': 'application/json' }) },
-    // A redirect must not send a password or a refresh token to another server.
-    redirect: 'error',
-    ...(signal && { signal }),
-    // With keepalive the browser stores the cookies even if the page closes. A login has no keepalive: it is cancelled
-    // when its page closes.
-    ...(route !== 'login' && { keepalive: true }),
-    ...(settings.tokens !== 'headers' && withCookies(settings)),
-    ...(body !== undefined && { body }),
-  })
-  if (!response.ok || response.redirected) throw await errorOf(response)
-  const answer = objectIn(await response.clone().text())
-  // Any other page comes from something between the client and the server, such as a captive portal.
-  if (isExpected(settings, route, response.status, answer)) return answer ?? {}
-  if (answer?.token_type)
-    throw new TypeError(
-      `tokens is '${settings.tokens}', but the response has no access_token; set tokenLocation of the server to match`,
-    )
-  throw new AuthXClientError(response.status, undefined, (await errorOf(response)).message)
-}
-
-function isExpected({ tokens }: Settings, route: Route, status: number, answer: Record<string, unknown> | undefined) {
-  if (route !== 'logout' && tokens !== 'cookies') return typeof answer?.access_token === 'string'
-  return status === 204 || (answer !== undefined && (route === 'logout' || typeof answer.token_type === 'string'))
-}
-
-/** Returns the option that makes `fetch` send cookies. By default `fetch` sends them to the origin of the page only. */
-export const withCookies = ({ origin, pageOrigin }: Settings): RequestInit =>
-  pageOrigin === origin ? {} : { credentials: 'include' }

@@ -5,7 +5,7 @@
  * @module koa-authx/client
  */
 export { AuthXClient } from './client.js'
-export { AuthXClientError } from './error.js'
 export type { ClientEvent, ClientEventType, ClientListener } from './events.js'
+export { AuthXClientError } from './http.js'
+export type { ClientState } from './machine.js'
 export type { AuthXClientOptions, ClientLock, ClientStorage, TokensIn } from './options.js'
-export type { ClientState } from './session.js'

@@ -1,211 +1,181 @@
 /**
- * The states of a login in a browser: what the client knows, what came in, and what follows. Pure: no clock, no
- * network, no storage. Everything else in this folder serves this file.
+ * The states of a login in a browser: what the client knows, what comes in, and what follows. Each function returns what
+ * is known afterwards. Pure: no clock, no network, no storage. Everything else in this folder serves this file.
  */
 import { claimsOf } from './claims.js'
 import type { ClientEvent, ClientEventType } from './events.js'
 
+/** The state of the login. The same frozen object until something in it changes. */
+export interface ClientState {
+  /**
+   * `'loading'`: not known yet, see `ready`. `'authenticated'`: a user is logged in, as far as the client knows.
+   * `'unauthenticated'`: nobody is.
+   */
+  readonly status: 'loading' | 'authenticated' | 'unauthenticated'
+  /** Claims of the access token in memory, decoded but not verified. Missing with `cookies`, and without a token. */
+  readonly claims?: Readonly<Record<string, unknown>>
+  /** The `error_type` that ended the last login, such as `RevokedTokenError`. Missing after a call of `logout()`. */
+  readonly reason?: string
+}
+
+/** The body of an answer to a login or a refresh. It contains only tokens that are not in cookies. */
+export interface Tokens {
+  readonly access_token?: string
+  readonly refresh_token?: string
+  /** The CSRF value, from a server with `csrfInCookies: false`. */
+  readonly csrf_token?: string
+  readonly expires_in?: number | undefined
+}
+
 /** What a client knows of the login. */
 export interface Known {
-  readonly status: 'loading' | 'authenticated' | 'unauthenticated'
-  /** The `error_type` that ended the last login. */
-  readonly reason?: string | undefined
+  readonly state: ClientState
   /** The CSRF value of the login: it stays the same until the login ends. Undefined if there is none to read. */
   readonly id?: string | undefined
   /** All CSRF values of refresh tokens in cookies that the page can read: there is one for each path and domain. */
   readonly seen: readonly string[]
   /** CSRF values of logins that have ended. Their cookies may still exist. */
   readonly ended: readonly unknown[]
-  /** The access token in memory, and its claims, not verified. */
-  readonly access?: string | undefined
-  readonly claims?: Readonly<Record<string, unknown>> | undefined
-  /** The refresh token in memory. */
-  readonly refresh?: string | undefined
-  /** CSRF value from a response body, of a server with `csrfInCookies: false`. */
-  readonly csrf?: string | undefined
-  /** When the access token ends, and from when on it is renewed before a request, on a monotonic clock. */
+  /** The tokens in memory. Another object each time that they were renewed, here or in a tab with the same cookies. */
+  readonly tokens: Tokens
+  /** When the access token ends, on a monotonic clock. Undefined if the server does not say so. */
   readonly endsAt?: number | undefined
-  readonly renewAt?: number | undefined
-  /** Whether the end of this access token was told. */
-  readonly isEndTold?: boolean | undefined
-  /** Number of logins and logouts. */
+  /** Number of times that a login has begun or ended. */
   readonly logins: number
-  /** Number of times that the tokens were renewed. */
-  readonly renewals: number
-  /** Whether a login of this client is under way. Cookies that change now are its own. */
-  readonly isLoggingIn?: boolean
-}
-
-/** What the server answered to a login or a refresh. */
-export interface Answer {
-  readonly access?: string | undefined
-  readonly refresh?: string | undefined
-  readonly csrf?: string | undefined
-  /** The CSRF value that the server accepted. */
-  readonly accepted?: string | undefined
-  readonly lifeMs: number
+  /** The last event to tell. */
+  readonly told?: readonly [ClientEventType, ClientEvent]
 }
 
 /** A message of another tab. It contains no token. */
 export interface Message {
   readonly type: ClientEventType
   readonly reason?: string | undefined
-  /** Digest of the login that the message is about. */
-  readonly id?: number | undefined
-  /** How long the new access token lives. */
-  readonly lifeMs?: number | undefined
+  /** The login that the message is about: see `digestOf`. */
+  readonly id?: string | undefined
+  /** Seconds that the new access token is valid. */
+  readonly expires_in?: number | undefined
 }
 
-/** What came in. `since`: what the client knew when it sent the request. `now`: monotonic milliseconds. */
-export type Input =
-  | { readonly type: 'cookies'; readonly seen: readonly string[] }
-  | { readonly type: 'stored'; readonly refresh: string }
-  | { readonly type: 'ready' }
-  | { readonly type: 'sending'; readonly isLoggingIn: boolean }
-  | ({
-      readonly type: 'login' | 'refresh'
-      readonly since: Known
-      readonly now: number
-      readonly marginMs: number
-    } & Answer)
-  | { readonly type: 'end'; readonly since: Known; readonly reason?: string | undefined }
-  | {
-      readonly type: 'heard'
-      readonly message: Message
-      readonly now: number
-      readonly marginMs: number
-      /** Whether all tabs use the same access token. */
-      readonly isShared: boolean
-    }
-  | { readonly type: 'time'; readonly now: number }
+const IN = 'authenticated'
+const OUT = 'unauthenticated'
 
-/** What follows: what the client knows now, and the event to tell. */
-export interface Step {
-  readonly known: Known
-  readonly told?: ClientEvent & { readonly type: ClientEventType }
-}
+export const START: Known = { state: { status: 'loading' }, seen: [], ended: [], tokens: {}, logins: 0 }
 
-export const START: Known = { status: 'loading', seen: [], ended: [], logins: 0, renewals: 0 }
-
-export function step(known: Known, input: Input): Step {
-  switch (input.type) {
-    case 'cookies':
-      return afterCookies({ ...known, seen: input.seen })
-    case 'stored':
-      return { known: { ...known, status: 'authenticated', refresh: input.refresh } }
-    case 'ready':
-      return { known: known.status === 'loading' ? { ...known, status: 'unauthenticated' } : known }
-    case 'sending':
-      return { known: { ...known, isLoggingIn: input.isLoggingIn } }
-    case 'end':
-      // The answer is about a login that is over: another one has begun since.
-      if (!isSameLogin(known, input.since)) return { known }
-      return { known: nobody(known, input.reason), told: { type: 'logout', ...of(false, input.reason) } }
-    case 'heard':
-      return afterMessage(known, input)
-    case 'time':
-      if (known.isEndTold || known.endsAt === undefined || input.now < known.endsAt) return { known }
-      return { known: { ...known, isEndTold: true }, told: { type: 'expired', elsewhere: false } }
-    default:
-      return afterAnswer(known, input)
-  }
-}
+export const isLoggedIn = ({ state }: Known): boolean => state.status === IN
 
 /** Whether no login has begun or ended since. */
 export const isSameLogin = (known: Known, since: Known): boolean => known.logins === since.logins
 
-/** A number that differs from login to login, and that tells nobody the CSRF value. */
-export function digestOf({ id, claims }: Known): number | undefined {
-  const text = id ?? claims?.sid
-  if (typeof text !== 'string') return undefined
-  return [...text].reduce((digest, character) => (digest * 31 + character.charCodeAt(0)) | 0, 0)
+/** A text that differs from login to login, and that is of no use for anything else. */
+export const digestOf = ({ id, state }: Known): string | undefined => (id ?? (state.claims?.sid as string))?.slice(0, 8)
+
+/** The cookies were read: these are the CSRF values in them. During a login of this client, new ones are its own. */
+export function afterCookies(known: Known, seen: readonly string[], isLoggingIn: boolean): Known {
+  const after = { ...known, seen }
+  const [id] = live(after)
+  if (isLoggingIn || !id || known.tokens.csrf_token || seen.includes(known.id as string)) return after
+  // The first look, or the first cookie of a login that is known already.
+  const isFirst = isLoggedIn(known) ? !known.id : known.state.status !== OUT
+  return isFirst ? { ...afterStorage(after), id } : other(after, id)
 }
 
-/** Forgets all that belongs to one login. */
-const forget = (known: Known): Known => ({
-  status: 'unauthenticated',
-  seen: known.seen,
-  ended: known.ended,
+/** A login that lives was found: by a cookie, or a refresh token in the storage. */
+export const afterStorage = (known: Known, tokens: Tokens = {}): Known => ({
+  ...known,
+  state: stateOf(known, IN, known.state.claims),
+  tokens: { ...known.tokens, ...tokens },
+})
+
+/** All that can be read was read. */
+export const afterReading = (known: Known): Known =>
+  isLoggedIn(known) ? known : { ...known, state: stateOf(known, OUT, undefined, known.state.reason) }
+
+/** An answer to a request that was sent when `since` was known. `accepted`: the CSRF value of the request. */
+export function afterAnswer(
+  known: Known,
+  since: Known,
+  isLogin: boolean,
+  tokens: Tokens,
+  accepted: string | undefined,
+  now: number,
+): Known {
+  // The answer is about a login that is over.
+  if (!isLogin && !isSameLogin(known, since)) return known
+  const { state, seen, ended } = known
+  const claims = tokens.access_token ? claimsOf(tokens.access_token) : undefined
+  const isOther = !isLogin && state.claims !== undefined && loginIn(claims) !== loginIn(state.claims)
+  const own = isLogin ? seen.find(value => !since.seen.includes(value)) : accepted
+  const id = tokens.csrf_token ?? own ?? live(known)[0] ?? seen[0]
+  const before = isLogin || isOther ? fresh(known) : known
+  return {
+    ...before,
+    state: stateOf(known, IN, claims),
+    id,
+    ended: ended.filter(value => value !== id),
+    // A server without a store does not rotate the refresh token.
+    tokens: { ...before.tokens, ...tokens },
+    endsAt: endOf(tokens, now),
+    told: [isLogin || isOther ? 'login' : 'refresh', event(isOther)],
+  }
+}
+
+/** The login has ended: by a logout, or by the refusal of a refresh, sent when `since` was known. */
+export const afterEnd = (known: Known, since: Known, reason?: string): Known =>
+  isSameLogin(known, since) ? nobody(known, false, reason) : known
+
+/**
+ * Another tab has told something. What the cookies say was noticed before: a message may be late, or of somebody else, so
+ * it only adds to them. `isShared`: all tabs use the same access token.
+ */
+export function afterMessage(known: Known, message: Message, isShared: boolean, now: number): Known {
+  const { type, reason, id } = message
+  const isLogin = type === 'login'
+  const own = digestOf(known)
+  const isLate = id && own ? isLogin === (id === own) : type !== 'refresh' && known.seen.includes(known.id as string)
+  if (isLate || (isLogin ? live(known).length : !isLoggedIn(known))) return known
+  if (isLogin) return other(known)
+  if (type === 'logout') return nobody(known, true, reason)
+  const { expires_in } = message
+  return {
+    ...known,
+    ...(isShared && { tokens: { ...known.tokens, expires_in }, endsAt: endOf(message, now) }),
+    told: [type, event(true)],
+  }
+}
+
+const event = (elsewhere: boolean, reason?: string): ClientEvent => ({ elsewhere, ...(reason && { reason }) })
+
+/** Forgets what belongs to one login. */
+const fresh = (known: Known): Known => ({
+  ...known,
+  id: undefined,
+  tokens: {},
+  endsAt: undefined,
   logins: known.logins + 1,
-  renewals: known.renewals + 1,
-  isLoggingIn: known.isLoggingIn ?? false,
 })
 
-const nobody = (known: Known, reason?: string): Known => ({
-  ...forget(known),
-  reason,
+const other = (known: Known, id?: string): Known => ({
+  ...fresh(known),
+  state: stateOf(known, IN),
+  id,
+  told: ['login', event(true)],
+})
+
+const nobody = (known: Known, elsewhere: boolean, reason?: string): Known => ({
+  ...fresh(known),
+  state: stateOf(known, OUT, undefined, reason),
   ended: [...known.ended, ...known.seen, known.id],
+  told: ['logout', event(elsewhere, reason)],
 })
 
-const somebody = (known: Known, id?: string): Known => ({ ...forget(known), status: 'authenticated', id })
-
-const of = (elsewhere: boolean, reason?: string): ClientEvent => ({
-  elsewhere,
-  ...(reason !== undefined && { reason }),
-})
+function stateOf({ state }: Known, status: ClientState['status'], claims?: ClientState['claims'], reason?: string) {
+  const isSame = state.status === status && state.claims === claims && state.reason === reason
+  return isSame ? state : Object.freeze({ status, ...(claims && { claims }), ...(reason && { reason }) })
+}
 
 /** The CSRF values that are not of a login that has ended. */
 const live = ({ seen, ended }: Known) => seen.filter(value => !ended.includes(value))
 
-function afterCookies(known: Known): Step {
-  const [id] = live(known)
-  const { status, isLoggingIn, seen, csrf } = known
-  if (isLoggingIn || id === undefined || csrf !== undefined || seen.includes(known.id as string)) return { known }
-  // The first look, or the first cookie of a login that is already known.
-  if (status === 'loading' || (status === 'authenticated' && known.id === undefined))
-    return { known: { ...known, status: 'authenticated', id } }
-  return { known: somebody(known, id), told: { type: 'login', elsewhere: true } }
-}
+const loginIn = (claims: ClientState['claims']) => claims?.sid ?? claims?.sub
 
-function afterAnswer(known: Known, input: Input & { type: 'login' | 'refresh' }): Step {
-  const { type, since, access, refresh, csrf, accepted, lifeMs, now, marginMs } = input
-  const isLogin = type === 'login'
-  if (!isLogin && !isSameLogin(known, since)) return { known }
-  const claims = access === undefined ? undefined : claimsOf(access)
-  const isOther = !isLogin && known.claims !== undefined && loginIn(claims) !== loginIn(known.claims)
-  const fresh = isLogin ? known.seen.find(value => !since.seen.includes(value)) : accepted
-  const id = csrf ?? fresh ?? live(known)[0] ?? known.seen[0]
-  const before = isLogin || isOther ? forget(known) : known
-  return {
-    known: {
-      ...before,
-      status: 'authenticated',
-      reason: undefined,
-      id,
-      ended: known.ended.filter(value => value !== id),
-      access,
-      claims,
-      // A server without a store does not rotate the refresh token.
-      refresh: refresh ?? before.refresh,
-      csrf,
-      ...lifeOf(lifeMs, now, marginMs),
-      renewals: known.renewals + 1,
-    },
-    told: { type: isOther ? 'login' : type, elsewhere: isOther },
-  }
-}
-
-const loginIn = (claims: Known['claims']) => claims?.sid ?? claims?.sub
-
-const lifeOf = (lifeMs: number, now: number, marginMs: number) => ({
-  endsAt: lifeMs > 0 ? now + lifeMs : undefined,
-  renewAt: lifeMs > 0 ? now + lifeMs - Math.min(marginMs, lifeMs / 2) : undefined,
-  isEndTold: false,
-})
-
-function afterMessage(known: Known, { message, now, marginMs, isShared }: Input & { type: 'heard' }): Step {
-  const { type, reason, id, lifeMs = 0 } = message
-  const own = digestOf(known)
-  const isKnown = id !== undefined && own !== undefined
-  // What the cookies say was noticed before. A message may be late, or of somebody else: it only adds to them.
-  const isLate = isKnown
-    ? (type === 'login') === (id === own)
-    : type !== 'refresh' && known.seen.includes(known.id as string)
-  const told = { type, ...of(true, reason) }
-  if (isLate || (type === 'login' && live(known).length > 0)) return { known }
-  if (type === 'login') return { known: somebody(known), told }
-  if (known.status !== 'authenticated') return { known }
-  if (type === 'logout') return { known: nobody(known, reason), told }
-  if (!isShared) return { known, told }
-  return { known: { ...known, ...lifeOf(lifeMs, now, marginMs), renewals: known.renewals + 1 }, told }
-}
+const endOf = ({ expires_in }: Tokens, now: number) => now + Number(expires_in) * 1000 || undefined

@@ -1,4 +1,3 @@
-import { isObject } from './claims.js'
 import { noSuch } from './names.js'
 import { page, whereAllowed } from './page.js'
 
@@ -94,7 +93,7 @@ export interface AuthXClientOptions {
   tabs?: boolean | undefined
 }
 
-/** The options with their defaults. Members of `paths` and `timeouts` have names with a dot. */
+/** The options with their defaults. A member of `paths` or `timeouts` has a name with a dot. */
 export interface Settings {
   readonly tokens: TokensIn
   readonly headerName: string
@@ -104,6 +103,7 @@ export interface Settings {
   readonly refreshCsrfCookieName: string
   readonly refreshCsrfHeaderName: string
   readonly csrf: 'token' | 'origin'
+  /** Not to be called as a method. */
   readonly fetch: NonNullable<AuthXClientOptions['fetch']>
   readonly cookies: (() => unknown) | undefined
   readonly storage: ClientStorage | undefined
@@ -111,151 +111,127 @@ export interface Settings {
   readonly refreshMarginSeconds: number
   readonly lock: false | ClientLock | undefined
   readonly tabs: boolean
+  /** Absolute URLs. */
+  readonly 'paths.login': string
+  readonly 'paths.refresh': string
+  readonly 'paths.logout': string
   readonly 'timeouts.login': number
   readonly 'timeouts.refresh': number
   readonly 'timeouts.logout': number
   readonly 'timeouts.lock': number
   /** The only origin that gets tokens and CSRF values. */
   readonly origin: string
-  /** Origin of the page; undefined without a page. */
-  readonly pageOrigin: string | undefined
-  readonly urls: Readonly<Record<Route, string>>
   /** Resolves the URL of a request: a path is relative to `baseUrl`. @throws TypeError for an invalid URL. */
   urlOf(target: string | URL): URL
 }
 
 export type Route = 'login' | 'refresh' | 'logout'
 
-/** The default, the check, and what to say if the check fails. */
-type Rule = readonly [fallback: unknown, isRight: (value: unknown) => boolean, accepts: string]
+type Check = (value: unknown) => unknown
 
-const matches = (pattern: RegExp) => (value: unknown) => typeof value === 'string' && pattern.test(value)
-
-/** The allowed form of header names (RFC 9110 §5.6.2) and cookie names (RFC 6265 §4.1.1). */
-const NAME = matches(/^[!#$%&'*+\-.^_`|~\w]+$/)
-/** Excludes `//` and `/\` at the start, because after these a browser expects the name of another server. */
-const PATH = matches(/^\/(?![/\\])\S*$/)
-
-const named = (fallback: string): Rule => [fallback, NAME, `a name such as '${fallback}'`]
-const path = (fallback: string): Rule => [fallback, PATH, `a path such as '${fallback}'`]
-const number = (fallback: number): Rule => [
-  fallback,
-  value => (value as number) >= 0 && value === Number(value),
-  'a number',
-]
-const isFunction = (value: unknown) => typeof value === 'function'
-const optional = (isRight: (value: unknown) => boolean, accepts: string): Rule => [
-  undefined,
-  value => value === undefined || isRight(value),
+const isFunction: Check = value => typeof value === 'function'
+const oneOf =
+  (...values: unknown[]): Check =>
+  value =>
+    values.includes(value)
+const optional = (accepts: string, isRight: Check) => [
   accepts,
+  (value: unknown) => value === undefined || isRight(value),
 ]
-const aFunction = optional(isFunction, 'a function')
 
-const RULES: Readonly<Record<string, Rule>> = {
-  tokens: [undefined, matches(/^(cookies|dual|headers)$/), "'cookies', 'dual' or 'headers'"],
-  baseUrl: [
-    '',
-    matches(/^$|^\/|^https?:\/\//i),
-    "a URL such as 'https://api.example.com' or, in a page, a path such as '/api'",
-  ],
-  'paths.login': path('/login'),
-  'paths.refresh': path('/refresh'),
-  'paths.logout': path('/logout'),
-  fetch: aFunction,
-  cookies: aFunction,
-  csrf: ['token', matches(/^(token|origin)$/), "'token' or 'origin'"],
-  headerName: named('Authorization'),
-  headerType: ['Bearer', value => value === '' || NAME(value), "a name such as 'Bearer'"],
-  accessCsrfCookieName: named('csrf_access_token'),
-  accessCsrfHeaderName: named('X-CSRF-TOKEN'),
-  refreshCsrfCookieName: named('csrf_refresh_token'),
-  refreshCsrfHeaderName: named('X-CSRF-TOKEN'),
-  storage: optional(
-    value => ['getItem', 'setItem', 'removeItem'].every(name => isFunction(Object(value)[name])),
-    'an object with getItem, setItem and removeItem',
+/** The default of each option; or, if there is none, what the option accepts and how a value is checked. */
+const RULES: Readonly<Record<string, unknown>> = {
+  tokens: ["'cookies', 'dual' or 'headers'", oneOf('cookies', 'dual', 'headers')],
+  baseUrl: '',
+  paths: {},
+  'paths.login': '/login',
+  'paths.refresh': '/refresh',
+  'paths.logout': '/logout',
+  timeouts: {},
+  'timeouts.login': 60_000,
+  'timeouts.refresh': 8000,
+  'timeouts.logout': 8000,
+  'timeouts.lock': 12_000,
+  headerName: 'Authorization',
+  headerType: 'Bearer',
+  accessCsrfCookieName: 'csrf_access_token',
+  accessCsrfHeaderName: 'X-CSRF-TOKEN',
+  refreshCsrfCookieName: 'csrf_refresh_token',
+  refreshCsrfHeaderName: 'X-CSRF-TOKEN',
+  fetch: optional('a function', isFunction),
+  cookies: optional('a function', isFunction),
+  csrf: optional("'token' or 'origin'", oneOf('token', 'origin')),
+  storage: optional('like localStorage', value =>
+    ['getItem', 'setItem', 'removeItem'].every(name => isFunction(Object(value)[name])),
   ),
-  storageKey: named('koa-authx'),
-  refreshMarginSeconds: number(30),
-  'timeouts.login': number(60_000),
-  'timeouts.refresh': number(8000),
-  'timeouts.logout': number(8000),
-  'timeouts.lock': number(12_000),
-  lock: optional(value => value === false || isFunction(value), 'false or a function'),
-  tabs: [true, value => typeof value === 'boolean', 'true or false'],
+  storageKey: 'koa-authx',
+  refreshMarginSeconds: 30,
+  lock: optional('false or a function', value => value === false || isFunction(value)),
+  tabs: true,
 }
-/** Options that are objects of options. */
-const GROUPS = ['paths', 'timeouts']
+const NAMES = Object.keys(RULES)
 
 /** Checks the options and fills in the defaults. @throws TypeError that names the wrong or unknown option. */
 export function settingsOf(options: AuthXClientOptions): Settings {
-  check(isObject(options), 'the options of AuthXClient', "an object such as { tokens: 'cookies' }")
-  const given = flattened(options)
-  const settings: Record<string, unknown> = {}
-  for (const [name, [fallback, isRight, accepts]] of Object.entries(RULES)) {
-    const value = given[name] === undefined ? fallback : given[name]
-    check(isRight(value), name, accepts)
-    settings[name] = value
+  const given: Record<string, unknown> = {}
+  const add = (members: object, prefix: string) => {
+    for (const [name, value] of Object.entries(members)) {
+      if (name.includes('.') || !NAMES.includes(prefix + name)) throw noSuch('option', prefix + name, NAMES)
+      given[prefix + name] = value
+    }
   }
-  check(!settings.storage || settings.tokens === 'headers', 'storage', "used with tokens: 'headers'")
-  return {
-    ...(settings as unknown as Settings),
-    ...placesOf(settings as Record<string, string>),
-    fetch: senderOf(options),
+  check(hasForm(options, {}, ''), 'the options of AuthXClient', "an object such as { tokens: 'cookies' }")
+  add(options, '')
+  for (const [name, rule] of Object.entries(RULES)) {
+    if (Array.isArray(rule)) check(rule[1](given[name]), name, rule[0])
+    else {
+      if (given[name] === undefined) given[name] = rule
+      check(hasForm(given[name], rule, name), name, `${typeof rule} such as ${rule}`)
+      if (typeof rule === 'object') add(given[name] as object, `${name}.`)
+    }
   }
+  return withPlaces(given)
 }
 
-function check(isRight: boolean, name: string, accepts: string): void {
+/** The allowed form of header names (RFC 9110 §5.6.2) and cookie names (RFC 6265 §4.1.1). */
+const NAME = /^[!#$%&'*+\-.^_`|~\w]+$/
+/** Excludes `//` and `/\` at the start, because after these a browser expects the name of another server. */
+const PATH = /^\/(?![/\\])\S*$/
+
+/** Whether a value has the form of the default. */
+function hasForm(value: unknown, fallback: unknown, option: string): boolean {
+  if (typeof value !== typeof fallback) return false
+  if (typeof value === 'string')
+    return (option === 'headerType' && !value) || !fallback || (option.includes('.') ? PATH : NAME).test(value)
+  return typeof value === 'number' ? value >= 0 : value !== null && !Array.isArray(value)
+}
+
+function check(isRight: unknown, name: string, accepts: string): void {
   if (!isRight) throw new TypeError(`${name} must be ${accepts}`)
 }
 
-function flattened(options: object): Record<string, unknown> {
-  const flat: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(options)) {
-    if (GROUPS.includes(name)) {
-      if (value === undefined) continue
-      check(isObject(value), name, 'an object')
-      for (const [member, inner] of Object.entries(value)) add(flat, `${name}.${member}`, inner, 1)
-    } else add(flat, name, value, 0)
-  }
-  return flat
-}
-
-function add(flat: Record<string, unknown>, name: string, value: unknown, dots: number): void {
-  if (!Object.hasOwn(RULES, name) || name.split('.').length - 1 !== dots)
-    throw noSuch('option', name, Object.keys(RULES))
-  flat[name] = value
-}
-
-/** Not called as a method: browsers throw if `this` of `fetch` is not the window. */
-function senderOf({ fetch: send }: AuthXClientOptions): Settings['fetch'] {
-  // Reads the global at each call, because pages may replace it.
-  return (input, init) => (send ?? fetch)(input, init)
-}
-
 /**
- * Addresses are relative to the location of the page. A `<base>` in the page never matters: somebody else may have put
- * it there.
+ * Adds what the client needs to send requests. Addresses are relative to the location of the page. A `<base>` in the
+ * page never matters: somebody else may have put it there.
  */
-function placesOf({
-  baseUrl = '',
-  ...settings
-}: Record<string, string>): Pick<Settings, 'origin' | 'pageOrigin' | 'urls' | 'urlOf'> {
+function withPlaces(given: Record<string, unknown>): Settings {
+  const { baseUrl, fetch: send, storage, tokens } = given as unknown as Settings & { baseUrl: string }
+  check(!storage || tokens === 'headers', 'tokens', "'headers' if there is a storage")
   const base = baseUrl.replace(/\/+$/, '')
   const urlOf = (target: string | URL) =>
-    new URL(typeof target === 'string' && target.startsWith('/') ? base + target : target, page.location?.href)
+    new URL(String(target).startsWith('/') ? base + target : target, page.location?.href)
   const url = whereAllowed(() => urlOf(baseUrl || '/'))
-  const isRight = url && /^http/.test(url.protocol) && !(url.username || url.search || url.hash)
-  check(Boolean(isRight), 'baseUrl', RULES.baseUrl?.[2] ?? '')
-  const origin = url?.origin ?? ''
-  const urlAt = (route: Route) => {
-    const { href, origin: itsOrigin } = urlOf(settings[`paths.${route}`] ?? '')
-    check(itsOrigin === origin, `paths.${route}`, `a path at ${origin}`)
-    return href
-  }
-  return {
-    origin,
-    pageOrigin: page.location?.origin,
-    urls: { login: urlAt('login'), refresh: urlAt('refresh'), logout: urlAt('logout') },
-    urlOf,
-  }
+  const isUrl = url && /^(\/|https?:\/\/|$)/i.test(baseUrl) && /^http/.test(url.protocol)
+  check(isUrl && !(url.username || url.search || url.hash), 'baseUrl', "a URL or, in a page, a path such as '/api'")
+  const origin = url?.origin
+  for (const name of NAMES)
+    if (name.startsWith('paths.')) {
+      const { href, origin: other } = urlOf(String(given[name]))
+      check(other === origin, name, `at ${origin}`)
+      given[name] = href
+    }
+  // Not called as a method: browsers throw if `this` of `fetch` is not the window. The global is read at each call,
+  // because pages may replace it.
+  const sends: Settings['fetch'] = (input, init) => (send ?? fetch)(input, init)
+  return { ...given, origin, urlOf, fetch: sends } as unknown as Settings
 }

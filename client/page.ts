@@ -6,9 +6,8 @@ interface Page {
   readonly performance?: { now(): number }
   /** Exists in Node. */
   readonly process?: object
-  readonly BroadcastChannel?: new (name: string) => Channel
+  readonly BroadcastChannel?: { readonly prototype: Channel; new (name: string): Channel }
   readonly AbortController?: typeof AbortController
-  readonly Request?: typeof Request
 }
 
 /** The part of Web Locks that the client uses. Undefined if the page is not secure (https or localhost). */
@@ -40,9 +39,36 @@ export function whereAllowed<T>(work: () => T): T | undefined {
 /** Milliseconds that only go forward, whatever happens to the clock of the device. Some platforms have only the clock. */
 export const monotonicMs = (): number => (page.performance ?? Date).now()
 
-/** Deletes a readable cookie of the page, so that a reload does not take it for a login. */
-export function dropCookie(name: string): void {
-  whereAllowed(() => {
-    if (page.document) page.document.cookie = `${name}=; path=/; max-age=0`
+export const isObject = (value: unknown): value is Record<string, unknown> => Object(value) === value
+
+export const named = (name: string, message = name): Error => Object.assign(new Error(message), { name })
+
+export const ignore = (): void => {}
+
+/**
+ * Resolves or rejects as `work` does, but not later than the caller allows: after `timeoutMs` (0: no limit) it rejects
+ * with an error named `TimeoutError`, and when `stop` is aborted, with its reason. The signal of `work` is aborted then.
+ */
+export function bounded<T>(
+  work: (signal: AbortSignal | undefined) => Promise<T> | T,
+  timeoutMs?: number,
+  stop?: AbortSignal | null,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const controller = page.AbortController && new page.AbortController()
+    // Rejects before the abort: a custom `fetch` may ignore the signal, or reject with another error.
+    const end = (error: unknown) => {
+      reject(error)
+      controller?.abort(error)
+    }
+    const halt = () => end(stop?.reason ?? named('AbortError'))
+    const timer =
+      timeoutMs && setTimeout(() => end(named('TimeoutError', `No answer within ${timeoutMs} ms`)), timeoutMs)
+    stop?.addEventListener('abort', halt)
+    if (stop?.aborted) halt()
+    new Promise<T>(done => done(work(controller?.signal))).then(resolve, reject).finally(() => {
+      clearTimeout(timer)
+      stop?.removeEventListener('abort', halt)
+    })
   })
 }

@@ -1,105 +1,76 @@
-import { bounded } from './bounded.js'
-import { isObject } from './claims.js'
-import { TYPES } from './events.js'
 import type { Message } from './machine.js'
 import type { Settings } from './options.js'
-import { type Channel, page, whereAllowed } from './page.js'
+import { bounded, ignore, page, whereAllowed } from './page.js'
 
 /** How long a tab waits for the last messages of the tab that had its turn. They arrive at once, unless it was closed. */
 const LAST_WORD_MS = 1000
-/** How long a login keeps others from refreshing. A refresh that overtakes a slower login is aborted when that ends. */
-export const LOGIN_TURN_MS = 1000
 
-/**
- * The turns and messages of all tabs that share the cookies of one server. A tab takes its turn with a lock, but never
- * waits without limit, and never takes a lock away.
- */
-export class Turns {
-  readonly #name: string
-  readonly #timeoutMs: number
-  readonly #lock: Settings['lock'] | undefined
-  #channel: Channel | undefined
-  #last: Promise<unknown>
-  /** Whether another tab has its turn, as far as its messages say. */
-  #isElsewhere = false
-  #ended: (() => void) | undefined
-
-  /** @param first the turns begin after it. */
-  constructor(settings: Settings, first: Promise<unknown>, hear: (message: Message) => void) {
-    this.#name = `koa-authx ${settings.urls.refresh}`
-    this.#timeoutMs = settings['timeouts.lock']
-    this.#last = first
-    this.#lock = settings.lock
-    // In Node, clients may be of different people, also if there is a document.
-    if (!settings.tabs || settings.tokens === 'headers' || !page.location) return
-    const channel = whereAllowed(() => page.BroadcastChannel && new page.BroadcastChannel(this.#name))
-    channel?.unref?.()
-    if (channel?.unref && page.process) {
-      channel.close()
-      return
-    }
-    const locks = whereAllowed(() => page.navigator?.locks)
-    this.#lock ??= locks && ((name, work, options) => locks.request(name, options, work))
-    this.#channel = channel
-    if (channel) channel.onmessage = ({ data }) => this.#hear(data, hear)
-  }
-
+/** Turns with other tabs, and messages to them. */
+export interface Turns {
   /**
    * Runs `work` after the calls before it, and while no other tab has its turn. A call sees the results of the calls
    * before it. After `turnMs` (0: never), others need not wait for it any longer.
    */
-  take<T>(work: () => Promise<T>, turnMs = 0): Promise<T> {
-    const turn = this.#last.then(() => this.#locked(work, turnMs))
-    this.#last = turn.catch(() => {})
-    return turn
-  }
+  take<T>(work: () => Promise<T>, turnMs?: number): Promise<T>
+  /** Sends a message. Ignores errors, because the event has already happened. */
+  tell(message: Message | { readonly type: 'begin' | 'done' }): void
+  close(): void
+}
 
-  #locked<T>(work: () => Promise<T>, turnMs: number): Promise<T> {
+/**
+ * The turns of all tabs that share the cookies of one server. A tab takes its turn with a lock, but never waits without
+ * limit, and never takes a lock away. The turns begin after `first`.
+ */
+export function turnsOf(settings: Settings, first: Promise<unknown>, hear: (message: Message) => void): Turns {
+  const name = `koa-authx ${settings['paths.refresh']}`
+  const { BroadcastChannel, process, location } = page
+  // In Node, clients may be of different people, also if there is a document.
+  const isNode = process && BroadcastChannel?.prototype.unref
+  const isLinked = settings.tabs && settings.tokens !== 'headers' && location && !isNode
+  const channel = isLinked ? whereAllowed(() => BroadcastChannel && new BroadcastChannel(name)) : undefined
+  const locks = isLinked ? whereAllowed(() => page.navigator?.locks) : undefined
+  const { lock = locks && ((key, work, options) => locks.request(key, options, work)) } = settings
+  let last = first
+  /** Resolves when the tab that has its turn says that it is done. */
+  let others: Promise<void> | undefined
+  let done = ignore
+  const tell: Turns['tell'] = message => void whereAllowed(() => channel?.postMessage(message))
+  const afterOthers = async <T>(work: () => Promise<T>) => {
+    await bounded(() => others, LAST_WORD_MS).catch(ignore)
+    others = undefined
+    tell({ type: 'begin' })
+    return work().finally(() => tell({ type: 'done' }))
+  }
+  const locked = <T>(work: () => Promise<T>, turnMs: number | undefined) => {
     let begun: Promise<T> | undefined
     const go = () => {
-      begun ??= this.#afterLastWord(work)
+      begun ??= afterOthers(work)
       return begun
     }
-    const lock = this.#lock
-    if (!lock) return go()
     // Whatever becomes of the lock (refused, late or stolen), the work is done once.
-    const held = bounded(signal => lock(this.#name, () => bounded(go, turnMs), { signal }), this.#timeoutMs)
-    return held.then(go, go)
+    return lock
+      ? bounded(signal => lock(name, () => bounded(go, turnMs), { signal }), settings['timeouts.lock']).then(go, go)
+      : go()
   }
-
-  async #afterLastWord<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#isElsewhere) {
-      const heard = new Promise<void>(resolve => {
-        this.#ended = resolve
-      })
-      await bounded(() => heard, LAST_WORD_MS).catch(() => {})
-      this.#isElsewhere = false
+  // In Node with a simulated page, the channel would keep the process alive.
+  channel?.unref?.()
+  if (channel)
+    channel.onmessage = ({ data }) => {
+      const { type } = Object(data)
+      if (/^(login|refresh|logout)$/.test(type)) hear(data as Message)
+      done()
+      if (type === 'begin')
+        others = new Promise(resolve => {
+          done = resolve
+        })
     }
-    this.#post('begin')
-    return work().finally(() => this.#post('done'))
-  }
-
-  #hear(data: unknown, listener: (message: Message) => void): void {
-    if (!isObject(data)) return
-    const { type } = data
-    if (type === 'begin' || type === 'done') {
-      this.#isElsewhere = type === 'begin'
-      if (type === 'done') this.#ended?.()
-    } else if (TYPES.includes(type as Message['type'])) listener(data as unknown as Message)
-  }
-
-  tell(message: Message): void {
-    this.#post(message.type, message)
-  }
-
-  /** Ignores errors, because the event has already happened. */
-  #post(type: string, message?: Message): void {
-    whereAllowed(() => this.#channel?.postMessage({ ...message, type }))
-  }
-
-  close(): void {
-    this.#channel?.close()
-    this.#channel = undefined
-    this.#ended?.()
+  return {
+    take(work, turnMs) {
+      const turn = last.then(() => locked(work, turnMs))
+      last = turn.catch(ignore)
+      return turn
+    },
+    tell,
+    close: () => channel?.close(),
   }
 }

@@ -14,7 +14,8 @@ const MEANT: [name: string, option: string][] = [
   ['baseurl', 'baseUrl'],
   ['url', 'baseUrl'],
   ['base', 'baseUrl'],
-  ['lockTimeout', 'timeouts.lock'],
+  ['path', 'paths'],
+  ['lockTimeouts', 'timeouts'],
   ['refreshMargin', 'refreshMarginSeconds'],
   ['storage_key', 'storageKey'],
   ['tab', 'tabs'],
@@ -120,7 +121,7 @@ describe('the options of a client', () => {
     for (const name of ['x', '', 'constructor', '__proto__x', '日本語']) {
       assert.throws(
         make({ [name]: 1 }),
-        /^TypeError: AuthXClient: unknown option ".*"; it takes tokens, baseUrl, paths.login, /,
+        /^TypeError: AuthXClient: unknown option ".*"; it takes tokens, baseUrl, paths, /,
       )
     }
     assert.throws(make({ paths: { x: '/me' } }), /^TypeError: AuthXClient: unknown option "paths\.x"; it takes /)
@@ -146,9 +147,10 @@ describe('the options of a client', () => {
     assert.ok(make({ paths: { login: undefined, refresh: '/r', logout: '/l?from=page' }, headerType: '' })())
   })
 
-  test('name cookies as a function that returns a string', () => {
+  test('name cookies as a function that returns a string', async () => {
     const client = new AuthXClient({ ...BASE, tokens: 'cookies', cookies: (() => ['a=b']) as never })
-    assert.throws(() => client.loggedIn, /^TypeError: cookies must return a string/)
+    for (const call of [() => client.ready, () => client.refresh(), () => client.fetch('/')])
+      await assert.rejects(call(), /^TypeError: cookies must return a string/)
   })
 })
 
