@@ -4,7 +4,7 @@ import { isObject } from './page.js'
 export function objectIn(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return isObject(value) ? value : undefined
+    return isObject(value) && !Array.isArray(value) ? value : undefined
   } catch {
     return undefined
   }

@@ -72,10 +72,10 @@ export const digestOf = ({ id, state }: Known): string | undefined => (id ?? (st
 /** The cookies were read: these are the CSRF values in them. During a login of this client, new ones are its own. */
 export function afterCookies(known: Known, seen: readonly string[], isLoggingIn: boolean): Known {
   const after = { ...known, seen }
-  const [id] = live(after)
-  if (isLoggingIn || !id || known.tokens.csrf_token || seen.includes(known.id as string)) return after
   // The first look, or the first cookie of a login that is known already.
   const isFirst = isLoggedIn(known) ? !known.id : known.state.status !== OUT
+  const id = live(after).find(value => isFirst || !known.seen.includes(value))
+  if (isLoggingIn || !id || known.tokens.csrf_token || seen.includes(known.id as string)) return after
   return isFirst ? { ...afterStorage(after), id } : other(after, id)
 }
 

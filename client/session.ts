@@ -179,7 +179,7 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
   /** Whether a login has ended: the refusal of a refresh says so, or the readable CSRF cookie is gone. */
   const isOver = async (error: unknown, since: machine.Known) => {
     await look()
-    const isGone = since.id && !known.seen[0] && !known.tokens.csrf_token
+    const isGone = since.id && !known.seen.includes(since.id) && !known.tokens.csrf_token
     return machine.isLoggedIn(since) && (isFinal(error) || (isGone && refusalIn(error) === 'MissingTokenError'))
   }
 

@@ -12,7 +12,7 @@ export class Jar {
 
   /** `fetch` with these cookies. */
   readonly fetch = async (input: string | Request, init: RequestInit): Promise<Response> => {
-    const headers = new Headers(init.headers)
+    const headers = new Headers(init.headers ?? (typeof input === 'string' ? undefined : input.headers))
     const { pathname } = new URL(typeof input === 'string' ? input : input.url)
     const sent = this.#shown(({ path }) => isInside(pathname, path))
     if (sent) headers.set('Cookie', sent)
