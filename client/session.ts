@@ -250,7 +250,7 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
   const asks = settings.csrf === 'origin' && mode !== 'headers'
   if (!first && !asks) isRead()
   const ready = Promise.resolve(first)
-    .then(() => (asks && known === machine.START ? refresh().catch(ignore) : undefined))
+    .then(() => (asks && known.state === machine.START.state ? refresh().catch(ignore) : undefined))
     .finally(isRead)
   ready.catch(ignore)
 

@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { AuthXClient, type ClientState } from 'koa-authx/client'
+import { until } from '../support/until.js'
+import { CREDENTIALS, heardBy, loggedIn, MODES, OTHERS, scene } from './scene.js'
+import { browserOf } from './tabs.js'
+
+/** A storage in memory; its methods return promises if `isSlow`. */
+function storageOf(isSlow: boolean) {
+  const kept = new Map<string, string>()
+  const maybe = <T>(value: T) => (isSlow ? Promise.resolve(value) : value)
+  return {
+    kept,
+    getItem: (key: string) => maybe(kept.get(key) ?? null),
+    setItem: (key: string, value: string) => maybe(void kept.set(key, value)),
+    removeItem: (key: string) => maybe(void kept.delete(key)),
+  }
+}
+
+for (const tokens of MODES) {
+  describe(`the state of a client with tokens: '${tokens}'`, () => {
+    test('is the same frozen object until something changes, and each change is told', async t => {
+      const { server, client } = await loggedIn(t, tokens)
+      const states: ClientState[] = []
+      const { subscribe, getState } = client
+      const stop = subscribe(() => states.push(getState()))
+      assert.equal(getState(), client.state)
+      assert.ok(Object.isFrozen(getState()))
+      await client.fetch('/protected')
+      assert.equal(states.length, 0)
+      await client.refresh()
+      const isShown = tokens !== 'cookies'
+      assert.deepEqual(
+        states.map(({ claims }) => claims?.sub),
+        isShown ? ['ada'] : [],
+      )
+      await server.authx.revokeAllSessions('ada')
+      await assert.rejects(client.refresh())
+      assert.deepEqual(states.at(-1), { status: 'unauthenticated', reason: 'RevokedTokenError' })
+      const before = states.length
+      stop()
+      await client.login(CREDENTIALS)
+      assert.deepEqual([states.length, client.state.status, client.state.reason], [before, 'authenticated', undefined])
+    })
+
+    test('has a token that is good now for others who send requests', async t => {
+      const { server, client } = await loggedIn(t, tokens)
+      const { headersFor, getAccessToken } = client
+      const [read, write] = [
+        await headersFor('get', '/protected'),
+        await headersFor('post', new URL('/protected', server.origin)),
+      ]
+      for (const [method, headers] of [
+        ['GET', read],
+        ['POST', write],
+      ] as const)
+        assert.equal((await server.jar.fetch(`${server.origin}/protected`, { method, headers })).status, 200)
+      assert.deepEqual(await headersFor('POST', 'https://elsewhere.example/'), {})
+      assert.equal(await getAccessToken(), client.accessToken)
+      assert.equal((await getAccessToken()) !== undefined, tokens !== 'cookies')
+      await client.logout()
+      assert.deepEqual([await getAccessToken(), await headersFor('GET', '/protected')], [undefined, {}])
+    })
+
+    test('is left by a logout that is local, also if the server cannot be reached', async t => {
+      const { server, client, heard } = await loggedIn(t, tokens)
+      await server.offline()
+      await assert.rejects(client.logout())
+      assert.equal(client.loggedIn, true)
+      await client.logout({ local: true })
+      assert.deepEqual(
+        [client.loggedIn, client.accessToken, heard],
+        [false, undefined, [['logout', { elsewhere: false }]]],
+      )
+      await server.online()
+      await client.login(OTHERS)
+      assert.equal(client.loggedIn, true)
+      await client.logout({ local: true })
+      assert.deepEqual(await server.authx.listSessions('grace'), [])
+    })
+  })
+}
+
+describe('a client with a storage', () => {
+  for (const isSlow of [false, true]) {
+    test(`that is ${isSlow ? 'slow' : 'fast'} is logged in after a restart`, async t => {
+      const server = await scene(t, 'headers')
+      const storage = storageOf(isSlow)
+      await server.client({ storage, storageKey: 'mine' }).login(CREDENTIALS)
+      assert.deepEqual([...storage.kept.keys()], ['mine'])
+      const next = server.client({ storage, storageKey: 'mine' })
+      assert.deepEqual(next.state, { status: 'loading' })
+      await next.ready
+      assert.equal(next.state.status, 'authenticated')
+      assert.equal((await next.fetch('/protected')).status, 200)
+      assert.equal(server.count('POST /refresh'), 1)
+      const kept = storage.kept.get('mine')
+      await next.refresh()
+      assert.notEqual(storage.kept.get('mine'), kept)
+      await next.logout()
+      assert.deepEqual([storage.kept.size, server.client({ storage }).loggedIn], [0, false])
+    })
+  }
+
+  test('keeps the refresh token only, and forgets what the server refuses', async t => {
+    const server = await scene(t, 'headers')
+    const storage = storageOf(true)
+    const client = server.client({ storage })
+    const body = await client.login(CREDENTIALS)
+    assert.deepEqual([...storage.kept.values()], [body.refresh_token])
+    await server.authx.revokeAllSessions('ada')
+    await assert.rejects(client.refresh(), { errorType: 'RevokedTokenError' })
+    assert.equal(storage.kept.size, 0)
+  })
+
+  test('takes what another program with the same storage has got', async t => {
+    const server = await scene(t, 'headers')
+    const storage = storageOf(true)
+    const [one, other] = [server.client({ storage }), server.client({ storage })]
+    await one.login(CREDENTIALS)
+    await other.refresh()
+    server.clock.advance('1m')
+    await one.refresh()
+    server.clock.advance('1m')
+    await other.refresh()
+    assert.deepEqual([one.loggedIn, other.loggedIn], [true, true])
+  })
+
+  test('is ready, and nobody is logged in, if the storage cannot be read', async t => {
+    const server = await scene(t, 'headers')
+    const getItem = async (): Promise<never> => {
+      throw new Error('TEST: locked')
+    }
+    const client = server.client({ storage: { ...storageOf(true), getItem } })
+    await assert.rejects(client.ready, /TEST: locked/)
+    assert.equal(client.state.status, 'unauthenticated')
+    assert.equal((await client.fetch('/public')).status, 200)
+  })
+
+  test('needs tokens in headers', () => {
+    const options = { baseUrl: 'https://api.example', storage: storageOf(false) }
+    assert.throws(() => new AuthXClient({ ...options, tokens: 'cookies' }), /^TypeError: tokens must be 'headers'/)
+  })
+})
+
+test('cookies may be read asynchronously, as in a worker', async t => {
+  const { server } = await loggedIn(t, 'cookies')
+  const client = server.client({ cookies: async () => server.jar.cookies() })
+  assert.deepEqual(client.state, { status: 'loading' })
+  await client.ready
+  assert.equal(client.loggedIn, true)
+  server.clock.advance('16m')
+  assert.equal((await client.fetch('/protected', { method: 'POST' })).status, 200)
+  await client.logout()
+  assert.equal(client.loggedIn, false)
+  await client.login(OTHERS)
+  assert.equal((await client.fetch('/protected', { method: 'POST' })).status, 200)
+})
+
+describe("a client with csrf: 'origin'", () => {
+  for (const tokens of ['cookies', 'dual'] as const) {
+    test(`and tokens: '${tokens}' finds out by one refresh whether there is a login`, async t => {
+      const server = await scene(t, tokens, { cookieCsrfProtect: false })
+      const nobody = server.client({ csrf: 'origin' })
+      assert.equal(nobody.state.status, 'loading')
+      await nobody.ready
+      assert.deepEqual([nobody.state, server.count('POST /refresh')], [{ status: 'unauthenticated' }, 1])
+      await nobody.login(CREDENTIALS)
+      const reloaded = server.client({ csrf: 'origin' })
+      await reloaded.ready
+      assert.deepEqual([reloaded.loggedIn, server.count('POST /refresh')], [true, 2])
+      assert.equal((await reloaded.fetch('/protected', { method: 'POST' })).status, 200)
+      assert.equal(server.count('POST /refresh'), 2)
+    })
+  }
+
+  test('does not ask if a cookie says that there is a login', async t => {
+    const { server } = await loggedIn(t, 'cookies')
+    const client = server.client({ csrf: 'origin' })
+    await client.ready
+    assert.deepEqual([client.loggedIn, server.count('POST /refresh')], [true, 0])
+  })
+})
+
+describe('an access token', () => {
+  for (const tokens of ['dual', 'headers'] as const) {
+    test(`with tokens: '${tokens}' is renewed before a request shortly before its end, and a failure does not matter`, async t => {
+      const { server } = await loggedIn(t, tokens, { accessTokenExpires: 100 })
+      const client = server.client({ refreshMarginSeconds: 3600 })
+      await client.login(CREDENTIALS)
+      assert.equal((await client.fetch('/protected')).status, 200)
+      assert.equal(server.count('POST /refresh'), 0)
+      t.mock.method(
+        performance,
+        'now',
+        (
+          now => () =>
+            now + 60_000
+        )(performance.now()),
+      )
+      server.store.down()
+      await client.fetch('/public')
+      assert.equal(server.count('POST /refresh'), 1)
+      server.store.heal()
+      assert.equal((await client.fetch('/protected')).status, 200)
+      assert.equal(server.count('POST /refresh'), 2)
+      assert.equal((await client.fetch('/protected')).status, 200)
+      assert.equal(server.count('POST /refresh'), 2)
+    })
+  }
+
+  test('whose time is over is told once, and the user stays logged in', async t => {
+    const { client } = await loggedIn(t, 'cookies', { accessTokenExpires: 1 })
+    let told = 0
+    client.on('expired', () => told++)
+    await until(() => told > 0)
+    await client.fetch('/public')
+    assert.deepEqual([told, client.loggedIn], [1, true])
+    await client.refresh()
+    await until(() => told > 1)
+  })
+
+  test('is renewed by itself between startAutoRefresh and stopAutoRefresh', async t => {
+    const { client, heard } = await loggedIn(t, 'cookies', { accessTokenExpires: 1 })
+    client.startAutoRefresh()
+    await until(() => heard.filter(([type]) => type === 'refresh').length >= 2)
+    client.stopAutoRefresh()
+    let told = 0
+    client.on('expired', () => told++)
+    await until(() => told > 0)
+    assert.equal(client.loggedIn, true)
+  })
+})
+
+describe('turns', () => {
+  test('are taken with the lock of the application, or with none', async t => {
+    const { server } = await loggedIn(t, 'cookies')
+    const names: string[] = []
+    const client = server.client({
+      lock: async (name, work, { signal }) => {
+        names.push(`${name} ${signal?.aborted}`)
+        return work()
+      },
+    })
+    await client.refresh()
+    assert.deepEqual(names, [`koa-authx ${server.origin}/refresh false`])
+    const robbed = server.client({ lock: () => Promise.reject(new Error('TEST: no lock')) })
+    await robbed.refresh()
+    await server.client({ lock: false }).refresh()
+  })
+
+  test('with tabs: false are of this client only', async t => {
+    const { server } = await loggedIn(t, 'cookies')
+    const browser = browserOf(t, server)
+    const [one, other] = [await browser.tab('cookies'), await browser.tab('cookies', { tabs: false })]
+    const heard = heardBy(other)
+    browser.hold()
+    await other.refresh()
+    browser.post({ type: 'refresh' })
+    await until(() => browser.waiting === 0)
+    one.close()
+    assert.equal(heard.length, 1)
+  })
+})
+
+test('a timeout of the application ends the wait for an answer', async t => {
+  const { server } = await loggedIn(t, 'cookies')
+  const client = server.client({ timeouts: { login: 30, refresh: 30, logout: 30 } })
+  server.fate = () => 'held'
+  for (const call of [client.login(CREDENTIALS), client.refresh(), client.logout()])
+    await assert.rejects(call, { name: 'TimeoutError' })
+  assert.equal(client.loggedIn, true)
+})
