@@ -1,4 +1,4 @@
-import { answerIn } from './http.js'
+import { answerIn, isSafe } from './http.js'
 import { isLoggedIn } from './machine.js'
 import type { Settings } from './options.js'
 import { bounded } from './page.js'
@@ -54,9 +54,6 @@ export async function fetchWith(
     isRenewed = renewal === 'here'
   }
 }
-
-/** Whether a method changes nothing (RFC 9110 §9.2.1): the server asks for no CSRF value. */
-export const isSafe = (method: string): boolean => /^(GET|HEAD|OPTIONS|TRACE)$/.test(method)
 
 /** Accepts a ReadableStream of any realm, and the async iterables that Node's `fetch` sends as a stream. */
 const isStream = (body: unknown) => Object(body).getReader || Object(body)[Symbol.asyncIterator]

@@ -29,6 +29,9 @@ export const refusalIn = (error: unknown): string | undefined =>
 export const isFinal = (error: unknown): boolean =>
   /^(RevokedToken|ReusedToken|TokenExpired|TokenInvalidSignature|SubjectNotFound)Error$/.test(refusalIn(error) ?? '')
 
+/** Whether a method changes nothing (RFC 9110 §9.2.1): the server asks for no CSRF value. */
+export const isSafe = (method: string): boolean => /^(GET|HEAD|OPTIONS|TRACE)$/.test(method)
+
 /** Headers that contain a token or a CSRF value. */
 export type Secrets = Readonly<Record<string, string>>
 

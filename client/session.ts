@@ -1,6 +1,5 @@
 import type { ClientEvent, ClientEventType, Listeners } from './events.js'
-import { isSafe } from './fetch.js'
-import { AuthXClientError, isFinal, post, refusalIn, type Secrets } from './http.js'
+import { AuthXClientError, isFinal, isSafe, post, refusalIn, type Secrets } from './http.js'
 import * as machine from './machine.js'
 import type { Settings } from './options.js'
 import { ignore, monotonicMs, named, page, whereAllowed } from './page.js'
