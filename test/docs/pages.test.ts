@@ -26,6 +26,9 @@ const RUN_BY: Readonly<Record<string, string>> = {
 const NOT_OURS: Readonly<Record<string, string>> = {
   'CONTRIBUTING.md typescript': 'a guard of the library; test/docs/contributing.test.ts adds it to the sources',
   'CONTRIBUTING.md sql': 'test/docs/contributing.test.ts makes a store of it',
+  'docs/client-recipes.md tsx': 'parts of examples/client; test/docs/client-recipes.test.ts compares them',
+  'docs/client-recipes.md vue': 'parts of examples/client; test/docs/client-recipes.test.ts compares them',
+  'docs/client-recipes.md svelte': 'parts of examples/client; test/docs/client-recipes.test.ts compares them',
   'docs/from-authx.md python': 'AuthX itself, for comparison',
   'docs/stores.md sql':
     'the table of PostgreSQL: test/docs/stores.test.ts creates it; statements of an example: test/examples/custom-sql-store.test.ts runs them',

@@ -47,10 +47,14 @@ export async function bundlePage(file: string, plugins: readonly Plugin[] = []):
   return bundle({ entryPoints, platform: 'browser', format: 'esm', jsx: 'automatic', jsxDev: false, define, plugins })
 }
 
-/** A program for Node, in which the packages named in `standIns` are the files named there. */
-export async function bundleProgram(file: string, standIns: Readonly<Record<string, string>>): Promise<string> {
+/**
+ * A program for Node as one ES module, in which the packages named in `standIns` are the files named there. It imports
+ * all other packages.
+ */
+export async function bundleProgram(file: string, standIns: Readonly<Record<string, string>> = {}): Promise<string> {
   const alias = Object.fromEntries(Object.entries(standIns).map(([name, path]) => [name, join(root, path)]))
-  return bundle({ entryPoints: [join(root, file)], platform: 'node', format: 'esm', alias })
+  const shape = { platform: 'node', format: 'esm', packages: 'external', jsx: 'automatic', jsxDev: false }
+  return bundle({ entryPoints: [join(root, file)], alias, ...shape })
 }
 
 async function bundle(options: object): Promise<string> {

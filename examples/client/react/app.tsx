@@ -1,0 +1,69 @@
+import { type SubmitEvent, useEffect, useState } from 'react'
+import { addNote, listNotes, type Note } from '../notes-api.js'
+import { RequireLogin, useAuth, useClient } from './auth.js'
+
+export function App() {
+  return (
+    <RequireLogin loading={<p data-screen="loading">One moment</p>} login={<LoginForm />}>
+      <NotesPage />
+    </RequireLogin>
+  )
+}
+
+function LoginForm() {
+  const client = useClient()
+  const { reason } = useAuth()
+  const [problem, setProblem] = useState('')
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    const credentials = Object.fromEntries(new FormData(event.currentTarget))
+    client.login(credentials).catch(error => setProblem(error.message))
+  }
+  return (
+    <form data-screen="login" onSubmit={submit}>
+      {reason && <p>Your session has ended.</p>}
+      <input name="username" aria-label="Name" autoComplete="username" />
+      <input name="password" aria-label="Password" type="password" autoComplete="current-password" />
+      <button type="submit">Log in</button>
+      <p role="alert">{problem}</p>
+    </form>
+  )
+}
+
+function NotesPage() {
+  const client = useClient()
+  const [notes, setNotes] = useState<Note[]>([])
+  const [problem, setProblem] = useState('')
+  useEffect(() => {
+    listNotes().then(setNotes, error => setProblem(error.message))
+  }, [])
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    const form = event.currentTarget
+    addNote(String(new FormData(form).get('text'))).then(
+      notes => {
+        setNotes(notes)
+        setProblem('')
+        form.reset()
+      },
+      error => setProblem(error.message),
+    )
+  }
+  return (
+    <main data-screen="notes">
+      <ul>
+        {notes.map(({ id, text }) => (
+          <li key={id}>{text}</li>
+        ))}
+      </ul>
+      <form onSubmit={submit}>
+        <input name="text" aria-label="Note" />
+        <button type="submit">Add</button>
+      </form>
+      <button type="button" onClick={() => client.logout().catch(error => setProblem(error.message))}>
+        Log out
+      </button>
+      <p role="alert">{problem}</p>
+    </main>
+  )
+}

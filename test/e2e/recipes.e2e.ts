@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
+import { describe, type TestContext, test } from 'node:test'
+import type { BrowserContext, Page } from 'playwright-core'
+import { until } from '../support/until.js'
+import { newTab, newVisitor } from './support/browser.js'
+import { type Framework, type NotesAppOptions, notesApp } from './support/notes-app.js'
+import { CREDENTIALS, OTHERS } from './support/page-app.js'
+import { serveSite } from './support/site.js'
+
+declare global {
+  /** Every screen that was shown, in turn. */
+  var screens: string[]
+}
+
+/** Notes each screen as soon as it is in the document. A text: what compiles these tests adds to functions. */
+const WATCH_SCREENS = `
+  window.screens = []
+  new MutationObserver(() => {
+    const screen = document.querySelector('[data-screen]')?.dataset.screen
+    if (screen && screen !== screens.at(-1)) screens.push(screen)
+  }).observe(document, { childList: true, subtree: true, attributes: true })
+`
+
+interface Visit {
+  readonly api: Awaited<ReturnType<typeof notesApp>>
+  readonly site: Awaited<ReturnType<typeof serveSite>>
+  readonly visitor: BrowserContext
+  /** What the pages printed as errors, besides answers that failed. */
+  readonly complaints: string[]
+  open(): Promise<Page>
+}
+
+async function visit(t: TestContext, framework: Framework, options: NotesAppOptions = {}): Promise<Visit> {
+  const api = await notesApp(framework, options)
+  const site = await serveSite(t, api.listener)
+  const visitor = await newVisitor(t)
+  await visitor.addInitScript(WATCH_SCREENS)
+  const complaints: string[] = []
+  visitor.on('console', message => {
+    const isOurs = message.type() === 'error' || message.type() === 'warning'
+    if (isOurs && !message.text().startsWith('Failed to load resource')) complaints.push(message.text())
+  })
+  visitor.on('weberror', error => complaints.push(String(error.error())))
+  return { api, site, visitor, complaints, open: () => newTab(visitor, `${site.origin}/notes-app`) }
+}
+
+async function logIn(tab: Page, { username, password } = CREDENTIALS): Promise<void> {
+  await tab.fill('[name=username]', username)
+  await tab.fill('[name=password]', password)
+  await tab.click('button')
+}
+
+async function add(tab: Page, text: string): Promise<void> {
+  await tab.fill('[name=text]', text)
+  await tab.click('text=Add')
+}
+
+const shows = (tab: Page, screen: string) => tab.waitForSelector(`[data-screen=${screen}]`)
+const showsNote = (tab: Page, text: string) => tab.waitForSelector(`li:has-text("${text}")`)
+const notesOf = (tab: Page) => tab.locator('li').allTextContents()
+const screensOf = (tab: Page) => tab.evaluate(() => screens)
+
+/** No answer of the API goes out until this is called. */
+function holdAnswers(api: Visit['api']): () => void {
+  const gate = new EventEmitter()
+  const opened = once(gate, 'open')
+  api.beforeAnswer = async () => {
+    await opened
+    return undefined
+  }
+  return () => gate.emit('open')
+}
+
+for (const framework of ['react', 'vue', 'svelte'] as const) {
+  describe(`the recipe for ${framework}`, () => {
+    test('shows the form, then the notes, and after a reload the notes at once', async t => {
+      const { api, open, complaints } = await visit(t, framework)
+      const tab = await open()
+      await shows(tab, 'login')
+      await logIn(tab)
+      await shows(tab, 'notes')
+      await add(tab, 'Buy milk')
+      await showsNote(tab, 'Buy milk')
+      assert.equal(api.reads(), 1)
+      await tab.reload()
+      await showsNote(tab, 'Buy milk')
+      assert.deepEqual(await screensOf(tab), ['notes'])
+      assert.deepEqual(complaints, [])
+    })
+
+    test('says why a login fails, and lets the user try again', async t => {
+      const { open, complaints } = await visit(t, framework)
+      const tab = await open()
+      await logIn(tab, { ...CREDENTIALS, password: 'wrong' })
+      await tab.waitForFunction(() => document.querySelector('[role=alert]')?.textContent !== '')
+      await logIn(tab)
+      await shows(tab, 'notes')
+      assert.deepEqual(await screensOf(tab), ['login', 'notes'])
+      assert.deepEqual(complaints, [])
+    })
+
+    test('shows neither the form nor the notes before it knows which', async t => {
+      const unreadable = { csrfCheck: 'origin', csrfInCookies: false } as const
+      const options = { ...unreadable, client: { tokens: 'cookies', csrf: 'origin' } } as const
+      const { api, open, complaints } = await visit(t, framework, options)
+      const tab = await open()
+      await logIn(tab)
+      await shows(tab, 'notes')
+      for (const [isLoggedIn, screens] of [
+        [true, ['loading', 'notes']],
+        [false, ['loading', 'login']],
+      ] as const) {
+        if (!isLoggedIn) await api.authx.revokeAllSessions(CREDENTIALS.username)
+        const answer = holdAnswers(api)
+        await tab.reload()
+        await shows(tab, 'loading')
+        answer()
+        await shows(tab, screens[1])
+        assert.deepEqual(await screensOf(tab), screens)
+      }
+      assert.deepEqual(complaints, [])
+    })
+
+    test('shows a logout in all tabs at once, and a login too', async t => {
+      const { open, complaints } = await visit(t, framework)
+      const [one, other] = [await open(), await open()]
+      await logIn(one)
+      await Promise.all([shows(one, 'notes'), shows(other, 'notes')])
+      await other.click('text=Log out')
+      await Promise.all([shows(one, 'login'), shows(other, 'login')])
+      assert.deepEqual(await screensOf(one), ['login', 'notes', 'login'])
+      assert.deepEqual(complaints, [])
+    })
+
+    test('shows the notes of the user who is logged in, and of nobody else', async t => {
+      const { open, complaints } = await visit(t, framework)
+      const [one, other] = [await open(), await open()]
+      await logIn(one)
+      await shows(other, 'notes')
+      await add(one, 'of Ada')
+      await showsNote(one, 'of Ada')
+      await other.click('text=Log out')
+      await shows(other, 'login')
+      await logIn(other, OTHERS)
+      await add(other, 'of Grace')
+      await showsNote(other, 'of Grace')
+      await shows(one, 'notes')
+      await one.reload()
+      await showsNote(one, 'of Grace')
+      assert.deepEqual(await notesOf(one), ['of Grace'])
+      assert.deepEqual(complaints, [])
+    })
+
+    test('shows other notes as soon as another user logs in over a login in another tab', async t => {
+      const { open, complaints, site } = await visit(t, framework)
+      const one = await open()
+      await logIn(one)
+      await add(one, 'of Ada')
+      await showsNote(one, 'of Ada')
+      // A page with a form of its own, which does not log out first.
+      const other = await newTab(one.context(), site.origin)
+      await other.evaluate(credentials => client.login(credentials), OTHERS)
+      await until(async () => (await notesOf(one)).length === 0)
+      await add(one, 'of Grace')
+      await showsNote(one, 'of Grace')
+      assert.deepEqual(await notesOf(one), ['of Grace'])
+      assert.deepEqual(complaints, [])
+    })
+
+    test('keeps the notes while the server is away, says so, and goes on when it is back', async t => {
+      const { api, site, open, complaints } = await visit(t, framework)
+      const tab = await open()
+      await logIn(tab)
+      await add(tab, 'before')
+      await showsNote(tab, 'before')
+      api.clock.advance('16m')
+      await site.close()
+      await add(tab, 'meanwhile')
+      await tab.waitForFunction(() => document.querySelector('[role=alert]')?.textContent !== '')
+      assert.deepEqual(await notesOf(tab), ['before'])
+      await serveSite(t, api.listener, { port: site.port })
+      await add(tab, 'after')
+      await showsNote(tab, 'after')
+      assert.deepEqual(await screensOf(tab), ['login', 'notes'])
+      assert.deepEqual(complaints, [])
+    })
+  })
+}
