@@ -89,6 +89,18 @@ for (const framework of ['react', 'vue', 'svelte'] as const) {
       assert.deepEqual(complaints, [])
     })
 
+    test('shows the notes at once after a reload too if the access token is in memory', async t => {
+      const { open, complaints } = await visit(t, framework, { client: { tokens: 'dual' } })
+      const tab = await open()
+      await logIn(tab)
+      await add(tab, 'Buy milk')
+      await showsNote(tab, 'Buy milk')
+      await tab.reload()
+      await showsNote(tab, 'Buy milk')
+      assert.deepEqual(await screensOf(tab), ['notes'])
+      assert.deepEqual(complaints, [])
+    })
+
     test('says why a login fails, and lets the user try again', async t => {
       const { open, complaints } = await visit(t, framework)
       const tab = await open()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { bundleProgram } from '../../support/bundle.js'
+import { freePort } from '../../support/free-port.js'
 import { temporaryFolder } from '../../support/temporary.js'
 import { recipeServer } from './server.js'
 
@@ -64,6 +65,19 @@ for (const platform of Object.keys(PLATFORMS) as (keyof typeof PLATFORMS)[]) {
       }
     })
 
+    test('lives on while the server is away', async t => {
+      const { start } = await installed(t, platform)
+      await start('login')
+      const port = await freePort()
+      const away = { EXPO_PUBLIC_API_URL: `http://127.0.0.1:${port}`, API_URL: `http://127.0.0.1:${port}` }
+      const { after, status, error_type } = await start('', away)
+      assert.deepEqual(
+        [after, status, error_type],
+        ['authenticated', 'authenticated', 'none, because the request failed'],
+      )
+      assert.equal((await start()).sub, 'ada')
+    })
+
     test('is gone after a logout', async t => {
       const { start } = await installed(t, platform)
       await start('login')
@@ -80,6 +94,13 @@ for (const platform of Object.keys(PLATFORMS) as (keyof typeof PLATFORMS)[]) {
     })
   })
 }
+
+test('a keychain that is locked when the application starts loses no login', async t => {
+  const { start } = await installed(t, 'React Native')
+  await start('login')
+  assert.equal((await start('', { KEYCHAIN: 'locked' })).after, 'unauthenticated')
+  assert.equal((await start()).sub, 'ada')
+})
 
 describe('the file of the Electron recipe', () => {
   test('does not show the token, and only its owner may read it', async t => {

@@ -15,6 +15,7 @@ function checkKey(key: unknown): void {
 export async function getItemAsync(key: string): Promise<string | null> {
   checkKey(key)
   await setImmediate()
+  if (process.env.KEYCHAIN === 'locked') throw new Error('The keychain is locked')
   return read()[key] ?? null
 }
 
