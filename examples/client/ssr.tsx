@@ -19,23 +19,26 @@ export function pages(api: string): Middleware {
 
 /** A client for one request. It sends the cookies of the request, and hands those that it gets to the browser. */
 export function clientOf(ctx: Context, api: string): AuthXClient {
-  const cookies = new Map(pairsOf(ctx.get('Cookie')))
-  const header = () => [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  const isApi = (url: string) => new URL(url).origin === new URL(api).origin
+  let pairs = pairsOf(ctx.get('Cookie'))
+  const cookies = () => pairs.map(([name, value]) => `${name}=${value}`).join('; ')
+
+  const keep = (line: string) => {
+    ctx.append('Set-Cookie', line)
+    const [cookie] = pairsOf(line)
+    pairs = pairs.filter(([name]) => name !== cookie?.[0])
+    if (cookie && !/; *max-age=0(;|$)/i.test(line)) pairs.push(cookie)
+  }
+
   const fetchWithCookies = async (input: string | Request, init: RequestInit): Promise<Response> => {
-    const { origin } = new URL(typeof input === 'string' ? input : input.url)
-    if (origin !== new URL(api).origin) return fetch(input, init)
     const headers = new Headers(init.headers)
-    headers.set('Cookie', header())
+    if (isApi(typeof input === 'string' ? input : input.url)) headers.set('Cookie', cookies())
     const response = await fetch(input, { ...init, headers })
-    for (const line of response.headers.getSetCookie()) {
-      ctx.append('Set-Cookie', line)
-      const [name, value] = pairsOf(line)[0] ?? ['', '']
-      if (/; *max-age=0(;|$)/i.test(line)) cookies.delete(name)
-      else cookies.set(name, value)
-    }
+    // After a redirect it may be the answer of somebody else.
+    if (isApi(response.url)) for (const line of response.headers.getSetCookie()) keep(line)
     return response
   }
-  return new AuthXClient({ tokens: 'cookies', baseUrl: api, fetch: fetchWithCookies, cookies: header, tabs: false })
+  return new AuthXClient({ tokens: 'cookies', baseUrl: api, fetch: fetchWithCookies, cookies, tabs: false })
 }
 
 /** Names and values of `a=b; c=d`. */

@@ -12,12 +12,16 @@ import { ADA, GRACE, type RecipeServer, recipeServer } from './server.js'
 /** The program, compiled with the JSX of React. */
 const program = bundleProgram('examples/client/ssr.tsx')
 
+async function recipe(t: TestContext): Promise<typeof Ssr> {
+  const file = join(await projectFor(t), 'ssr.mjs')
+  await writeFile(file, await program)
+  return import(pathToFileURL(file).href)
+}
+
 /** An API that also serves the page, and visitors with cookies of their own. */
 async function site(t: TestContext) {
   const server = await recipeServer(t, 'cookies')
-  const file = join(await projectFor(t), 'ssr.mjs')
-  await writeFile(file, await program)
-  const { pages } = (await import(pathToFileURL(file).href)) as typeof Ssr
+  const { pages } = await recipe(t)
   server.router.get('/', pages(server.origin))
   return server
 }
@@ -71,6 +75,43 @@ describe('a page that the server renders', () => {
     ada.jar.drop('access_token_cookie')
     ada.jar.drop('csrf_access_token')
     assert.match((await ada.open()).text, /<li>of Ada<\/li>/)
+  })
+
+  test('is rendered for the right login if the browser sends several cookies of one name', async t => {
+    const server = await site(t)
+    const ada = await visitor(server, ADA, 'of Ada')
+    const grace = await visitor(server, GRACE, 'of Grace')
+    server.router.get('/cookies', ctx => {
+      ctx.body = ctx.get('Cookie')
+    })
+    const sentBy = async ({ jar }: { jar: Jar }) => (await jar.fetch(`${server.origin}/cookies`, {})).text()
+    // Cookies for a longer path come first.
+    const headers = { Cookie: `${await sentBy(grace)}; ${await sentBy(ada)}` }
+    await grace.client.logout()
+    const text = await (await fetch(`${server.origin}/`, { headers })).text()
+    assert.match(text, /<li>of Ada<\/li>/)
+  })
+
+  test('gives no cookie to another server, and takes none from it', async t => {
+    const server = await recipeServer(t, 'cookies')
+    const other = await recipeServer(t, 'cookies')
+    const seen: string[] = []
+    other.router.get('/', ctx => {
+      seen.push(ctx.get('Cookie'))
+      ctx.set('Set-Cookie', 'refresh_token_cookie=planted')
+      ctx.body = 'elsewhere'
+    })
+    server.router.get('/away', ctx => ctx.redirect(`${other.origin}/`))
+    const { clientOf } = await recipe(t)
+    server.router.get('/', async ctx => {
+      const client = clientOf(ctx, server.origin)
+      const answers = [await client.fetch('/away'), await client.fetch(`${other.origin}/`)]
+      ctx.body = await Promise.all(answers.map(answer => answer.text()))
+    })
+    const ada = await visitor(server, ADA, 'of Ada')
+    const { headers, text } = await ada.open()
+    assert.equal(text, '["elsewhere","elsewhere"]')
+    assert.deepEqual([seen, headers.getSetCookie()], [['', ''], []])
   })
 
   test('is never that of somebody else, whatever answer comes first', async t => {
