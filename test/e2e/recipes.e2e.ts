@@ -180,6 +180,21 @@ for (const framework of ['react', 'vue', 'svelte'] as const) {
       assert.deepEqual(complaints, [])
     })
 
+    test('shows the form, with a reason, after the login was ended everywhere, and does not reload', async t => {
+      const { api, open, complaints } = await visit(t, framework)
+      const tab = await open()
+      await logIn(tab)
+      await shows(tab, 'notes')
+      await api.authx.revokeAllSessions(CREDENTIALS.username)
+      await add(tab, 'too late')
+      await tab.waitForSelector('text=Your session has ended.')
+      assert.deepEqual(await screensOf(tab), ['login', 'notes', 'login'])
+      api.clock.advance('1s')
+      await logIn(tab)
+      await shows(tab, 'notes')
+      assert.deepEqual(complaints, [])
+    })
+
     test('keeps the notes while the server is away, says so, and goes on when it is back', async t => {
       const { api, site, open, complaints } = await visit(t, framework)
       const tab = await open()

@@ -77,6 +77,13 @@ describe('a page that the server renders', () => {
     assert.match((await ada.open()).text, /<li>of Ada<\/li>/)
   })
 
+  test('offers the login once the login was ended on the server', async t => {
+    const server = await site(t)
+    const ada = await visitor(server, ADA, 'of Ada')
+    await server.authx.revokeAllSessions('ada')
+    assert.match((await ada.open()).text, /href="\/login"/)
+  })
+
   test('is rendered for the right login if the browser sends several cookies of one name', async t => {
     const server = await site(t)
     const ada = await visitor(server, ADA, 'of Ada')
