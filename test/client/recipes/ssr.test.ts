@@ -77,11 +77,12 @@ describe('a page that the server renders', () => {
     assert.match((await ada.open()).text, /<li>of Ada<\/li>/)
   })
 
-  test('offers the login once the login was ended on the server', async t => {
+  test('offers the login once the login was ended on the server, and deletes its cookies', async t => {
     const server = await site(t)
     const ada = await visitor(server, ADA, 'of Ada')
     await server.authx.revokeAllSessions('ada')
     assert.match((await ada.open()).text, /href="\/login"/)
+    assert.equal(ada.jar.cookies(), '')
   })
 
   test('is rendered for the right login if the browser sends several cookies of one name', async t => {
