@@ -1,7 +1,8 @@
 import type { Context, Middleware } from 'koa'
 import { AuthXClient } from 'koa-authx/client'
 import { renderToString } from 'react-dom/server'
-import { AuthProvider, RequireLogin } from './react/auth.js'
+import type { Note } from './notes-api.js'
+import { Page } from './ssr-page.js'
 
 /** The page `/`, rendered with what the API of `api`, such as `https://api.example.com`, answers for its visitor. */
 export function pages(api: string): Middleware {
@@ -46,30 +47,4 @@ export function clientOf(ctx: Context, api: string): AuthXClient {
 /** Names and values of `a=b; c=d`. */
 function pairsOf(text: string): [name: string, value: string][] {
   return [...text.matchAll(/(?:^|; *)([^=;]+)=([^;]*)/g)].map(([, name = '', value = '']) => [name, value])
-}
-
-interface Note {
-  readonly id: number
-  readonly text: string
-}
-
-function Page({ client, notes }: { client: AuthXClient; notes: readonly Note[] }) {
-  return (
-    <html lang="en">
-      <head>
-        <title>Notes</title>
-      </head>
-      <body>
-        <AuthProvider client={client}>
-          <RequireLogin loading="One moment" login={<a href="/login">Log in</a>}>
-            <ul>
-              {notes.map(({ id, text }) => (
-                <li key={id}>{text}</li>
-              ))}
-            </ul>
-          </RequireLogin>
-        </AuthProvider>
-      </body>
-    </html>
-  )
 }

@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
+import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import Koa from 'koa'
+import type * as Ssr from '../../examples/client/ssr.js'
 import { greetSockets } from '../client/recipes/sockets.js'
-import { bundlePage } from '../support/bundle.js'
+import { linkPackages } from '../examples/programs.js'
+import { bundlePage, bundleProgram } from '../support/bundle.js'
+import { temporaryFolder } from '../support/temporary.js'
 import { until } from '../support/until.js'
 import { newTab, newVisitor } from './support/browser.js'
+import { notesApp } from './support/notes-app.js'
 import { CREDENTIALS, pageApp } from './support/page-app.js'
+import { complaintsOf, logIn, WATCH_SCREENS } from './support/screens.js'
 import { serveSite } from './support/site.js'
 
 declare global {
@@ -27,6 +36,47 @@ async function tabWith(t: TestContext, recipe: string, tokens: 'cookies' | 'dual
   await tab.evaluate(credentials => client.login(credentials), CREDENTIALS)
   return { api, site, tab }
 }
+
+/** A visitor who is logged in and has a note, at a site whose page `/` is rendered by the server. */
+async function renderedSite(t: TestContext) {
+  const { folder, remove } = await temporaryFolder()
+  t.after(remove)
+  linkPackages(folder)
+  const file = join(folder, 'ssr.mjs')
+  await writeFile(file, await bundleProgram('examples/client/ssr.tsx'))
+  const { pages } = (await import(pathToFileURL(file).href)) as typeof Ssr
+  const script = await bundlePage('examples/client/ssr-browser.tsx')
+  const api = await notesApp('react')
+  const page = new Koa().use(ctx => pages(site.origin)(ctx, async () => {})).callback()
+  const site = await serveSite(t, (request, response) => {
+    if (request.url === '/') return void page(request, response)
+    if (request.url !== '/ssr-browser.js') return void api.listener(request, response)
+    response.setHeader('Content-Type', 'text/javascript').end(script)
+  })
+  const visitor = await newVisitor(t)
+  await visitor.addInitScript(WATCH_SCREENS)
+  const complaints = complaintsOf(visitor)
+  const form = await newTab(visitor, `${site.origin}/notes-app`)
+  await logIn(form)
+  await form.fill('[name=text]', 'Buy milk')
+  await form.click('text=Add')
+  await form.waitForSelector('li:has-text("Buy milk")')
+  return { api, complaints, form, open: () => newTab(visitor, `${site.origin}/`) }
+}
+
+describe('a page that the server has rendered', () => {
+  test('goes on in the browser without showing anything else, and with one refresh for both', async t => {
+    const { api, complaints, form, open } = await renderedSite(t)
+    api.clock.advance('16m')
+    const tab = await open()
+    assert.equal(await tab.textContent('li'), 'Buy milk')
+    await form.click('text=Log out')
+    await tab.waitForSelector('[data-screen=login]')
+    assert.deepEqual(await tab.evaluate(() => screens), ['notes', 'login'])
+    assert.equal(api.count('POST /refresh'), 1)
+    assert.deepEqual(complaints, [])
+  })
+})
 
 describe('in a browser', () => {
   for (const tokens of ['cookies', 'dual'] as const) {

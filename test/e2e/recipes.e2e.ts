@@ -6,28 +6,14 @@ import { until } from '../support/until.js'
 import { newTab, newVisitor } from './support/browser.js'
 import { type Framework, type NotesAppOptions, notesApp } from './support/notes-app.js'
 import { CREDENTIALS, OTHERS } from './support/page-app.js'
+import { complaintsOf, logIn, WATCH_SCREENS } from './support/screens.js'
 import { serveSite } from './support/site.js'
-
-declare global {
-  /** Every screen that was shown, in turn. */
-  var screens: string[]
-}
-
-/** Notes each screen as soon as it is in the document. A text: what compiles these tests adds to functions. */
-const WATCH_SCREENS = `
-  window.screens = []
-  new MutationObserver(() => {
-    const screen = document.querySelector('[data-screen]')?.dataset.screen
-    if (screen && screen !== screens.at(-1)) screens.push(screen)
-  }).observe(document, { childList: true, subtree: true, attributes: true })
-`
 
 interface Visit {
   readonly api: Awaited<ReturnType<typeof notesApp>>
   readonly site: Awaited<ReturnType<typeof serveSite>>
   readonly visitor: BrowserContext
-  /** What the pages printed as errors, besides answers that failed. */
-  readonly complaints: string[]
+  readonly complaints: readonly string[]
   open(): Promise<Page>
 }
 
@@ -36,19 +22,8 @@ async function visit(t: TestContext, framework: Framework, options: NotesAppOpti
   const site = await serveSite(t, api.listener)
   const visitor = await newVisitor(t)
   await visitor.addInitScript(WATCH_SCREENS)
-  const complaints: string[] = []
-  visitor.on('console', message => {
-    const isOurs = message.type() === 'error' || message.type() === 'warning'
-    if (isOurs && !message.text().startsWith('Failed to load resource')) complaints.push(message.text())
-  })
-  visitor.on('weberror', error => complaints.push(String(error.error())))
+  const complaints = complaintsOf(visitor)
   return { api, site, visitor, complaints, open: () => newTab(visitor, `${site.origin}/notes-app`) }
-}
-
-async function logIn(tab: Page, { username, password } = CREDENTIALS): Promise<void> {
-  await tab.fill('[name=username]', username)
-  await tab.fill('[name=password]', password)
-  await tab.click('button')
 }
 
 async function add(tab: Page, text: string): Promise<void> {
