@@ -110,12 +110,15 @@ CREATE INDEX ON ${this.table} (expires);
 SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'created' END, ${NOW}`
   }
 
-  /** Deletes expired rows, at most `most`. Answers `purged`, the time and the number. Skips rows that others use. */
+  /**
+   * Deletes expired rows, at most `most`. Answers `purged`, the time and the number. Skips rows that others use. Only in
+   * one table is a `ctid` unique: another partition can have a live row with the same one.
+   */
   purge(most: number): string {
     return `${settings(LONG_MS, 1000)}
 WITH expired AS MATERIALIZED (
   SELECT ctid FROM ${this.table} WHERE expires <= now() ORDER BY expires LIMIT ${most} FOR UPDATE SKIP LOCKED
-), gone AS (DELETE FROM ${this.table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM expired)) RETURNING 1)
+), gone AS (DELETE FROM ${this.table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM expired)) AND expires <= now() RETURNING 1)
 SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'purged' END, ${NOW}, (SELECT count(*) FROM gone)`
   }
 }
