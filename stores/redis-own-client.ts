@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module'
 import { Deadline } from '../src/time/deadline.js'
 import type { RedisClient, RedisClientOptions } from './redis-node-types.js'
 import { RedisStoreError } from './redis-refusal.js'
+import { requirePackage } from './require-package.js'
 
 type NodeRedis = typeof import('@keyv/redis')
 type Client = ReturnType<NodeRedis['createClient']>
@@ -175,7 +175,7 @@ function createClientWith(options: RedisClientOptions, queueLength: number, isWa
 /** Loaded only here: who passes a client of ioredis does not need it. */
 function nodeRedis(): NodeRedis {
   try {
-    return createRequire(import.meta.url)('@keyv/redis') as NodeRedis
+    return requirePackage('@keyv/redis') as NodeRedis
   } catch (cause) {
     throw new Error('RedisTokenStore needs a client for a url or options of node-redis: npm install @keyv/redis', {
       cause,

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import { requirePackage } from './require-package.js'
 
 /** The part of node:sqlite and better-sqlite3 that is the same in both. */
 export interface Database {
@@ -52,7 +52,7 @@ function nodeSqlite(): NodeSqlite | undefined {
 
 function requireBetterSqlite(): BetterSqlite {
   try {
-    return createRequire(import.meta.url)('better-sqlite3') as BetterSqlite
+    return requirePackage('better-sqlite3') as BetterSqlite
   } catch (cause) {
     throw new Error('SqliteTokenStore needs Node 22.13 or later, or a driver: npm install better-sqlite3@12', { cause })
   }

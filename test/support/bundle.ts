@@ -57,6 +57,12 @@ export async function bundleProgram(file: string, standIns: Readonly<Record<stri
   return bundle({ entryPoints: [join(root, file)], alias, ...shape })
 }
 
+/** A program for Node, beside which its packages are installed. */
+export async function bundleBeside(file: string, format: 'esm' | 'cjs'): Promise<string> {
+  const logOverride = { 'empty-import-meta': 'silent' }
+  return bundle({ entryPoints: [join(root, file)], platform: 'node', format, packages: 'external', logOverride })
+}
+
 async function bundle(options: object): Promise<string> {
   const { outputFiles } = await build({ bundle: true, target: 'es2022', write: false, ...options })
   return outputFiles[0]?.text ?? ''

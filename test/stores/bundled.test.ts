@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { bundleBeside } from '../support/bundle.js'
+import { temporaryFolder } from '../support/temporary.js'
+
+const packages = fileURLToPath(new URL('../../node_modules', import.meta.url))
+
+for (const [format, name] of [
+  ['esm', 'program.mjs'],
+  ['cjs', 'program.cjs'],
+] as const) {
+  test(`stores in a bundle (${format}) find the packages that are installed beside it`, async t => {
+    const { folder, remove } = await temporaryFolder()
+    t.after(remove)
+    symlinkSync(packages, join(folder, 'node_modules'))
+    writeFileSync(join(folder, name), await bundleBeside('test/support/bundled-stores.ts', format))
+    // The working directory is not where the packages are.
+    const { stdout, stderr } = spawnSync(process.execPath, [join(folder, name)], { cwd: '/', encoding: 'utf8' })
+    const lines = stdout.trim().split('\n')
+    assert.deepEqual(
+      lines,
+      ['[ undefined ]', 'Error: Redis cannot be reached: ClientOfflineError, ECONNREFUSED'],
+      stdout + stderr,
+    )
+  })
+}
