@@ -24,6 +24,8 @@ interface PostgresTableSight {
   readonly persistence: string
   /** The permissions that the role lacks. */
   readonly missing: readonly string[]
+  /** Whether row-level security applies to the role. */
+  readonly hidesRows: boolean
   /** The columns of the store that it has, with their types, in alphabetical order. */
   readonly columns: string | null
   readonly hasUniqueKey: boolean
@@ -49,6 +51,7 @@ export function findingsOf(view: PostgresView): StoreFinding[] {
     standby(view.seen),
     readOnly(view.seen),
     permission(view),
+    hiddenRows(view),
     missingTable(view),
     otherTable(view),
     unlogged(view),
@@ -98,6 +101,14 @@ function permission({ seen, table }: PostgresView): StoreFinding | undefined {
   return {
     code: 'postgres-permission',
     message: `The role ${role} lacks permissions. Requests that need them are answered with 503; without DELETE, expired records stay. Run: ${grants.join('; ')}`,
+  }
+}
+
+function hiddenRows({ seen, table }: PostgresView): StoreFinding | undefined {
+  if (!seen.table?.hidesRows) return undefined
+  return {
+    code: 'postgres-permission',
+    message: `Row-level security of the table ${table} applies to the role ${seen.role}, so requests are answered with 503. Connect as the owner of the table, or run: ALTER TABLE ${table} DISABLE ROW LEVEL SECURITY`,
   }
 }
 

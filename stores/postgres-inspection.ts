@@ -24,6 +24,7 @@ SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'seen' END, ${NOW}, json_build_
     'persistence', relpersistence,
     'missing', ARRAY(SELECT needed FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needed
       WHERE NOT has_table_privilege(oid, needed)),
+    'hidesRows', row_security_active(oid),
     'columns', (SELECT string_agg(attname || ' ' || format_type(atttypid, NULL), ', ' ORDER BY attname) FROM pg_attribute
       WHERE attrelid = oid AND attnum > 0 AND NOT attisdropped AND attname IN ('key', 'value', 'expires')),
     'hasUniqueKey', EXISTS(SELECT FROM pg_index WHERE indrelid = oid AND indisunique AND indisvalid AND indpred IS NULL

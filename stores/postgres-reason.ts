@@ -38,7 +38,7 @@ const REASONS: Readonly<Record<string, (names: TableNames) => string>> = {
   '3F000': ({ table }) =>
     `the schema of the table ${table} does not exist; create it, or set the option schema or the search_path of the role`,
   '42501': ({ table }) =>
-    `the role needs SELECT, INSERT, UPDATE and DELETE on the table ${table}, and USAGE on its schema`,
+    `the role needs SELECT, INSERT, UPDATE and DELETE on the table ${table}, without row-level security, and USAGE on its schema`,
   '42703': ({ table }) => otherTable(table),
   '42804': ({ table }) => otherTable(table),
   '42883': ({ table }) => otherTable(table),

@@ -145,11 +145,15 @@ export function decoded(hex: string): string {
   return Buffer.from(hex, 'hex').toString()
 }
 
-/** `SET TRANSACTION`: at a stricter level, concurrent writes would fail instead of being compared again. */
+/**
+ * `SET TRANSACTION`: at a stricter level, concurrent writes would fail instead of being compared again. `row_security`:
+ * a policy that hides rows makes the statement fail, because a hidden revocation would read as none.
+ */
 export function settings(statementMs: number, lockMs: number): string {
   return `SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = ${statementMs};
-SET LOCAL lock_timeout = ${lockMs};`
+SET LOCAL lock_timeout = ${lockMs};
+SET LOCAL row_security = off;`
 }
 
 function quoted(name: string): string {

@@ -192,6 +192,20 @@ describe('check of the permissions and the table of a PostgreSQL', () => {
     assert.deepEqual(await store.check(), [])
   })
 
+  test('finds row-level security that applies to the role, and not that of its own table', async t => {
+    const owner = opened(t, await roleWith('owner'), { table: 'secured' })
+    await owner.compareAndSet('key', undefined, 'a', soon())
+    await server.query(`CREATE ROLE watched LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON secured TO watched;
+      ALTER TABLE secured ENABLE ROW LEVEL SECURITY`)
+    assert.deepEqual(await owner.check(), [])
+    assert.deepEqual(await owner.get(['key']), ['a'])
+    const store = opened(t, server.urlOf('watched'), { table: 'secured' })
+    const message = onlyIn(await store.check(), 'postgres-permission')
+    await server.query(String(message.split('run: ')[1]))
+    assert.deepEqual(await store.check(), [])
+    assert.deepEqual(await store.get(['key']), ['a'])
+  })
+
   test('finds a table that is missing and that the store will not create', async t => {
     await server.query('CREATE ROLE poor LOGIN')
     const poor = onlyIn(await opened(t, server.urlOf('poor'), { table: 'absent' }).check(), 'postgres-no-table')

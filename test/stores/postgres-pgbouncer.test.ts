@@ -26,13 +26,15 @@ describe('PostgresTokenStore through PgBouncer in transaction mode', () => {
     await Promise.all(Array.from({ length: 50 }, (_, n) => store.compareAndSet(`key ${n}`, undefined, 'a', soon())))
     const pool = new pg.Pool({ connectionString: bouncer.url })
     t.after(() => pool.end())
-    const settings = "('statement_timeout', 'lock_timeout', 'transaction_isolation')"
+    const settings = "('statement_timeout', 'lock_timeout', 'transaction_isolation', 'row_security')"
     const seen = await Promise.all(
       Array.from({ length: 20 }, () =>
         pool.query(`SELECT setting FROM pg_settings WHERE name IN ${settings} ORDER BY 1`),
       ),
     )
-    for (const { rows } of seen) assert.deepEqual(rows.map(row => row.setting).sort(), ['0', '0', 'read committed'])
+    for (const { rows } of seen) {
+      assert.deepEqual(rows.map(row => row.setting).sort(), ['0', '0', 'on', 'read committed'])
+    }
   })
 
   test('a write that waits in its queue for too long is not written later', async t => {

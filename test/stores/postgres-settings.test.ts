@@ -127,6 +127,15 @@ describe('PostgresTokenStore and its table', () => {
     })
   }
 
+  test('is refused if row-level security applies to the role, and never reads as nothing', async t => {
+    const owner = open(t, server.url, { table: 'secured' })
+    await owner.compareAndSet('key', undefined, 'a', soon())
+    await server.query(`CREATE ROLE secured LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON secured TO secured;
+      ALTER TABLE secured ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON secured USING (key = 'authx:own')`)
+    await rejectBoth(open(t, server.urlOf('secured'), { table: 'secured' }), /"secured", without row-level security/)
+    assert.deepEqual(await owner.get(['key']), ['a'])
+  })
+
   test('is looked for in the search_path of the role, and in the schema of the option', async t => {
     await server.query(`CREATE ROLE pathed LOGIN SUPERUSER; CREATE SCHEMA mine; CREATE SCHEMA yours;
       ALTER ROLE pathed SET search_path = mine; CREATE ROLE lost LOGIN SUPERUSER;
