@@ -178,10 +178,10 @@ describe('the rules of imports', () => {
         'src/token/sign.ts': ['jsonwebtoken', 'koa'],
         'src/koa/guards.ts': ['koa', 'jsonwebtoken', 'koa-body'],
         'src/index.ts': ['koa-body/lib/index.js', '@koa/router'],
-        'src/router/body.ts': ['koa-body', '@koa/router', '@keyv/redis'],
+        'src/router/auth-router.ts': ['@koa/router', '@keyv/redis', 'co-body', 'koa-body'],
         'stores/redis.ts': ['@keyv/redis', 'jsonwebtoken', 'koa'],
       }),
-      ['koa-body', '@koa/router', '@keyv/redis'],
+      ['co-body', 'koa-body', '@koa/router', '@keyv/redis'],
     )
     assert.deepEqual(found, [
       'src/token/sign.ts -> koa',
@@ -189,7 +189,9 @@ describe('the rules of imports', () => {
       'src/koa/guards.ts -> koa-body',
       'src/index.ts -> koa-body/lib/index.js',
       'src/index.ts -> @koa/router',
-      'src/router/body.ts -> @keyv/redis',
+      'src/router/auth-router.ts -> @keyv/redis',
+      'src/router/auth-router.ts -> co-body',
+      'src/router/auth-router.ts -> koa-body',
       'stores/redis.ts -> jsonwebtoken',
       'stores/redis.ts -> koa',
     ])

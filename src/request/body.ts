@@ -46,7 +46,7 @@ export function warnAboutBody(): void {
   warnOnce(
     'AUTHX_BODY_NOT_PARSED',
     'A body that may contain a token, a login or a CSRF value has not been parsed; ' +
-      'mount koa-body before the guard or the routes, and send JSON or a form.',
+      'mount a body parser such as koa-body before the guard or the routes, and send JSON or a form.',
   )
 }
 

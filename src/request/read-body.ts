@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { brotliDecompress, unzip } from 'node:zlib'
 
@@ -25,19 +24,10 @@ const DECODERS: ReadonlyMap<string, Decode> = new Map<string, Decode>([
 ])
 
 /**
- * Returns a request that a parser can read instead of `req`. Its body is decompressed, and has at most `limit` bytes
- * before and after this. Reading starts when the parser reads. If the body cannot be read, the stream fails with
- * BodyError. The body is decompressed in one step, so that every error of zlib is caught here.
+ * Reads and decompresses a body of at most `limit` bytes, before and after decompression. The body is decompressed in
+ * one step, so that every error of zlib is caught here.
+ * @throws BodyError
  */
-export function unpacked(req: IncomingMessage, limit: number): Readable {
-  const { 'content-encoding': _encoding, 'content-length': _length, ...headers } = req.headers
-  const body = async function* () {
-    yield await readBody(req, limit)
-  }
-  return Object.assign(Readable.from(body()), { headers })
-}
-
-/** Reads and decompresses a body of at most `limit` bytes. @throws BodyError */
 export const readBody = async (req: IncomingMessage, limit: number): Promise<Buffer> =>
   decode(await read(req, limit), req.headers['content-encoding'], limit)
 

@@ -1,21 +1,12 @@
 import type { Context, Next } from 'koa'
-import { HttpMethodEnum, koaBody } from 'koa-body'
 import { isObject } from '../config/values.js'
-import { canReadBody, hasUnparsedBody, parsedBody, warnAboutBody } from '../request/body.js'
-import { unpacked } from '../request/read-body.js'
+import { canReadBody, hasUnparsedBody, mediaTypeOf, parsedBody, warnAboutBody } from '../request/body.js'
+import { BodyError, readBody } from '../request/read-body.js'
 
 /** Maximum size of a body. A name and a password, or the response of an authenticator, is smaller. */
 const MAX_BYTES = 64 * 1024
 
-const parse = koaBody({
-  jsonLimit: MAX_BYTES,
-  formLimit: MAX_BYTES,
-  text: false,
-  // These methods too: any request may have an access token in its body.
-  parsedMethods: [HttpMethodEnum.POST, HttpMethodEnum.GET, HttpMethodEnum.DELETE],
-})
-
-const REFUSALS: Readonly<Record<number, string>> = {
+const REFUSALS: Readonly<Record<BodyError['status'], string>> = {
   400: 'The body is malformed',
   413: 'The body is too large',
   415: 'The encoding of the body is not supported',
@@ -23,17 +14,78 @@ const REFUSALS: Readonly<Record<number, string>> = {
 
 /** Parses JSON and forms, unless the body is already parsed or read. */
 export async function parseBody(ctx: Context, next: Next): Promise<void> {
-  if (canReadBody(ctx)) {
-    const readable = Object.create(ctx, { req: { value: unpacked(ctx.req, MAX_BYTES) } }) as Context
-    await parse(readable, async () => {}).catch((error: unknown) => refuse(ctx, error))
+  const parse = parserOf(mediaTypeOf(ctx))
+  if (parse && canReadBody(ctx)) {
+    try {
+      const text = textOf(await readBody(ctx.req, MAX_BYTES))
+      if (text !== '') Object.assign(ctx.request, { body: parse(text) })
+    } catch (error) {
+      refuse(ctx, error)
+    }
   }
   await next()
 }
 
-/** Replaces the parser's error, because its message quotes the body, which may contain a password. */
+const JSON_TYPE = /^application\/(?:[^/+]+\+)?json$/
+
+function parserOf(mediaType = ''): ((text: string) => object) | undefined {
+  if (JSON_TYPE.test(mediaType)) return parseJson
+  return mediaType === 'application/x-www-form-urlencoded' ? parseForm : undefined
+}
+
+/** JSON (RFC 8259 §8.1) and forms (URL Standard §5.1) are UTF-8, whatever `charset` says. @throws BodyError */
+function textOf(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new BodyError(400)
+  }
+}
+
+/** @throws BodyError without a cause: the message of a SyntaxError quotes the body, which may contain a password. */
+function parseJson(text: string): object {
+  const value = parsed(text)
+  if (typeof value !== 'object' || value === null || hasPrototype(value)) throw new BodyError(400)
+  return value
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new BodyError(400)
+  }
+}
+
+/**
+ * Whether a member, at any depth, would change a prototype if the application merged the body into an object. It is no
+ * recursion, because a body may be nested deeper than the stack allows.
+ */
+function hasPrototype(body: object): boolean {
+  const found: unknown[] = [body]
+  for (const value of found) {
+    if (typeof value !== 'object' || value === null) continue
+    if (Object.hasOwn(value, '__proto__')) return true
+    if (isObject(value.constructor) && Object.hasOwn(value.constructor, 'prototype')) return true
+    for (const member of Object.values(value)) found.push(member)
+  }
+  return false
+}
+
+/** The fields of a form. A field that is repeated is a list of its values. */
+function parseForm(text: string): object {
+  const fields = new Map<string, string | string[]>()
+  for (const [name, value] of new URLSearchParams(text)) {
+    const known = fields.get(name)
+    if (Array.isArray(known)) known.push(value)
+    else fields.set(name, known === undefined ? value : [known, value])
+  }
+  if (fields.has('__proto__')) throw new BodyError(400)
+  return Object.fromEntries(fields)
+}
+
 function refuse(ctx: Context, error: unknown): never {
-  const { status } = error as { status?: number }
-  if (status !== undefined && REFUSALS[status]) ctx.throw(status, REFUSALS[status])
+  if (error instanceof BodyError) ctx.throw(error.status, REFUSALS[error.status])
   throw error
 }
 
@@ -53,4 +105,4 @@ export function membersOf(ctx: Context): Record<string, unknown> {
 
 const NOT_PARSED =
   'the body has not been parsed: send it as application/json or application/x-www-form-urlencoded, ' +
-  'or mount koa-body for its type before the routes'
+  'or mount a parser for its type, such as koa-body, before the routes'

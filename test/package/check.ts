@@ -31,6 +31,7 @@ const tarball = pack()
 lint()
 checkBare()
 checkPlain()
+checkRouter()
 await checkFull()
 await checkOldKoa()
 console.log('\nThe package is good.')
@@ -62,6 +63,13 @@ function checkPlain(): void {
   compile(path, lines.join(''), [bin('tsc')])
   issueTokens(path, 'MemoryTokenStore', './stores/memory', '')
   compileForBrowsers(path)
+}
+
+/** `authRouter` needs no body parser. */
+function checkRouter(): void {
+  const path = project('router', [tarball, ...asDeveloped(['koa', '@koa/router'])])
+  assert.deepEqual(installed(path, ['koa-body', '@koa/bodyparser', 'koa-bodyparser']), [])
+  importAll(path, ['./router'])
 }
 
 async function checkFull(): Promise<void> {

@@ -21,7 +21,7 @@ export const root = resolve(import.meta.dirname, '../..')
 export const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
 /** All entries of the package but `./package.json`. */
 export const ENTRIES = Object.keys(manifest.exports).filter(entry => entry !== './package.json')
-/** What they need besides what npm installs with the package. */
+/** What they need besides what npm installs with the package, and the body parser of the README's quickstart. */
 export const OPTIONAL_PEERS = ['@keyv/redis', '@koa/router', 'jose', 'koa-body', 'pg']
 /** Those of our own. */
 export const OURS: Tools = { node: process.execPath, npm: ['npm'], env: process.env }

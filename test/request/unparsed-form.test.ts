@@ -19,5 +19,5 @@ test('a form that has not been parsed and may hold the CSRF value: 403 for the c
   })
   const told = warnings.filter(({ code }) => code === 'AUTHX_BODY_NOT_PARSED')
   assert.equal(told.length, 1)
-  assert.match(String(told[0]), /CSRF value .* mount koa-body before the guard/)
+  assert.match(String(told[0]), /CSRF value .* mount a body parser such as koa-body before the guard/)
 })

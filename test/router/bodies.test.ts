@@ -147,6 +147,73 @@ describe('no body that a client sends is an error of the server', () => {
   }
 })
 
+describe('the body that login gets', () => {
+  const DEEP = `${'{"a":'.repeat(1000)}1${'}'.repeat(1000)}`
+  const GIVEN: readonly (readonly [what: string, type: string, body: string | Uint8Array, members: object])[] = [
+    ['JSON', 'application/json', '{"a":1,"b":{"c":["d"]}}', { a: 1, b: { c: ['d'] } }],
+    [
+      'JSON in any charset is UTF-8',
+      'application/JSON; charset=iso-8859-1',
+      '{"a":"\u00e9\u65e5"}',
+      { a: '\u00e9\u65e5' },
+    ],
+    ['JSON after a byte order mark', 'application/json', '\ufeff{"a":1}', { a: 1 }],
+    ['a type that ends in +json', 'application/vnd.api+json', '{"a":1}', { a: 1 }],
+    ['a list has no members', 'application/json', '[{"a":1}]', {}],
+    [
+      'members of all objects',
+      'application/json',
+      '{"constructor":{"a":1},"toString":1}',
+      { constructor: { a: 1 }, toString: 1 },
+    ],
+    ['a form', FORM_TYPE[1], 'a=1&b=c+d%20e&f', { a: '1', b: 'c d e', f: '' }],
+    ['a repeated field is a list', FORM_TYPE[1], 'a=1&b=2&a=3&a=4', { a: ['1', '3', '4'], b: '2' }],
+    ['brackets are part of a name', FORM_TYPE[1], 'a[b]=1&a[$ne]=2&c[]=3', { 'a[b]': '1', 'a[$ne]': '2', 'c[]': '3' }],
+    ['a form in UTF-8', `${FORM_TYPE[1]}; charset=iso-8859-1`, 'a=\u00e9%C3%A9', { a: '\u00e9\u00e9' }],
+    ['a field named as a member of all objects', FORM_TYPE[1], 'constructor=1', { constructor: '1' }],
+  ]
+  const received = async (t: TestContext) => {
+    const bodies: unknown[] = []
+    const here = await scene(t, {}, { login: body => void bodies.push(body) })
+    return { ...here, bodies }
+  }
+
+  for (const [what, type, body, members] of GIVEN) {
+    test(`is what was sent: ${what}`, async t => {
+      const { client, bodies } = await received(t)
+      const sent = { method: 'POST', path: '/login', headers: [['Content-Type', type]], body } as const
+      assert.equal((await client(sent)).status, 401)
+      assert.deepEqual(bodies, [members])
+    })
+  }
+
+  test('may be nested deeply', async t => {
+    const { client, bodies } = await received(t)
+    assert.equal((await client({ method: 'POST', path: '/login', headers: [JSON_TYPE], body: DEEP })).status, 401)
+    assert.equal(JSON.stringify(bodies[0]), DEEP)
+  })
+
+  for (const [what, [name, type], body] of [
+    ['a prototype', JSON_TYPE, '{"__proto__":{"admin":true}}'],
+    ['a prototype in other letters', JSON_TYPE, '{"\\u005f_proto__":{"admin":true}}'],
+    ['a prototype deep inside', JSON_TYPE, '{"a":[{"b":{"__proto__":1}}]}'],
+    ['the prototype of a constructor', JSON_TYPE, '{"a":{"constructor":{"prototype":{"admin":true}}}}'],
+    ['a prototype in a form', FORM_TYPE, '__proto__=1'],
+    ['a text', JSON_TYPE, '"text"'],
+    ['a number', JSON_TYPE, '5'],
+    ['null', JSON_TYPE, 'null'],
+    ['what is no JSON', JSON_TYPE, '{"a":1,}'],
+    ['a form that is no UTF-8', FORM_TYPE, Buffer.from('613dff', 'hex')],
+  ] as const) {
+    test(`is never one with ${what}: 400`, async t => {
+      const { client, bodies } = await received(t)
+      const { status, text } = await client({ method: 'POST', path: '/login', headers: [[name, type]], body })
+      assert.deepEqual([status, bodies], [400, []])
+      assert.doesNotMatch(text, /admin|text/)
+    })
+  }
+})
+
 describe('a body that', () => {
   test('is packed well is read, in every spelling of its coding', async t => {
     const { client } = await scene(t)

@@ -13,5 +13,5 @@ test('a login in a body that nobody has parsed: 415 for the client, one warning 
   })
   const told = warnings.filter(({ code }) => code === 'AUTHX_BODY_NOT_PARSED')
   assert.equal(told.length, 1)
-  assert.match(String(told[0]), /a login .* mount koa-body before the guard or the routes/)
+  assert.match(String(told[0]), /a login .* mount a body parser such as koa-body before the guard or the routes/)
 })

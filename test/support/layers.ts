@@ -82,7 +82,7 @@ export function clientImports(graph: ImportGraph): string[] {
 
 /** The optional peers that a room may import: it is an export of its own. */
 const PEERS: Readonly<Record<string, readonly string[]>> = {
-  router: ['@koa/router', 'koa-body'],
+  router: ['@koa/router'],
   'remote-issuer': ['jose'],
 }
 
