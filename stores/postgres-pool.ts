@@ -176,9 +176,10 @@ export class PostgresConnections {
   }
 
   #ask(client: PostgresClient, order: Order, deadline: Deadline): Promise<Answer> {
+    const clock = this.#clockOf(client)
+    const sql = textOf(order, client, clock, deadline)
     const lease = new Lease(client, order.isWrite)
     this.#leases.add(lease.whenOver(() => this.#leases.delete(lease)))
-    const clock = this.#clockOf(client)
     // The call may have waited for the connection before. The server has its own time.
     const ownTime = new Deadline(deadline.milliseconds)
     return new Promise((resolve, reject) => {
@@ -187,7 +188,7 @@ export class PostgresConnections {
         this.#awaitSilent(lease, ownTime)
       })
       const sent = performance.now()
-      query(client, order.sql(clock, deadline)).then(
+      query(client, sql).then(
         rows => {
           wait.end()
           try {
@@ -228,6 +229,16 @@ export class PostgresConnections {
     const clock = this.#clocks.get(client) ?? new ServerClock()
     this.#clocks.set(client, clock)
     return clock
+  }
+}
+
+/** The text of a message. If it cannot be made, because of a key or a date, the connection goes back to the pool. */
+function textOf({ sql }: Order, client: PostgresClient, clock: ServerClock, deadline: Deadline): string {
+  try {
+    return sql(clock, deadline)
+  } catch (error) {
+    client.release()
+    throw error
   }
 }
 

@@ -280,6 +280,21 @@ describe('PostgresTokenStore and connections', () => {
     for (const values of await Promise.all(calls)) assert.deepEqual(values, ['well'])
   })
 
+  test('a write that cannot be made, because of its date or its key, gives its connection back', async t => {
+    const pool = poolOf(t, { max: 1 })
+    const store = open(t, pool, 60_000)
+    await heals(store)
+    const taken = await pool.connect()
+    const date = new Date(Date.now() + 1000)
+    const late = assert.rejects(store.compareAndSet('key', undefined, 'a', date), RangeError)
+    await until(() => Date.now() > date.getTime())
+    taken.release()
+    await late
+    await assert.rejects(store.compareAndSet('é', undefined, 'a', soon()), /printable ASCII/)
+    assert.deepEqual([pool.totalCount, pool.idleCount], [1, 1])
+    await heals(store)
+  })
+
   test('an attempt to connect that gets no answer is given up, and the next calls are answered', async t => {
     const proxy = await tcpProxy(shared.port)
     t.after(() => proxy.close())
