@@ -175,11 +175,20 @@ function commit({ settings, role }: PostgresSight): StoreFinding | undefined {
   }
 }
 
-function replication({ isStandby, receivers, settings }: PostgresSight): StoreFinding | undefined {
-  if (isStandby || receivers === 0 || settings.synchronous_standby_names !== '') return undefined
+function replication({ isStandby, receivers, settings, role }: PostgresSight): StoreFinding | undefined {
+  if (isStandby || receivers === 0) return undefined
+  if (settings.synchronous_standby_names !== '')
+    return settings.synchronous_commit === 'local' ? local(role) : undefined
   return {
     code: 'postgres-replication',
     message: `No standby is synchronous, so a failover loses the last writes: ${LOST_LOGOUTS}. Run, with the names of your standbys: ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (a, b)'; SELECT pg_reload_conf()`,
+  }
+}
+
+function local(role: string): StoreFinding {
+  return {
+    code: 'postgres-replication',
+    message: `synchronous_commit is local, so writes wait for no standby, and a failover loses the last ones: ${LOST_LOGOUTS}. Run: ALTER ROLE ${role} SET synchronous_commit = on`,
   }
 }
 
