@@ -24,10 +24,12 @@ const UPDATE = `
 UPDATE tokens SET value = $2, expires = clock_timestamp() + $3::float8 * interval '1 millisecond'
   WHERE key = $1 AND value = $4 AND expires > clock_timestamp()`
 
+const BATCH = 1000
+
 /** A batch, so that no lock is held for long. Rows that a write has locked are left for the next time. */
 const PURGE = `
 DELETE FROM tokens WHERE key IN (
-  SELECT key FROM tokens WHERE expires <= clock_timestamp() LIMIT 1000 FOR UPDATE SKIP LOCKED
+  SELECT key FROM tokens WHERE expires <= clock_timestamp() LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
 )`
 
 /** Sessions in a table of an SQL database. */
@@ -52,7 +54,7 @@ export class SqlTokenStore implements TokenStore {
     // A connection that is lost while idle. The next call opens another one, or rejects.
     this.#pool.on('error', () => {})
     // If a purge fails, the next one deletes these rows. No read returns them meanwhile.
-    this.#purging = setInterval(() => this.#pool.query(PURGE).catch(() => {}), 60_000).unref()
+    this.#purging = setInterval(() => this.#purge().catch(() => {}), 60_000).unref()
   }
 
   async createTable(): Promise<void> {
@@ -76,6 +78,12 @@ export class SqlTokenStore implements TokenStore {
         ? await this.#pool.query(INSERT, values)
         : await this.#pool.query(UPDATE, [...values, Buffer.from(expected)])
     return rowCount === 1
+  }
+
+  /** Batch after batch: there may be more expired rows in a minute than one batch has. */
+  async #purge(): Promise<void> {
+    let count: number | null = BATCH
+    while (count === BATCH) count = (await this.#pool.query(PURGE)).rowCount
   }
 
   close(): Promise<void> {
