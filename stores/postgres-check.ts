@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import type { StoreFinding } from '../src/store.js'
 import { Deadline } from '../src/time/deadline.js'
-import { findingsOf, type PostgresSight } from './postgres-findings.js'
+import { findingsOf, type PostgresSight, type PostgresView, trialFinding } from './postgres-findings.js'
 import { inspection } from './postgres-inspection.js'
 import type { PostgresConnections } from './postgres-pool.js'
 import { noAnswer } from './postgres-reason.js'
@@ -9,20 +10,40 @@ import type { PostgresStatements, Row } from './postgres-sql.js'
 /** How long the check may take, in milliseconds. */
 const CHECK_MS = 5000
 
-/** Asks the server, in one statement that only reads, and returns what is wrong. */
+/** What already says that writes fail. */
+const NO_WRITES = ['standby', 'read-only', 'permission', 'other-table'].map(name => `postgres-${name}`)
+
+export interface PostgresCheckOptions {
+  /** Whether the store creates a table that does not exist. */
+  readonly createsTable: boolean
+  /** Milliseconds of one call. */
+  readonly timeout: number
+  /** The prefix of the store's keys. */
+  readonly prefix: string
+}
+
+/**
+ * Asks the server what is wrong, in one statement that only reads. If that says that the store can write to its table,
+ * tries it: no catalog tells what triggers, policies, constraints and a missing standby do to writes.
+ */
 export function checkPostgres(
   connections: PostgresConnections,
   statements: PostgresStatements,
-  createsTable: boolean,
-  timeout: number,
+  { createsTable, timeout, prefix }: PostgresCheckOptions,
 ): Promise<StoreFinding[]> {
-  const order = { isWrite: false, sql: () => inspection(statements.name, Math.max(CHECK_MS, timeout)) }
+  const deadline = new Deadline(Math.max(CHECK_MS, timeout), noAnswer)
+  const inspect = { isWrite: false, sql: () => inspection(statements.name, deadline.milliseconds) }
+  const trial = { isWrite: true, sql: () => statements.trial(`${prefix}check:${randomUUID()}`) }
   return connections.call(async () => {
     const sent = Date.now()
-    const { rows } = await connections.send(order, new Deadline(Math.max(CHECK_MS, timeout), noAnswer))
-    const seen = sightIn(rows)
+    const { rows } = await connections.send(inspect, deadline)
     const clock = { now: Number(rows[0]?.[1]), sent, received: Date.now() }
-    return findingsOf({ seen, clock, table: statements.table, createsTable })
+    const view: PostgresView = { seen: sightIn(rows), clock, table: statements.table, createsTable }
+    const findings = findingsOf(view)
+    if (view.seen.table === null || findings.some(({ code }) => NO_WRITES.includes(code))) return findings
+    const isTried = connections.send(trial, deadline).then(({ word }) => word === 'tried' || undefined)
+    const reason = await isTried.catch((error: Error) => error.message)
+    return reason === true ? findings : [...findings, trialFinding(view, reason)]
   })
 }
 

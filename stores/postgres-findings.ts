@@ -8,7 +8,7 @@ export interface PostgresSight {
   readonly version: number
   readonly isStandby: boolean
   readonly settings: Readonly<Record<PostgresSetting, string>>
-  /** How many standbys or backups receive the write-ahead log. */
+  /** How many standbys receive the write-ahead log. Backups and logical subscribers do not count. */
   readonly receivers: number
   readonly role: string
   /** The schema where the table is, or would be created; `null` if there is none. */
@@ -20,8 +20,9 @@ export interface PostgresSight {
 }
 
 interface PostgresTableSight {
-  /** `p` permanent, `u` unlogged, `t` temporary. */
-  readonly persistence: string
+  readonly isView: boolean
+  /** The names of the table and its partitions that are UNLOGGED. */
+  readonly unlogged: readonly string[]
   /** The permissions that the role lacks. */
   readonly missing: readonly string[]
   /** Whether row-level security applies to the role. */
@@ -119,8 +120,8 @@ function missingTable({ seen, table, createsTable }: PostgresView): StoreFinding
   const [why, what] =
     schema === null
       ? [
-          'its schema does not exist either',
-          'Create the schema, or set the option schema or the search_path of the role',
+          'its schema does not exist either, or the role may not use it',
+          `Create the schema, or GRANT USAGE ON SCHEMA to the role ${role}, or set the option schema or the search_path of the role`,
         ]
       : createsTable
         ? [
@@ -134,18 +135,37 @@ function missingTable({ seen, table, createsTable }: PostgresView): StoreFinding
 
 function otherTable({ seen, table }: PostgresView): StoreFinding | undefined {
   if (seen.table === null || (seen.table.columns === COLUMNS && seen.table.hasUniqueKey)) return undefined
-  const why = seen.table.columns === COLUMNS ? 'has no PRIMARY KEY (key)' : 'is not one of this store'
+  const why =
+    seen.table.columns !== COLUMNS
+      ? 'is not one of this store, so requests can be answered with 503'
+      : seen.table.isView
+        ? 'is a view, so expired records are never deleted'
+        : 'has no PRIMARY KEY (key), so requests are answered with 503'
   return {
     code: 'postgres-other-table',
-    message: `The table ${table} ${why}, so requests are answered with 503. Set the option table to another name, or create the table with the statement in docs/stores.md.`,
+    message: `The table ${table} ${why}. Set the option table to another name, or create the table with the statement in docs/stores.md.`,
   }
 }
 
-function unlogged({ seen, table }: PostgresView): StoreFinding | undefined {
-  if (seen.table?.persistence !== 'u') return undefined
+/**
+ * The finding that a record could not be written, changed, read and deleted. `reason`: the message of the error;
+ * `undefined` if there was none, but a statement did not find the record.
+ */
+export function trialFinding({ table }: PostgresView, reason: string | undefined): StoreFinding {
+  const why = reason ?? 'A trigger or a rule hides or changes records'
+  return {
+    code: 'postgres-writes',
+    message: `A record could not be written, changed, read and deleted in the table ${table}, so requests are answered with 503, or sessions are lost. ${why}. Correct this, or create the table with the statement in docs/stores.md.`,
+  }
+}
+
+function unlogged({ seen }: PostgresView): StoreFinding | undefined {
+  const names = seen.table?.unlogged ?? []
+  if (names.length === 0) return undefined
+  const changes = names.map(name => `ALTER TABLE ${name} SET LOGGED`)
   return {
     code: 'postgres-unlogged',
-    message: `The table ${table} is UNLOGGED. After a crash it is empty, and so it is on a standby: all sessions end, and revoked tokens without a session are valid again. Run: ALTER TABLE ${table} SET LOGGED`,
+    message: `UNLOGGED: ${names.join(', ')}. After a crash such a table is empty, and so it is on a standby: all sessions end, and revoked tokens without a session are valid again. Run: ${changes.join('; ')}`,
   }
 }
 

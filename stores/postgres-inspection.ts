@@ -15,13 +15,17 @@ SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'seen' END, ${NOW}, json_build_
   'version', current_setting('server_version_num')::int,
   'isStandby', pg_is_in_recovery(),
   'settings', json_build_object(${SETTINGS.map(name => `'${name}', current_setting('${name}')`).join(', ')}),
-  'receivers', (SELECT count(*) FROM pg_stat_replication),
+  'receivers', (SELECT count(*) FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup' AND pid NOT IN
+    (SELECT active_pid FROM pg_replication_slots WHERE slot_type = 'logical' AND active_pid IS NOT NULL)),
   'role', quote_ident(current_user),
   'schema', (SELECT quote_ident(nspname) FROM pg_namespace WHERE oid = place.schema),
   'mayUse', has_schema_privilege(place.schema, 'USAGE'),
   'mayCreate', has_schema_privilege(place.schema, 'CREATE'),
   'table', (SELECT json_build_object(
-    'persistence', relpersistence,
+    'isView', relkind = 'v',
+    'unlogged', ARRAY(SELECT part.oid::regclass::text FROM pg_class AS part WHERE relpersistence = 'u' AND relkind = 'r'
+      AND (part.oid = relation.oid OR part.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = relation.oid))
+      ORDER BY 1),
     'missing', ARRAY(SELECT needed FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needed
       WHERE NOT has_table_privilege(oid, needed)),
     'hidesRows', row_security_active(oid),
@@ -29,7 +33,7 @@ SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'seen' END, ${NOW}, json_build_
       WHERE attrelid = oid AND attnum > 0 AND NOT attisdropped AND attname IN ('key', 'value', 'expires')),
     'hasUniqueKey', EXISTS(SELECT FROM pg_index WHERE indrelid = oid AND indisunique AND indisvalid AND indpred IS NULL
       AND indnkeyatts = 1 AND indkey[0] = (SELECT attnum FROM pg_attribute WHERE attrelid = oid AND attname = 'key'))
-  ) FROM pg_class WHERE oid = place.relation)
+  ) FROM pg_class AS relation WHERE oid = place.relation)
 ) FROM place`
 }
 

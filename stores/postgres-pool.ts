@@ -23,7 +23,7 @@ export interface Order {
   readonly isWrite: boolean
 }
 
-/** `word`: the first column; `late` also if an error has undone the write. */
+/** `word`: the first column; `late` also if an error of the statement itself has undone the write. */
 export interface Answer {
   readonly word: string
   readonly rows: readonly Row[]

@@ -28,6 +28,8 @@ export const READ_ONLY =
 
 const REASONS: Readonly<Record<string, (names: TableNames) => string>> = {
   '08P01': () => 'PgBouncer or another pooler refuses the connection or the query',
+  '23502': ({ table }) => `another column of the table ${table} needs a value; give it a default`,
+  '23514': ({ table }) => `a CHECK constraint of the table ${table} refuses the record, or no partition takes it`,
   '25001': () => OPEN_TRANSACTION,
   '25006': () => `${READ_ONLY}, or this server is a standby`,
   '25P02': () => OPEN_TRANSACTION,
@@ -37,6 +39,7 @@ const REASONS: Readonly<Record<string, (names: TableNames) => string>> = {
   '3D000': () => 'the database does not exist',
   '3F000': ({ table }) =>
     `the schema of the table ${table} does not exist; create it, or set the option schema or the search_path of the role`,
+  '428C9': ({ table }) => otherTable(table),
   '42501': ({ table }) =>
     `the role needs SELECT, INSERT, UPDATE and DELETE on the table ${table}, without row-level security, and USAGE on its schema`,
   '42703': ({ table }) => otherTable(table),
@@ -52,6 +55,7 @@ const REASONS: Readonly<Record<string, (names: TableNames) => string>> = {
   '53300': () =>
     'too many connections; max_connections, or the CONNECTION LIMIT of the role or the database, is reached',
   '53400': () => 'a limit of the server is reached',
+  '55000': ({ table }) => `the table ${table} does not allow it; its PRIMARY KEY must not be DEFERRABLE`,
   '55P03': ({ table }) => `another transaction keeps the table ${table} or its row locked`,
   '57014': () => 'the server did not finish the statement in time',
   '57P01': () => 'the server is shutting down, or an administrator has ended the connection',

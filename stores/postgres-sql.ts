@@ -26,8 +26,11 @@ export const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)'
  */
 export const IS_INSIDE = 'now() <> statement_timestamp()'
 
-/** In the message of the error that undoes a write. */
-const UNDONE = 'koa-authx: the write came too late and is undone'
+/** Messages of errors that undo writes. */
+const UNDONE = { late: 'koa-authx: the write came too late and is undone', trial: 'koa-authx: the trial is undone' }
+
+/** Fails unless `done` has one row. */
+const ONE_DONE = `SELECT CAST(CASE count(*) WHEN 1 THEN '1' ELSE '${UNDONE.trial}' END AS integer) FROM done`
 
 /** How long statements that are not part of a call may take, in milliseconds. */
 const LONG_MS = 5000
@@ -85,7 +88,7 @@ SELECT CASE
   WHEN ${IS_INSIDE} THEN 'inside'
   WHEN (SELECT count(*) FROM written) = 1 THEN
     CASE WHEN ${NOW} <= ${latest.toFixed(3)} THEN 'written'
-    ELSE CAST(CAST('${UNDONE}, at ' || clock_timestamp() AS integer) AS text) END
+    ELSE CAST(CAST('${UNDONE.late}, at ' || clock_timestamp() AS integer) AS text) END
   WHEN EXISTS (SELECT FROM bound) THEN 'differs'
   ELSE 'late' END, ${NOW}`
   }
@@ -100,6 +103,23 @@ SELECT CASE
   #update({ key, value }: PostgresWrite, expected: string): string {
     return `UPDATE ${this.table} AS record SET value = ${bytes(value)}, expires = bound.expires FROM bound
     WHERE record.key = ${text(key)} AND record.value = ${bytes(expected)} AND record.expires > clock_timestamp()`
+  }
+
+  /**
+   * Writes a record, changes it, reads it and deletes it in one transaction: nobody else sees it, and nothing stays.
+   * Answers `tried` and the time. If a statement does not find the record, an error undoes all.
+   */
+  trial(key: string): string {
+    const write = { key, value: 'a', expected: undefined, ttl: 0, latest: 0 }
+    const bound = "bound AS MATERIALIZED (SELECT clock_timestamp() + interval '1 minute' AS expires)"
+    const found = `SELECT ctid FROM ${this.table} WHERE key = ${text(key)}`
+    return `${this.#settings}
+WITH ${bound}, done AS (${this.#insert(write)} RETURNING 1) ${ONE_DONE};
+WITH ${bound}, done AS (${this.#update({ ...write, value: 'b' }, 'a')} RETURNING 1) ${ONE_DONE};
+WITH done AS (${found} AND value = ${bytes('b')} AND expires > clock_timestamp()) ${ONE_DONE};
+WITH found AS MATERIALIZED (${found} FOR UPDATE SKIP LOCKED),
+  done AS (DELETE FROM ${this.table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM found)) AND key = ${text(key)} RETURNING 1) ${ONE_DONE};
+SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'tried' END, ${NOW}`
   }
 
   /** Creates the table. Fails if it exists. */
@@ -123,9 +143,9 @@ SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'purged' END, ${NOW}, (SELECT c
   }
 }
 
-/** Whether `error` is the one that undoes a late write. */
+/** Whether `error` is one that undoes a write. */
 export function isUndone(error: unknown): boolean {
-  return error instanceof Error && error.message.includes(UNDONE)
+  return error instanceof Error && Object.values(UNDONE).some(words => error.message.includes(words))
 }
 
 /** Parses the first two columns of an answer. @throws Error if they are invalid. */

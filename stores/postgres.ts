@@ -111,13 +111,18 @@ export class PostgresTokenStore implements TokenStore {
 
   /**
    * Looks for settings of the server that lose sessions or undo logouts, for missing permissions, a table that does not
-   * fit, and a clock that is wrong. It does not create the table. It rejects if there is no answer within five seconds,
+   * fit, and a clock that is wrong. If the table exists, it writes a record and deletes it in the same transaction. It
+   * does not create the table. It rejects if there is no answer within five seconds,
    * or `timeout` if that is longer.
    */
   async check(): Promise<readonly StoreFinding[]> {
     this.#connections.checkOpen()
     const { checkPostgres } = await import('./postgres-check.js')
-    return checkPostgres(this.#connections, this.#statements, this.#createsTable, this.#timeout)
+    return checkPostgres(this.#connections, this.#statements, {
+      createsTable: this.#createsTable,
+      timeout: this.#timeout,
+      prefix: this.#prefix,
+    })
   }
 
   close(): Promise<void> {

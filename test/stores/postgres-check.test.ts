@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { after, describe, mock, type TestContext, test } from 'node:test'
 import pg from 'pg'
 import type { StoreFinding } from '../../src/index.js'
@@ -6,6 +7,7 @@ import { type PostgresPool, PostgresTokenStore, type PostgresTokenStoreOptions }
 import { findingsOf, type PostgresSight } from '../../stores/postgres-findings.js'
 import { freePort } from '../support/free-port.js'
 import { startPostgres } from '../support/postgres.js'
+import { findPostgres } from '../support/postgres-binary.js'
 import { until } from '../support/until.js'
 
 const server = await startPostgres({ settings: { fsync: 'on' } })
@@ -130,6 +132,49 @@ describe('check of a PostgreSQL', () => {
     await server.query('SELECT pg_reload_conf()')
   })
 
+  test('finds a commit that does not wait for the synchronous standby, and writes that wait for a missing one', async t => {
+    const table = 'replicated'
+    await opened(t, server.url, { table }).compareAndSet('key', undefined, 'a', soon())
+    const url = await roleWith('alone', 'synchronous_commit = local')
+    await server.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO alone`)
+    const standby = await server.standby()
+    t.after(() => standby.stop())
+    await until(async () => (await server.query('SELECT FROM pg_stat_replication')).length === 1, 60_000)
+    const names = async (change: string) => {
+      await server.query(`ALTER SYSTEM ${change}`)
+      await server.query('SELECT pg_reload_conf()')
+    }
+    t.after(() => names('RESET synchronous_standby_names'))
+    await names("SET synchronous_standby_names = 'ANY 1 (walreceiver)'")
+    const local = opened(t, url, { table })
+    let message = ''
+    await until(async () => {
+      message = onlyIn(await local.check(), 'postgres-replication')
+      assert.match(message, /synchronous_commit is local/)
+    }, 60_000)
+    await follow(message)
+    assert.deepEqual(await opened(t, server.urlOf('alone'), { table }).check(), [])
+    await names("SET synchronous_standby_names = 'ANY 1 (nobody)'")
+    const waiting = new PostgresTokenStore(server.urlOf('alone'), { table, timeout: 250 })
+    await until(async () => {
+      assert.match(onlyIn(await waiting.check(), 'postgres-writes'), /gave no answer within 5000 ms/)
+    }, 60_000)
+    await names('RESET synchronous_standby_names')
+    await waiting.close()
+  })
+
+  test('takes a subscriber of logical replication for no standby', async t => {
+    const publisher = await startPostgres({ settings: { fsync: 'on', wal_level: 'logical' } })
+    t.after(() => publisher.stop())
+    await publisher.query("SELECT pg_create_logical_replication_slot('changes', 'test_decoding')")
+    const recvlogical = findPostgres()?.program('pg_recvlogical') ?? 'pg_recvlogical'
+    const place = ['-h', '127.0.0.1', '-p', String(publisher.port), '-U', 'postgres', '-d', 'postgres']
+    const subscriber = spawn(recvlogical, [...place, '--slot', 'changes', '--start', '-f', '-'], { stdio: 'ignore' })
+    t.after(() => subscriber.kill())
+    await until(async () => (await publisher.query('SELECT FROM pg_stat_replication')).length === 1, 60_000)
+    assert.deepEqual(await opened(t, publisher.url).check(), [])
+  })
+
   for (const [words, ahead] of [
     ['behind', 60_000],
     ['ahead of', -60_000],
@@ -231,6 +276,52 @@ describe('check of the permissions and the table of a PostgreSQL', () => {
     }
     const keyless = opened(t, server.url, { table: 'keyless' })
     assert.match(onlyIn(await keyless.check(), 'postgres-other-table'), /has no PRIMARY KEY/)
+  })
+
+  const COLUMNS = 'key text COLLATE "C" PRIMARY KEY, value bytea NOT NULL, expires timestamptz NOT NULL'
+  const UNFIT: Readonly<Record<string, readonly [ddl: string, code: string, said: RegExp]>> = {
+    column: [`CREATE TABLE "column" (${COLUMNS}, tenant text NOT NULL)`, 'postgres-writes', /another column .* needs/],
+    deferrable: [
+      `CREATE TABLE "deferrable" (${COLUMNS.replace('PRIMARY KEY', 'PRIMARY KEY DEFERRABLE')})`,
+      'postgres-writes',
+      /must not be DEFERRABLE/,
+    ],
+    partitions: [
+      `CREATE TABLE "partitions" (${COLUMNS}) PARTITION BY HASH (key)`,
+      'postgres-writes',
+      /no partition takes it/,
+    ],
+    trigger: [
+      `CREATE TABLE "trigger" (${COLUMNS}); CREATE FUNCTION ignore() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN RETURN NULL; END'; CREATE TRIGGER ignore BEFORE DELETE ON "trigger" FOR EACH ROW EXECUTE FUNCTION ignore()`,
+      'postgres-writes',
+      /A trigger or a rule/,
+    ],
+    view: [
+      `CREATE TABLE base (${COLUMNS}); CREATE VIEW view AS SELECT * FROM base`,
+      'postgres-other-table',
+      /is a view/,
+    ],
+    unlogged_part: [
+      `CREATE TABLE unlogged_part (${COLUMNS}) PARTITION BY HASH (key);
+        CREATE UNLOGGED TABLE "Only part" PARTITION OF unlogged_part FOR VALUES WITH (MODULUS 1, REMAINDER 0)`,
+      'postgres-unlogged',
+      /UNLOGGED: "Only part"\. .*ALTER TABLE "Only part" SET LOGGED$/,
+    ],
+  }
+  for (const [table, [ddl, code, said]] of Object.entries(UNFIT)) {
+    test(`finds a table that does not do what the store needs, and leaves nothing in it: ${table}`, async t => {
+      await server.query(ddl)
+      assert.match(onlyIn(await opened(t, server.url, { table }).check(), code), said)
+      assert.deepEqual(await server.query(`SELECT FROM "${table}"`), [])
+    })
+  }
+
+  test('leaves no record behind', async t => {
+    const store = opened(t, server.url, { table: 'untouched' })
+    await store.compareAndSet('key', undefined, 'a', soon())
+    assert.deepEqual(await store.check(), [])
+    assert.deepEqual(await server.query('SELECT key FROM untouched'), [{ key: 'authx:key' }])
   })
 })
 
