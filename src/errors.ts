@@ -4,6 +4,9 @@ export type ErrorHeaders = Record<string, string | string[]>
 /** The `code` of an error. */
 export type ErrorCode =
   | 'ERR_BAD_CONFIGURATION'
+  | 'ERR_BODY_MALFORMED'
+  | 'ERR_BODY_TOO_LARGE'
+  | 'ERR_BODY_UNSUPPORTED'
   | 'ERR_CALLBACK_UNAVAILABLE'
   | 'ERR_COOKIE_TOO_LARGE'
   | 'ERR_CREDENTIALS'
@@ -14,6 +17,7 @@ export type ErrorCode =
   | 'ERR_POLICY_EVALUATION'
   | 'ERR_RATE_LIMIT'
   | 'ERR_SCOPE'
+  | 'ERR_SESSION_NOT_FOUND'
   | 'ERR_STORE_UNAVAILABLE'
   | 'ERR_SUBJECT_NOT_FOUND'
   | 'ERR_TOKEN_AUDIENCE'
@@ -114,6 +118,27 @@ export class MalformedTokenRequestError extends AuthXError {
       headers: challenge('invalid_request'),
     }
     super('The token in the request is malformed or ambiguous', traits, options)
+  }
+}
+
+/** 400: a route of `authRouter` cannot read the body: it is not the JSON, the form or the encoding that it claims to be. */
+export class MalformedBodyError extends AuthXError {
+  constructor(options?: ErrorOptions) {
+    super('The body is malformed', { status: 400, code: 'ERR_BODY_MALFORMED' }, options)
+  }
+}
+
+/** 413: the body for a route of `authRouter` has more than 64 kB, as it is sent or decompressed. */
+export class BodyTooLargeError extends AuthXError {
+  constructor(options?: ErrorOptions) {
+    super('The body is too large', { status: 413, code: 'ERR_BODY_TOO_LARGE' }, options)
+  }
+}
+
+/** 415: the body for a route of `authRouter` is neither JSON nor a form, or its encoding is not gzip, deflate or br. */
+export class UnsupportedBodyError extends AuthXError {
+  constructor(options?: ErrorOptions) {
+    super('The body must be JSON or a form', { status: 415, code: 'ERR_BODY_UNSUPPORTED' }, options)
   }
 }
 
@@ -292,6 +317,13 @@ export class TooManySessionsError extends AuthXError {
   }
 }
 
+/** 404: the caller of a route of `authRouter` has no live session with this id. */
+export class SessionNotFoundError extends AuthXError {
+  constructor(options?: ErrorOptions) {
+    super('There is no such session', { status: 404, code: 'ERR_SESSION_NOT_FOUND' }, options)
+  }
+}
+
 /** 429: the caller has sent more requests than the limiter of `rateLimited` allows. */
 export class RateLimitExceeded extends AuthXError {
   /**
@@ -372,6 +404,9 @@ const NAMED = {
   MissingTokenError,
   InvalidCredentialsError,
   MalformedTokenRequestError,
+  MalformedBodyError,
+  BodyTooLargeError,
+  UnsupportedBodyError,
   JWTDecodeError,
   TokenExpiredError,
   TokenInvalidSignatureError,
@@ -391,6 +426,7 @@ const NAMED = {
   PolicyDeniedError,
   PolicyEvaluationError,
   TooManySessionsError,
+  SessionNotFoundError,
   RateLimitExceeded,
   UnavailableError,
   StoreUnavailableError,

@@ -50,7 +50,7 @@ export type { Issuer, IssuerClaims, IssuerClaimsMapper, IssuerTokenHeader } from
 export type { BackchannelLogoutOptions, IssuerLogoutNotice } from './koa/backchannel-logout.js'
 export type { TokenPair, TokenResponse } from './koa/flows.js'
 export type { LoginPage } from './koa/login-page.js'
-export type { MiddlewareOptions } from './koa/middleware.js'
+export type { MiddlewareOptions } from './koa/render-errors.js'
 export type { ReauthenticateOptions } from './koa/reauthenticate.js'
 export type { RefreshOptions } from './koa/refresh.js'
 export type { ResourceMetadataOptions } from './koa/resource-metadata.js'

@@ -3,7 +3,7 @@ import type { AuthX } from './authx.js'
 import type { Guard, TokenState } from './guards/guard-methods.js'
 import type { PolicyGuardOptions, PolicyResource } from './guards/policy-guard.js'
 import type { FreshGuardOptions, GuardOptions, TokenGuardOptions } from './guards/token-guards.js'
-import type { MiddlewareOptions } from './koa/middleware.js'
+import type { MiddlewareOptions } from './koa/render-errors.js'
 import type { TokenPayload } from './token/payload.js'
 
 /**

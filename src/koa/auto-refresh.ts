@@ -11,8 +11,8 @@ import { forbidCaching, sharedCaching } from '../request/shared-cache.js'
 import type { TokenPayload } from '../token/payload.js'
 import { clearIfOver } from './ended-login.js'
 import { keepCookies } from './kept-cookies.js'
-import { report } from './middleware.js'
 import { exchangeIdentified } from './refresh.js'
+import { report } from './render-errors.js'
 
 const ACCESS_COOKIE = { type: 'access', locations: ['cookies'], verifyCsrf: false } as const
 const REFRESH_COOKIE = { type: 'refresh', locations: ['cookies'], verifyCsrf: false } as const

@@ -96,13 +96,23 @@ export async function login(
   sub: string,
   options: TokenPairOptions,
 ): Promise<TokenResponse> {
+  return (await openLogin(internals, ctx, sub, options)).body
+}
+
+/** Does what `login` does, and returns the id of the session too. Without a store there is no session. */
+export async function openLogin(
+  internals: Internals,
+  ctx: AuthContext,
+  sub: string,
+  options: TokenPairOptions,
+): Promise<{ body: TokenResponse; sid: string | undefined }> {
   checkLoginOrigin(ctx, internals.config)
   const draft = await draftLogin(internals, sub, { ...options, fresh: options.fresh ?? true }, ctx)
   const cookies = linesFor(draft, internals.config, draft.record.persistent)
   const replaced = replacedLogins(internals, ctx)
   await internals.requestCache.askStore(ctx.req, () => open(internals, tracked(draft, ctx, internals.config), replaced))
   if (replaced.ended.length > 0) internals.requestCache.forget(ctx.req)
-  return handOut(internals, ctx, draft, cookies)
+  return { body: handOut(internals, ctx, draft, cookies), sid: internals.sessions && draft.sid }
 }
 
 /**

@@ -75,9 +75,9 @@ interface Answer {
 /** The responses of the library's errors, by the names of their statuses in the HTTP specifications. */
 const ANSWERS: Readonly<Record<string, Answer>> = {
   BadRequest: {
-    description: 'The token in the request is malformed or ambiguous.',
-    errors: ['MalformedTokenRequestError'],
-    challenge: 'all',
+    description: 'The token in the request is malformed or ambiguous, or the body is malformed.',
+    errors: ['MalformedTokenRequestError', 'MalformedBodyError'],
+    challenge: 'some',
   },
   Unauthorized: {
     description: 'The token is missing or invalid; at a login, the credentials are wrong.',
@@ -111,6 +111,12 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
       'TooManySessionsError',
     ],
     challenge: 'some',
+  },
+  NotFound: { description: 'The caller has no such session.', errors: ['SessionNotFoundError'] },
+  ContentTooLarge: { description: 'The body is too large.', errors: ['BodyTooLargeError'] },
+  UnsupportedMediaType: {
+    description: 'The body is neither JSON nor a form, or its encoding is not supported.',
+    errors: ['UnsupportedBodyError'],
   },
   TooManyRequests: { description: 'Too many requests.', errors: ['RateLimitExceeded'], retryAfter: 'some' },
   InternalServerError: {

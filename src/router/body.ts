@@ -1,16 +1,13 @@
 import type { Context, Next } from 'koa'
 import { isObject } from '../config/values.js'
+import { BodyTooLargeError, MalformedBodyError, UnsupportedBodyError } from '../errors.js'
 import { canReadBody, hasUnparsedBody, mediaTypeOf, parsedBody, warnAboutBody } from '../request/body.js'
 import { BodyError, readBody } from '../request/read-body.js'
 
 /** Maximum size of a body. A name and a password, or the response of an authenticator, is smaller. */
 const MAX_BYTES = 64 * 1024
 
-const REFUSALS: Readonly<Record<BodyError['status'], string>> = {
-  400: 'The body is malformed',
-  413: 'The body is too large',
-  415: 'The encoding of the body is not supported',
-}
+const REFUSALS = { 400: MalformedBodyError, 413: BodyTooLargeError, 415: UnsupportedBodyError } as const
 
 /** Parses JSON and forms, unless the body is already parsed or read. */
 export async function parseBody(ctx: Context, next: Next): Promise<void> {
@@ -20,7 +17,7 @@ export async function parseBody(ctx: Context, next: Next): Promise<void> {
       const text = textOf(await readBody(ctx.req, MAX_BYTES))
       if (text !== '') Object.assign(ctx.request, { body: parse(text) })
     } catch (error) {
-      refuse(ctx, error)
+      throw error instanceof BodyError ? new REFUSALS[error.status]({ cause: error }) : error
     }
   }
   await next()
@@ -84,11 +81,6 @@ function parseForm(text: string): object {
   return Object.fromEntries(fields)
 }
 
-function refuse(ctx: Context, error: unknown): never {
-  if (error instanceof BodyError) ctx.throw(error.status, REFUSALS[error.status])
-  throw error
-}
-
 /**
  * Returns the members of the body. There are none if the body is missing or is not an object. If the body was not
  * parsed because of its type, the response is 415. Without this rule, the client would be told that the password is
@@ -97,7 +89,7 @@ function refuse(ctx: Context, error: unknown): never {
 export function membersOf(ctx: Context): Record<string, unknown> {
   if (hasUnparsedBody(ctx)) {
     warnAboutBody()
-    ctx.throw(415, 'The body must be JSON or a form', { cause: NOT_PARSED })
+    throw new UnsupportedBodyError({ cause: NOT_PARSED })
   }
   const body = parsedBody(ctx)
   return isObject(body) ? body : {}

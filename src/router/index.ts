@@ -4,8 +4,11 @@
  */
 export { authRouter } from './auth-router.js'
 export type {
+  AfterLogin,
+  AuthRouterBefore,
   AuthRouterOptions,
   AuthRouterPaths,
+  CompletedLogin,
   Login,
   LoginResult,
   SessionRule,

@@ -1,4 +1,4 @@
-import type { Context } from 'koa'
+import type { Context, Middleware } from 'koa'
 import { checkNames, isObject } from '../config/values.js'
 import type { TokenPairOptions } from '../session/tokens.js'
 import { isScope } from '../token/scopes.js'
@@ -49,17 +49,57 @@ export interface SessionsOptions extends SessionRule {
   end?: SessionRule | undefined
 }
 
+/**
+ * Middleware that runs before the body of a request is read, and before its tokens are verified: rate limits, parsers,
+ * logs. It runs in this order: `all`, then that of the endpoint. It is also around the endpoint: errors of the endpoint
+ * are thrown by `await next()`, and an error that it throws itself becomes the response.
+ */
+export interface AuthRouterBefore {
+  /** Middleware of every endpoint. Default: none. */
+  all?: Middleware | readonly Middleware[] | undefined
+  /** Middleware of the login endpoint: `rateLimited(limiter)`. Default: none. */
+  login?: Middleware | readonly Middleware[] | undefined
+  /** Middleware of the refresh endpoint. Default: none. */
+  refresh?: Middleware | readonly Middleware[] | undefined
+  /** Middleware of the logout endpoint. Default: none. */
+  logout?: Middleware | readonly Middleware[] | undefined
+  /** Middleware of the list of sessions, and of the endpoints that end sessions. Default: none. */
+  sessions?: Middleware | readonly Middleware[] | undefined
+  /** Middleware of the revocation endpoint. Default: none. */
+  revoke?: Middleware | readonly Middleware[] | undefined
+}
+
+/** A login at the login endpoint. */
+export interface CompletedLogin {
+  /** The subject. */
+  readonly sub: string
+  /** The id of the new session. `undefined` without a store: then there are no sessions. */
+  readonly sid: string | undefined
+}
+
+/**
+ * Is called after a login, before the response with its tokens. If it throws or rejects, the new session ends, the
+ * response contains no token, and the error becomes the response. Sessions that the login has replaced have ended in
+ * any case. If the store cannot end the new session, it stays in the list until it expires, but nobody has its tokens.
+ */
+export type AfterLogin = (ctx: Context, login: CompletedLogin) => unknown
+
 /** Options of `authRouter`. */
 export interface AuthRouterOptions {
   /** Checks the credentials. Default: none; then there is no login endpoint. */
   login?: Login | undefined
+  /** Is called after a login, before the response. Default: none. */
+  afterLogin?: AfterLogin | undefined
+  /** Middleware that runs before the endpoints read the body: rate limits. Default: none. */
+  before?: AuthRouterBefore | undefined
   /** The paths of the endpoints. Default: see `AuthRouterPaths`. */
   paths?: AuthRouterPaths | undefined
   /** What the session routes require of the access token. Default: see `SessionRule`. */
   sessions?: SessionsOptions | undefined
 }
 
-type Endpoint = keyof AuthRouterPaths
+/** The name of an endpoint. */
+export type Endpoint = keyof AuthRouterPaths
 
 const DEFAULT_PATHS: Record<Endpoint, string> = {
   login: '/login',
@@ -69,16 +109,19 @@ const DEFAULT_PATHS: Record<Endpoint, string> = {
   revoke: '/revoke',
 }
 
-const OPTIONS = new Set(['login', 'paths', 'sessions'])
+const OPTIONS = new Set(['login', 'afterLogin', 'before', 'paths', 'sessions'])
 const RULE = new Set(['scopes', 'fresh'])
 const SESSIONS = new Set([...RULE, 'end'])
 const ENDPOINTS = new Set(Object.keys(DEFAULT_PATHS))
+const BEFORE = new Set(['all', ...ENDPOINTS])
 
 /** Returns the path of each endpoint that is not omitted. @throws TypeError naming the invalid option. */
 export function pathsOf(options: AuthRouterOptions): Partial<Record<Endpoint, string>> {
   checkNames(options, OPTIONS, 'authRouter')
-  const { login, paths = {} } = options
+  const { login, afterLogin, paths = {} } = options
   if (login !== undefined && typeof login !== 'function') throw new TypeError('login must be a function of (body, ctx)')
+  if (afterLogin !== undefined && typeof afterLogin !== 'function')
+    throw new TypeError('afterLogin must be a function of (ctx, login)')
   if (!isObject(paths)) throw new TypeError("paths must be an object such as { login: '/signin', revoke: false }")
   checkNames(paths, ENDPOINTS, 'authRouter paths')
   const found: Partial<Record<Endpoint, string>> = {}
@@ -93,6 +136,22 @@ export function pathsOf(options: AuthRouterOptions): Partial<Record<Endpoint, st
 
 /** Whether a value is a path without a trailing slash. A slash and a session's id are appended to the path. */
 const isPath = (value: unknown): value is string => typeof value === 'string' && /^\/\S*[^\s/]$/.test(value)
+
+/** Returns the middleware that runs before each endpoint. @throws TypeError naming the invalid option. */
+export function beforeOf({ before = {} }: AuthRouterOptions): (endpoint: Endpoint) => readonly Middleware[] {
+  if (!isObject(before)) throw new TypeError('before must be an object such as { login: rateLimited(limiter) }')
+  checkNames(before, BEFORE, 'authRouter before')
+  const all = middlewareOf(before, 'all')
+  const lists = new Map([...ENDPOINTS].map(name => [name, [...all, ...middlewareOf(before, name as Endpoint)]]))
+  return endpoint => lists.get(endpoint) ?? []
+}
+
+function middlewareOf(before: AuthRouterBefore, name: keyof AuthRouterBefore): readonly Middleware[] {
+  const given: unknown = before[name]
+  const list: readonly unknown[] = given === undefined ? [] : Array.isArray(given) ? Array.from(given) : [given]
+  if (list.every(each => typeof each === 'function')) return list as readonly Middleware[]
+  throw new TypeError(`before.${name} must be middleware, or a list of middleware`)
+}
 
 /** The session rules with their defaults. */
 export interface SessionRules {

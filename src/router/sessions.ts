@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import { checkFresh } from '../authenticate/token-checks.js'
 import type { AuthX } from '../authx.js'
-import { InsufficientScopeError } from '../errors.js'
+import { InsufficientScopeError, SessionNotFoundError } from '../errors.js'
 import { checkOwn } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
 import { coversAll } from '../token/scopes.js'
@@ -51,9 +51,9 @@ export async function deleteSession(authx: Instance, { end }: SessionRules, ctx:
   const { sub, sid } = ctx.state.token
   // The rule does not apply to the caller's own session, because a logout can end it too.
   if (ctx.params.sid !== sid) check(end, ctx.state.token)
-  const ended = await authx.revokeSession(ctx.params.sid, { sub })
-  ctx.status = ended ? 204 : 404
-  if (ended && ctx.params.sid === sid) clearCookies(authx, ctx)
+  if (!(await authx.revokeSession(ctx.params.sid, { sub }))) throw new SessionNotFoundError()
+  ctx.status = 204
+  if (ctx.params.sid === sid) clearCookies(authx, ctx)
 }
 
 /** Ends all sessions of the caller, the current one too. */
@@ -62,6 +62,19 @@ export async function deleteSessions(authx: Instance, { end }: SessionRules, ctx
   check(end, ctx.state.token)
   await authx.revokeAllSessions(ctx.state.token.sub)
   clearCookies(authx, ctx)
+  ctx.status = 204
+}
+
+/**
+ * Ends all sessions of the caller except the one of the request.
+ * @throws SessionNotFoundError if the token belongs to no session. Then nothing ends: there is nothing to keep.
+ */
+export async function deleteOtherSessions(authx: Instance, { end }: SessionRules, ctx: Guarded): Promise<void> {
+  checkOwn(ctx.state.token)
+  check(end, ctx.state.token)
+  const { sub, sid } = ctx.state.token
+  if (sid === undefined) throw new SessionNotFoundError()
+  await authx.revokeAllSessions(sub, { except: sid })
   ctx.status = 204
 }
 

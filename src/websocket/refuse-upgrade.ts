@@ -1,7 +1,7 @@
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { AuthXError, type ErrorHeaders } from '../errors.js'
-import { publicMessage } from '../koa/middleware.js'
+import { publicMessage } from '../koa/render-errors.js'
 
 /** How long the client may take to read the response and close the connection. */
 const CLOSE_TIMEOUT_MS = 1000

@@ -27,6 +27,7 @@ const ROUTES = [
   ['POST', '/revoke'],
   ['GET', '/sessions'],
   ['DELETE', '/sessions'],
+  ['DELETE', '/sessions/others'],
   ['DELETE', '/sessions/none'],
 ] as const
 
@@ -313,10 +314,10 @@ describe('a body that nobody has parsed is no wrong password, whatever parser is
               causes.push(error.cause)
               throw error
             })
-          const { client } = await scene(t, {}, { login }, [watch, ...before()])
+          const { client } = await scene(t, {}, { login, before: { all: watch } }, before())
           for (const path of ['/login', '/revoke']) {
-            const { status, text } = await client(post(path, type, body))
-            assert.deepEqual([status, text], [415, 'The body must be JSON or a form'], path)
+            const { status, json } = await client(post(path, type, body))
+            assert.deepEqual([status, json.error_type], [415, 'UnsupportedBodyError'], path)
           }
           for (const cause of causes) assert.match(String(cause), /has not been parsed.*koa-body/)
           assert.equal(causes.length, 2)

@@ -36,6 +36,7 @@ const ROUTES = [
   ['GET', '/sessions'],
   ['HEAD', '/sessions'],
   ['DELETE', '/sessions'],
+  ['DELETE', '/sessions/others'],
   ['DELETE', '/sessions/none'],
   ['POST', '/refresh'],
   ['POST', '/logout'],
@@ -111,6 +112,7 @@ describe('the routes', () => {
       ['POST', '/sign-out'],
       ['GET', '/devices'],
       ['DELETE', '/devices'],
+      ['DELETE', '/devices/others'],
       ['DELETE', '/devices/none'],
       ['POST', '/end'],
     ] as const) {
@@ -125,7 +127,10 @@ describe('the routes', () => {
     const all = { login: false, refresh: false, logout: false, sessions: false, revoke: false } as const
     assert.equal(authRouter(authx, { login, paths: all }).stack.length, 0)
     const paths = authRouter(authx).stack.map(({ path }) => path)
-    assert.deepEqual(new Set(paths), new Set(['/refresh', '/logout', '/revoke', '/sessions', '/sessions/:sid']))
+    assert.deepEqual(
+      new Set(paths),
+      new Set(['/refresh', '/logout', '/revoke', '/sessions', '/sessions/others', '/sessions/:sid']),
+    )
     const one = authRouter(authx, { login, paths: { ...all, logout: undefined } }).stack
     assert.deepEqual(
       one.map(({ path, methods }) => `${methods} ${path}`),
@@ -149,11 +154,11 @@ describe('the routes', () => {
     assert.equal(gone.status, 404)
   })
 
-  test('work without the middleware: Koa renders the errors then', async t => {
+  test('work without the middleware, with the same errors', async t => {
     const app = appOf().use(authRouter(authx, { login }).routes())
     const client = await serve(t, app)
-    const { status, text, headers } = await client({ method: 'POST', path: '/login' })
-    assert.deepEqual([status, text], [401, 'The credentials are wrong'])
+    const { status, json, headers } = await client({ method: 'POST', path: '/login' })
+    assert.deepEqual([status, json.error_type], [401, 'InvalidCredentialsError'])
     assert.equal(headers['www-authenticate'], 'Bearer realm="authx"')
     assert.equal((await client({ path: '/sessions', headers: [bearer(await logIn(client, ''))] })).status, 200)
   })
@@ -225,6 +230,13 @@ describe('wrong arguments are reported when the routes are made:', () => {
     ['an unknown option', [authx, { login, prefix: '/auth' }], /prefix/],
     ['a login that is no function', [authx, { login: 'test' }], /login/],
     ['a login of null', [authx, { login: null }], /login/],
+    ['an afterLogin that is no function', [authx, { login, afterLogin: {} }], /afterLogin/],
+    ['before that is no object', [authx, { login, before: () => {} }], /before/],
+    ['before in a list', [authx, { login, before: [() => {}] }], /before/],
+    ['before of an unknown endpoint', [authx, { login, before: { signup: () => {} } }], /before: .*signup/],
+    ['before that is no middleware', [authx, { login, before: { login: 'limit' } }], /before\.login/],
+    ['before of null', [authx, { login, before: { all: null } }], /before\.all/],
+    ['before with a gap', [authx, { login, before: { all: [() => {}, undefined] } }], /before\.all/],
     ['paths that are no object', [authx, { login, paths: '/auth' }], /paths/],
     ['paths in a list', [authx, { login, paths: ['/login'] }], /paths/],
     ['an unknown endpoint', [authx, { login, paths: { signup: '/signup' } }], /signup/],
