@@ -32,6 +32,8 @@ export async function runQuickstart(path: string, tools = OURS): Promise<void> {
 }
 
 async function takeSteps(client: Client): Promise<void> {
+  const wrong = await client.login({ password: 'wrong' })
+  assert.deepEqual([wrong.status, wrong.body.error_type], [401, 'InvalidCredentialsError'])
   const login = await client.login()
   assert.equal(login.status, 200)
   const passed = await client.get('/protected', { token: login.body.access_token })
