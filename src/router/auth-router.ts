@@ -9,6 +9,7 @@ import { isRendered, renderErrors } from '../koa/render-errors.js'
 import { warnAboutLogoutRoute } from '../request/cookie-path.js'
 import { membersOf, parseBody } from './body.js'
 import { logIn } from './login.js'
+import { describeRouter } from './openapi.js'
 import { type AuthRouterOptions, beforeOf, type Endpoint, pathsOf, sessionRulesOf } from './options.js'
 import { deleteOtherSessions, deleteSession, deleteSessions, listSessions } from './sessions.js'
 
@@ -57,6 +58,7 @@ export function authRouter<Claims extends object, Subject>(
     router.delete(`${paths.sessions}/others`, ...guarded, ctx => named(deleteOtherSessions(authx, rules, ctx)))
     router.delete(`${paths.sessions}/:sid`, ...guarded, ctx => named(deleteSession(authx, rules, ctx)))
   }
+  describeRouter(router, { internals, paths, hasLogin: login !== undefined })
   return router
 }
 

@@ -3,6 +3,14 @@
  * @module koa-authx/router
  */
 export { authRouter } from './auth-router.js'
+export {
+  type AuthRouterOpenApi,
+  type AuthRouterOpenApiOptions,
+  authRouterOpenapi,
+  type OpenApiOperation,
+  type OpenApiPathParameter,
+  type OpenApiRouteSchema,
+} from './openapi.js'
 export type {
   AfterLogin,
   AuthRouterBefore,
