@@ -95,8 +95,8 @@ export class AuthXClient {
    * @throws AuthXClientError if the server refuses; the error of `fetch` if the server cannot be reached; an error
    * named `TimeoutError` if it does not answer within `timeouts.logout`. If `logout` throws, the user stays logged in.
    */
-  logout({ local }: { local?: boolean | undefined } = {}): Promise<void> {
-    return this.#session.logout(local)
+  async logout(options: { local?: boolean | undefined } = {}): Promise<void> {
+    return this.#session.logout(Object(options).local)
   }
 
   /**

@@ -1,5 +1,5 @@
 import { noSuch } from './names.js'
-import { page, whereAllowed } from './page.js'
+import { LONGEST_MS, page, whereAllowed } from './page.js'
 
 /**
  * Where the server expects tokens. `cookies`: both tokens in cookies. `dual`: the access token in a header, the refresh
@@ -76,8 +76,9 @@ export interface AuthXClientOptions {
    */
   refreshMarginSeconds?: number | undefined
   /**
-   * Milliseconds. `login` (60000), `refresh` (8000; the first of two attempts has at most 3000) and `logout` (8000): how
-   * long the client waits for the response. `lock` (12000): how long it waits for another tab.
+   * Milliseconds, more than 0 and at most 2147483647. `login` (60000), `refresh` (8000; the first of two attempts has at
+   * most 3000) and `logout` (8000): how long the client waits for the response. `lock` (12000): how long it waits for
+   * another tab.
    */
   timeouts?:
     | {
@@ -186,7 +187,7 @@ export function settingsOf(options: AuthXClientOptions): Settings {
     if (Array.isArray(rule)) check(rule[1](given[name]), name, rule[0])
     else {
       if (given[name] === undefined) given[name] = rule
-      check(hasForm(given[name], rule, name), name, `${typeof rule} such as ${rule}`)
+      check(hasForm(given[name], rule, name), name, `like ${JSON.stringify(rule)}`)
       if (typeof rule === 'object') add(given[name] as object, `${name}.`)
     }
   }
@@ -203,6 +204,8 @@ function hasForm(value: unknown, fallback: unknown, option: string): boolean {
   if (typeof value !== typeof fallback) return false
   if (typeof value === 'string')
     return (option === 'headerType' && !value) || !fallback || (option.includes('.') ? PATH : NAME).test(value)
+  // With 0, nothing would end the wait. A longer time makes timers run at once.
+  if (option.startsWith('timeouts.')) return Number(value) > 0 && Number(value) <= LONGEST_MS
   return typeof value === 'number' ? value >= 0 : value !== null && !Array.isArray(value)
 }
 

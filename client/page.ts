@@ -27,6 +27,9 @@ export interface Channel {
 // The DOM types are not used, because programs without them use this client too.
 export const page = globalThis as unknown as Page
 
+/** The longest time that timers accept. Longer times make them run at once. */
+export const LONGEST_MS: number = 2 ** 31 - 1
+
 /** Returns the result of `work`, or undefined if the platform throws (a sandboxed frame has no cookies or channels). */
 export function whereAllowed<T>(work: () => T): T | undefined {
   try {

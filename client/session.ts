@@ -2,7 +2,7 @@ import type { ClientEvent, ClientEventType, Listeners } from './events.js'
 import { AuthXClientError, isFinal, isSafe, post, refusalIn, type Secrets } from './http.js'
 import * as machine from './machine.js'
 import type { Settings } from './options.js'
-import { ignore, monotonicMs, named, page, whereAllowed } from './page.js'
+import { ignore, LONGEST_MS, monotonicMs, named, page, whereAllowed } from './page.js'
 import { turnsOf } from './turns.js'
 
 /** Short, because a refresh without a response must be repeated well before the grace period ends. */
@@ -11,8 +11,6 @@ const FIRST_REFRESH_MS = 3000
 const LOGIN_TURN_MS = 1000
 /** How long after an automatic refresh has failed the next is tried. */
 const RETRY_MS = 30_000
-/** Longer times make timers run at once. */
-const LONGEST_MS = 2 ** 31 - 1
 
 const KINDS = ['access', 'refresh'] as const
 type Kind = (typeof KINDS)[number]
@@ -63,11 +61,15 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
   let isClosed = false
   /** The tokens whose end was told. */
   let over: machine.Tokens | undefined
+  /** The tokens with which the page got no readable CSRF cookie of an access token. */
+  let unseen: machine.Tokens | undefined
 
   const isSame = (since: machine.Known) => machine.isSameLogin(known, since)
   const isIn = () => machine.isLoggedIn(known)
   /** Whether the access token is missing, for example after a reload. */
   const isMissing = () => mode !== 'cookies' && !known.tokens.access_token
+  /** Whether the browser has deleted the access token: its CSRF cookie, which the page can read, is gone too. */
+  const isDropped = () => mode === 'cookies' && known.seen[0] && !valuesOf('access')[0] && known.tokens !== unseen
   const otherLogin = () => named('AbortError', 'Another login has begun')
 
   const set = (next: machine.Known) => {
@@ -105,7 +107,7 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
   }
   const ring = async () => {
     if (isAutomatic) await refresh().catch(() => setTimer(RETRY_MS))
-    else if (leftMs() > 0) await Promise.resolve().then(() => setTimer())
+    else if (leftMs() > 0) setTimer()
     else {
       over = known.tokens
       listeners.tell('expired')
@@ -289,10 +291,16 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
       await look()
       const since = known
       const isNeeded = isMissing() || leftMs() <= 0
-      if (!isIn() || !(isNeeded || leftMs(settings.refreshMarginSeconds) < 0)) return
-      await renew(since).catch(error => {
-        if (isNeeded) throw error
-      })
+      if (!isIn() || !(isNeeded || isDropped() || leftMs(settings.refreshMarginSeconds) < 0)) return
+      await renew(since).then(
+        () => {
+          // Otherwise, every request would refresh.
+          if (isDropped()) unseen = known.tokens
+        },
+        error => {
+          if (isNeeded) throw error
+        },
+      )
       if (isIn() && !isSame(since)) throw otherLogin()
     },
     renew,

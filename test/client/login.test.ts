@@ -247,9 +247,30 @@ describe('a client', () => {
   })
 
   test('refreshes if the browser has dropped the cookie of the access token', async t => {
-    const { server, client } = await loggedIn(t, 'cookies')
+    for (const dropped of [['access_token_cookie'], ['access_token_cookie', 'csrf_access_token']]) {
+      const { server, client } = await loggedIn(t, 'cookies')
+      for (const name of dropped) server.jar.drop(name)
+      assert.equal((await client.fetch('/protected', { method: 'POST' })).status, 200)
+      assert.equal(server.count('POST /refresh'), 1)
+    }
+  })
+
+  test('refreshes first if the browser has dropped it, so that no optional guard takes the user for nobody', async t => {
+    const { server } = await loggedIn(t, 'cookies')
+    server.clock.advance('16m')
     for (const name of ['access_token_cookie', 'csrf_access_token']) server.jar.drop(name)
-    assert.equal((await client.fetch('/protected', { method: 'POST' })).status, 200)
+    const page = server.client()
+    assert.equal(((await (await page.fetch('/optional')).json()) as { sub?: string }).sub, 'ada')
+    assert.deepEqual(
+      server.requests.map(({ line }) => line),
+      ['POST /login', 'POST /refresh', 'GET /optional'],
+    )
+  })
+
+  test('refreshes first once only if the page cannot read its CSRF cookie', async t => {
+    const { server } = await loggedIn(t, 'cookies', { accessCsrfCookiePath: '/protected' })
+    const page = server.client()
+    for (const path of ['/optional', '/protected', '/optional']) assert.equal((await page.fetch(path)).status, 200)
     assert.equal(server.count('POST /refresh'), 1)
   })
 

@@ -86,7 +86,8 @@ const WRONG: [name: string, ...values: unknown[]][] = [
   ['storageKey', '', 1, null],
   ['refreshMarginSeconds', -1, '30', Number.NaN, null],
   ['timeouts', 5000, null, []],
-  ['timeouts.lock', -1, '5s', null],
+  ['timeouts.login', 0, Number.POSITIVE_INFINITY],
+  ['timeouts.lock', -1, 0, '5s', null, Number.NaN, 2 ** 31],
   ['lock', true, 'none', null, {}],
   ['tabs', 0, 'no', null],
 ]

@@ -12,7 +12,17 @@ export interface Platform {
 }
 
 /** What platforms have that the client may use. What it needs besides are Headers, URL, timers and queueMicrotask. */
-const REST = { AbortController, BroadcastChannel, ReadableStream, Request, Response, TextDecoder, atob, Blob }
+const REST = {
+  AbortController,
+  AbortSignal,
+  BroadcastChannel,
+  ReadableStream,
+  Request,
+  Response,
+  TextDecoder,
+  atob,
+  Blob,
+}
 
 /** A platform that has all but what `without` names, and what `besides` adds or puts in place of it. */
 export async function platform(without: readonly string[], besides: Record<string, unknown> = {}): Promise<Platform> {
@@ -20,7 +30,6 @@ export async function platform(without: readonly string[], besides: Record<strin
   const waiting = new Set<() => void>()
   const globals: Record<string, unknown> = {
     ...REST,
-    AbortSignal: { timeout: (milliseconds: number) => signalOf(waiting, milliseconds) },
     Headers,
     URL,
     queueMicrotask,
@@ -38,15 +47,9 @@ export async function platform(without: readonly string[], besides: Record<strin
   return {
     AuthXClient,
     expire() {
-      for (const end of waiting) end()
+      const ended = [...waiting]
       waiting.clear()
+      for (const end of ended) end()
     },
   }
-}
-
-function signalOf(waiting: Set<() => void>, milliseconds: number): AbortSignal {
-  const controller = new AbortController()
-  const error = new DOMException(`${milliseconds} ms are over`, 'TimeoutError')
-  waiting.add(() => controller.abort(error))
-  return controller.signal
 }

@@ -254,4 +254,6 @@ test('what a caller gets wrong is a rejected promise, and null stands for no opt
   const login = client.login({ id: 1n })
   await assert.rejects(login, TypeError)
   assert.equal((await client.fetch('/protected', null as never)).status, 200)
+  await client.logout(null as never)
+  assert.equal(client.loggedIn, false)
 })

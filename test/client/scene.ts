@@ -124,6 +124,7 @@ function routes(authx: AuthX): Router {
     ctx.status = 307
     ctx.set('Location', String(ctx.query.to))
   })
+  router.get('/optional', authx.accessTokenRequired({ optional: true }), answer)
   router.get('/protected', authx.accessTokenRequired(), answer)
   router.post('/protected', authx.accessTokenRequired(), koaBody(), answer)
   router.post('/fresh', authx.freshTokenRequired(), answer)
