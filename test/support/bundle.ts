@@ -34,6 +34,12 @@ export async function bundleClient({ minify = false, format = 'esm' as 'esm' | '
   })
 }
 
+/** What a bundler makes of a module that uses only this of `koa-authx/client`, minified. */
+export async function bundleUse(name: string): Promise<string> {
+  const contents = `import { ${name} } from './client/index.ts'; console.log(${name})`
+  return bundle({ stdin: { contents, resolveDir: root }, platform: 'browser', format: 'esm', minify: true })
+}
+
 /** A program for browsers with the packages that it imports, as one ES module. `file`: from the root of the project. */
 export async function bundlePage(file: string, plugins: readonly Plugin[] = []): Promise<string> {
   // Development builds of frameworks: they print what a program does wrong.
