@@ -62,7 +62,7 @@ export class AuthXClient {
    * @throws TypeError if `listener` is not a function.
    */
   subscribe(listener: () => void): () => void {
-    return this.#listeners.on('state', listener)
+    return this.#listeners.subscribe(listener)
   }
 
   /**

@@ -24,7 +24,9 @@ type Told = ClientEventType | 'state'
 
 export interface Listeners {
   /** @throws TypeError if the event is unknown, or the listener is not a function. */
-  on(type: Told, listener: ClientListener): () => void
+  on(type: ClientEventType, listener: ClientListener): () => void
+  /** Adds a listener of changes of the state. @throws TypeError if it is not a function. */
+  subscribe(listener: ClientListener): () => void
   /**
    * Calls the listeners of an event asynchronously. If a listener throws, its error is reported as uncaught, as by an
    * EventTarget, and the other listeners are still called.
@@ -34,15 +36,19 @@ export interface Listeners {
 
 export function listenersOf(): Listeners {
   const added = new Set<{ is: Told; call: ClientListener }>()
+  const add = (is: Told, call: ClientListener) => {
+    if (typeof call !== 'function') throw new TypeError(`the listener of ${is} must be a function`)
+    // A new object each time: a listener can be added twice, and each is removed separately.
+    const one = { is, call }
+    added.add(one)
+    return () => void added.delete(one)
+  }
   return {
     on(is, call) {
-      if (is !== 'state' && !TYPES.includes(is)) throw noSuch('event', String(is), TYPES)
-      if (typeof call !== 'function') throw new TypeError(`the listener of ${is} must be a function`)
-      // A new object each time: a listener can be added twice, and each is removed separately.
-      const one = { is, call }
-      added.add(one)
-      return () => void added.delete(one)
+      if (!TYPES.includes(is)) throw noSuch('event', String(is), TYPES)
+      return add(is, call)
     },
+    subscribe: call => add('state', call),
     tell(type, event = { elsewhere: false }) {
       for (const { is, call } of added) if (is === type) queueMicrotask(() => call(event))
     },

@@ -52,7 +52,7 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
   let isSlow = false
   /** Whether a login of this client is under way. Cookies that change now are its own. */
   let isLoggingIn = false
-  /** The refresh token in the storage. */
+  /** The refresh token in the storage, as last read or written. Another one is of another program. */
   let stored: string | undefined
   let refreshing: Promise<void> | undefined
   let stop: AbortController | undefined
@@ -138,8 +138,8 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
   const keep = async () => {
     const { refresh_token: token } = known.tokens
     if (!storage || token === stored) return
-    stored = token
     await (token ? storage.setItem(storageKey, token) : storage.removeItem(storageKey))
+    stored = token
   }
 
   const valuesOf = (kind: Kind) => {
@@ -170,12 +170,13 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
     const [body, accepted] = await posted
     await look()
     set(machine.afterAnswer(known, since, isLogin, body, accepted[settings.refreshCsrfHeaderName], monotonicMs()))
-    await keep()
+    // The server has answered, whatever becomes of the storage. The login goes on in memory.
+    await keep().catch(ignore)
     return body
   }
   const end = async (since: machine.Known, reason?: string) => {
     set(machine.afterEnd(known, since, reason))
-    await keep()
+    await keep().catch(ignore)
   }
   /** Whether a login has ended: the refusal of a refresh says so, or the readable CSRF cookie is gone. */
   const isOver = async (error: unknown, since: machine.Known) => {
@@ -285,6 +286,8 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
         })
         await look()
         await end(since)
+        // The session may live: what the storage keeps would be a login after a restart.
+        if (isLocal) await keep()
       }),
     async prepare() {
       await ready.catch(ignore)

@@ -158,7 +158,7 @@ describe('the options of a client', () => {
 describe('a listener', () => {
   test('for an unknown event is refused, and the error suggests the right event or lists all', () => {
     const client = new AuthXClient(BASE)
-    for (const type of ['logouts', 'Login', '', 'constructor', '__proto__', undefined, 1, null]) {
+    for (const type of ['state', 'logouts', 'Login', '', 'constructor', '__proto__', undefined, 1, null]) {
       const message =
         /^AuthXClient: unknown event ".*"; (it takes login, refresh, logout, expired|did you mean log(in|out)\?)$/
       assert.throws(() => client.on(type as ClientEventType, () => {}), { name: 'TypeError', message }, String(type))

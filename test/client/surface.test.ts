@@ -137,6 +137,40 @@ describe('a client with a storage', () => {
     assert.equal((await client.fetch('/public')).status, 200)
   })
 
+  test('that cannot be written for a while loses no login, and none comes back', async t => {
+    const server = await scene(t, 'headers')
+    const { kept, ...storage } = storageOf(true)
+    let isLocked = false
+    const ifUnlocked = async () => assert.ok(!isLocked, 'TEST: locked')
+    const client = server.client({
+      storage: {
+        getItem: storage.getItem,
+        setItem: (key: string, value: string) => ifUnlocked().then(() => storage.setItem(key, value)),
+        removeItem: (key: string) => ifUnlocked().then(() => storage.removeItem(key)),
+      },
+    })
+    await client.login(CREDENTIALS)
+    const before = kept.get('koa-authx')
+    isLocked = true
+    await client.refresh()
+    assert.equal(kept.get('koa-authx'), before)
+    // The server knows now that the new tokens have arrived. The token in the storage would be a reuse.
+    assert.equal((await client.fetch('/protected')).status, 200)
+    server.clock.advance('1m')
+    isLocked = false
+    await client.refresh()
+    assert.equal(client.loggedIn, true)
+    assert.notEqual(kept.get('koa-authx'), before)
+    isLocked = true
+    await client.login(OTHERS)
+    await client.logout()
+    assert.equal(client.loggedIn, false)
+    await assert.rejects(client.logout({ local: true }), /TEST: locked/)
+    isLocked = false
+    await client.logout({ local: true })
+    assert.equal(kept.size, 0)
+  })
+
   test('needs tokens in headers', () => {
     const options = { baseUrl: 'https://api.example', storage: storageOf(false) }
     assert.throws(() => new AuthXClient({ ...options, tokens: 'cookies' }), /^TypeError: tokens must be 'headers'/)
