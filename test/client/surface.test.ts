@@ -242,28 +242,6 @@ describe('an access token', () => {
       assert.equal(server.count('POST /refresh'), 2)
     })
   }
-
-  test('whose time is over is told once, and the user stays logged in', async t => {
-    const { client } = await loggedIn(t, 'cookies', { accessTokenExpires: 1 })
-    let told = 0
-    client.on('expired', () => told++)
-    await until(() => told > 0)
-    await client.fetch('/public')
-    assert.deepEqual([told, client.loggedIn], [1, true])
-    await client.refresh()
-    await until(() => told > 1)
-  })
-
-  test('is renewed by itself between startAutoRefresh and stopAutoRefresh', async t => {
-    const { client, heard } = await loggedIn(t, 'cookies', { accessTokenExpires: 1 })
-    client.startAutoRefresh()
-    await until(() => heard.filter(([type]) => type === 'refresh').length >= 2)
-    client.stopAutoRefresh()
-    let told = 0
-    client.on('expired', () => told++)
-    await until(() => told > 0)
-    assert.equal(client.loggedIn, true)
-  })
 })
 
 describe('turns', () => {
