@@ -93,7 +93,8 @@ export class AuthXClient {
    * `logout` resolves. `local: true`: if the server cannot be reached or refuses, forgets the login here all the same;
    * the session lives on at the server until it expires.
    * @throws AuthXClientError if the server refuses; the error of `fetch` if the server cannot be reached; an error
-   * named `TimeoutError` if it does not answer within `timeouts.logout`. If `logout` throws, the user stays logged in.
+   * named `TimeoutError` if it does not answer within `timeouts.logout`. If it throws one of these, the user stays logged
+   * in. With `local: true` it throws only the error of a `storage` that cannot delete the refresh token.
    */
   async logout(options: { local?: boolean | undefined } = {}): Promise<void> {
     return this.#session.logout(Object(options).local)
