@@ -134,7 +134,10 @@ export class AuthXClient {
     return { ...this.#session.secretsFor(method.toUpperCase())[0] }
   }
 
-  /** Refreshes by itself from now on, `refreshMarginSeconds` before the access token ends. */
+  /**
+   * Refreshes by itself from now on, `refreshMarginSeconds` before the access token ends. After a refresh that fails, or
+   * whose response does not say how long the token is valid, the next one begins 30 seconds later.
+   */
   startAutoRefresh(): void {
     this.#session.automate(true)
   }

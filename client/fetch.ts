@@ -27,7 +27,8 @@ export async function fetchWith(
   // A stream can be sent only once. A Request does not show whether its body is one.
   const isRepeatable = isSafe(method) || !(body ? isStream(body) : request && request.body !== null)
   await bounded(prepare, 0, signal)
-  for (let isRenewed = false; ; ) {
+  // Another tab may only have said that it has refreshed: then once more, but not each time that one says so.
+  for (let left = 2; ; ) {
     const since = known()
     const headers = new Headers(own)
     const secrets = Object.entries(secretsFor(method)[0] ?? {}).filter(([name]) => !own.has(name))
@@ -41,7 +42,7 @@ export async function fetchWith(
     })
     // After a redirect to another server, the response says nothing about this login.
     const isOurs = !response.redirected || new URL(response.url).origin === origin
-    if (isRenewed || !isRepeatable || !isOurs || !/40[13]/.test(String(response.status))) return response
+    if (left < 1 || !isRepeatable || !isOurs || !/40[13]/.test(String(response.status))) return response
     const { status, errorType } = await answerIn(response)
     // The browser deletes an expired cookie, and the response to HEAD does not say what is wrong.
     const isMissing = (method === 'HEAD' || errorType === 'MissingTokenError') && isLoggedIn(since)
@@ -50,8 +51,7 @@ export async function fetchWith(
       status === 401 ? isMissing || errorType === 'TokenExpiredError' : errorType === 'CSRFError' && since.seen[1]
     const renewal = isExpired && (await bounded(() => renew(since), 0, signal))
     if (!renewal) return response
-    // Another tab may only have said that it has refreshed.
-    isRenewed = renewal === 'here'
+    left -= renewal === 'here' ? 2 : 1
   }
 }
 

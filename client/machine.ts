@@ -67,7 +67,10 @@ export const isLoggedIn = ({ state }: Known): boolean => state.status === IN
 export const isSameLogin = (known: Known, since: Known): boolean => known.logins === since.logins
 
 /** A text that differs from login to login, and that is of no use for anything else. */
-export const digestOf = ({ id, state }: Known): string | undefined => (id ?? (state.claims?.sid as string))?.slice(0, 8)
+export function digestOf({ id, state }: Known): string | undefined {
+  const text = id ?? state.claims?.sid
+  return typeof text === 'string' ? text.slice(0, 8) : undefined
+}
 
 /** The cookies were read: these are the CSRF values in them. During a login of this client, new ones are its own. */
 export function afterCookies(known: Known, seen: readonly string[], isLoggingIn: boolean): Known {
@@ -178,4 +181,5 @@ const live = ({ seen, ended }: Known) => seen.filter(value => !ended.includes(va
 
 const loginIn = (claims: ClientState['claims']) => claims?.sid ?? claims?.sub
 
-const endOf = ({ expires_in }: Tokens, now: number) => now + Number(expires_in) * 1000 || undefined
+/** `parseFloat`, because null is not a time. */
+const endOf = ({ expires_in }: Tokens, now: number) => now + Number.parseFloat(String(expires_in)) * 1000 || undefined

@@ -77,8 +77,8 @@ export interface AuthXClientOptions {
   refreshMarginSeconds?: number | undefined
   /**
    * Milliseconds, more than 0 and at most 2147483647. `login` (60000), `refresh` (8000; the first of two attempts has at
-   * most 3000) and `logout` (8000): how long the client waits for the response. `lock` (12000): how long it waits for
-   * another tab.
+   * most 3000) and `logout` (8000): how long the client waits for the response. `login` is also the limit for each call
+   * of `storage` and of asynchronous `cookies`. `lock` (12000): how long it waits for another tab.
    */
   timeouts?:
     | {

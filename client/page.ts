@@ -65,10 +65,10 @@ export function bounded<T>(
       controller?.abort(error)
     }
     const halt = () => end(stop?.reason ?? named('AbortError'))
+    if (stop?.aborted) return halt()
     const timer =
       timeoutMs && setTimeout(() => end(named('TimeoutError', `No answer within ${timeoutMs} ms`)), timeoutMs)
     stop?.addEventListener('abort', halt)
-    if (stop?.aborted) halt()
     new Promise<T>(done => done(work(controller?.signal))).then(resolve, reject).finally(() => {
       clearTimeout(timer)
       stop?.removeEventListener('abort', halt)

@@ -2,14 +2,15 @@ import type { ClientEvent, ClientEventType, Listeners } from './events.js'
 import { AuthXClientError, isFinal, isSafe, post, refusalIn, type Secrets } from './http.js'
 import * as machine from './machine.js'
 import type { Settings } from './options.js'
-import { ignore, LONGEST_MS, monotonicMs, named, page, whereAllowed } from './page.js'
+import { bounded, ignore, LONGEST_MS, monotonicMs, named, page, whereAllowed } from './page.js'
+import { keptIn } from './storage.js'
 import { turnsOf } from './turns.js'
 
 /** Short, because a refresh without a response must be repeated well before the grace period ends. */
 const FIRST_REFRESH_MS = 3000
 /** How long a login keeps others from refreshing. A refresh that overtakes a slower login is aborted when that ends. */
 const LOGIN_TURN_MS = 1000
-/** How long after an automatic refresh has failed the next is tried. */
+/** How long no refresh begins by itself after one that has brought no token with time left. */
 const RETRY_MS = 30_000
 
 const KINDS = ['access', 'refresh'] as const
@@ -45,19 +46,20 @@ export interface Session {
 }
 
 export function sessionOf(settings: Settings, listeners: Listeners): Session {
-  const { tokens: mode, cookies, storage, storageKey } = settings
+  const { tokens: mode, cookies, storage } = settings
+  const kept = keptIn(settings)
   let known = machine.START
   let pairs: readonly string[] = []
   /** Whether cookies are read asynchronously. */
   let isSlow = false
   /** Whether a login of this client is under way. Cookies that change now are its own. */
   let isLoggingIn = false
-  /** The refresh token in the storage, as last read or written. Another one is of another program. */
-  let stored: string | undefined
   let refreshing: Promise<void> | undefined
   let stop: AbortController | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let isAutomatic = false
+  /** Until when no refresh begins by itself, on the monotonic clock. */
+  let restsUntil = 0
   let isClosed = false
   /** The tokens whose end was told. */
   let over: machine.Tokens | undefined
@@ -76,7 +78,10 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
     const before = known
     known = next
     const { told, state } = next
-    if (!isSame(before)) stop?.abort(otherLogin())
+    if (!isSame(before)) {
+      restsUntil = 0
+      stop?.abort(otherLogin())
+    }
     if (told && told !== before.told) {
       listeners.tell(...told)
       if (!told[1].elsewhere) tellOthers(...told, told[0] === 'logout' ? before : next)
@@ -97,16 +102,18 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
   /** How long the access token is good for a request; NaN if this is not known. */
   const leftMs = (marginSeconds = 0) =>
     Number(known.endsAt) - monotonicMs() - Math.min(marginSeconds, Number(known.tokens.expires_in) / 2) * 1000
-  const setTimer = (pauseMs = 0) => {
+  const setTimer = () => {
     clearTimeout(timer)
-    const waitMs = isAutomatic ? leftMs(settings.refreshMarginSeconds) || 0 : leftMs()
+    const waitMs = isAutomatic
+      ? Math.max(leftMs(settings.refreshMarginSeconds) || 0, restsUntil - monotonicMs())
+      : leftMs()
     if (isClosed || refreshing || !isIn() || !(isAutomatic || (waitMs && known.tokens !== over))) return
-    timer = setTimeout(ring, Math.min(Math.max(waitMs, pauseMs), LONGEST_MS))
+    timer = setTimeout(ring, Math.min(waitMs, LONGEST_MS))
     // In Node, the timer would keep the process alive.
     Object(timer).unref?.()
   }
   const ring = async () => {
-    if (isAutomatic) await refresh().catch(() => setTimer(RETRY_MS))
+    if (isAutomatic) await refresh().catch(ignore)
     else if (leftMs() > 0) setTimer()
     else {
       over = known.tokens
@@ -124,22 +131,23 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
     }
     const text = cookies ? cookies() : (whereAllowed(() => page.document?.cookie) ?? '')
     isSlow = typeof text !== 'string'
-    return isSlow ? Promise.resolve(text).then(take) : void take(text)
+    return isSlow ? inTime(() => text).then(take) : void take(text)
   }
+  const lookNow = async () => look()
+  /** Storage and cookies have as long as a login: perhaps they ask the user. */
+  const inTime = <T>(work: () => T | Promise<T>) => bounded(work, settings['timeouts.login'])
   /** Reads the storage and the cookies. */
   const read = async () => {
-    const token = await storage?.getItem(storageKey)
-    if (token && token !== stored) {
-      stored = token
-      set(machine.afterStorage(known, { refresh_token: token }))
-    }
+    const since = known
+    await inTime(async () => {
+      const token = await kept.read()
+      // What comes late is not of the login that has begun meanwhile.
+      if (token && isSame(since)) set(machine.afterStorage(known, { refresh_token: token }))
+    })
     await look()
   }
   const keep = async () => {
-    const { refresh_token: token } = known.tokens
-    if (!storage || token === stored) return
-    await (token ? storage.setItem(storageKey, token) : storage.removeItem(storageKey))
-    stored = token
+    if (storage) await inTime(() => kept.write(() => known.tokens.refresh_token))
   }
 
   const valuesOf = (kind: Kind) => {
@@ -188,6 +196,7 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
   const refresh = () => {
     refreshing ??= refreshInTurn().finally(() => {
       refreshing = undefined
+      if (!(leftMs(settings.refreshMarginSeconds) > 0)) restsUntil = monotonicMs() + RETRY_MS
       setTimer()
     })
     return refreshing
@@ -245,7 +254,7 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
 
   const first = storage ? read() : whereAllowed(look)
   const turns = turnsOf(settings, Promise.resolve(first).catch(ignore), async message => {
-    await look()
+    await lookNow().catch(ignore)
     set(machine.afterMessage(known, message, mode === 'cookies', monotonicMs()))
   })
   const isRead = () => set(machine.afterReading(known))
@@ -266,25 +275,32 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
     login: credentials =>
       turns.take(async () => {
         await look()
-        // The server ends the login that these headers belong to.
+        const since = known
         isLoggingIn = true
-        return take(
-          true,
-          known,
-          post(settings, 'login', secretsForBoth().slice(0, 1), undefined, undefined, credentials),
-        ).finally(() => {
+        try {
+          // The server ends the login that these headers belong to.
+          const secrets = secretsForBoth().slice(0, 1)
+          return await take(true, since, post(settings, 'login', secrets, undefined, undefined, credentials))
+        } catch (error) {
+          // Cookies that have changed are not of this login.
+          set(machine.afterCookies(known, since.seen, true))
           isLoggingIn = false
-        })
+          await lookNow().catch(ignore)
+          throw error
+        } finally {
+          isLoggingIn = false
+        }
       }, LOGIN_TURN_MS),
     refresh,
     logout: isLocal =>
       turns.take(async () => {
-        await look()
-        const since = known
-        await logoutNow(since).catch(error => {
+        const unlessLocal = (error: unknown) => {
           if (!isLocal) throw error
-        })
-        await look()
+        }
+        await lookNow().catch(unlessLocal)
+        const since = known
+        await logoutNow(since).catch(unlessLocal)
+        await lookNow().catch(unlessLocal)
         await end(since)
         // The session may live: what the storage keeps would be a login after a restart.
         if (isLocal) await keep()
