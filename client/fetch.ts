@@ -24,6 +24,9 @@ export async function fetchWith(
   // The request goes elsewhere, or the caller says who sends it.
   if (url.origin !== origin || (tokens === 'cookies' ? credentials === 'omit' : own.has(headerName)))
     return send(target, init)
+  // Inherited members count too, as with `fetch`: the options may be a Request.
+  const members: Record<string, unknown> = {}
+  for (const name in init) members[name] = init[name as keyof RequestInit]
   // A stream can be sent only once. A Request does not show whether its body is one.
   const isRepeatable = isSafe(method) || !(body ? isStream(body) : request && request.body !== null)
   await bounded(prepare, 0, signal)
@@ -34,7 +37,7 @@ export async function fetchWith(
     const secrets = Object.entries(secretsFor(method)[0] ?? {}).filter(([name]) => !own.has(name))
     for (const [name, value] of secrets) headers.set(name, value)
     const response = await send(target, {
-      ...init,
+      ...members,
       // If a redirect leads to another origin, `fetch` removes the header Authorization, but no other header.
       ...(redirect !== 'manual' && secrets.some(([name]) => !/^authorization$/i.test(name)) && { redirect: 'error' }),
       ...(!credentials && tokens === 'cookies' && { credentials: 'include' }),

@@ -138,3 +138,16 @@ test('a message that comes while the cookies cannot be read is heard, and nothin
   await until(() => heard.length + unhandled.length > 0)
   assert.deepEqual([heard.map(([type]) => type), unhandled], [['refresh'], []])
 })
+
+test('a request has the options that the platform would read, also if they are a Request or inherited', async t => {
+  const { server, client } = await loggedIn(t, 'cookies')
+  const address = `${server.origin}/public`
+  const headers = { 'Content-Type': 'application/json' }
+  await client.fetch('/public', new Request(address, { method: 'DELETE' }) as RequestInit)
+  await client.fetch('/public', Object.create({ method: 'PUT', headers, body: '{}' }))
+  await client.fetch('/public', Object.freeze({ method: 'PATCH' }))
+  assert.deepEqual(
+    server.requests.slice(-3).map(({ line, headers }) => [line, typeof headers['x-csrf-token']]),
+    ['DELETE', 'PUT', 'PATCH'].map(method => [`${method} /public`, 'string']),
+  )
+})
