@@ -26,6 +26,7 @@ const RUN_BY: Readonly<Record<string, string>> = {
 const NOT_OURS: Readonly<Record<string, string>> = {
   'CONTRIBUTING.md typescript': 'a guard of the library; test/docs/contributing.test.ts adds it to the sources',
   'CONTRIBUTING.md sql': 'test/docs/contributing.test.ts makes a store of it',
+  'docs/client.md html': 'a page; test/e2e/client-page.e2e.ts opens it',
   'docs/client-recipes.md tsx': 'parts of examples/client; test/docs/client-recipes.test.ts compares them',
   'docs/client-recipes.md vue': 'parts of examples/client; test/docs/client-recipes.test.ts compares them',
   'docs/client-recipes.md svelte': 'parts of examples/client; test/docs/client-recipes.test.ts compares them',
