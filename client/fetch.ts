@@ -1,4 +1,4 @@
-import { answerIn, isSafe } from './http.js'
+import { answerIn, FINAL, isSafe } from './http.js'
 import { isLoggedIn } from './machine.js'
 import type { Settings } from './options.js'
 import { bounded } from './page.js'
@@ -48,10 +48,11 @@ export async function fetchWith(
     if (left < 1 || !isRepeatable || !isOurs || !/40[13]/.test(String(response.status))) return response
     const { status, errorType } = await answerIn(response)
     // The browser deletes an expired cookie, and the response to HEAD does not say what is wrong.
-    const isMissing = (method === 'HEAD' || errorType === 'MissingTokenError') && isLoggedIn(since)
-    // A refresh finds out which one of several CSRF values is right.
+    const isMissing = method === 'HEAD' || errorType === 'MissingTokenError'
+    // The login may have ended elsewhere: the refresh finds out. It also finds out which of several CSRF values is right.
+    const isOver = (isMissing || FINAL.test(errorType ?? '')) && isLoggedIn(since)
     const isExpired =
-      status === 401 ? isMissing || errorType === 'TokenExpiredError' : errorType === 'CSRFError' && since.seen[1]
+      status === 401 ? isOver || errorType === 'TokenExpiredError' : errorType === 'CSRFError' && since.seen[1]
     const renewal = isExpired && (await bounded(() => renew(since), 0, signal))
     if (!renewal) return response
     left -= renewal === 'here' ? 2 : 1

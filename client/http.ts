@@ -26,8 +26,10 @@ export const refusalIn = (error: unknown): string | undefined =>
  * Whether the error of a refresh ends the login: the server will never accept the refresh token again. Any other refusal
  * may be temporary: a wrong clock, a missing cookie, a gateway between client and server.
  */
-export const isFinal = (error: unknown): boolean =>
-  /^(RevokedToken|ReusedToken|TokenExpired|TokenInvalidSignature|SubjectNotFound)Error$/.test(refusalIn(error) ?? '')
+export const isFinal = (error: unknown): boolean => FINAL.test(refusalIn(error) ?? '')
+
+/** The types of errors after which a token is never accepted again. */
+export const FINAL: RegExp = /^(RevokedToken|ReusedToken|TokenExpired|TokenInvalidSignature|SubjectNotFound)Error$/
 
 /** Whether a method changes nothing (RFC 9110 §9.2.1): the server asks for no CSRF value. */
 export const isSafe = (method: string): boolean => /^(GET|HEAD|OPTIONS|TRACE)$/.test(method)

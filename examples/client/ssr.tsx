@@ -10,8 +10,6 @@ export function pages(api: string): Middleware {
     if (ctx.path !== '/') return next()
     const client = clientOf(ctx, api)
     const response = await client.fetch('/notes')
-    // The login may have ended on the server. A refresh finds out, and deletes the cookies.
-    if (response.status === 401 && client.getState().status === 'authenticated') await client.refresh().catch(() => {})
     const { notes } = response.ok ? ((await response.json()) as { notes: Note[] }) : { notes: [] }
     // The page belongs to one user, and its Set-Cookie lines too: no cache may keep it.
     ctx.set('Cache-Control', 'private, no-store')

@@ -141,3 +141,13 @@ test('a login whose cookies do not arrive goes on', async t => {
     assert.equal(client.loggedIn, true)
   }
 })
+
+for (const tokens of MODES) {
+  test(`a request that meets a login which the server has ended lets the client find out (${tokens})`, async t => {
+    const { server, client, heard } = await loggedIn(t, tokens)
+    await server.authx.revokeAllSessions('ada')
+    assert.equal((await client.fetch('/protected')).status, 401)
+    assert.deepEqual([client.loggedIn, client.state.reason], [false, 'RevokedTokenError'])
+    assert.deepEqual(heard, [['logout', { elsewhere: false, reason: 'RevokedTokenError' }]])
+  })
+}
