@@ -1,13 +1,9 @@
-import { isObject } from './page.js'
+import { attempt, isObject } from './page.js'
 
 /** Parses a text as a JSON object. Returns undefined if it is not one. */
 export function objectIn(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) && !Array.isArray(value) ? value : undefined
-  } catch {
-    return undefined
-  }
+  const value: unknown = attempt(() => JSON.parse(text))
+  return isObject(value) ? value : undefined
 }
 
 /** Returns the claims of a token, decoded but not verified; undefined if the text is not a token. */
@@ -25,9 +21,5 @@ export function claimsOf(token: string): Record<string, unknown> | undefined {
     count -= 8
     escaped += `%${(256 | ((bits >> count) & 255)).toString(16).slice(1)}`
   }
-  try {
-    return objectIn(decodeURIComponent(escaped))
-  } catch {
-    return undefined
-  }
+  return attempt(() => objectIn(decodeURIComponent(escaped)))
 }

@@ -18,8 +18,9 @@ export class AuthXClient {
     this.#settings = settingsOf(options)
     this.#session = sessionOf(this.#settings, this.#listeners)
     // Binds the methods, or those of a derived class.
-    for (const name of Object.getOwnPropertyNames(AuthXClient.prototype) as (keyof AuthXClient)[])
-      if (!/^(constructor|ready|loggedIn|accessToken|claims|state)$/.test(name))
+    const members = Object.getOwnPropertyDescriptors(AuthXClient.prototype)
+    for (const name of Object.keys(members) as (keyof AuthXClient)[])
+      if (members[name].value && String(name) !== 'constructor')
         Object.defineProperty(this, name, { value: Object(this[name]).bind(this), writable: true, configurable: true })
   }
 

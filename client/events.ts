@@ -1,4 +1,4 @@
-import { noSuch } from './names.js'
+import { check, noSuch } from './names.js'
 
 /**
  * The events of an AuthXClient: a login, a successful refresh, the end of the login, or the end of the access token
@@ -37,7 +37,7 @@ export interface Listeners {
 export function listenersOf(): Listeners {
   const added = new Set<{ is: Told; call: ClientListener }>()
   const add = (is: Told, call: ClientListener) => {
-    if (typeof call !== 'function') throw new TypeError(`the listener of ${is} must be a function`)
+    check(typeof call === 'function', `the listener of ${is}`, 'a function')
     // A new object each time: a listener can be added twice, and each is removed separately.
     const one = { is, call }
     added.add(one)

@@ -7,9 +7,9 @@ export class AuthXClientError extends Error {
   /** Always `AuthXClientError`. */
   override readonly name = 'AuthXClientError'
   /** HTTP status of the response. */
-  readonly status: number
+  declare readonly status: number
   /** `error_type` of the response, such as `RevokedTokenError`; undefined if the response is not from koa-authx. */
-  readonly errorType: string | undefined
+  declare readonly errorType: string | undefined
 
   constructor(status: number, errorType: string | undefined, message: string) {
     super(message)
@@ -65,9 +65,9 @@ export async function post(
   settings: Settings,
   route: Route,
   [secrets = {}, ...others]: readonly Secrets[],
+  body?: string,
   timeoutMs = settings[`timeouts.${route}`],
   stop?: AbortSignal,
-  body?: string,
 ): Promise<[body: Record<string, unknown>, accepted: Secrets]> {
   const { tokens, fetch: send } = settings
   const isLogout = route === 'logout'
@@ -97,6 +97,6 @@ export async function post(
     if (members && (isLogout || members[isCookies ? 'token_type' : 'access_token'])) return [members, secrets]
     if (members?.token_type) throw new TypeError(`tokens is '${tokens}', but the response has no access_token`)
   }
-  if (others[0] && errorType === 'CSRFError') return post(settings, route, others, timeoutMs, stop, body)
+  if (others[0] && errorType === 'CSRFError') return post(settings, route, others, body, timeoutMs, stop)
   throw new AuthXClientError(status, errorType, String(message || `${status} is not an answer of koa-authx`))
 }

@@ -18,13 +18,15 @@ export interface ClientState {
   readonly reason?: string
 }
 
-/** The body of an answer to a login or a refresh. It contains only tokens that are not in cookies. */
+/** What an answer to a login or a refresh says. It contains only tokens that are not in cookies. */
 export interface Tokens {
   readonly access_token?: string
   readonly refresh_token?: string
   /** The CSRF value, from a server with `csrfInCookies: false`. */
   readonly csrf_token?: string
   readonly expires_in?: number | undefined
+  /** When the access token ends, on a monotonic clock. Undefined if the server does not say so. */
+  readonly endsAt?: number | undefined
 }
 
 /** What a client knows of the login. */
@@ -38,8 +40,6 @@ export interface Known {
   readonly ended: readonly unknown[]
   /** The tokens in memory. Another object each time that they were renewed, here or in a tab with the same cookies. */
   readonly tokens: Tokens
-  /** When the access token ends, on a monotonic clock. Undefined if the server does not say so. */
-  readonly endsAt?: number | undefined
   /** Number of times that a login has begun or ended. */
   readonly logins: number
   /** The last event to tell. */
@@ -116,8 +116,7 @@ export function afterAnswer(
     id,
     ended: ended.filter(value => value !== id),
     // A server without a store does not rotate the refresh token.
-    tokens: { ...before.tokens, ...tokens },
-    endsAt: endOf(tokens, now),
+    tokens: { ...before.tokens, ...tokens, ...endOf(tokens, now) },
     told: [isLogin || isOther ? 'login' : 'refresh', event(isOther)],
   }
 }
@@ -138,10 +137,9 @@ export function afterMessage(known: Known, message: Message, isShared: boolean, 
   if (isLate || (isLogin ? live(known).length : !isLoggedIn(known))) return known
   if (isLogin) return other(known)
   if (type === 'logout') return nobody(known, true, reason)
-  const { expires_in } = message
   return {
     ...known,
-    ...(isShared && { tokens: { ...known.tokens, expires_in }, endsAt: endOf(message, now) }),
+    ...(isShared && { tokens: { ...known.tokens, ...endOf(message, now) } }),
     told: [type, event(true)],
   }
 }
@@ -153,7 +151,6 @@ const fresh = (known: Known): Known => ({
   ...known,
   id: undefined,
   tokens: {},
-  endsAt: undefined,
   logins: known.logins + 1,
 })
 
@@ -182,4 +179,7 @@ const live = ({ seen, ended }: Known) => seen.filter(value => !ended.includes(va
 const loginIn = (claims: ClientState['claims']) => claims?.sid ?? claims?.sub
 
 /** `parseFloat`, because null is not a time. */
-const endOf = ({ expires_in }: Tokens, now: number) => now + Number.parseFloat(String(expires_in)) * 1000 || undefined
+const endOf = ({ expires_in }: Tokens, now: number): Tokens => ({
+  expires_in,
+  endsAt: now + Number.parseFloat(String(expires_in)) * 1000 || undefined,
+})

@@ -1,19 +1,24 @@
 /** The error for an unknown name: it suggests the nearest of `names`, or lists them all. */
 export function noSuch(kind: string, given: string, names: readonly string[]): TypeError {
-  const [best] = names
-    .filter(name => likeness(given, name) > 0.4)
-    .sort((a, b) => likeness(given, b) - likeness(given, a))
-  return new TypeError(
-    `AuthXClient: unknown ${kind} "${given}"; ${best ? `did you mean ${best}?` : `it takes ${names.join(', ')}`}`,
-  )
+  let hint = `it takes ${names.join(', ')}`
+  let most = 0.18
+  for (const name of names) {
+    const share = shareOf(bare(given), bare(name))
+    if (share <= most) continue
+    most = share
+    hint = `did you mean ${name}?`
+  }
+  return new TypeError(`AuthXClient: unknown ${kind} "${given}"; ${hint}`)
 }
 
 /** Makes `baseURL`, `base_url` and `baseUrl` equal, and `login` and `paths.login`. */
 const bare = (name: string) => name.replace(/^.*\.|[^a-z\d]/gi, '').toLowerCase()
 
-/** The share of common letter pairs, and more if `given` is a part of `name`. */
-function likeness(given: string, name: string): number {
-  const [some, others] = [bare(given), bare(name)]
-  const shared = [...some].filter((letter, n) => n && others.includes(some[n - 1] + letter))
-  return (2 * shared.length) / (some.length + others.length - 2) + (some && others.includes(some) ? 0.5 : 0)
+/** How many pairs of letters two names have in common, for each letter. */
+const shareOf = (some: string, others: string) =>
+  [...some].filter((letter, n) => n && others.includes(some[n - 1] + letter)).length / (some.length + others.length)
+
+/** @throws TypeError if a value is not as it must be. */
+export function check(isRight: unknown, name: string, accepts: string): void {
+  if (!isRight) throw new TypeError(`${name} must be ${accepts}`)
 }

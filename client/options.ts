@@ -1,5 +1,5 @@
-import { noSuch } from './names.js'
-import { LONGEST_MS, page, whereAllowed } from './page.js'
+import { check, noSuch } from './names.js'
+import { attempt, isObject, LONGEST_MS, page } from './page.js'
 
 /**
  * Where the server expects tokens. `cookies`: both tokens in cookies. `dual`: the access token in a header, the refresh
@@ -128,21 +128,9 @@ export interface Settings {
 
 export type Route = 'login' | 'refresh' | 'logout'
 
-type Check = (value: unknown) => unknown
-
-const isFunction: Check = value => typeof value === 'function'
-const oneOf =
-  (...values: unknown[]): Check =>
-  value =>
-    values.includes(value)
-const optional = (accepts: string, isRight: Check) => [
-  accepts,
-  (value: unknown) => value === undefined || isRight(value),
-]
-
-/** The default of each option; or, if there is none, what the option accepts and how a value is checked. */
+/** The default of each option; or, if there is none, an array with the values and types that the option accepts. */
 const RULES: Readonly<Record<string, unknown>> = {
-  tokens: ["'cookies', 'dual' or 'headers'", oneOf('cookies', 'dual', 'headers')],
+  tokens: ["'cookies', 'dual' or 'headers'"],
   baseUrl: '',
   paths: {},
   'paths.login': '/login',
@@ -159,15 +147,13 @@ const RULES: Readonly<Record<string, unknown>> = {
   accessCsrfHeaderName: 'X-CSRF-TOKEN',
   refreshCsrfCookieName: 'csrf_refresh_token',
   refreshCsrfHeaderName: 'X-CSRF-TOKEN',
-  fetch: optional('a function', isFunction),
-  cookies: optional('a function', isFunction),
-  csrf: optional("'token' or 'origin'", oneOf('token', 'origin')),
-  storage: optional('like localStorage', value =>
-    ['getItem', 'setItem', 'removeItem'].every(name => isFunction(Object(value)[name])),
-  ),
+  fetch: ['undefined or function'],
+  cookies: ['undefined or function'],
+  csrf: ["undefined, 'token' or 'origin'"],
+  storage: ['undefined or object'],
   storageKey: 'koa-authx',
   refreshMarginSeconds: 30,
-  lock: optional('false or a function', value => value === false || isFunction(value)),
+  lock: ['undefined, false or function'],
   tabs: true,
 }
 const NAMES = Object.keys(RULES)
@@ -184,11 +170,12 @@ export function settingsOf(options: AuthXClientOptions): Settings {
   check(hasForm(options, {}, ''), 'the options of AuthXClient', "an object such as { tokens: 'cookies' }")
   add(options, '')
   for (const [name, rule] of Object.entries(RULES)) {
-    if (Array.isArray(rule)) check(rule[1](given[name]), name, rule[0])
+    const { [name]: value = rule } = given
+    if (Array.isArray(rule)) check(rule[0].split(/, | or /).includes(shown(given[name])), name, rule[0])
     else {
-      if (given[name] === undefined) given[name] = rule
-      check(hasForm(given[name], rule, name), name, `like ${JSON.stringify(rule)}`)
-      if (typeof rule === 'object') add(given[name] as object, `${name}.`)
+      check(hasForm(value, rule, name), name, `like ${JSON.stringify(rule)}`)
+      given[name] = value
+      if (isObject(rule)) add(value as object, `${name}.`)
     }
   }
   return withPlaces(given)
@@ -206,12 +193,11 @@ function hasForm(value: unknown, fallback: unknown, option: string): boolean {
     return (option === 'headerType' && !value) || !fallback || (option.includes('.') ? PATH : NAME).test(value)
   // With 0, nothing would end the wait. A longer time makes timers run at once.
   if (option.startsWith('timeouts.')) return Number(value) > 0 && Number(value) <= LONGEST_MS
-  return typeof value === 'number' ? value >= 0 : value !== null && !Array.isArray(value)
+  return typeof value === 'number' ? value >= 0 : value === true || value === false || isObject(value)
 }
 
-function check(isRight: unknown, name: string, accepts: string): void {
-  if (!isRight) throw new TypeError(`${name} must be ${accepts}`)
-}
+/** A value as the rules show it: a string in quotes, the type of an object. */
+const shown = (value: unknown) => (typeof value === 'string' ? `'${value}'` : String(value && typeof value))
 
 /**
  * Adds what the client needs to send requests. Addresses are relative to the location of the page. A `<base>` in the
@@ -219,20 +205,21 @@ function check(isRight: unknown, name: string, accepts: string): void {
  */
 function withPlaces(given: Record<string, unknown>): Settings {
   const { baseUrl, fetch: send, storage, tokens } = given as unknown as Settings & { baseUrl: string }
+  const isStorage = ['getItem', 'setItem', 'removeItem'].every(name => typeof Object(storage)[name] === 'function')
+  check(!storage || isStorage, 'storage', 'like localStorage')
   check(!storage || tokens === 'headers', 'tokens', "'headers' if there is a storage")
   const base = baseUrl.replace(/\/+$/, '')
   const urlOf = (target: string | URL) =>
     new URL(String(target).startsWith('/') ? base + target : target, page.location?.href)
-  const url = whereAllowed(() => urlOf(baseUrl || '/'))
-  const isUrl = url && /^(\/|https?:\/\/|$)/i.test(baseUrl) && /^http/.test(url.protocol)
-  check(isUrl && !(url.username || url.search || url.hash), 'baseUrl', "a URL or, in a page, a path such as '/api'")
-  const origin = url?.origin
-  for (const name of NAMES)
-    if (name.startsWith('paths.')) {
-      const { href, origin: other } = urlOf(String(given[name]))
-      check(other === origin, name, `at ${origin}`)
-      given[name] = href
-    }
+  const { href, origin, pathname } = Object(attempt(() => urlOf(baseUrl || '/')))
+  // No user name, no query, no hash.
+  const isPlain = href === origin + pathname && /^http/.test(href) && /^(\/|https?:\/\/|$)/i.test(baseUrl)
+  check(isPlain, 'baseUrl', "a URL or, in a page, a path such as '/api'")
+  for (const name of ['paths.login', 'paths.refresh', 'paths.logout']) {
+    const url = urlOf(String(given[name]))
+    check(url.origin === origin, name, `at ${origin}`)
+    given[name] = url.href
+  }
   // Not called as a method: browsers throw if `this` of `fetch` is not the window. The global is read at each call,
   // because pages may replace it.
   const sends: Settings['fetch'] = (input, init) => (send ?? fetch)(input, init)

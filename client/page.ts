@@ -7,7 +7,6 @@ interface Page {
   /** Exists in Node. */
   readonly process?: object
   readonly BroadcastChannel?: { readonly prototype: Channel; new (name: string): Channel }
-  readonly AbortController?: typeof AbortController
 }
 
 /** The part of Web Locks that the client uses. Undefined if the page is not secure (https or localhost). */
@@ -30,8 +29,8 @@ export const page = globalThis as unknown as Page
 /** The longest time that timers accept. Longer times make them run at once. */
 export const LONGEST_MS: number = 2 ** 31 - 1
 
-/** Returns the result of `work`, or undefined if the platform throws (a sandboxed frame has no cookies or channels). */
-export function whereAllowed<T>(work: () => T): T | undefined {
+/** Returns the result of `work`, or undefined if it throws (in a sandboxed frame, cookies and channels throw). */
+export function attempt<T>(work: () => T): T | undefined {
   try {
     return work()
   } catch {
@@ -42,7 +41,8 @@ export function whereAllowed<T>(work: () => T): T | undefined {
 /** Milliseconds that only go forward, whatever happens to the clock of the device. Some platforms have only the clock. */
 export const monotonicMs = (): number => (page.performance ?? Date).now()
 
-export const isObject = (value: unknown): value is Record<string, unknown> => Object(value) === value
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  Object(value) === value && !Array.isArray(value)
 
 export const named = (name: string, message = name): Error => Object.assign(new Error(message), { name })
 
@@ -58,7 +58,7 @@ export function bounded<T>(
   stop?: AbortSignal | null,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const controller = page.AbortController && new page.AbortController()
+    const controller = attempt(() => new AbortController())
     // Rejects before the abort: a custom `fetch` may ignore the signal, or reject with another error.
     const end = (error: unknown) => {
       reject(error)

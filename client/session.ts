@@ -2,7 +2,7 @@ import type { ClientEvent, ClientEventType, Listeners } from './events.js'
 import { AuthXClientError, isFinal, isSafe, post, refusalIn, type Secrets } from './http.js'
 import * as machine from './machine.js'
 import type { Settings } from './options.js'
-import { bounded, ignore, LONGEST_MS, monotonicMs, named, page, whereAllowed } from './page.js'
+import { attempt, bounded, ignore, LONGEST_MS, monotonicMs, named, page } from './page.js'
 import { keptIn } from './storage.js'
 import { turnsOf } from './turns.js'
 
@@ -94,14 +94,14 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
     // After a reload, a cookie that the server has not cleared would look like a login.
     if (type !== 'logout' || cookies) return
     for (const kind of KINDS)
-      whereAllowed(() => {
-        if (page.document) page.document.cookie = `${settings[`${kind}CsrfCookieName`]}=; path=/; max-age=0`
+      attempt(() => {
+        Object(page.document).cookie = `${settings[`${kind}CsrfCookieName`]}=; path=/; max-age=0`
       })
   }
 
   /** How long the access token is good for a request; NaN if this is not known. */
   const leftMs = (marginSeconds = 0) =>
-    Number(known.endsAt) - monotonicMs() - Math.min(marginSeconds, Number(known.tokens.expires_in) / 2) * 1000
+    Number(known.tokens.endsAt) - monotonicMs() - Math.min(marginSeconds, Number(known.tokens.expires_in) / 2) * 1000
   const setTimer = () => {
     clearTimeout(timer)
     const waitMs = isAutomatic
@@ -112,8 +112,8 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
     // In Node, the timer would keep the process alive.
     Object(timer).unref?.()
   }
-  const ring = async () => {
-    if (isAutomatic) await refresh().catch(ignore)
+  const ring = () => {
+    if (isAutomatic) refresh().catch(ignore)
     else if (leftMs() > 0) setTimer()
     else {
       over = known.tokens
@@ -129,7 +129,7 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
       pairs = text.split(/; */)
       set(machine.afterCookies(known, valuesOf('refresh'), isLoggingIn))
     }
-    const text = cookies ? cookies() : (whereAllowed(() => page.document?.cookie) ?? '')
+    const text = cookies ? cookies() : (attempt(() => page.document?.cookie) ?? '')
     isSlow = typeof text !== 'string'
     return isSlow ? inTime(() => text).then(take) : void take(text)
   }
@@ -152,13 +152,15 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
 
   const valuesOf = (kind: Kind) => {
     const start = `${settings[`${kind}CsrfCookieName`]}=`
-    const values = pairs.filter(pair => pair.startsWith(start)).map(pair => pair.slice(start.length))
-    return values.map(value => whereAllowed(() => decodeURIComponent(value)) ?? value)
+    return pairs.flatMap(pair => {
+      const value = pair.slice(start.length)
+      return pair.startsWith(start) ? [attempt(() => decodeURIComponent(value)) ?? value] : []
+    })
   }
   const csrfFor = (kind: Kind): readonly Secrets[] => {
     const values = [...valuesOf(kind), ...valuesOf('refresh'), known.tokens.csrf_token]
     // The value that the server has accepted comes first.
-    const ordered = new Set([...values.filter(value => value === known.id), ...values])
+    const ordered = new Set(values.includes(known.id) ? [known.id, ...values] : values)
     return [...ordered].flatMap(value => (value ? [{ [settings[`${kind}CsrfHeaderName`]]: value }] : []))
   }
   const bearer = (token: string | undefined): readonly Secrets[] =>
@@ -215,9 +217,10 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
     })
   }
   const refreshNow = async (since: machine.Known) => {
-    stop = page.AbortController && new page.AbortController()
+    stop = attempt(() => new AbortController())
     const limitMs = settings['timeouts.refresh']
-    const send = (timeoutMs: number) => post(settings, 'refresh', secretsForRefresh(), timeoutMs, stop?.signal)
+    const send = (timeoutMs: number) =>
+      post(settings, 'refresh', secretsForRefresh(), undefined, timeoutMs, stop?.signal)
     // Perhaps the server has refreshed and only its response is lost. Within the grace period it sends the response
     // again.
     const posted = send(Math.min(limitMs, FIRST_REFRESH_MS)).catch(error => {
@@ -252,7 +255,7 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
     return isSame(since) && isIn() ? 'here' : undefined
   }
 
-  const first = storage ? read() : whereAllowed(look)
+  const first = storage ? read() : attempt(look)
   const turns = turnsOf(settings, Promise.resolve(first).catch(ignore), async message => {
     await lookNow().catch(ignore)
     set(machine.afterMessage(known, message, mode === 'cookies', monotonicMs()))
@@ -279,8 +282,7 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
         isLoggingIn = true
         try {
           // The server ends the login that these headers belong to.
-          const secrets = secretsForBoth().slice(0, 1)
-          return await take(true, since, post(settings, 'login', secrets, undefined, undefined, credentials))
+          return await take(true, since, post(settings, 'login', secretsForBoth().slice(0, 1), credentials))
         } catch (error) {
           // Cookies that have changed are not of this login.
           set(machine.afterCookies(known, since.seen, true))

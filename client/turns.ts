@@ -1,6 +1,6 @@
 import type { Message } from './machine.js'
 import type { Settings } from './options.js'
-import { bounded, ignore, page, whereAllowed } from './page.js'
+import { attempt, bounded, ignore, page } from './page.js'
 
 /** How long a tab waits for the last messages of the tab that had its turn. They arrive at once, unless it was closed. */
 const LAST_WORD_MS = 1000
@@ -27,14 +27,14 @@ export function turnsOf(settings: Settings, first: Promise<unknown>, hear: (mess
   // In Node, clients may be of different people, also if there is a document.
   const isNode = process && BroadcastChannel?.prototype.unref
   const isLinked = settings.tabs && settings.tokens !== 'headers' && location && !isNode
-  const channel = isLinked ? whereAllowed(() => BroadcastChannel && new BroadcastChannel(name)) : undefined
-  const locks = isLinked ? whereAllowed(() => page.navigator?.locks) : undefined
+  const channel = isLinked ? attempt(() => BroadcastChannel && new BroadcastChannel(name)) : undefined
+  const locks = isLinked ? attempt(() => page.navigator?.locks) : undefined
   const { lock = locks && ((key, work, options) => locks.request(key, options, work)) } = settings
   let last = first
   /** Resolves when the tab that has its turn says that it is done. */
   let others: Promise<void> | undefined
   let done = ignore
-  const tell: Turns['tell'] = message => void whereAllowed(() => channel?.postMessage(message))
+  const tell: Turns['tell'] = message => void attempt(() => channel?.postMessage(message))
   const afterOthers = async <T>(work: () => Promise<T>) => {
     await bounded(() => others, LAST_WORD_MS).catch(ignore)
     others = undefined
