@@ -1,7 +1,7 @@
-import { type ClientEventType, type ClientListener, listenersOf } from './events.js'
+import type { ClientEventType, ClientListener } from './events.js'
 import { fetchWith } from './fetch.js'
 import type { ClientState } from './machine.js'
-import { type AuthXClientOptions, type Settings, settingsOf } from './options.js'
+import { type AuthXClientOptions, settingsOf } from './options.js'
 import { type Session, sessionOf } from './session.js'
 
 /**
@@ -9,14 +9,11 @@ import { type Session, sessionOf } from './session.js'
  * tokens, and informs other tabs. Its methods are bound: `const { fetch } = client` works.
  */
 export class AuthXClient {
-  readonly #settings: Settings
-  readonly #listeners = listenersOf()
   readonly #session: Session
 
   /** @throws TypeError that names the wrong or unknown option, and suggests the right name. */
   constructor(options: AuthXClientOptions) {
-    this.#settings = settingsOf(options)
-    this.#session = sessionOf(this.#settings, this.#listeners)
+    this.#session = sessionOf(settingsOf(options))
     // Binds the methods, or those of a derived class.
     const members = Object.getOwnPropertyDescriptors(AuthXClient.prototype)
     for (const name of Object.keys(members) as (keyof AuthXClient)[])
@@ -63,7 +60,7 @@ export class AuthXClient {
    * @throws TypeError if `listener` is not a function.
    */
   subscribe(listener: () => void): () => void {
-    return this.#listeners.subscribe(listener)
+    return this.#session.listeners.subscribe(listener)
   }
 
   /**
@@ -111,7 +108,7 @@ export class AuthXClient {
    */
   async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     // The global `fetch` accepts null too.
-    return fetchWith(this.#session, this.#settings, input, init ?? {})
+    return fetchWith(this.#session, input, init ?? {})
   }
 
   /**
@@ -130,9 +127,10 @@ export class AuthXClient {
    * @throws TypeError for an invalid URL, and like `fetch`.
    */
   async headersFor(method: string, url: string | URL): Promise<Record<string, string>> {
-    if (this.#settings.urlOf(url).origin !== this.#settings.origin) return {}
-    await this.#session.prepare()
-    return { ...this.#session.secretsFor(method.toUpperCase())[0] }
+    const { settings, prepare, secretsFor } = this.#session
+    if (settings.urlOf(url).origin !== settings.origin) return {}
+    await prepare()
+    return { ...secretsFor(method.toUpperCase())[0] }
   }
 
   /**
@@ -154,7 +152,7 @@ export class AuthXClient {
    * @throws TypeError if the type is unknown, or `listener` is not a function.
    */
   on(type: ClientEventType, listener: ClientListener): () => void {
-    return this.#listeners.on(type, listener)
+    return this.#session.listeners.on(type, listener)
   }
 
   /** Stops listening to other tabs, and stops timers. Listeners still hear of what this client does. */

@@ -1,26 +1,24 @@
 import { answerIn, FINAL, isSafe } from './http.js'
 import { isLoggedIn } from './machine.js'
-import type { Settings } from './options.js'
 import { bounded } from './page.js'
 import type { Session } from './session.js'
 
 /** Sends a request of the application with the token, and once more after a refresh. */
 export async function fetchWith(
-  { known, prepare, renew, secretsFor }: Session,
-  settings: Settings,
+  { settings, known, prepare, renew, secretsFor }: Session,
   input: string | URL | Request,
   init: RequestInit,
 ): Promise<Response> {
   const { tokens, headerName, origin, urlOf, fetch: send } = settings
   // Checks the shape, because some platforms have no class Request, and others have one for each frame.
-  const request = (input as Request | null)?.url ? (input as Request) : undefined
-  const url = urlOf(request ? request.url : (input as string | URL))
-  const target = request ?? url.href
-  const { redirect = request?.redirect, signal = request?.signal, body } = init
-  const method = (init.method ?? request?.method ?? 'GET').toUpperCase()
-  const own = new Headers(init.headers ?? request?.headers)
+  const request: Partial<Request> = Object(input).url ? (input as Request) : {}
+  const url = urlOf(request.url ?? (input as string | URL))
+  const target = request.url ? (request as Request) : url.href
+  const { redirect = request.redirect, signal = request.signal, body } = init
+  const method = (init.method ?? request.method ?? 'GET').toUpperCase()
+  const own = new Headers(init.headers ?? request.headers)
   // A Request always says where it sends cookies. `same-origin` is the default.
-  const credentials = init.credentials ?? request?.credentials.replace('same-origin', '')
+  const credentials = init.credentials ?? request.credentials?.replace('same-origin', '')
   // The request goes elsewhere, or the caller says who sends it.
   if (url.origin !== origin || (tokens === 'cookies' ? credentials === 'omit' : own.has(headerName)))
     return send(target, init)
@@ -28,7 +26,7 @@ export async function fetchWith(
   const members: Record<string, unknown> = {}
   for (const name in init) members[name] = init[name as keyof RequestInit]
   // A stream can be sent only once. A Request does not show whether its body is one.
-  const isRepeatable = isSafe(method) || !(body ? isStream(body) : request && request.body !== null)
+  const isRepeatable = isSafe(method) || !(body ? isStream(body) : request.url && request.body !== null)
   await bounded(prepare, 0, signal)
   // Another tab may only have said that it has refreshed: then once more, but not each time that one says so.
   for (let left = 2; ; ) {
@@ -46,13 +44,13 @@ export async function fetchWith(
     // After a redirect to another server, the response says nothing about this login.
     const isOurs = !response.redirected || new URL(response.url).origin === origin
     if (left < 1 || !isRepeatable || !isOurs || !/40[13]/.test(String(response.status))) return response
-    const { status, errorType } = await answerIn(response)
+    const { errorType } = await answerIn(response)
     // The browser deletes an expired cookie, and the response to HEAD does not say what is wrong.
     const isMissing = method === 'HEAD' || errorType === 'MissingTokenError'
     // The login may have ended elsewhere: the refresh finds out. It also finds out which of several CSRF values is right.
     const isOver = (isMissing || FINAL.test(errorType ?? '')) && isLoggedIn(since)
     const isExpired =
-      status === 401 ? isOver || errorType === 'TokenExpiredError' : errorType === 'CSRFError' && since.seen[1]
+      response.status === 401 ? isOver || errorType === 'TokenExpiredError' : errorType === 'CSRFError' && since.seen[1]
     const renewal = isExpired && (await bounded(() => renew(since), 0, signal))
     if (!renewal) return response
     left -= renewal === 'here' ? 2 : 1

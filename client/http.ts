@@ -23,12 +23,9 @@ export const refusalIn = (error: unknown): string | undefined =>
   error instanceof AuthXClientError && error.status === 401 ? error.errorType : undefined
 
 /**
- * Whether the error of a refresh ends the login: the server will never accept the refresh token again. Any other refusal
+ * The refusals of a refresh that end the login: the server will never accept the token again. Any other refusal
  * may be temporary: a wrong clock, a missing cookie, a gateway between client and server.
  */
-export const isFinal = (error: unknown): boolean => FINAL.test(refusalIn(error) ?? '')
-
-/** The types of errors after which a token is never accepted again. */
 export const FINAL: RegExp = /^(RevokedToken|ReusedToken|TokenExpired|TokenInvalidSignature|SubjectNotFound)Error$/
 
 /** Whether a method changes nothing (RFC 9110 §9.2.1): the server asks for no CSRF value. */
@@ -39,7 +36,6 @@ export type Secrets = Readonly<Record<string, string>>
 
 /** What a response says: the members of its body, and of these the type of the error. */
 export interface Answer {
-  readonly status: number
   readonly errorType: string | undefined
   readonly message: unknown
   readonly body: Record<string, unknown> | undefined
@@ -52,7 +48,7 @@ export async function answerIn(response: Response): Promise<Answer> {
   const text = isText ? await response.clone().text() : ''
   const body = objectIn(text)
   const { error_type: type, message } = body ?? { message: text }
-  return { status: response.status, errorType: typeof type === 'string' ? type : undefined, message, body }
+  return { errorType: typeof type === 'string' ? type : undefined, message, body }
 }
 
 /**
@@ -72,7 +68,7 @@ export async function post(
   const { tokens, fetch: send } = settings
   const isLogout = route === 'logout'
   const isCookies = tokens === 'cookies'
-  const answer = await bounded(
+  const [{ status, ok, redirected }, { errorType, message, body: members }] = await bounded(
     async signal => {
       const response = await send(settings[`paths.${route}`], {
         method: 'POST',
@@ -85,13 +81,12 @@ export async function post(
         ...(tokens !== 'headers' && { credentials: 'include' }),
         ...(signal && { signal }),
       })
-      return { ...(await answerIn(response)), isGood: response.ok && !response.redirected }
+      return [response, await answerIn(response)] as const
     },
     timeoutMs,
     stop,
   )
-  const { status, errorType, message, isGood, body: members } = answer
-  if (isGood) {
+  if (ok && !redirected) {
     if (status === 204 && (isCookies || isLogout)) return [{}, secrets]
     // Any other page comes from something between the client and the server, such as a captive portal.
     if (members && (isLogout || members[isCookies ? 'token_type' : 'access_token'])) return [members, secrets]

@@ -91,7 +91,7 @@ export const afterStorage = (known: Known, tokens: Tokens = {}): Known => ({
 
 /** All that can be read was read. */
 export const afterReading = (known: Known): Known =>
-  isLoggedIn(known) ? known : { ...known, state: stateOf(known, OUT, undefined, known.state.reason) }
+  known.state === START.state ? { ...known, state: stateOf(known, OUT) } : known
 
 /** An answer to a request that was sent when `since` was known. `accepted`: the CSRF value of the request. */
 export function afterAnswer(

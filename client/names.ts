@@ -11,8 +11,8 @@ export function noSuch(kind: string, given: string, names: readonly string[]): T
   return new TypeError(`AuthXClient: unknown ${kind} "${given}"; ${hint}`)
 }
 
-/** Makes `baseURL`, `base_url` and `baseUrl` equal, and `login` and `paths.login`. */
-const bare = (name: string) => name.replace(/^.*\.|[^a-z\d]/gi, '').toLowerCase()
+/** Makes `baseURL` and `baseUrl` equal, and `login` and `paths.login`. */
+const bare = (name: string) => name.replace(/^.*\./, '').toLowerCase()
 
 /** How many pairs of letters two names have in common, for each letter. */
 const shareOf = (some: string, others: string) =>

@@ -192,8 +192,8 @@ function hasForm(value: unknown, fallback: unknown, option: string): boolean {
   if (typeof value === 'string')
     return (option === 'headerType' && !value) || !fallback || (option.includes('.') ? PATH : NAME).test(value)
   // With 0, nothing would end the wait. A longer time makes timers run at once.
-  if (option.startsWith('timeouts.')) return Number(value) > 0 && Number(value) <= LONGEST_MS
-  return typeof value === 'number' ? value >= 0 : value === true || value === false || isObject(value)
+  if (typeof value === 'number') return option.startsWith('timeouts.') ? value > 0 && value <= LONGEST_MS : value >= 0
+  return typeof value === 'boolean' || isObject(value)
 }
 
 /** A value as the rules show it: a string in quotes, the type of an object. */

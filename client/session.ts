@@ -1,5 +1,5 @@
-import type { ClientEvent, ClientEventType, Listeners } from './events.js'
-import { AuthXClientError, isFinal, isSafe, post, refusalIn, type Secrets } from './http.js'
+import { type ClientEvent, type ClientEventType, type Listeners, listenersOf } from './events.js'
+import { AuthXClientError, FINAL, isSafe, post, refusalIn, type Secrets } from './http.js'
 import * as machine from './machine.js'
 import type { Settings } from './options.js'
 import { attempt, bounded, ignore, LONGEST_MS, monotonicMs, named, page } from './page.js'
@@ -18,6 +18,8 @@ type Kind = (typeof KINDS)[number]
 
 /** What the client knows, and what it does about it. */
 export interface Session {
+  readonly settings: Settings
+  readonly listeners: Listeners
   /** Resolves when it is known whether there is a login. */
   readonly ready: Promise<void>
   known(): machine.Known
@@ -45,9 +47,10 @@ export interface Session {
   close(): void
 }
 
-export function sessionOf(settings: Settings, listeners: Listeners): Session {
+export function sessionOf(settings: Settings): Session {
   const { tokens: mode, cookies, storage } = settings
   const kept = keptIn(settings)
+  const listeners = listenersOf()
   let known = machine.START
   let pairs: readonly string[] = []
   /** Whether cookies are read asynchronously. */
@@ -100,8 +103,10 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
   }
 
   /** How long the access token is good for a request; NaN if this is not known. */
-  const leftMs = (marginSeconds = 0) =>
-    Number(known.tokens.endsAt) - monotonicMs() - Math.min(marginSeconds, Number(known.tokens.expires_in) / 2) * 1000
+  const leftMs = (marginSeconds = 0) => {
+    const { expires_in = Number.NaN, endsAt = Number.NaN } = known.tokens
+    return endsAt - monotonicMs() - Math.min(marginSeconds, expires_in / 2) * 1000
+  }
   const setTimer = () => {
     clearTimeout(timer)
     const waitMs = isAutomatic
@@ -191,8 +196,9 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
   /** Whether a login has ended: the refusal of a refresh says so, or the readable CSRF cookie is gone. */
   const isOver = async (error: unknown, since: machine.Known) => {
     await look()
+    const refusal = String(refusalIn(error))
     const isGone = since.id && !known.seen.includes(since.id) && !known.tokens.csrf_token
-    return machine.isLoggedIn(since) && (isFinal(error) || (isGone && refusalIn(error) === 'MissingTokenError'))
+    return machine.isLoggedIn(since) && (FINAL.test(refusal) || (isGone && refusal === 'MissingTokenError'))
   }
 
   const refresh = () => {
@@ -235,23 +241,18 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
       if (!refusalIn(refusal) || (mode === 'headers' && !machine.isLoggedIn(since))) throw refusal
       // The access token may have expired, and the path of the refresh cookie may not include the logout route. A
       // refresh gives a new access token, which the route may get.
-      try {
-        await refreshNow(since)
-      } catch (error) {
-        if (await isOver(error, since)) return
-        throw refusal
-      }
-      if (!isSame(since)) throw refusal
-      await send()
+      const error = await refreshNow(since).catch(error => error ?? refusal)
+      if (error ? !(await isOver(error, since)) : !isSame(since)) throw refusal
+      if (!error) await send()
     })
   }
   const renew: Session['renew'] = async since => {
     await look()
-    if (isSame(since) && known.tokens !== since.tokens) return 'elsewhere'
-    if (isSame(since))
-      await refresh().catch(error => {
-        if (isSame(since) && (isIn() || !refusalIn(error))) throw error
-      })
+    if (!isSame(since)) return undefined
+    if (known.tokens !== since.tokens) return 'elsewhere'
+    await refresh().catch(error => {
+      if (isSame(since) && (isIn() || !refusalIn(error))) throw error
+    })
     return isSame(since) && isIn() ? 'here' : undefined
   }
 
@@ -269,6 +270,8 @@ export function sessionOf(settings: Settings, listeners: Listeners): Session {
   ready.catch(ignore)
 
   return {
+    settings,
+    listeners,
     ready,
     known: () => known,
     now() {
