@@ -56,6 +56,8 @@ const WRONG: [name: string, ...values: unknown[]][] = [
     './api',
     'https://api.example.com?a=b',
     'https://api.example.com#a',
+    'https://api.example.com/?',
+    'https://api.example.com/api#',
     'https://a:b@c.example',
   ],
   ['paths', '/auth', null, 1, ['/login']],
