@@ -72,7 +72,7 @@ export class Sessions {
         // `issued` is emitted before a login at the same moment can end the session, so listeners get `revoked` after
         // `issued`.
         await this.#lists.add({ sid, record: draft, isLogin: true, listed: tell }, deadline).catch(error => {
-          this.#discard(sid, sub, isTold)
+          if (this.#config.maxSessions !== undefined) this.#discard(sid, sub, isTold)
           throw error
         })
       },
@@ -96,8 +96,8 @@ export class Sessions {
   }
 
   /**
-   * Ends the session of a login that failed, in the background. Nobody has its tokens, but until it has ended it can be
-   * in the list of the subject, and counts for `maxSessions`.
+   * Ends the session of a login that failed, in the background. Nobody has its tokens, but it counts for `maxSessions`
+   * until it has ended.
    */
   #discard(sid: string, sub: string, isTold: boolean): void {
     const records = this.#operations.records()
