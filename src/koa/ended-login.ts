@@ -108,16 +108,19 @@ function cookiesOf(internals: Internals, ctx: AuthContext, how: 'refresh' | 'pag
  * @throws AuthXError if the token is invalid for a reason that is not final.
  */
 async function deadToken(internals: Internals, ctx: AuthContext, cookie: Candidate): Promise<DeadToken> {
+  const payload = await payloadOf(internals, ctx, cookie)
+  // Also a token that only a key of `getKey` has signed is refused here: its cookies are not ours to clear.
+  return payload ? verified(checkKind(internals, payload, { type: 'refresh' })) : unverified(cookie.token)
+}
+
+/** Returns the payload of a token, also of an expired one; undefined if no key has signed it. @throws AuthXError */
+async function payloadOf(internals: Internals, ctx: AuthContext, cookie: Candidate): Promise<TokenPayload | undefined> {
   try {
     const verify = () => verifyToken(internals, cookie.token, ctx)
-    const payload = await internals.requestCache.verified(ctx.req, cookie, verify)
-    return verified(checkKind(internals, payload, { type: 'refresh' }))
+    return await internals.requestCache.verified(ctx.req, cookie, verify)
   } catch (error) {
-    if (error instanceof TokenExpiredError) {
-      const payload = await verifyToken(internals, cookie.token, ctx, { ignoreTimes: true })
-      return verified(checkKind(internals, payload, { type: 'refresh' }))
-    }
-    if (error instanceof TokenInvalidSignatureError) return unverified(cookie.token)
+    if (error instanceof TokenExpiredError) return verifyToken(internals, cookie.token, ctx, { ignoreTimes: true })
+    if (error instanceof TokenInvalidSignatureError) return undefined
     throw error
   }
 }
