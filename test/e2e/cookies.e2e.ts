@@ -78,7 +78,7 @@ test('no token goes from tab to tab', async t => {
   const said = await listening.evaluate(() => (window as unknown as { said: Record<string, unknown>[] }).said)
   assert.deepEqual(
     said.map(({ type }) => type),
-    ['login', 'done', 'refresh', 'done', 'logout', 'done'],
+    ['begin', 'login', 'done', 'begin', 'refresh', 'done', 'begin', 'logout', 'done'],
   )
-  assert.deepEqual(new Set(said.flatMap(message => Object.keys(message))), new Set(['type', 'at', 'reason']))
+  assert.deepEqual(new Set(said.flatMap(message => Object.keys(message))), new Set(['type', 'reason', 'id', 'expires_in']))
 })
