@@ -15,7 +15,8 @@ const EVENTS = ['refreshed', 'replayed', 'recovered', 'reuse', 'revoked', 'allRe
 
 /** The client waits for an answer, and for its turn, as long as it takes: a slow machine causes no second refresh. */
 const NO_DEADLINES = 'window.setTimeout = () => 0; AbortSignal.timeout = undefined'
-const NO_LOCKS = "Object.defineProperty(navigator, 'locks', { value: undefined })"
+/** Tabs that cannot take turns. */
+const NO_TURNS = "Object.defineProperty(navigator, 'locks', { value: undefined }); delete globalThis.BroadcastChannel"
 
 interface Scene {
   readonly api: PageApp
@@ -188,8 +189,8 @@ for (const tokens of ['cookies', 'dual'] as const) {
       assertNoAlarm(scene)
     })
 
-    test('that refresh at once with one token, without Web Locks, all stay logged in', async t => {
-      const scene = await loggedIn(t, tokens, { script: NO_LOCKS })
+    test('that refresh at once with one token, without Web Locks and messages, all stay logged in', async t => {
+      const scene = await loggedIn(t, tokens, { script: NO_TURNS })
       await staysLoggedIn(scene, statusByClient)
     })
 
