@@ -136,7 +136,7 @@ test('who is logged in when cookiePartitioned is turned on stays so, and logs ou
   assert.deepEqual(await visitor.cookies(), [])
 })
 
-test('a login of before that is beside a partitioned one is cleared by the request that it spoils', async t => {
+test('a login that comes beside a partitioned one ends that one, and spoils no request', async t => {
   const { embed, deploy } = await sending(t)
   deploy(PARTITIONED)
   const framed = await embed('friend.test')
@@ -144,16 +144,12 @@ test('a login of before that is beside a partitioned one is cleared by the reque
   await shows(framed, 'ada, 0')
   deploy(UNPARTITIONED)
   await logIn(framed, 'grace')
-  // Two logins: neither is taken.
-  await shows(framed, 'nobody, 0')
+  await shows(framed, 'grace, 0')
   const api = deploy(PARTITIONED)
   const handled = api.next('POST /count')
   await submit(framed, 'count')
-  assert.equal((await handled).status, 400)
-  await framed.reload()
-  await shows(framed, 'ada, 0')
-  await submit(framed, 'count')
-  await shows(framed, 'ada, 1')
+  assert.ok((await handled).status < 400)
+  await shows(framed, 'grace, 1')
 })
 
 test('a login beside a login of before takes its place', async t => {
