@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { StoreFinding } from '../src/store.js'
 import { Deadline } from '../src/time/deadline.js'
+import { CHECK_MS } from './check-words.js'
 import { findingsOf, type PostgresSight, type PostgresView, trialFinding } from './postgres-findings.js'
 import { inspection } from './postgres-inspection.js'
 import type { PostgresConnections } from './postgres-pool.js'
 import { noAnswer } from './postgres-reason.js'
 import type { PostgresStatements, Row } from './postgres-sql.js'
-
-/** How long the check may take, in milliseconds. */
-const CHECK_MS = 5000
 
 /** What already says that writes fail. */
 const NO_WRITES = ['standby', 'read-only', 'permission', 'other-table'].map(name => `postgres-${name}`)

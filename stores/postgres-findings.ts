@@ -1,4 +1,5 @@
 import type { StoreFinding } from '../src/store.js'
+import { LOST_LOGOUTS } from './check-words.js'
 import { type ClockReading, clockFinding } from './clock-finding.js'
 import type { PostgresSetting } from './postgres-inspection.js'
 
@@ -43,7 +44,6 @@ export interface PostgresView {
 
 const OLDEST = 130_000
 const COLUMNS = 'expires timestamp with time zone, key text, value bytea'
-const LOST_LOGOUTS = 'a logout that is lost is undone: its tokens are valid again, and a login that is lost has ended'
 
 /** What is wrong with a server, a role and a table. */
 export function findingsOf(view: PostgresView): StoreFinding[] {

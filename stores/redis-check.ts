@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { StoreFinding } from '../src/store.js'
 import { Deadline, withDeadline } from '../src/time/deadline.js'
+import { CHECK_MS } from './check-words.js'
 import type { RedisNode } from './redis-commands.js'
 import type { RedisConnection } from './redis-connection.js'
 import { findingsOf, type RedisSight, SETTINGS, unreachable } from './redis-findings.js'
 import { RedisStoreError } from './redis-refusal.js'
 import { NEVER, script, scriptSha } from './redis-script.js'
 
-/** How long the whole check may take, and each node of a Cluster, in milliseconds. */
-const CHECK_MS = 5000
 const NODE_MS = 3000
 
 /** The refusals of a write that Redis would otherwise do. A Cluster answers MOVED if another node has the key. */

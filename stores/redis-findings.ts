@@ -1,4 +1,5 @@
 import type { StoreFinding } from '../src/store.js'
+import { LOST_LOGOUTS } from './check-words.js'
 import { type ClockReading, clockFinding } from './clock-finding.js'
 
 /** The settings that `check` reads. */
@@ -39,8 +40,6 @@ interface Server {
   readonly replicas: string | undefined
   readonly isReplica: boolean
 }
-
-const LOST_LOGOUTS = 'a logout that is lost is undone: its tokens are valid again, and a login that is lost has ended'
 
 /** What a refused write leads to, and what to do. */
 const WRITES: Readonly<Record<string, string>> = {

@@ -116,14 +116,17 @@ async function deadToken(internals: Internals, ctx: AuthContext, cookie: Candida
 /** Returns the payload of a token, also of an expired one; undefined if no key has signed it. @throws AuthXError */
 async function payloadOf(internals: Internals, ctx: AuthContext, cookie: Candidate): Promise<TokenPayload | undefined> {
   try {
-    const verify = () => verifyToken(internals, cookie.token, ctx)
-    return await internals.requestCache.verified(ctx.req, cookie, verify)
+    return await verifiedOnce(internals, ctx, cookie)
   } catch (error) {
     if (error instanceof TokenExpiredError) return verifyToken(internals, cookie.token, ctx, { ignoreTimes: true })
     if (error instanceof TokenInvalidSignatureError) return undefined
     throw error
   }
 }
+
+/** Verifies a token of the request, unless something else has done so for this request. @throws AuthXError */
+const verifiedOnce = (internals: Internals, ctx: AuthContext, cookie: Candidate) =>
+  internals.requestCache.verified(ctx.req, cookie, () => verifyToken(internals, cookie.token, ctx))
 
 const verified = (payload: TokenPayload): DeadToken => ({ payload, login: loginOf(payload), isVerified: true })
 
@@ -163,8 +166,7 @@ async function validAccess(
   cookie: Candidate,
 ): Promise<TokenPayload | undefined> {
   try {
-    const verify = () => verifyToken(internals, cookie.token, ctx)
-    const payload = await internals.requestCache.verified(ctx.req, cookie, verify)
+    const payload = await verifiedOnce(internals, ctx, cookie)
     checkType(payload, 'access')
     checkLoginType(payload, internals.config)
     return payload

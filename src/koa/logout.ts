@@ -7,10 +7,11 @@ import { verifyToken } from '../authenticate/verification.js'
 import { AuthXError, UnavailableError } from '../errors.js'
 import { warnAboutLogoutPath } from '../request/cookie-path.js'
 import { allClearedCookies, setCookies } from '../request/cookies.js'
+import { csrfFault } from '../request/csrf.js'
 import { type LocatedToken, locate } from '../request/locate.js'
 import { checkOwn, issuerOf } from '../token/own.js'
 import type { TokenPayload } from '../token/payload.js'
-import { csrfFault, isProven, type Presented } from './presented.js'
+import { isProven, type Presented } from './presented.js'
 
 /**
  * Revoke the sessions of the request's tokens, even if the tokens are expired. Then clear the cookies. Another site can

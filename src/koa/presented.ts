@@ -1,12 +1,7 @@
 import type { Identified } from '../authenticate/candidates.js'
-import type { AuthContext } from '../authenticate/internals.js'
-import type { Config } from '../config/table.js'
-import { CSRFError } from '../errors.js'
-import { checkCsrf } from '../request/csrf.js'
-import type { LocatedToken } from '../request/locate.js'
+import type { CSRFError } from '../errors.js'
 import { idOf } from '../session/rotation.js'
 import { isOwn } from '../token/own.js'
-import type { TokenPayload } from '../token/payload.js'
 
 /**
  * A token of a request that may end its session: a logout or a login. `fault` is set if another site may have made the
@@ -14,22 +9,6 @@ import type { TokenPayload } from '../token/payload.js'
  */
 export interface Presented extends Identified {
   readonly fault: CSRFError | undefined
-}
-
-/** Returns why another site may have made the browser send a token. `undefined` if no other site can have done so. */
-export function csrfFault(
-  ctx: AuthContext,
-  located: LocatedToken,
-  payload: TokenPayload,
-  config: Config,
-): CSRFError | undefined {
-  try {
-    checkCsrf(ctx, located, payload, config, true)
-    return undefined
-  } catch (error) {
-    if (error instanceof CSRFError) return error
-    throw error
-  }
 }
 
 /** Whether the login of a token is the caller's, by the token itself or by another token of the request. */

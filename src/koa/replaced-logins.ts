@@ -2,12 +2,13 @@ import type { AuthContext, Internals } from '../authenticate/internals.js'
 import { checkLoginType, checkType } from '../authenticate/token-checks.js'
 import type { TokenLocation } from '../config/options.js'
 import { AuthXError } from '../errors.js'
+import { csrfFault } from '../request/csrf.js'
 import { type LocatedToken, locate } from '../request/locate.js'
 import { NOTHING_REPLACED, type Replaced } from '../session/replaced.js'
 import { idOf } from '../session/rotation.js'
 import type { TokenPayload } from '../token/payload.js'
 import { verify } from '../token/verify.js'
-import { csrfFault, isProven, type Presented } from './presented.js'
+import { isProven, type Presented } from './presented.js'
 
 /**
  * Returns what a login replaces: the sessions of the tokens in the request's cookies, expired tokens too. The login ends

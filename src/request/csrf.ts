@@ -39,6 +39,22 @@ export function checkCsrf(
   if (!sameBytes(sent, Buffer.from(payload.csrf))) throw new CSRFError()
 }
 
+/** Returns why another site may have made the browser send a token. `undefined` if no other site can have done so. */
+export function csrfFault(
+  ctx: RequestContext,
+  located: Pick<Candidate, 'location' | 'type'>,
+  payload: Pick<TokenPayload, 'csrf'>,
+  config: Config,
+): CSRFError | undefined {
+  try {
+    checkCsrf(ctx, located, payload, config, true)
+    return undefined
+  } catch (error) {
+    if (error instanceof CSRFError) return error
+    throw error
+  }
+}
+
 /**
  * Whether a request proves that no page of another site has made the browser send it, by its cookie with the token of
  * `payload`: it passes `checkCsrf`. If the browser says that the request is from another page, only a CSRF header is
@@ -50,12 +66,7 @@ export function provesOwnPage(
   payload: Pick<TokenPayload, 'csrf'>,
   config: Config,
 ): boolean {
-  try {
-    checkCsrf(ctx, cookie, payload, config, true)
-  } catch (error) {
-    if (error instanceof CSRFError) return false
-    throw error
-  }
+  if (csrfFault(ctx, cookie, payload, config)) return false
   return (
     !config.cookieCsrfProtect || csrfHeader(ctx, cookie.type, config) !== undefined || !isFromOtherPage(ctx, config)
   )
