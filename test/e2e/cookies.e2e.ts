@@ -80,5 +80,8 @@ test('no token goes from tab to tab', async t => {
     said.map(({ type }) => type),
     ['begin', 'login', 'done', 'begin', 'refresh', 'done', 'begin', 'logout', 'done'],
   )
-  assert.deepEqual(new Set(said.flatMap(message => Object.keys(message))), new Set(['type', 'reason', 'id', 'expires_in']))
+  assert.deepEqual(
+    new Set(said.flatMap(message => Object.keys(message))),
+    new Set(['type', 'reason', 'id', 'expires_in']),
+  )
 })
