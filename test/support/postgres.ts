@@ -73,6 +73,8 @@ const SETTINGS = {
   max_connections: '60',
   logging_collector: 'off',
   autovacuum_naptime: '5s',
+  // Otherwise a backup for one standby drops what another, that has not come back yet, still lacks.
+  wal_keep_size: '256MB',
   log_statement: 'none',
 }
 
