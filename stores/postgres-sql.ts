@@ -181,11 +181,16 @@ function quoted(name: string): string {
 }
 
 /**
- * A literal for a key. An E string means the same whatever standard_conforming_strings is. Other characters than
- * printable ASCII could end the literal, if the encoding of the connection is not UTF-8.
+ * Checks that `key` can be in a literal. Other characters than printable ASCII could end the literal, if the encoding of
+ * the connection is not UTF-8.
  */
-function text(key: string): string {
+export function checkKey(key: string): void {
   if (!/^[ -~]*$/.test(key)) throw new PostgresStoreError('PostgreSQL: a key contains other than printable ASCII')
+}
+
+/** A literal for a key. An E string means the same whatever standard_conforming_strings is. */
+function text(key: string): string {
+  checkKey(key)
   return `E'${key.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 }
 

@@ -17,8 +17,9 @@ import { checkConnect, checkedCreateTable, checkedTable } from './postgres-optio
 import type { PostgresPoolOptions } from './postgres-own-pool.js'
 import { type Answer, type Order, PostgresConnections } from './postgres-pool.js'
 import { Purger } from './postgres-purge.js'
+import { GatheredReads, type Values } from './postgres-reads.js'
 import { mayNotCreate, noAnswer, PostgresStoreError, READ_ONLY, sqlStateOf } from './postgres-reason.js'
-import { decoded, PostgresStatements } from './postgres-sql.js'
+import { checkKey, decoded, PostgresStatements } from './postgres-sql.js'
 
 export type { PostgresClient, PostgresPool, PostgresPoolOptions, StoreOptions, TimedStoreOptions }
 
@@ -70,6 +71,7 @@ export class PostgresTokenStore implements TokenStore {
   readonly #createsTable: boolean
   readonly #statements: PostgresStatements
   readonly #connections: PostgresConnections
+  readonly #reads = new GatheredReads(whenComplete => this.#read(whenComplete))
   readonly #purger = new Purger(() => this.#purge())
   #creating: Promise<void> | undefined
   #leftOut = 0
@@ -85,16 +87,16 @@ export class PostgresTokenStore implements TokenStore {
   }
 
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    this.#connections.checkOpen()
     const names = keys.map(key => this.#prefix + key)
-    const sql = this.#statements.read(names)
-    const { rows } = await this.#call({ isWrite: false, sql: () => sql })
-    const values = new Map(rows.filter(row => row[2] !== null).map(row => [row[2], decoded(String(row[3]))]))
+    for (const name of names) checkKey(name)
+    const values = await this.#reads.get(names)
     return names.map(name => values.get(name))
   }
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
     millisecondsUntil(expiresAt)
-    const { word } = await this.#call({
+    const { word } = await this.#call(() => ({
       isWrite: true,
       sql: (clock, deadline) =>
         this.#statements.write({
@@ -105,7 +107,7 @@ export class PostgresTokenStore implements TokenStore {
           // The server applies the write until this moment and not later. The caller gets a timeout only after it.
           latest: clock.at(performance.now() + deadline.left()),
         }),
-    })
+    }))
     return word === 'written'
   }
 
@@ -130,9 +132,19 @@ export class PostgresTokenStore implements TokenStore {
     return this.#connections.close()
   }
 
-  #call(order: Order): Promise<Answer> {
+  async #read(whenComplete: Promise<readonly string[]>): Promise<Values> {
+    const { rows } = await this.#call(async () => {
+      const sql = this.#statements.read(await whenComplete)
+      return { isWrite: false, sql: () => sql }
+    })
+    const found = rows.filter(row => row[2] !== null)
+    return new Map(found.map(row => [String(row[2]), decoded(String(row[3]))]))
+  }
+
+  #call(prepare: () => Order | Promise<Order>): Promise<Answer> {
     return this.#connections.call(async () => {
-      const answer = await this.#attempt(order, new Deadline(this.#timeout, noAnswer))
+      const deadline = new Deadline(this.#timeout, noAnswer)
+      const answer = await this.#attempt(await prepare(), deadline)
       this.#purger.start()
       return answer
     })
