@@ -1,8 +1,8 @@
 /**
  * Puts the library under hostile input, races and faults, and prints one table: `npm run torture`, `npm run torture --
- * --short`, `npm run torture -- --only races` (files whose name holds the word). `--write` puts the table into
- * docs/torture.md; with `--only` it puts the rows of these files there, and leaves the others as they are. Ends with 1 if
- * a promise was broken.
+ * --short`, `npm run torture -- --only races` (files whose name holds the word), `npm run torture -- --case PostgreSQL`
+ * (cases whose name does). `--write` puts the table into docs/torture.md: the rows of the cases that have run, and the
+ * others as they are. Ends with 1 if a promise was broken.
  */
 import { fork } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -36,9 +36,16 @@ interface Place {
 }
 
 const { values } = parseArgs({
-  options: { short: { type: 'boolean' }, only: { type: 'string' }, write: { type: 'boolean' } },
+  options: {
+    short: { type: 'boolean' },
+    only: { type: 'string' },
+    case: { type: 'string' },
+    write: { type: 'boolean' },
+  },
 })
-const rows = await runAll(values.short ? 'short' : 'full', values.only ?? '')
+const all = await placesOf(values.only ?? '')
+const named = all.filter(place => place.case.name.includes(values.case ?? ''))
+const rows = await runAll(values.short ? 'short' : 'full', named)
 const table = asTable(rows)
 console.log(`\n${table}`)
 for (const { name, broken } of rows) if (broken.length > 0) console.log(`BROKEN  ${name}`)
@@ -46,9 +53,8 @@ if (values.write) writeFileSync(PAGE, page(tableOf(await placesOf(''), rows)))
 process.exit(rows.length > 0 && rows.every(({ broken }) => broken.length === 0) ? 0 : 1)
 
 /** The rows are in the order of the chapters, whatever runs first. */
-async function runAll(pass: Pass, only: string): Promise<Row[]> {
+async function runAll(pass: Pass, all: readonly Place[]): Promise<Row[]> {
   const servers = serversFound()
-  const all = await placesOf(only)
   const rows = new Map<Place, Row>()
   const run = async (place: Place) => {
     const row = await runOne(place, pass, servers)
