@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { TokenType } from '../config/options.js'
 import type { Config } from '../config/table.js'
 import { CookieTooLargeError, MalformedTokenRequestError } from '../errors.js'
+import { isFromThisMachine } from './this-machine.js'
 import { warnOnce } from './warn.js'
 
 /** The size that browsers must support (RFC 6265 §6.1): name, value and attributes together. */
@@ -78,12 +79,12 @@ function formerCookies(type: TokenType, config: Config): CookieLine[] {
 
 /** Add `Set-Cookie` lines to a response. Each line replaces an earlier line for the same cookie. */
 export function setCookies(
-  ctx: Pick<Context, 'response' | 'secure'>,
+  ctx: Pick<Context, 'req' | 'response' | 'secure'>,
   lines: readonly CookieLine[],
   config: Config,
 ): void {
   if (lines.length === 0) return
-  if (config.cookieSecure && !ctx.secure) warnAboutProxy()
+  if (config.cookieSecure && !ctx.secure && !isFromThisMachine(ctx.req)) warnAboutProxy()
   const others = linesOf(ctx).filter(text => !lines.some(line => isAbout(text, line)))
   ctx.response.set('Set-Cookie', [...others, ...lines.map(({ text }) => text)])
 }
@@ -134,7 +135,7 @@ function warnAboutProxy(): void {
   warnOnce(
     'AUTHX_INSECURE_COOKIE',
     'Secure cookies are set over plain HTTP. If a proxy terminates TLS, set app.proxy = true. For development without TLS, ' +
-      'use http://localhost, the only host where browsers accept them, or set cookieSecure: false.',
+      'use http://localhost, where Chromium and Firefox accept them, or set cookieSecure: false.',
   )
 }
 
