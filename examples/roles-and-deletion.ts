@@ -13,7 +13,7 @@
 import { randomBytes } from 'node:crypto'
 import Router from '@koa/router'
 import Koa from 'koa'
-import { AuthX } from 'koa-authx'
+import { AuthX, InvalidCredentialsError } from 'koa-authx'
 import { MemoryTokenStore } from 'koa-authx/stores/memory'
 import { koaBody } from 'koa-body'
 
@@ -70,7 +70,7 @@ router.post('/login', koaBody(), async ctx => {
   const { username, password } = ctx.request.body as { username?: unknown; password?: unknown }
   const sub = String(username)
   const user = users.get(sub)
-  if (!user || user.password !== password) return ctx.throw(401, 'Wrong username or password')
+  if (!user || user.password !== password) throw new InvalidCredentialsError()
   if (suspended.has(sub)) return ctx.throw(403, 'The account is suspended')
   ctx.body = await authx.login(ctx, sub)
 })

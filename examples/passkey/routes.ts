@@ -1,5 +1,5 @@
 import Router from '@koa/router'
-import type { AuthX } from 'koa-authx'
+import { type AuthX, InvalidCredentialsError } from 'koa-authx'
 import { koaBody } from 'koa-body'
 import { checkPassword } from '../check-password.js'
 import { Challenges } from './challenges.js'
@@ -82,11 +82,14 @@ function addLogin(router: Router, { authx, passkeys, challenges }: Parts): void 
 
   router.post('/login/passkey', json, async ctx => {
     const challenge = challenges.take(ctx, 'login')
-    const sub = await passkeys
-      .verify(ctx.request.body, challenge)
-      .catch(cause => ctx.throw(401, 'The passkey was not accepted', { cause }))
+    const sub = await passkeys.verify(ctx.request.body, challenge).catch(refuse)
     ctx.body = await authx.login(ctx, sub, { amr: PASSKEY })
   })
+}
+
+/** Answers 401, as to a wrong password. */
+function refuse(cause: unknown): never {
+  throw new InvalidCredentialsError({ cause })
 }
 
 /** Asks for the passkey again, in the same session. */
@@ -104,9 +107,7 @@ function addStepUp(router: Router, { authx, passkeys, challenges }: Parts): void
   router.post('/confirm', guard, json, async ctx => {
     const { sub, sid } = ctx.state.token
     const challenge = challenges.take(ctx, `confirm ${sid}`)
-    await passkeys
-      .verify(ctx.request.body, challenge, sub)
-      .catch(cause => ctx.throw(401, 'The passkey was not accepted', { cause }))
+    await passkeys.verify(ctx.request.body, challenge, sub).catch(refuse)
     ctx.body = await authx.reauthenticate(ctx, { amr: PASSKEY })
   })
 }
