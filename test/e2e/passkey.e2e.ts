@@ -142,7 +142,7 @@ async function owner(t: TestContext): Promise<Visitor> {
 }
 
 const WITH_PASSKEY = 'Log in with a passkey'
-const REFUSED = /^401: The credentials are wrong$/
+const REFUSED = /^401: .*"InvalidCredentialsError"/
 const NO_CHALLENGE = /^400: The challenge is used up or has expired/
 
 /** The attestation with the flag UV cleared (WebAuthn §6.1). Nothing signs it: its format is `none`. */
