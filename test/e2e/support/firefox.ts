@@ -8,7 +8,7 @@ import { after, type TestContext } from 'node:test'
 import WebSocket from 'ws'
 import { temporaryFolder } from '../../support/temporary.js'
 import { findFirefox } from './firefox-binary.js'
-import type { Tab, Visitor } from './tab.js'
+import { OPEN_DIALOG, type Tab, type Visitor } from './tab.js'
 
 /** Third-party cookies are sent, pages are not moved to https, JSON is text, and nothing is fetched for Firefox itself. */
 const PREFERENCES = {
@@ -64,10 +64,10 @@ class FirefoxTab implements Tab {
     return this.firefox.send('browsingContext.navigate', { context: this.context, url, wait: 'complete' })
   }
 
-  async evaluate<A, R>(run: (argument: A) => R | Promise<R>, argument: A): Promise<R> {
+  async evaluate<A, R>(run: (argument: A) => R | Promise<R>, argument?: A): Promise<R> {
     const answer = await this.firefox.send('script.callFunction', {
-      functionDeclaration: `async argument => JSON.stringify([await (${run})(JSON.parse(argument))])`,
-      arguments: [{ type: 'string', value: JSON.stringify(argument) }],
+      functionDeclaration: `async argument => JSON.stringify([await (${run})(...JSON.parse(argument))])`,
+      arguments: [{ type: 'string', value: JSON.stringify([argument]) }],
       awaitPromise: true,
       target: { context: this.context },
     })
@@ -77,13 +77,28 @@ class FirefoxTab implements Tab {
   }
 
   async follow<A>(run: (argument: A) => void, argument: A): Promise<void> {
-    await Promise.all([this.firefox.nextLoad(this.context), this.evaluate(run, argument)])
+    await Promise.all([this.firefox.next('browsingContext.load', this.context), this.evaluate(run, argument)])
+  }
+
+  async stop(how: 'dialog' | 'breakpoint'): Promise<() => Promise<void>> {
+    if (how !== 'dialog') throw new Error(`WebDriver BiDi has no ${how}`)
+    const { context } = this
+    const target = { context }
+    const opened = this.firefox.next('browsingContext.userPromptOpened', context)
+    await this.firefox.send('script.evaluate', { expression: OPEN_DIALOG, awaitPromise: false, target })
+    await opened
+    return async () => void (await this.firefox.send('browsingContext.handleUserPrompt', { context, accept: true }))
+  }
+
+  close(): Promise<unknown> {
+    return this.firefox.send('browsingContext.close', { context: this.context })
   }
 }
 
 class Firefox {
   readonly #waiting = new Map<number, { resolve: (result: Fields) => void; reject: (error: Error) => void }>()
-  readonly #loads = new Map<string, () => void>()
+  /** What waits for the next event of a type, by type and tab. */
+  readonly #next = new Map<string, () => void>()
   #lastId = 0
 
   private constructor(
@@ -107,8 +122,9 @@ class Firefox {
     const socket = new WebSocket(`${await addressOf(process)}/session`, { perMessageDeflate: false })
     await once(socket, 'open')
     const firefox = new Firefox(process, socket, remove)
-    await firefox.send('session.new', { capabilities: { alwaysMatch: { acceptInsecureCerts: true } } })
-    await firefox.send('session.subscribe', { events: ['browsingContext.load'] })
+    const alwaysMatch = { acceptInsecureCerts: true, unhandledPromptBehavior: { confirm: 'ignore' } }
+    await firefox.send('session.new', { capabilities: { alwaysMatch } })
+    await firefox.send('session.subscribe', { events: ['browsingContext.load', 'browsingContext.userPromptOpened'] })
     return firefox
   }
 
@@ -118,8 +134,9 @@ class Firefox {
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }))
   }
 
-  nextLoad(context: string): Promise<void> {
-    return new Promise(resolve => this.#loads.set(context, resolve))
+  /** Resolves at the next event of the type in a tab. */
+  next(type: string, context: string): Promise<void> {
+    return new Promise(resolve => this.#next.set(`${type} ${context}`, resolve))
   }
 
   async close(): Promise<void> {
@@ -131,7 +148,7 @@ class Firefox {
   }
 
   #receive({ id, type, method, params, result, message }: Message): void {
-    if (method === 'browsingContext.load' && params?.context) this.#loads.get(params.context)?.()
+    this.#next.get(`${method} ${params?.context}`)?.()
     if (id === undefined) return
     const waiting = this.#waiting.get(id)
     this.#waiting.delete(id)

@@ -55,7 +55,8 @@ export interface PageApp {
 
 /**
  * An application whose page, `/`, has a client in `window.client` and what that tells in `window.heard`. With
- * `/?api=<origin>` the client speaks to the application there.
+ * `/?api=<origin>` the client speaks to the application there, with `/?options=<JSON>` it has these options too, and with
+ * `/?script=<path>` it is the one that is served there.
  */
 export function pageApp(tokens: 'cookies' | 'dual', options: AuthXOptions = {}): PageApp {
   const clock = new TestClock()
@@ -96,7 +97,7 @@ export function pageApp(tokens: 'cookies' | 'dual', options: AuthXOptions = {}):
 function routes(authx: AuthX, tokens: TokensIn): Router {
   const router = new Router()
   router.get('/', ctx => {
-    ctx.body = page(tokens)
+    ctx.body = page(tokens, JSON.stringify(ctx.query.script ?? '/client.js'))
   })
   router.get('/protected', authx.accessTokenRequired(), ctx => {
     ctx.body = { sub: ctx.state.token.sub }
@@ -107,12 +108,13 @@ function routes(authx: AuthX, tokens: TokensIn): Router {
   return router
 }
 
-const page = (tokens: TokensIn) => `<!doctype html>
+const page = (tokens: TokensIn, script: string) => `<!doctype html>
 <title>A page of the tests</title>
 <script type="module">
-  import { AuthXClient } from '/client.js'
-  const baseUrl = new URLSearchParams(location.search).get('api') ?? undefined
-  window.client = new AuthXClient({ tokens: '${tokens}', baseUrl })
+  import { AuthXClient } from ${script}
+  const query = new URLSearchParams(location.search)
+  const options = { baseUrl: query.get('api') ?? undefined, ...JSON.parse(query.get('options')) }
+  window.client = new AuthXClient({ tokens: '${tokens}', ...options })
   window.heard = []
   for (const type of ['login', 'refresh', 'logout']) client.on(type, event => heard.push([type, event]))
   window.answerOf = async (path, method = 'GET') => (await client.fetch(path, { method })).json()

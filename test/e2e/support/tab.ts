@@ -1,14 +1,20 @@
 import type { TestContext } from 'node:test'
-import type { Page } from 'playwright-core'
-import { newVisitorWithThirdPartyCookies } from './browser.js'
+import type { BrowserContext, Page } from 'playwright-core'
+import { newVisitor, newVisitorWithThirdPartyCookies } from './browser.js'
 import { newFirefoxVisitor } from './firefox.js'
 
 /** A tab of any browser. Functions run in the page; their argument and result are JSON. */
 export interface Tab {
   goto(url: string): Promise<unknown>
-  evaluate<A, R>(run: (argument: A) => R | Promise<R>, argument: A): Promise<R>
+  evaluate<A, R>(run: (argument: A) => R | Promise<R>, argument?: A): Promise<R>
   /** Runs a function that leads to another page, and waits until this page is loaded. */
   follow<A>(run: (argument: A) => void, argument: A): Promise<void>
+  /**
+   * Lets the page run no further: a `confirm()` is open, or (Chromium only) it is at a breakpoint. Resolves to a function
+   * that lets it run again.
+   */
+  stop(how: 'dialog' | 'breakpoint'): Promise<() => Promise<void>>
+  close(): Promise<unknown>
 }
 
 /** A visitor: cookies of its own. Several tabs of one visitor share them. */
@@ -25,22 +31,32 @@ export const HOST_FLAGS = [
   '--ignore-certificate-errors',
 ]
 
+/** A script that opens a dialog, and does not wait until it is closed. */
+export const OPEN_DIALOG = "void setTimeout(() => confirm('Go on?'))"
+
 /** Makes a visitor of each browser that sends `SameSite=None` cookies along when a page of another site asks. */
 export const BROWSERS: Readonly<Record<string, (t: TestContext) => Promise<Visitor>>> = {
   Chromium: newChromiumVisitor,
   Firefox: t => newFirefoxVisitor(t, HOSTS),
 }
 
-async function newChromiumVisitor(t: TestContext): Promise<Visitor> {
-  const context = await newVisitorWithThirdPartyCookies(t, HOST_FLAGS)
-  return {
-    async newTab(url) {
-      const page = await context.newPage()
-      await page.goto(url)
-      return tabOf(page)
-    },
-  }
+/** Makes a visitor of each browser. All visitors of a test file share one program for each browser. */
+export const VISITORS: Readonly<Record<string, (t: TestContext) => Promise<Visitor>>> = {
+  Chromium: async t => visitorOf(await newVisitor(t)),
+  Firefox: t => newFirefoxVisitor(t, HOSTS),
 }
+
+async function newChromiumVisitor(t: TestContext): Promise<Visitor> {
+  return visitorOf(await newVisitorWithThirdPartyCookies(t, HOST_FLAGS))
+}
+
+export const visitorOf = (context: BrowserContext): Visitor => ({
+  async newTab(url) {
+    const page = await context.newPage()
+    await page.goto(url)
+    return tabOf(page)
+  },
+})
 
 const tabOf = (page: Page): Tab => ({
   goto: url => page.goto(url),
@@ -51,4 +67,26 @@ const tabOf = (page: Page): Tab => ({
       page.evaluate(run as (argument: unknown) => void, argument as unknown),
     ])
   },
+  stop: how => (how === 'dialog' ? openDialog(page) : pause(page)),
+  close: () => page.close(),
 })
+
+async function openDialog(page: Page): Promise<() => Promise<void>> {
+  // With a listener, Playwright leaves the dialog open.
+  const opened = page.waitForEvent('dialog')
+  await page.evaluate(OPEN_DIALOG)
+  const dialog = await opened
+  return () => dialog.accept()
+}
+
+async function pause(page: Page): Promise<() => Promise<void>> {
+  const devtools = await page.context().newCDPSession(page)
+  await devtools.send('Debugger.enable')
+  const paused = new Promise(resolve => devtools.once('Debugger.paused', resolve))
+  await page.evaluate('void setTimeout(() => { debugger })')
+  await paused
+  return async () => {
+    await devtools.send('Debugger.resume')
+    await devtools.detach()
+  }
+}
