@@ -90,6 +90,10 @@ class FirefoxTab implements Tab {
     return async () => void (await this.firefox.send('browsingContext.handleUserPrompt', { context, accept: true }))
   }
 
+  back(): Promise<unknown> {
+    return this.firefox.send('browsingContext.traverseHistory', { context: this.context, delta: -1 })
+  }
+
   close(): Promise<unknown> {
     return this.firefox.send('browsingContext.close', { context: this.context })
   }

@@ -14,6 +14,8 @@ export interface Tab {
    * that lets it run again.
    */
   stop(how: 'dialog' | 'breakpoint'): Promise<() => Promise<void>>
+  /** Goes back in the history, by the back button. */
+  back(): Promise<unknown>
   close(): Promise<unknown>
 }
 
@@ -68,6 +70,7 @@ const tabOf = (page: Page): Tab => ({
     ])
   },
   stop: how => (how === 'dialog' ? openDialog(page) : pause(page)),
+  back: () => page.goBack({ waitUntil: 'commit' }),
   close: () => page.close(),
 })
 
