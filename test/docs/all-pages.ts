@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { PAGES } from '../../tools/site/pages.js'
 import { root } from '../examples/programs.js'
 import { blocksOf, readPage } from '../support/markdown.js'
 
@@ -8,7 +9,5 @@ export const docs = readdirSync(join(root, 'docs'))
   .filter(name => name.endsWith('.md'))
   .map(name => `docs/${name}`)
 
-/** Every page whose code is looked at, with its blocks. */
-export const pages = new Map(
-  ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'SUPPORT.md', ...docs].map(page => [page, blocksOf(readPage(page))]),
-)
+/** Every page whose code is looked at, with its blocks: the README, whose code is on the front page of the site, and all other pages of the site. */
+export const pages = new Map(['README.md', ...PAGES.keys()].map(page => [page, blocksOf(readPage(page))]))

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { describe, test } from 'node:test'
+import { slug } from '../../tools/site/slug.js'
 import { root } from '../examples/programs.js'
 import { printing, readPage, servers } from '../support/markdown.js'
 import { startRedis } from '../support/redis.js'
@@ -13,6 +14,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
     'needs a registry; npm run check:package installs the package and its peers into empty projects',
   'npm ci && npm start': 'test/examples/start.test.ts runs what npm start does',
   'npm ci && npm test': 'is what runs this test',
+  'npm run bench': 'takes half an hour and more, and measures this machine',
   'npm run torture -- --write': 'takes half an hour and more; .ci/run runs the short pass of it',
 }
 
@@ -122,22 +124,14 @@ describe('the list of the pages', () => {
   })
 })
 
-describe('the API reference', () => {
-  test('has a page for everything that the package exports', () => {
-    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object }
-    const entries = Object.keys(exports).filter(entry => entry !== './package.json')
-    for (const entry of entries)
-      assert.ok(existsSync(join(root, `docs/api/${posix.join('koa-authx', entry)}.md`)), entry)
-  })
-})
-
-/** Headings as GitHub makes anchors of them. */
+/** Anchors of the headings of a page, as GitHub makes them: a heading that comes again gets a number. */
 function headingsOf(text: string): string[] {
+  const seen = new Map<string, number>()
   const headings = text.replaceAll(/^```.*?^```$/gms, '').matchAll(/^#+ (.*)$/gm)
-  return [...headings].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-'),
-  )
+  return [...headings].map(([, heading = '']) => {
+    const anchor = slug(heading)
+    const before = seen.get(anchor) ?? 0
+    seen.set(anchor, before + 1)
+    return before === 0 ? anchor : `${anchor}-${before}`
+  })
 }

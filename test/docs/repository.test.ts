@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { root } from '../examples/programs.js'
 import { MAJORS } from '../nodes/node-binary.js'
+import { docs } from './all-pages.js'
 
 const manifest = JSON.parse(read('package.json')) as {
   repository: { url: string }
@@ -26,11 +27,16 @@ test('package.json is the one place that decides where the repository is; the ot
     'SUPPORT.md',
     'CONTRIBUTING.md',
     'CODE_OF_CONDUCT.md',
+    'CHANGELOG.md',
+    'ARCHITECTURE.md',
+    ...docs,
     ...filesBelow('.github'),
   ]
   for (const file of files) {
     for (const [address] of read(file).matchAll(/https:\/\/github\.com\/[\w-]+\/koa-authx\b/g))
       assert.equal(address, REPOSITORY, file)
+    for (const [address] of read(file).matchAll(/https:\/\/[\w-]+\.github\.io\/koa-authx\b\/?/g))
+      assert.equal(address, manifest.homepage, file)
   }
 })
 
@@ -38,6 +44,13 @@ test('a change and a release are checked by .ci/run, and a change on every suppo
   for (const name of ['ci', 'release']) assert.match(read(`.github/workflows/${name}.yml`), /run: \.ci\/run$/m, name)
   const [, versions] = /node: \[([^\]]*)\]/.exec(read('.github/workflows/ci.yml')) ?? []
   assert.deepEqual(versions?.split(', '), MAJORS)
+})
+
+test('the site is built from main by the command of .ci/run, and the folder with it is what is published', () => {
+  const workflow = read('.github/workflows/site.yml')
+  assert.match(workflow, /^ {2}push:\n {4}branches: \[main\]$/m)
+  assert.match(workflow, /run: npm ci$.*run: npm run docs:site$.*path: tools\/site\/dist$/ms)
+  assert.match(read('.ci/run'), /^npm run docs:site$/m)
 })
 
 test('no workflow has more rights than it names, and none has a secret', () => {
