@@ -15,13 +15,18 @@ export function frontPage(): string {
   })
 }
 
-/** The first paragraph, the first command, the server of the quickstart, and what calls it up to what that prints. */
+/** The first paragraph, the first command, the server of the quickstart with the name of its file, and what calls it. */
 function partsOf(readme: string): Partial<Record<string, string>> {
   const [, words] = /^# .*\n\n(.+)$/m.exec(readme) ?? []
   const [, quickstart = ''] = /^## Quickstart\n(.*?)^## /ms.exec(readme) ?? []
   const blocks = [...quickstart.matchAll(BLOCK)]
   const [server, last] = [blocks[0], blocks.at(-1)]
   if (!server || !last) return { words }
-  const [from, to] = [server.index + server[0].length, last.index + last[0].length]
-  return { words, install: readme.match(BLOCK)?.[0], server: server[0], calls: quickstart.slice(from, to).trim() }
+  const [middle, end] = [server, last].map(({ index, 0: block }) => index + block.length)
+  return {
+    words,
+    install: readme.match(BLOCK)?.[0],
+    server: quickstart.slice(0, middle).trim(),
+    calls: quickstart.slice(middle, end).trim(),
+  }
 }

@@ -68,8 +68,6 @@ const KINDS: Readonly<Record<string, string>> = {
 function modulesIn(folder: string, name: string): MenuItem[] {
   const below = foldersIn(join(folder, name)).filter(each => !(each in KINDS))
   const deeper = below.flatMap(each => modulesIn(folder, `${name}/${each}`))
-  const members = readdirSync(join(folder, name)).filter(file => file.endsWith('.md') && file !== 'index.md')
-  if (members.length > 0) throw new Error(`The menu of the reference has no place for what is in ${name}.`)
   if (!existsSync(join(folder, name, 'index.md'))) return deeper
   const items = Object.entries(KINDS)
     .map(([kind, text]) => ({ text, collapsed: true, items: membersIn(folder, `${name}/${kind}`) }))
@@ -88,6 +86,14 @@ const foldersIn = (folder: string) =>
     .filter(entry => entry.isDirectory())
     .map(({ name }) => name)
     .sort()
+
+/** The pages of the reference in `folder` that its menu does not reach, by their addresses. */
+export function unreached(folder: string): string[] {
+  const reached = targetsOf(referenceMenu(folder))
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.md'))
+  const addresses = files.map(name => `/api/${name.replace(/(^|\/)index\.md$/, '$1')}`)
+  return addresses.filter(address => !reached.includes(address))
+}
 
 /** Where the links of a menu lead, also those of its groups. */
 export function targetsOf(menu: readonly MenuItem[]): string[] {

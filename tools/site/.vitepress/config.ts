@@ -20,6 +20,8 @@ export default defineConfig({
   cleanUrls: true,
   // Programs of the pages listen there.
   ignoreDeadLinks: 'localhostLinks',
+  head: [['link', { rel: 'icon', type: 'image/svg+xml', href: `${BASE}icon.svg` }]],
+  metaChunk: true,
   sitemap: { hostname: HOMEPAGE },
   markdown: {
     anchor: { slugify: slug },
@@ -32,8 +34,14 @@ export default defineConfig({
       keepBraces(md)
     },
   },
-  transformPageData: ({ relativePath }) => ({ filePath: sourceOf(relativePath) ?? relativePath }),
+  transformPageData: ({ relativePath, frontmatter }) => {
+    // The pages of the reference have no file to edit.
+    if (relativePath.startsWith('api/')) Object.assign(frontmatter, { pageClass: 'api', editLink: false })
+    // Where the link for edits leads.
+    return { filePath: sourceOf(relativePath) ?? relativePath }
+  },
   themeConfig: {
+    logo: '/icon.svg',
     nav: [...TOP_MENU] as never,
     sidebar: { '/': sideMenu(), '/api/': referenceMenu(join(STAGED, 'api')) },
     outline: { level: [2, 3] },
