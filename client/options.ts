@@ -167,7 +167,7 @@ export function settingsOf(options: AuthXClientOptions): Settings {
       given[prefix + name] = value
     }
   }
-  check(hasForm(options, {}, ''), 'the options of AuthXClient', "an object such as { tokens: 'cookies' }")
+  check(hasForm(options, {}, ''), 'the options of AuthXClient', "an object like { tokens: 'cookies' }")
   add(options, '')
   for (const [name, rule] of Object.entries(RULES)) {
     const { [name]: value = rule } = given
@@ -207,14 +207,14 @@ function withPlaces(given: Record<string, unknown>): Settings {
   const { baseUrl, fetch: send, storage, tokens } = given as unknown as Settings & { baseUrl: string }
   const isStorage = ['getItem', 'setItem', 'removeItem'].every(name => typeof Object(storage)[name] === 'function')
   check(!storage || isStorage, 'storage', 'like localStorage')
-  check(!storage || tokens === 'headers', 'tokens', "'headers' if there is a storage")
+  check(!storage || tokens === 'headers', 'tokens', "'headers' with a storage")
   const base = baseUrl.replace(/\/+$/, '')
   const urlOf = (target: string | URL) =>
     new URL(String(target).startsWith('/') ? base + target : target, page.location?.href)
   const { href, origin, pathname } = Object(attempt(() => urlOf(baseUrl || '/')))
   // No user name, no query, no hash.
   const isPlain = href === origin + pathname && /^http/.test(href) && /^(\/|https?:\/\/|$)/i.test(baseUrl)
-  check(isPlain, 'baseUrl', "a URL or, in a page, a path such as '/api'")
+  check(isPlain, 'baseUrl', "a URL or, in a page, a path like '/api'")
   for (const name of ['paths.login', 'paths.refresh', 'paths.logout']) {
     const url = urlOf(String(given[name]))
     check(url.origin === origin, name, `at ${origin}`)

@@ -130,7 +130,7 @@ export function sessionOf(settings: Settings): Session {
   const look = (): Promise<void> | undefined => {
     if (mode === 'headers') return undefined
     const take = (text: unknown) => {
-      if (typeof text !== 'string') throw new TypeError("cookies must return a string such as 'a=b; c=d'")
+      if (typeof text !== 'string') throw new TypeError("cookies must return a string like 'a=b; c=d'")
       pairs = text.split(/; */)
       set(machine.afterCookies(known, valuesOf('refresh'), isLoggingIn))
     }
@@ -193,11 +193,11 @@ export function sessionOf(settings: Settings): Session {
     set(machine.afterEnd(known, since, reason))
     await keep().catch(ignore)
   }
-  /** Whether a login has ended: the refusal of a refresh says so, or the readable CSRF cookie is gone. */
+  /** Whether a login has ended: the refusal of a refresh says so, or it is known, or the readable CSRF cookie is gone. */
   const isOver = async (error: unknown, since: machine.Known) => {
     await look()
     const refusal = String(refusalIn(error))
-    const isGone = since.id && !known.seen.includes(since.id) && !known.tokens.csrf_token
+    const isGone = !isIn() || (since.id && !known.seen.includes(since.id) && !known.tokens.csrf_token)
     return machine.isLoggedIn(since) && (FINAL.test(refusal) || (isGone && refusal === 'MissingTokenError'))
   }
 
@@ -297,13 +297,14 @@ export function sessionOf(settings: Settings): Session {
         }
       }, LOGIN_TURN_MS),
     refresh,
-    logout: isLocal =>
+    logout: (isLocal, before = known) =>
       turns.take(async () => {
         const unlessLocal = (error: unknown) => {
           if (!isLocal) throw error
         }
         await lookNow().catch(unlessLocal)
-        const since = known
+        // The login may have ended while this call waited for its turn.
+        const since = isIn() ? known : before
         await logoutNow(since).catch(unlessLocal)
         await lookNow().catch(unlessLocal)
         await end(since)

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import type { AuthXOptions } from '../../src/index.js'
+import { until } from '../support/until.js'
 import { CREDENTIALS, heardBy, loggedIn, MODES, type Scene, scene } from './scene.js'
+import { browserOf } from './tabs.js'
 
 const isOver = async ({ authx, jar }: Scene) => {
   assert.deepEqual(await authx.listSessions('ada'), [])
@@ -96,6 +98,29 @@ for (const tokens of MODES) {
       client.close()
     })
 
+    test('that was asked for twice at once succeeds twice, and is told once', async t => {
+      for (const cookieCsrfProtect of [true, false]) {
+        const { server, client, heard } = await loggedIn(t, tokens, { cookieCsrfProtect })
+        await Promise.all([client.logout(), client.logout()])
+        await isOver(server)
+        assert.deepEqual([client.loggedIn, heard], [false, [['logout', { elsewhere: false }]]])
+      }
+    })
+
+    test('that was asked for twice at once fails twice while the store is away, and the login goes on', async t => {
+      const { server, client, heard } = await loggedIn(t, tokens)
+      server.store.down()
+      const failures = await Promise.allSettled([client.logout(), client.logout()])
+      assert.deepEqual(
+        failures.map(({ status }) => status),
+        ['rejected', 'rejected'],
+      )
+      assert.deepEqual([client.loggedIn, heard], [true, []])
+      server.store.heal()
+      await client.logout()
+      await isOver(server)
+    })
+
     test('of nobody is refused', async t => {
       const server = await scene(t, tokens)
       const client = server.client()
@@ -119,6 +144,44 @@ for (const tokens of MODES) {
       assert.equal((await server.authx.listSessions('grace')).length, 1)
     })
   })
+}
+
+for (const tokens of ['cookies', 'dual'] as const) {
+  for (const cookieCsrfProtect of [true, false]) {
+    describe(`a logout in two tabs at once with tokens: '${tokens}' and cookieCsrfProtect: ${cookieCsrfProtect}`, () => {
+      test('succeeds in both, and is told once in each', async t => {
+        const { server, tabs, heard } = await twoTabs(t, tokens, cookieCsrfProtect)
+        await Promise.all(tabs.map(tab => tab.logout()))
+        await isOver(server)
+        assert.deepEqual(
+          heard.map(events => events.map(([type]) => type)),
+          [['logout'], ['logout']],
+        )
+      })
+
+      test('succeeds if the login has ended in the other tab meanwhile, and keeps the reason', async t => {
+        const { server, tabs } = await twoTabs(t, tokens, cookieCsrfProtect)
+        await server.authx.revokeAllSessions('ada')
+        const [one, other] = tabs
+        await Promise.all([assert.rejects(one.refresh(), { errorType: 'RevokedTokenError' }), other.logout()])
+        await isOver(server)
+        assert.deepEqual(
+          tabs.map(({ state: { status, reason } }) => `${status} ${reason}`),
+          Array(2).fill('unauthenticated RevokedTokenError'),
+        )
+      })
+    })
+  }
+}
+
+/** Two tabs that are logged in and know it. */
+async function twoTabs(t: TestContext, tokens: 'cookies' | 'dual', cookieCsrfProtect: boolean) {
+  const server = await scene(t, tokens, { cookieCsrfProtect })
+  const browser = browserOf(t, server)
+  const tabs = [await browser.tab(tokens), await browser.tab(tokens)] as const
+  await tabs[0].login(CREDENTIALS)
+  await until(() => tabs[1].loggedIn)
+  return { server, tabs, heard: tabs.map(heardBy) }
 }
 
 const OTHERS_BY_FORM = {
