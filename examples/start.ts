@@ -31,7 +31,7 @@ async function start({ HOST = '127.0.0.1', PORT = '8000', TOKEN_STORE, JWT_SECRE
   reportStore(authx)
   await reportFindings(store)
 
-  const app = createApp(authx).use(demoRouter(options, reportStore).routes())
+  const app = createApp(authx).use(demoRouter(options, { where, watch: reportStore }).routes())
   const server = app.listen(Number(PORT), HOST)
   server.once('listening', () => {
     const url = urlOf(server)

@@ -15,8 +15,6 @@ const SHORT_LIVES: AuthXOptions = {
   refreshTokenExpires: '2h',
   sessionExpires: '1d',
   refreshGracePeriod: 5,
-  // The page shows reuse. Without this option, an old token gets new tokens if nobody has used the tokens after it.
-  refreshRecovery: 0,
 }
 
 /**

@@ -6,11 +6,21 @@ import { clientModule } from './client-modules.js'
 
 const FILES = {
   '/': 'index.html',
-  '/demo/demo.css': 'demo.css',
-  '/demo/demo.js': 'demo.js',
-  '/demo/view.js': 'view.js',
-  '/demo/sentences.js': 'sentences.js',
-  '/demo/icon.svg': 'icon.svg',
+  '/demo/closed': 'closed.html',
+  ...under('/demo/', [
+    'base.css',
+    'parts.css',
+    'layout.css',
+    'demo.js',
+    'actions.js',
+    'api.js',
+    'forms.js',
+    'token.js',
+    'view.js',
+    'sentences.js',
+    'closed.js',
+    'icon.svg',
+  ]),
 }
 
 /** Allows only the files of the page: no inline scripts, no other sites. */
@@ -49,6 +59,10 @@ export function pageRoutes(): Router {
     if (module !== undefined) send(ctx, name, module)
   })
   return router
+}
+
+function under(folder: string, files: readonly string[]): Record<string, string> {
+  return Object.fromEntries(files.map(file => [folder + file, file]))
 }
 
 function send(ctx: Pick<Context, 'set' | 'type' | 'body'>, name: string, content: string | Buffer): void {

@@ -2,7 +2,12 @@
 
 /** Text for each `error_type` of a refusal. */
 const REFUSALS = {
-  InvalidCredentialsError: 'The server refused the login: wrong name or password.',
+  InvalidCredentialsError: 'The name or the password is wrong.',
+  WrongCode: 'The code is wrong, or it was used before. A new one comes every 30 seconds.',
+  FreshTokenRequiredError: 'The payment requires a code that was given in the last five minutes.',
+  RateLimitExceeded: 'The server accepts five codes in five minutes. Try again later.',
+  InsufficientScopeError: 'The server refused the change: the token does not have the scope notes:change.',
+  SubjectNotFoundError: 'The server asked the application, and the user does not exist. It ended the session.',
   ReusedTokenError: 'The server refused the old refresh token and ended the session, because a token was used twice.',
   RevokedTokenError: 'The server refused the token: the session has ended.',
   MissingTokenError: 'The server found no token in the request: you are not logged in.',
@@ -65,10 +70,26 @@ export const SAYS = {
     'The thief has a copy of your refresh token now. The thief has not used it yet, so nobody can notice the copy.',
   twice:
     'The page has refreshed twice. The copied token is used up. For five seconds, the server takes a used-up token for a lost response: wait, then let the thief use the copy.',
+  store: where => `Sessions are kept ${where}.`,
+  loginFailed: 'The login failed.',
+  codeFailed: 'The server did not accept the code.',
+  paymentFailed: 'The server refused the payment.',
+  codeShown: 'The authenticator app shows a code. Give it within 30 seconds. It is accepted once.',
+  codeAccepted:
+    'The server accepted the code. The session has a second method now: see the claim amr, which a refresh keeps.',
+  paid: 'The server accepted the payment: a code was given in the last five minutes.',
+  role: {
+    reader:
+      'The application took the role away. Your access token still has its scopes: change something, then refresh, and try again.',
+    editor: 'The application gave the role back. Refresh, and the new access token has its scopes.',
+  },
+  deleted:
+    'The application deleted the user. Your access token is valid until it expires. The next refresh ends the session.',
+  back: 'You came back, and you are still logged in. The page sent the old refresh token, and the server accepted it: nobody has used the new one, so its response was lost.',
   thief: {
     refused: 'The thief sent the copy.',
     renewed:
-      'The thief was faster: the copy was still valid, and the server sent new tokens for it. Now your own refresh token is used up. Refresh after five seconds, and the server will notice.',
+      'The thief was faster: the copy was still valid, and the server sent new tokens for it, which the thief has used. Now your own refresh token is used up. Refresh after five seconds, and the server will notice.',
     repeated:
       'The thief sent the copy within five seconds after your refresh. The server assumed that its response was lost, and repeated it. This keeps users with bad networks logged in. Wait until the five seconds are over, and let the thief try again.',
   },

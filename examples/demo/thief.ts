@@ -5,17 +5,19 @@ import type { AuthX } from 'koa-authx'
 /** Maximum number of stored copies. The oldest is deleted first. */
 const MOST_COPIES = 100
 
+const USER_AGENT = 'The thief of the demo'
+
 /**
  * For the demo only. The server plays a thief with a copy of a refresh token, because no script of the page can read
  * the token. It copies the refresh token of the caller, and sends the copy to the refresh route, like a thief. The
  * response stays on the server. A real application must never store a token that it receives.
  *
  * - `POST /thief/copy`: 204; 409 if the request carries no refresh token.
- * - `POST /thief/use`: 200 with `{ outcome }`, or 409 if there is no copy. `renewed`: the thief got new tokens.
- * `repeated`: the copy was the direct predecessor, in the grace period, and got the same successor as the page.
+ * - `POST /thief/use`: 200 with `{ outcome }`, or 409 if there is no copy. `renewed`: the thief got new tokens and used
+ * the access token. `repeated`: the copy was the direct predecessor, in the grace period, and got the same successor as the page.
  * `refused`: with `error_type`.
  */
-export function addThief(router: Router, authx: AuthX, refreshPath: string): void {
+export function addThief(router: Router, authx: AuthX, path: string): void {
   const copies = new Map<string, string>()
   const guard = authx.accessTokenRequired()
 
@@ -35,26 +37,33 @@ export function addThief(router: Router, authx: AuthX, refreshPath: string): voi
       repeated ||= replayed.sid === sid
     }
     authx.on('replayed', note)
-    const { ok, error_type } = await present(token, authx, `${originOf(ctx)}${refreshPath}`).finally(() =>
+    const { ok, error_type } = await steal(token, authx, `${originOf(ctx)}${path}`).finally(() =>
       authx.off('replayed', note),
     )
     ctx.body = ok ? { outcome: repeated ? 'repeated' : 'renewed' } : { outcome: 'refused', error_type }
   })
 }
 
-/** Sends a refresh token to the refresh route, like anyone who has the token. */
-async function present(token: string, authx: AuthX, url: string): Promise<{ ok: boolean; error_type?: string }> {
-  const { refreshCookieName, refreshCsrfHeaderName } = authx.config
-  const answer = await fetch(url, {
+/** Sends a refresh token to the refresh route, like anyone who has the token, and uses the new access token. */
+async function steal(token: string, authx: AuthX, base: string) {
+  const { refreshCookieName, refreshCsrfHeaderName, accessCookieName } = authx.config
+  const answer = await fetch(`${base}/refresh`, {
     method: 'POST',
     headers: {
       cookie: `${refreshCookieName}=${token}`,
       // The token contains the CSRF value, so it protects against other sites, not against a thief.
       [refreshCsrfHeaderName]: String(authx.getCsrfToken(token)),
-      'user-agent': 'The thief of the demo',
+      'user-agent': USER_AGENT,
     },
   })
-  const { error_type } = (await answer.json()) as { error_type?: string }
+  const { access_token, error_type } = (await answer.json()) as { access_token?: string; error_type?: string }
+  if (answer.ok) {
+    const headers = new Headers({ 'user-agent': USER_AGENT })
+    const cookie = answer.headers.getSetCookie().find(line => line.startsWith(`${accessCookieName}=`))
+    if (cookie) headers.set('cookie', String(cookie.split(';')[0]))
+    if (access_token) headers.set('authorization', `Bearer ${access_token}`)
+    await fetch(`${base}/protected`, { headers })
+  }
   return { ok: answer.ok, ...(error_type && { error_type }) }
 }
 

@@ -13,7 +13,7 @@ export function tell(text, { bad = false } = {}) {
   const now = new Date()
   const time = element('time', { dateTime: now.toISOString() }, now.toLocaleTimeString())
   $('log').prepend(element('li', { className: bad ? 'bad' : '' }, time, text))
-  $('log').scrollTop = 0
+  $('log').parentElement.scrollTop = 0
 }
 
 const clockTime = seconds => new Date(seconds * 1000).toLocaleTimeString()
@@ -21,6 +21,9 @@ const clockTime = seconds => new Date(seconds * 1000).toLocaleTimeString()
 /** Readable texts for some claims. */
 const MEANINGS = {
   fresh: value => `${value} \u2013 issued ${value ? 'after a login' : 'by a refresh'}`,
+  auth_time: value => `credentials given at ${clockTime(value)}`,
+  scopes: value => value.join(', '),
+  amr: value => value.join(', '),
   iat: value => `issued at ${clockTime(value)}`,
   nbf: value => `not before ${clockTime(value)}`,
   exp: value => `expires at ${clockTime(value)}`,
@@ -29,8 +32,8 @@ const MEANINGS = {
 export function showClaims(claims, before = {}) {
   const rows = Object.entries(claims).map(([name, value]) => {
     const text = MEANINGS[name]?.(value) ?? String(value)
-    const changed = before.jti !== undefined && before[name] !== value
-    return [element('dt', {}, name), element('dd', { className: changed ? 'changed' : '', title: String(value) }, text)]
+    const changed = before.jti !== undefined && String(before[name]) !== String(value)
+    return [element('dt', {}, name), element('dd', { className: changed ? 'changed' : '' }, text)]
   })
   $('claims').replaceChildren(...rows.flat())
 }
@@ -64,13 +67,34 @@ export function showSessions(sessions, end) {
 
 function sessionRow(session, end) {
   const { device, lastActiveAt, createdAt, current } = session
-  const about = `${TOKENS[device.tokens] ?? ''}, ${device.ip}; last active ${ago(lastActiveAt)}, logged in ${ago(createdAt)}`
+  const kind = TOKENS[device.tokens] ?? ''
+  const since = `logged in ${ago(createdAt)}`
+  const about = `${kind}, ${device.ip}; last active ${ago(lastActiveAt)}, ${since}`
   const text = element('p', {}, device.name, element('small', {}, about))
   if (current) return element('li', {}, text, element('span', { className: 'here' }, 'this one'))
   const button = element('button', {}, 'End it')
-  button.setAttribute('aria-label', `End the session on ${device.name}, ${TOKENS[device.tokens] ?? ''}`)
+  button.ariaLabel = `End it: the session on ${device.name}, ${kind}, ${since}`
   button.addEventListener('click', () => end(session))
   return element('li', {}, text, button)
+}
+
+/**
+ * Shows an error beside a form, or none. The `fields` are marked as invalid and described by the error; the first one
+ * gets the focus.
+ */
+export function showFormError(form, text = '', fields = []) {
+  const error = form.querySelector('.error')
+  error.textContent = text
+  error.hidden = text === ''
+  for (const input of form.querySelectorAll('input')) {
+    const isWrong = fields.includes(input.name)
+    input.ariaInvalid = String(isWrong)
+    if (isWrong) input.setAttribute('aria-describedby', error.id)
+    else input.removeAttribute('aria-describedby')
+  }
+  const first = form.elements[fields[0]]
+  first?.focus()
+  first?.select()
 }
 
 /**

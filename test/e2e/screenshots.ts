@@ -15,7 +15,9 @@ const PHONE = { width: 390, height: 844 }
 
 let ahead = 0
 const options = { secretKey: TEST_SECRET, store: new MemoryTokenStore(), now: () => Date.now() + ahead }
-const server = createApp(new AuthX(options)).use(demoRouter(options).routes()).listen(0, '127.0.0.1')
+const server = createApp(new AuthX(options))
+  .use(demoRouter(options, { where: 'in memory' }).routes())
+  .listen(0, '127.0.0.1')
 const browser = await chromium.launch({
   executablePath: findChromium() ?? installChromium(),
   args: ['--no-sandbox'],

@@ -11,7 +11,9 @@ import { type Answer, Client } from './client.js'
 
 let time = Date.now()
 const options = { secretKey: 'a test key of thirty-two bytes, or more', store: new MemoryTokenStore(), now: () => time }
-const server = createApp(new AuthX(options)).use(demoRouter(options).routes()).listen(0, '127.0.0.1')
+const server = createApp(new AuthX(options))
+  .use(demoRouter(options, { where: 'in memory' }).routes())
+  .listen(0, '127.0.0.1')
 await once(server, 'listening')
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 const firefox = { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' }
@@ -41,9 +43,10 @@ class Visitor {
     return new Visitor(client, mode, body.access_token)
   }
 
-  send(method: 'get' | 'post' | 'delete', path: string): Promise<Answer> {
+  send(method: 'get' | 'post' | 'put' | 'delete', path: string, json?: unknown): Promise<Answer> {
     const headers = { 'x-csrf-token': this.csrf(`demo_${this.mode}_access_csrf`) }
-    return this.client[method](`/demo/${this.mode}${path}`, this.mode === 'dual' ? { token: this.token } : { headers })
+    const proof = this.mode === 'dual' ? { token: this.token } : { headers }
+    return this.client[method](`/demo/${this.mode}${path}`, { ...proof, json })
   }
 
   async refresh(): Promise<Answer> {
@@ -73,7 +76,7 @@ describe('the page of the demo', async () => {
   const files = [...html.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path = '']) => path)
 
   test('and all its files are served, each as what it is', async () => {
-    assert.ok(files.includes('/demo/demo.js') && files.includes('/demo/demo.css'))
+    for (const file of ['/demo/demo.js', '/demo/base.css']) assert.ok(files.includes(file), file)
     const types = { '/': 'text/html', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' }
     for (const path of ['/', ...files]) {
       const { status, headers } = await fetchFile(path)
@@ -97,6 +100,10 @@ describe('the page of the demo', async () => {
     assert.ok(modules.size > 3 && modules.has('/demo/client/index.js'))
     assert.equal((await fetchFile('/demo/client/nothing.js')).status, 404)
     assert.equal((await fetchFile('/demo/client/..%2findex.html')).status, 404)
+  })
+
+  test('is told where sessions are kept', async () => {
+    assert.equal(await served('/demo/store'), '{"where":"in memory"}')
   })
 
   test('has no inline script or style, and nothing of other sites', () => {
@@ -168,8 +175,22 @@ for (const mode of modes) {
         }
         assert.deepEqual(refused(await client.get(full)), [401, 'MissingTokenError'])
       }
-      for (const path of ['/protected', '/logout-everywhere', '/thief/copy', '/thief/use']) {
+      for (const path of [
+        '/protected',
+        '/logout-everywhere',
+        '/thief/copy',
+        '/thief/use',
+        '/second-factor',
+        '/payments',
+      ]) {
         assert.deepEqual(refused(await client.post(`/demo/${mode}${path}`)), [401, 'MissingTokenError'], path)
+      }
+      for (const answer of [
+        await client.get(`/demo/${mode}/second-factor/code`),
+        await client.put(`/demo/${mode}/user/role/reader`),
+        await client.delete(`/demo/${mode}/user`),
+      ]) {
+        assert.deepEqual(refused(answer), [401, 'MissingTokenError'])
       }
     })
   })
@@ -215,6 +236,51 @@ for (const mode of modes) {
       assert.equal((await other.send('post', '/thief/use')).status, 409)
       other.client.cookies.delete(`demo_${mode}_refresh`)
       assert.equal((await other.send('post', '/thief/copy')).status, 409)
+    })
+  })
+}
+
+for (const mode of modes) {
+  describe(`the application behind the demo in mode ${mode}`, () => {
+    test('has two roles, and a user who can be deleted until the next login', async () => {
+      const visitor = await Visitor.loggedIn(mode)
+      for (const role of ['admin', 'constructor', '__proto__', '%20']) {
+        assert.equal((await visitor.send('put', `/user/role/${role}`)).status, 404, role)
+      }
+      assert.equal((await visitor.send('put', '/user/role/reader')).status, 204)
+      assert.equal((await visitor.refresh()).status, 200)
+      const change = await visitor.send('post', '/protected')
+      assert.deepEqual(refused(change), [403, 'InsufficientScopeError'])
+      assert.equal((await visitor.send('get', '/protected')).status, 200)
+
+      assert.equal((await visitor.send('delete', '/user')).status, 204)
+      assert.equal((await visitor.send('put', '/user/role/editor')).status, 404)
+      assert.deepEqual(refused(await visitor.refresh()), [401, 'SubjectNotFoundError'])
+      assert.equal((await (await Visitor.loggedIn(mode)).send('post', '/protected')).status, 200)
+    })
+
+    test('accepts a payment after a right code, and refuses every other body', async () => {
+      time += 5 * 60_000
+      const visitor = await Visitor.loggedIn(mode)
+      assert.deepEqual(refused(await visitor.send('post', '/payments')), [401, 'FreshTokenRequiredError'])
+      const { code } = (await visitor.send('get', '/second-factor/code')).body
+      const given = await visitor.send('post', '/second-factor', { code })
+      assert.equal(given.status, 200)
+      if (mode === 'dual') visitor.token = given.body.access_token
+      assert.deepEqual((await visitor.send('post', '/payments')).body, { paid: true })
+      if (mode === 'dual') return // The limit of guesses is for both modes together.
+      for (const body of [{ code }, { code: [code] }, {}]) {
+        assert.deepEqual(refused(await visitor.send('post', '/second-factor', body)), [403, 'WrongCode'])
+      }
+    })
+
+    test('loses a response when asked to, and takes the old refresh token again', async () => {
+      const visitor = await Visitor.loggedIn(mode)
+      const headers = { 'x-csrf-token': visitor.csrf(`demo_${mode}_refresh_csrf`) }
+      await assert.rejects(visitor.client.post(`/demo/${mode}/refresh?lose`, { headers }), TypeError)
+      time += 60 * 60_000
+      assert.equal((await visitor.refresh()).status, 200)
+      assert.equal((await visitor.send('get', '/protected')).status, 200)
     })
   })
 }

@@ -120,6 +120,7 @@ describe('npm start', () => {
     const sessions = await leaveSessions(first.client)
     assert.equal(await first.program.end('SIGTERM'), 0)
     assert.ok(existsSync(join(folder, '.data/tokens.sqlite')))
+    assert.match(first.program.stdout, /Sessions are kept in the SQLite file \.data\/tokens\.sqlite\.$/m)
 
     const second = await started(t, folder)
     await assertKnown(second.client, sessions)
@@ -223,6 +224,7 @@ for (const [kind, startServer] of [
       const folder = await folderFor(t)
       const { program, client } = await started(t, folder, env)
       const sessions = await leaveSessions(client)
+      assert.deepEqual((await client.get('/demo/store')).body, { where: `in ${kind}` })
       assert.equal(await program.end('SIGINT'), 0)
       await assertKnown((await started(t, folder, env)).client, sessions)
       assert.equal(existsSync(join(folder, '.data/tokens.sqlite')), false)
