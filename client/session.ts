@@ -94,12 +94,11 @@ export function sessionOf(settings: Settings): Session {
   }
   const tellOthers = (type: ClientEventType, { reason }: ClientEvent, about: machine.Known) => {
     turns.tell({ type, reason, id: machine.digestOf(about), expires_in: about.tokens.expires_in })
-    // After a reload, a cookie that the server has not cleared would look like a login.
-    if (type !== 'logout' || cookies) return
+    // After a reload, a cookie that the server has not cleared would look like a login. A cookie with another value
+    // belongs to another application of this origin.
+    if (cookies || type !== 'logout' || !known.seen.includes(about.id as string)) return
     for (const kind of KINDS)
-      attempt(() => {
-        Object(page.document).cookie = `${settings[`${kind}CsrfCookieName`]}=; path=/; max-age=0`
-      })
+      (page.document as { cookie: string }).cookie = `${settings[`${kind}CsrfCookieName`]}=;path=/;max-age=0`
   }
 
   /** How long the access token is good for a request; NaN if this is not known. */
