@@ -1,7 +1,7 @@
+import { requirePackage } from '#require-package'
 import { Deadline } from '../src/time/deadline.js'
 import type { RedisClient, RedisClientOptions } from './redis-node-types.js'
 import { RedisStoreError } from './redis-refusal.js'
-import { requirePackage } from './require-package.js'
 
 type NodeRedis = typeof import('@keyv/redis')
 type Client = ReturnType<NodeRedis['createClient']>

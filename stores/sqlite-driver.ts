@@ -1,4 +1,4 @@
-import { requirePackage } from './require-package.js'
+import { requirePackage } from '#require-package'
 
 /** The part of node:sqlite and better-sqlite3 that is the same in both. */
 export interface Database {

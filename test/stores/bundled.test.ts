@@ -19,12 +19,16 @@ for (const [format, name] of [
     symlinkSync(packages, join(folder, 'node_modules'))
     writeFileSync(join(folder, name), await bundleBeside('test/support/bundled-stores.ts', format))
     // The working directory is not where the packages are.
-    const { stdout, stderr } = spawnSync(process.execPath, [join(folder, name)], { cwd: '/', encoding: 'utf8' })
-    const lines = stdout.trim().split('\n')
-    assert.deepEqual(
-      lines,
-      ['[ undefined ]', 'Error: Redis cannot be reached: ClientOfflineError, ECONNREFUSED'],
-      stdout + stderr,
-    )
+    const program = join(folder, name)
+    // In `node --eval` every module sees a `__filename` that is no path.
+    for (const args of [[program], ['--eval', `import(${JSON.stringify(program)})`]]) {
+      const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: '/', encoding: 'utf8' })
+      const lines = stdout.trim().split('\n')
+      assert.deepEqual(
+        lines,
+        ['[ undefined ]', 'Error: Redis cannot be reached: ClientOfflineError, ECONNREFUSED'],
+        stdout + stderr,
+      )
+    }
   })
 }

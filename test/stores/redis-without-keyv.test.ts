@@ -33,7 +33,7 @@ async function install(): Promise<void> {
 async function build(outDir: string): Promise<void> {
   const config = join(folder, 'tsconfig.build.json')
   const compilerOptions = { rootDir: root, outDir, noCheck: true, typeRoots: [join(root, 'node_modules/@types')] }
-  const files = [join(root, 'stores/redis.ts')]
+  const files = ['redis.ts', 'require-package.ts'].map(name => join(root, 'stores', name))
   const extended = join(root, 'tsconfig.build.json')
   writeFileSync(config, JSON.stringify({ extends: extended, compilerOptions, files, include: [] }))
   await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['-p', config])

@@ -20,7 +20,9 @@ export function importGraph(sources: Sources): ImportGraph {
   return new Map([...sources].map(([file, source]) => [file, importsOf(source).map(name => resolve(file, name))]))
 }
 
+/** `#name` in `imports` of package.json is a file of `stores/`. */
 function resolve(file: string, specifier: string): string {
+  if (specifier.startsWith('#')) return `stores/${specifier.slice(1)}.ts`
   if (!specifier.startsWith('.')) return specifier
   return posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts')
 }

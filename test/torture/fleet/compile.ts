@@ -15,7 +15,8 @@ export function compiled(program: string): string {
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   // Packages are found from where a file lies.
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+  const imports = { '#require-package': './stores/require-package.js' }
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', imports }))
   const compilerOptions = { rootDir: ROOT, outDir: folder, noCheck: true, paths: {} }
   const project = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, files: [program], include: [] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project))
