@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { root } from '../examples/programs.js'
 import { emitDeclarations, publishedPaths } from '../support/declarations.js'
-import { type Block, complaintsAbout, readPage, servers } from '../support/markdown.js'
+import { type Block, complaints, complaintsAbout, readPage, servers } from '../support/markdown.js'
+import { runnerFiles } from '../support/runner-projects.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { pages } from './all-pages.js'
 import { printedFiles } from './printed-files.js'
@@ -11,8 +15,8 @@ describe('the code of all pages', () => {
     // JavaScript that is served is run, and reads bodies that the compiler knows nothing of.
     const compiled = [...pages].map(([page, blocks]): [string, Block[]] => {
       const served = servers(blocks).map(({ server }) => server)
-      // Parts of files are compiled with their files.
-      const printed = printedFiles(readPage(page)).map(({ code }) => code)
+      // Parts of files are compiled with their files. The projects for test runners are run: test/package/runners.ts.
+      const printed = [...printedFiles(readPage(page)).map(({ code }) => code), ...runnerFiles()]
       const isCompiled = (block: Block) => block.language !== 'js' || !served.includes(block)
       return [page, blocks.filter(block => isCompiled(block) && !printed.includes(block.code))]
     })
@@ -23,5 +27,11 @@ describe('the code of all pages', () => {
     await emitDeclarations(folder)
     const exact = { exactOptionalPropertyTypes: true, paths: publishedPaths(folder) }
     assert.equal(await complaintsAbout(t, new Map(compiled), exact), '')
+    // The files of which pages print parts.
+    for (const config of ['tsconfig.json', 'examples/client/tsconfig.json']) {
+      const files = config === 'tsconfig.json' ? 'examples/**/*.ts' : 'examples/client/**/*'
+      const program = await mkdtemp(join(folder, 'program-'))
+      assert.equal(await complaints(program, [join(root, files)], exact, config), '')
+    }
   })
 })

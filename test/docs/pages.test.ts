@@ -6,6 +6,7 @@ import { slug } from '../../tools/site/slug.js'
 import { root } from '../examples/programs.js'
 import { printing, readPage, servers } from '../support/markdown.js'
 import { startRedis } from '../support/redis.js'
+import { runnerLines } from '../support/runner-projects.js'
 import { docs, pages } from './all-pages.js'
 
 /** Lines of shell that no test of a page runs, and why. */
@@ -68,7 +69,8 @@ for (const [page, blocks] of pages) {
     })
 
     test('has lines of shell that a test runs', () => {
-      const run = served.flatMap(({ lines }) => lines)
+      // Those for test runners are run by test/package/runners.ts.
+      const run = [...served.flatMap(({ lines }) => lines), ...(page === 'docs/testing.md' ? runnerLines() : [])]
       const lines = ofLanguage('sh').flatMap(({ code }) => code.trim().split('\n'))
       for (const line of lines) {
         assert.ok(run.includes(line) || line in NOT_RUN || `${page} ${line.split(' ')[0]}` in RUN_BY, line)

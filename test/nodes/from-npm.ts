@@ -11,7 +11,10 @@ export interface Unpacked {
 /** The newest version of a package in a range, from npm's registry or from what was fetched before. */
 export function fetchPackage(name: string, range: string): Unpacked {
   const version = newest(name, range)
-  return { version, folder: cached(`${name}-${version}`, beside => unpack(`${name}@${version}`, beside)) }
+  return {
+    version,
+    folder: cached(`${name.replaceAll('/', '-')}-${version}`, beside => unpack(`${name}@${version}`, beside)),
+  }
 }
 
 function newest(name: string, range: string): string {

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { checkMadeCommonJs } from './made-common-js.js'
 import {
   asDeveloped,
   bin,
@@ -13,8 +14,8 @@ import {
   ENTRIES,
   importAll,
   issueTokens,
+  manifest,
   OPTIONAL_PEERS,
-  pack,
   project,
   requireAll,
   root,
@@ -23,20 +24,29 @@ import {
   step,
 } from './project.js'
 import { runQuickstart } from './quickstart.js'
+import { packReproducibly } from './reproducible.js'
+import { runnerProject, runPrinted } from './runners.js'
+import { checkSettings } from './settings.js'
 
 /** The entries that work with nothing but the package and Koa. */
 const PLAIN = ['.', './client', './stores/keyv', './stores/memory', './testing']
 
-const tarball = pack()
+const tarball = packReproducibly()
 lint()
 checkBare()
 checkPlain()
 checkRouter()
+checkRunner()
 await checkFull()
 await checkOldKoa()
 console.log('\nThe package is good.')
 
 function lint(): void {
+  step('Compilers that do not read exports find the same declarations')
+  const { '.': main, './package.json': _, ...others } = manifest.exports
+  const types = Object.entries(others).map(([entry, at]) => [entry.slice(2), [at.types]])
+  assert.deepEqual([manifest.main, manifest.types], [main?.default, main?.types])
+  assert.deepEqual(manifest.typesVersions['*'], Object.fromEntries(types))
   step('publint')
   run(bin('publint'), ['run', tarball, '--strict'], root)
   step('attw')
@@ -63,6 +73,7 @@ function checkPlain(): void {
   compile(path, lines.join(''), [bin('tsc')])
   issueTokens(path, 'MemoryTokenStore', './stores/memory', '')
   compileForBrowsers(path)
+  checkSettings(path, '7', [bin('tsc')])
 }
 
 /** `authRouter` needs no body parser. */
@@ -72,12 +83,19 @@ function checkRouter(): void {
   importAll(path, ['./router'])
 }
 
+/** The lightest; `npm run check:everywhere` runs all that docs/testing.md prints. */
+function checkRunner(): void {
+  const { printed, path } = runnerProject('node:test', tarball)
+  runPrinted(path, printed)
+}
+
 async function checkFull(): Promise<void> {
   const path = project('full', [tarball, ...asDeveloped(['koa', '@types/koa', ...OPTIONAL_PEERS])])
   importAll(path, ENTRIES)
   requireAll(path, [...ENTRIES, './package.json'])
   compile(path, consumer(), [bin('tsc')])
   await runQuickstart(path)
+  await checkMadeCommonJs(path)
 }
 
 /** With the types that users of Koa 2 have. */

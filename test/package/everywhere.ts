@@ -1,11 +1,12 @@
 /**
  * Installs the packed package into empty projects on every Node with every npm that runs there, beside both major
- * versions of Koa, and compiles a user's program with every TypeScript: part of `npm run check:everywhere`. Takes all of
- * them from npm's registry.
+ * versions of Koa, and on Bun and Deno; compiles a user's program with every TypeScript; runs the projects for test
+ * runners of docs/testing.md: part of `npm run check:everywhere`. Takes all of them from npm's registry.
  */
 import { join } from 'node:path'
 import { fetchPackage } from '../nodes/from-npm.js'
 import { hasOwnSqlite, MAJORS, type NodeBinary, nodeBinary } from '../nodes/node-binary.js'
+import { runnerProjects } from '../support/runner-projects.js'
 import {
   asDeveloped,
   compile,
@@ -15,6 +16,7 @@ import {
   issueTokens,
   manifest,
   OPTIONAL_PEERS,
+  OURS,
   pack,
   project,
   requireAll,
@@ -22,6 +24,9 @@ import {
   versionIn,
 } from './project.js'
 import { runQuickstart } from './quickstart.js'
+import { runnerProject, runPrinted } from './runners.js'
+import { checkRuntimes } from './runtimes.js'
+import { checkSettings } from './settings.js'
 
 /** The npm versions, with the Node versions that each of them says it runs on. */
 const NPMS: Record<string, readonly string[]> = { 11: MAJORS, 12: ['22', '24', '26'] }
@@ -36,6 +41,8 @@ const TYPESCRIPTS = ['5.9', '6', '7']
 const done: string[] = []
 const tarball = pack()
 for (const major of MAJORS) await checkNode(major)
+for (const { title } of runnerProjects()) checkRunner(title)
+done.push(...(await checkRuntimes(tarball)))
 for (const typescript of TYPESCRIPTS) for (const koa of KOA_TYPES) checkTypes(typescript, koa)
 console.log(`\n${done.join('\n')}\nThe package is good everywhere.`)
 
@@ -69,13 +76,29 @@ function checkSqlite(node: NodeBinary): void {
   done.push(`${title}: issued tokens on SqliteTokenStore`)
 }
 
+/** Installed once: no package of these projects is built for one Node. */
+function checkRunner(title: string): void {
+  console.log(`\n=== ${title} ===`)
+  const { printed, path } = runnerProject(title, tarball)
+  const since = Number(/Node (\d+)/.exec(title)?.[1] ?? 0)
+  for (const major of MAJORS.filter(each => Number(each) >= since)) {
+    const { version, path: node, env } = nodeBinary(major)
+    runPrinted(path, printed, { ...OURS, node, env })
+    done.push(`Node ${version}: ran the tests of docs/testing.md, ${title}`)
+  }
+}
+
 function checkTypes(range: string, koa: readonly string[]): void {
   const title = `TypeScript ${range}, ${koa.join(' ')}`
   console.log(`\n=== ${title} ===`)
   const path = project(title, [tarball, `typescript@${range}`, ...koa, ...asDeveloped(OPTIONAL_PEERS)])
-  compile(path, consumer(), [join(path, 'node_modules/typescript/bin/tsc')])
+  const tsc = [join(path, 'node_modules/typescript/bin/tsc')] as const
+  compile(path, consumer(), tsc)
+  checkSettings(path, range, tsc)
   const on = `TypeScript ${versionIn(path, 'typescript')}, @types/koa ${versionIn(path, '@types/koa')}`
-  done.push(`${on}: compiled with moduleResolution nodenext and bundler, declarations checked`)
+  done.push(
+    `${on}: compiled with moduleResolution nodenext and bundler, declarations checked; the settings of the docs`,
+  )
 }
 
 function toolsOf(node: NodeBinary, npm: string): Tools {

@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 interface Manifest {
-  readonly exports: Record<string, unknown>
+  readonly exports: Record<string, { readonly types: string; readonly default: string }>
+  readonly main: string
+  readonly types: string
+  readonly typesVersions: { readonly '*': Record<string, readonly string[]> }
   readonly devDependencies: Record<string, string>
   readonly peerDependencies: Record<string, string>
 }
@@ -13,6 +16,8 @@ interface Manifest {
 /** The programs that a project is made and run with: paths, and for npm whatever comes before its arguments. */
 export interface Tools {
   readonly node: string
+  /** What comes before the file of a program; nothing for Node. */
+  readonly runArgs?: readonly string[]
   readonly npm: readonly [string, ...string[]]
   readonly env: NodeJS.ProcessEnv
 }
@@ -29,14 +34,19 @@ export const OURS: Tools = { node: process.execPath, npm: ['npm'], env: process.
 const folder = mkdtempSync(join(tmpdir(), 'koa-authx-package-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 
-export function pack(): string {
+/** Packs the sources at `from`, with more variables in the environment of npm. */
+export function pack(from = root, env: NodeJS.ProcessEnv = {}): string {
   step('npm pack')
-  const tarballs = join(folder, 'packed')
-  mkdirSync(tarballs)
-  run('npm', ['pack', '--silent', '--pack-destination', tarballs], root)
+  const tarballs = mkdtempSync(join(folder, 'packed-'))
+  run('npm', ['pack', '--silent', '--pack-destination', tarballs], from, { ...OURS, env: { ...process.env, ...env } })
   const [name, ...more] = readdirSync(tarballs)
   assert.ok(name && more.length === 0, 'npm pack made one file')
   return join(tarballs, name)
+}
+
+/** A new folder, which is removed when this process ends. */
+export function newFolder(name: string): string {
+  return mkdtempSync(join(folder, `${name}-`))
 }
 
 /** Names with the ranges that package.json has for development. */
@@ -120,7 +130,7 @@ export function step(title: string): void {
   console.log(`\n- ${title}`)
 }
 
-function evaluate(path: string, type: 'module' | 'commonjs', code: string, tools: Tools): void {
+export function evaluate(path: string, type: 'module' | 'commonjs', code: string, tools: Tools): void {
   run(tools.node, [`--input-type=${type}`, '--eval', code], path, tools)
 }
 

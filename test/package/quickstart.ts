@@ -9,14 +9,30 @@ import { blocksOf, readPage } from '../support/markdown.js'
 import { until } from '../support/until.js'
 import { OURS, step } from './project.js'
 
-/** Serves the quickstart of the README as it stands in a project that has what it says to install, and takes its five steps. */
-export async function runQuickstart(path: string, tools = OURS): Promise<void> {
-  step('The five steps of the quickstart, over HTTP')
+/** A store: a class, the entry that has it, and the code of its arguments. */
+export interface StoreInUse {
+  readonly name: string
+  readonly entry: string
+  readonly args: string
+}
+
+const IN_MEMORY: StoreInUse = { name: 'MemoryTokenStore', entry: 'stores/memory', args: '' }
+
+/**
+ * Serves the quickstart of the README in a project that has what it says to install, and takes its five steps. The
+ * program is as it stands there, but for its port, and for the store if another is given.
+ */
+export async function runQuickstart(path: string, tools = OURS, store = IN_MEMORY): Promise<void> {
+  step(`The five steps of the quickstart on ${store.name}, over HTTP`)
   const app = blocksOf(readPage('README.md')).find(({ code }) => code.includes('.listen(8000)'))
   assert.ok(app)
   const port = await freePort()
-  writeFileSync(join(path, 'app.mjs'), app.code.replace('8000', String(port)))
-  const server = spawn(tools.node, ['app.mjs'], { cwd: path, env: tools.env, stdio: ['ignore', 'inherit', 'inherit'] })
+  writeFileSync(join(path, 'app.mjs'), on(store, app.code).replace('8000', String(port)))
+  const server = spawn(tools.node, [...(tools.runArgs ?? []), 'app.mjs'], {
+    cwd: path,
+    env: tools.env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   const ended = once(server, 'exit')
   try {
     const url = `http://localhost:${port}`
@@ -29,6 +45,15 @@ export async function runQuickstart(path: string, tools = OURS): Promise<void> {
     server.kill()
     await ended
   }
+}
+
+/** The quickstart on another store. */
+function on({ name, entry, args }: StoreInUse, program: string): string {
+  const changed = program
+    .replace("{ MemoryTokenStore } from 'koa-authx/stores/memory'", `{ ${name} } from 'koa-authx/${entry}'`)
+    .replace('new MemoryTokenStore()', `new ${name}(${args})`)
+  assert.ok(changed.includes(`koa-authx/${entry}`) && changed.includes(`new ${name}(${args})`))
+  return changed
 }
 
 async function takeSteps(client: Client): Promise<void> {

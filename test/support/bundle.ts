@@ -16,10 +16,11 @@ export interface Plugin {
 
 interface Bundler {
   build(options: object): Promise<{ outputFiles: readonly { text: string }[] }>
+  transform(code: string, options: object): Promise<{ code: string }>
 }
 
 /** esbuild is here because tsx needs it. */
-const { build } = createRequire(createRequire(import.meta.url).resolve('tsx'))('esbuild') as Bundler
+const { build, transform } = createRequire(createRequire(import.meta.url).resolve('tsx'))('esbuild') as Bundler
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -67,6 +68,12 @@ export async function bundleProgram(file: string, standIns: Readonly<Record<stri
 export async function bundleBeside(file: string, format: 'esm' | 'cjs'): Promise<string> {
   const logOverride = { 'empty-import-meta': 'silent' }
   return bundle({ entryPoints: [join(root, file)], platform: 'node', format, packages: 'external', logOverride })
+}
+
+/** An ES module as CommonJS. Rejects if it has what cannot be made CommonJS. */
+export async function toCommonJs(code: string): Promise<string> {
+  const logOverride = { 'empty-import-meta': 'error' }
+  return (await transform(code, { format: 'cjs', platform: 'node', target: 'node20', logOverride })).code
 }
 
 async function bundle(options: object): Promise<string> {

@@ -167,10 +167,15 @@ export async function complaintsAbout(
   return (await complaints(folder, ['*.mts'], more)) + (await complaints(folder, ['*.mjs'], browser))
 }
 
-/** What the compiler says about files of `folder`, under the options of this project. */
-export async function complaints(folder: string, include: string[], more: object = {}): Promise<string> {
+/** What the compiler says about files of `folder`, under the options of this project or of another `config` in it. */
+export async function complaints(
+  folder: string,
+  include: string[],
+  more: object = {},
+  config = 'tsconfig.json',
+): Promise<string> {
   const compilerOptions = { noEmit: true, noUnusedLocals: false, noUnusedParameters: false, ...more }
-  const project = { extends: join(root, 'tsconfig.json'), compilerOptions, include }
+  const project = { extends: join(root, config), compilerOptions, include }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project))
   const compiled = run(join(root, 'node_modules/.bin/tsc'), ['-p', folder])
   return compiled.then(
