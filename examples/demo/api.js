@@ -49,7 +49,10 @@ export async function ask(path, init) {
   // The token is not expired, because then the client would have refreshed. A refresh shows whether the session has
   // ended. It does not help if the user has to give a code.
   if (response.status === 401) {
-    const { error_type } = await response.clone().json()
+    const { error_type } = await response
+      .clone()
+      .json()
+      .catch(() => ({}))
     if (error_type !== 'FreshTokenRequiredError') await refresh()
   }
   return answerOf(response)

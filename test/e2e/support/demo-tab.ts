@@ -3,6 +3,7 @@ import { AuthX, type TokenStore } from 'koa-authx'
 import { MemoryTokenStore } from 'koa-authx/stores/memory'
 import type { BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { createApp } from '../../../examples/app.js'
+import { clientModule } from '../../../examples/demo/client-modules.js'
 import { demoRouter } from '../../../examples/demo/routes.js'
 import { TEST_SECRET } from '../../support/app.js'
 import { newTab, newVisitor } from './browser.js'
@@ -16,6 +17,8 @@ const EVENTS = ['refreshed', 'replayed', 'recovered', 'reuse'] as const
 
 /** The demo as `npm start` serves it, with a clock that can be put forward. */
 export async function demo(t: TestContext, { store = new MemoryTokenStore(), where = 'in memory' }: Kept = {}) {
+  // It compiles the client for browsers, which no page has to wait for then.
+  await clientModule('index.js')
   let ahead = 0
   const events: string[] = []
   const watch = (authx: AuthX) => {
