@@ -46,6 +46,15 @@ async function add(tab: Page, text: string): Promise<void> {
   await tab.click('text=Add')
 }
 
+const endAllSessions = (tab: Page) =>
+  tab.evaluate(`import('koa-authx/client').then(({ AuthXClient }) =>
+    new AuthXClient({ tokens: 'cookies' }).fetch('/sessions', { method: 'DELETE' }))`)
+
+const clickTwice = (tab: Page, selector: string) =>
+  tab.locator(selector).evaluate(button => {
+    for (let n = 0; n < 2; n++) (button as HTMLElement).click()
+  })
+
 describe('the page of docs/client.md', () => {
   test('logs in, shows and changes the notes, and logs out, in both tabs', async t => {
     const { newDevice } = await start(t)
@@ -94,8 +103,7 @@ describe('the page of docs/client.md', () => {
     await showsNote(there, 'Buy milk')
     await logIn(other)
     await showsPage(other)
-    await other.evaluate(`import('koa-authx/client').then(({ AuthXClient }) =>
-      new AuthXClient({ tokens: 'cookies' }).fetch('/sessions', { method: 'DELETE' }))`)
+    await endAllSessions(other)
 
     const requests: string[] = []
     visitor.on('request', request => requests.push(`${request.method()} ${new URL(request.url()).pathname}`))
@@ -109,6 +117,60 @@ describe('the page of docs/client.md', () => {
     assert.deepEqual(requests.slice(2), ['GET /', 'GET /client/index.js'])
     await logIn(here)
     await showsNote(there, 'Buy milk')
+  })
+
+  test('keeps a text that was not saved when the login ended until the next login, and no text after a logout', async t => {
+    const { newDevice } = await start(t)
+    const other = await (await newDevice()).open()
+    const { complaints, open } = await newDevice()
+    const tab = await open()
+    for (const each of [tab, other]) {
+      await logIn(each)
+      await showsNote(each, 'Buy milk')
+    }
+    await endAllSessions(other)
+    await add(tab, 'Buy bread')
+    await says(tab, 'Please log in again')
+    await logIn(tab)
+    await showsNote(tab, 'Buy milk')
+    await tab.click('text=Add')
+    await showsNote(tab, 'Buy bread')
+    await tab.fill('[name=text]', 'a secret')
+    await tab.click('text=Log out')
+    await showsForm(tab)
+    assert.equal(await tab.inputValue('[name=text]'), '')
+    assert.deepEqual(complaints, [])
+  })
+
+  test('logs in once and adds one note for a double click, and shows no error for one on the logout', async t => {
+    const { newDevice } = await start(t)
+    const { visitor, open } = await newDevice()
+    const tab = await open()
+    const requests: string[] = []
+    visitor.on('request', request => requests.push(`${request.method()} ${new URL(request.url()).pathname}`))
+    await tab.fill('[name=username]', CREDENTIALS.username)
+    await tab.fill('[name=password]', CREDENTIALS.password)
+    await clickTwice(tab, '#login button')
+    await showsNote(tab, 'Buy milk')
+    await tab.fill('[name=text]', 'Buy bread')
+    await clickTwice(tab, '#add button')
+    await showsNote(tab, 'Buy bread')
+    assert.deepEqual(requests, ['POST /login', 'GET /notes', 'POST /notes'])
+    const said = await tab.evaluateHandle(() => {
+      const texts: (string | null)[] = []
+      const message = document.querySelector('#message') as HTMLElement
+      new MutationObserver(() => texts.push(message.textContent)).observe(message, { childList: true })
+      return texts
+    })
+    await clickTwice(tab, '#logout')
+    await showsForm(tab)
+    // Waits for its turn, after both logouts.
+    await logIn(tab)
+    await showsPage(tab)
+    assert.deepEqual(
+      (await said.jsonValue()).filter(text => text !== ''),
+      [],
+    )
   })
 
   test('says that the server is away, and goes on when something answers again', async t => {
@@ -127,5 +189,6 @@ describe('the page of docs/client.md', () => {
     })
     await add(tab, 'Buy bread')
     await showsNote(tab, 'Back')
+    assert.equal(await tab.textContent('#message'), '')
   })
 })
