@@ -1,13 +1,15 @@
 import { join } from 'node:path'
-import { defineConfig, type MarkdownOptions } from 'vitepress'
+import { defineConfig } from 'vitepress'
 import { BASE, DESCRIPTION, HOMEPAGE, REPOSITORY } from '../manifest.js'
 import { referenceMenu, sideMenu, TOP_MENU } from '../menu.js'
-import { siteTarget, sourceOf } from '../pages.js'
+import { sourceOf } from '../pages.js'
 import { slug } from '../slug.js'
+import { keepBraces, labelCells, leadLinks } from './markdown.js'
 
 const STAGED = join(import.meta.dirname, '../staged')
 
-type MarkdownIt = Parameters<NonNullable<MarkdownOptions['config']>>[0]
+/** Pages whose tables take all the room beside the menu. */
+const WIDE = ['options.md', 'torture.md', 'benchmarks.md']
 
 export default defineConfig({
   title: 'koa-authx',
@@ -31,12 +33,16 @@ export default defineConfig({
     languageAlias: { redis: 'ini' },
     config: md => {
       leadLinks(md)
+      labelCells(md)
       keepBraces(md)
     },
   },
+  // Only the index of the search is larger than the default, and only a search loads it.
+  vite: { build: { chunkSizeWarningLimit: 1500 } },
   transformPageData: ({ relativePath, frontmatter }) => {
     // The pages of the reference have no file to edit.
     if (relativePath.startsWith('api/')) Object.assign(frontmatter, { pageClass: 'api', editLink: false })
+    if (WIDE.includes(relativePath)) Object.assign(frontmatter, { pageClass: 'wide', aside: false })
     // Where the link for edits leads.
     return { filePath: sourceOf(relativePath) ?? relativePath }
   },
@@ -50,20 +56,3 @@ export default defineConfig({
     socialLinks: [{ icon: 'github', link: REPOSITORY }],
   },
 })
-
-/** Links are written for the repository; here they lead to the pages of the site. */
-function leadLinks(md: MarkdownIt): void {
-  md.core.ruler.push('lead-links', ({ tokens, env }) => {
-    const source = env.relativePath === 'index.md' ? 'tools/site/front-page.md' : sourceOf(env.relativePath)
-    if (source === undefined) return
-    for (const token of tokens.flatMap(({ children }) => children ?? [])) {
-      const target = token.type === 'link_open' ? token.attrGet('href') : null
-      if (target !== null) token.attrSet('href', siteTarget(source, target))
-    }
-  })
-}
-
-/** Two braces in a text are not code of Vue. */
-function keepBraces(md: MarkdownIt): void {
-  md.renderer.rules.text = (tokens, n) => md.utils.escapeHtml(tokens[n]?.content ?? '').replaceAll('{{', '&#123;&#123;')
-}
