@@ -1,19 +1,19 @@
-/** What the figures of several rounds come to. Rates are requests a second, times microseconds. */
+/** Figures of several rounds. Rates are requests per second, times are microseconds. */
 
-/** What one side did in one run. */
+/** What one server did in one run of wrk. */
 export interface Figures {
   readonly rate: number
-  /** CPU time of the server's process for one request. */
+  /** CPU time of the server process per request. */
   readonly cpu: number
-  /** The median latency. */
-  readonly latency: number
+  /** Latencies. */
+  readonly p50: number
+  readonly p99: number
 }
 
-/** One round of a case: both sides one right after the other, and the floor of everything in the same round. */
+/** A server and its floor, one directly after the other. */
 export interface Round {
-  readonly base: Figures
-  readonly variant: Figures
-  readonly raw: Figures
+  readonly server: Figures
+  readonly floor: Figures
 }
 
 export interface Spread {
@@ -22,11 +22,11 @@ export interface Spread {
   readonly most: number
 }
 
-/** The median of an even number of values is the mean of the two in the middle. @throws RangeError for no value. */
+/** The median of an even number of values is the mean of the two in the middle. @throws RangeError without a value. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.slice(Math.ceil(sorted.length / 2) - 1, Math.floor(sorted.length / 2) + 1)
-  if (middle.length === 0) throw new RangeError('no value has no median')
+  if (middle.length === 0) throw new RangeError('without values there is no median')
   return middle.reduce((sum, value) => sum + value, 0) / middle.length
 }
 
@@ -34,13 +34,12 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: median(values), least: Math.min(...values), most: Math.max(...values) }
 }
 
-/** Requests in the same time, as a share of the base's. */
-export const shareOfBase = (rounds: readonly Round[]): Spread =>
-  spreadOf(rounds.map(({ base, variant }) => variant.rate / base.rate))
+/** CPU time per request beyond the floor. Each round is compared by itself: a slow round slows both servers. */
+export const beyondFloor = (rounds: readonly Round[]): Spread =>
+  spreadOf(rounds.map(({ server, floor }) => server.cpu - floor.cpu))
 
-/** The same by CPU time, which other processes of the machine disturb less. */
-export const shareByCpu = (rounds: readonly Round[]): Spread =>
-  spreadOf(rounds.map(({ base, variant }) => base.cpu / variant.cpu))
+/** CPU time per request as a multiple of the floor's. */
+export const timesFloor = (rounds: readonly Round[]): Spread =>
+  spreadOf(rounds.map(({ server, floor }) => server.cpu / floor.cpu))
 
-export const shareOfRaw = (rounds: readonly Round[]): Spread =>
-  spreadOf(rounds.map(({ raw, variant }) => variant.rate / raw.rate))
+export const floorCpu = (rounds: readonly Round[]): number => median(rounds.map(({ floor }) => floor.cpu))

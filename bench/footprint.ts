@@ -24,7 +24,7 @@ export async function sessionBytes(logins: number, backends: Backends): Promise<
     try {
       const size = sizeIn(kind, server, backends)
       const login = (count: number) =>
-        server.ask({ do: 'tokens', type: 'access', count, file: join(server.folder, 'tokens') })
+        server.ask({ do: 'tokens', kind: 'access', count, file: join(server.folder, 'tokens') })
       // Connections, tables and compiled code are not the sessions'.
       await login(1000)
       const before = await size()

@@ -55,7 +55,8 @@ end
 function done(summary, latency)
   local errors = summary.errors
   local lost = errors.connect + errors.read + errors.write + errors.timeout
-  local line = '\n{"requests":%d,"microseconds":%d,"refused":%d,"lost":%d,"broken":%d,"ranOut":%d,"median":%d}\n'
+  local line = '\n{"requests":%d,"microseconds":%d,"refused":%d,"lost":%d,"broken":%d,"ranOut":%d,"p50":%d,"p99":%d}\n'
   local broken, ranOut = threads[1]:get('broken'), threads[1]:get('ranOut')
-  io.write(line:format(summary.requests, summary.duration, errors.status, lost, broken, ranOut, latency:percentile(50)))
+  local p50, p99 = latency:percentile(50), latency:percentile(99)
+  io.write(line:format(summary.requests, summary.duration, errors.status, lost, broken, ranOut, p50, p99))
 end

@@ -2,47 +2,43 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { pinned } from './pinned.js'
+import type { RowRequest } from './row.js'
 
 const SCRIPT = fileURLToPath(new URL('./load.lua', import.meta.url))
 
 /** A late answer is slow, not lost: another program may have had the machine. */
 const PATIENCE = '30s'
 
-/** What is sent to both sides of a case. */
-export interface Load {
-  readonly method: 'GET' | 'POST'
-  readonly path: string
-  readonly connections: number
-  /**
-   * `same`: one request again and again, with the headers made of a token. Else bearer tokens: in turn (`ring`), each
-   * `once`, or in a `chain`, where each answer holds the next.
-   */
-  readonly use: 'same' | 'ring' | 'once' | 'chain'
-}
-
-/** What came of it. */
+/** What wrk counted. */
 export interface Run {
   readonly requests: number
   readonly microseconds: number
-  /** Answers with a status of 400 or more. */
+  /** Responses with a status of 400 or more. */
   readonly refused: number
-  /** Requests without an answer. */
+  /** Requests without a response. */
   readonly lost: number
-  /** Answers of a chain that held no token. */
+  /** Responses of a chain without a token. */
   readonly broken: number
   /** 1 if there were too few tokens for requests that use one up. */
   readonly ranOut: 0 | 1
-  /** Of the latencies, in microseconds. */
-  readonly median: number
+  /** Latencies, in microseconds. */
+  readonly p50: number
+  readonly p99: number
 }
 
-/** Let wrk send requests for so many seconds. `file`: the tokens, where each request carries another. */
+/** How much wrk sends. */
+export interface Amount {
+  readonly connections: number
+  readonly seconds: number
+}
+
+/** Lets wrk send requests. `file`: the tokens, one in a line, if requests carry different ones. */
 export async function runLoad(
   origin: string,
-  { method, path, connections, use }: Load,
+  { method, path, use }: RowRequest,
   headers: Readonly<Record<string, string>>,
   file: string,
-  seconds: number,
+  { connections, seconds }: Amount,
 ): Promise<Run> {
   const fields = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
   const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', PATIENCE, '-s', SCRIPT, ...fields]

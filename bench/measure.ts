@@ -1,130 +1,140 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backends } from './backends.js'
-import { type Case, type Group, guarded, type Side } from './case.js'
 import { check } from './check.js'
 import type { Figures, Round } from './figures.js'
-import { type Run, runLoad } from './load.js'
+import { type Amount, type Run, runLoad } from './load.js'
+import type { Row, Side } from './row.js'
 import { ServerProcess } from './server-process.js'
 import { temporaryFolder } from './temporary.js'
 
 export interface Pace {
-  /** Seconds. */
+  /** Requests that a server gets before it is measured. */
   readonly warmUp: number
+  /** Of one run of wrk. */
   readonly seconds: number
   readonly rounds: number
+  /** Numbers of connections at which only rates and latencies are measured, besides `CONNECTIONS`. */
+  readonly connections: readonly number[]
 }
 
-export interface Measured {
-  readonly case: Case
+/** At this number of connections the CPU time is measured. */
+export const CONNECTIONS = 32
+
+export interface RowResult {
+  readonly row: Row
   readonly rounds: readonly Round[]
+  /** What the server did at other numbers of connections. */
+  readonly at: ReadonlyMap<number, Figures>
 }
 
 interface Prepared {
-  readonly each: Case
+  readonly row: Row
   readonly side: Side
-  readonly seconds: number
-  /** Tokens, where each request carries another; else `headers` are those of all. */
+  readonly amount: Amount
+  /** The tokens, if requests carry different ones; otherwise `headers` are those of each request. */
   readonly file: string
   readonly headers: Readonly<Record<string, string>>
   readonly server: ServerProcess
 }
 
-const RAW = guarded('', 'raw/http', 'raw/http')
+const SIDES = ['floor', 'server'] as const
 const MOST_TRIES = 4
-const WARM_REQUESTS = 10_000
-const MOST_WARM_UPS = 6
+const MOST_WARM_UPS = 3
 
 /**
- * Measure cases in rounds: in each, every case once, its two sides one right after the other, the first of them in turns.
- * All servers run from the beginning to the end and are idle but when their turn comes.
+ * Measures rows in rounds. In each round every row has its turn: the server and its floor, one directly after the other.
+ * In the next round the other one is first. All servers run from the beginning, and are idle between their turns.
  */
-export async function measure(
-  group: Group,
-  { warmUp, seconds, rounds }: Pace,
-  backends: Backends,
-): Promise<Measured[]> {
+export async function measure(rows: readonly Row[], pace: Pace, backends: Backends): Promise<RowResult[]> {
   const bench = new Bench(backends)
+  const amount = { connections: CONNECTIONS, seconds: pace.seconds }
   try {
-    for (const each of group.cases) await bench.check(each)
-    for (const each of [RAW, ...group.cases]) await bench.warmUp(each, warmUp)
-    const measured = group.cases.map(each => ({ case: each, rounds: [] as Round[] }))
-    for (let round = 0; round < rounds; round++) {
-      const raw = await bench.run(RAW, 'variant', seconds)
-      for (const each of measured) each.rounds.push({ raw, ...(await bench.pair(each.case, seconds, round % 2 === 1)) })
+    for (const row of rows) await bench.check(row)
+    for (const row of rows) await bench.warmUp(row, pace.warmUp)
+    const results = rows.map(row => ({ row, rounds: [] as Round[], at: new Map<number, Figures>() }))
+    for (let round = 0; round < pace.rounds; round++) {
+      for (const { row, rounds } of results) rounds.push(await bench.round(row, amount, round % 2 === 1))
     }
-    return measured
+    for (const { row, at } of results) {
+      for (const connections of pace.connections)
+        at.set(connections, await bench.run(row, 'server', { ...amount, connections }))
+    }
+    return results
   } finally {
     await bench.stop()
   }
 }
 
-/** Servers that have been started, each for all cases that name it. */
+/** Servers that have been started, each for all rows that name it. */
 export class Bench {
   readonly #backends: Backends
   readonly #servers = new Map<string, Promise<ServerProcess>>()
-  readonly #rates = new Map<Side, number>()
+  /** Requests per second, the most so far. */
+  readonly #rates = new Map<string, number>()
   readonly #folder = temporaryFolder()
 
   constructor(backends: Backends) {
     this.#backends = backends
   }
 
-  server({ server, size = 1 }: Side): Promise<ServerProcess> {
-    const key = `${server} ${size}`
-    const known = this.#servers.get(key) ?? ServerProcess.start(server, this.#backends, size)
+  server(row: Row, side: Side): Promise<ServerProcess> {
+    const { size = 1 } = row
+    const key = `${row[side]} ${size}`
+    const known = this.#servers.get(key) ?? ServerProcess.start(row[side], this.#backends, size)
     this.#servers.set(key, known)
     return known
   }
 
-  /** Whether both sides answer as they should, before anybody looks at how fast they do. */
-  async check(each: Case): Promise<void> {
-    for (const side of [each.base, each.variant]) {
-      const [token = ''] = readTokens(await this.#tokens(each, side, 1))
-      await check(each, side, (await this.server(side)).origin, token)
+  /** Checks that the server and its floor answer as they should. */
+  async check(row: Row): Promise<void> {
+    for (const side of SIDES) {
+      const [token = ''] = readTokens(await this.#tokens(row, side, 1))
+      await check(row, side, (await this.server(row, side)).origin, token)
     }
   }
 
-  async pair(each: Case, seconds: number, variantFirst = false): Promise<{ base: Figures; variant: Figures }> {
-    if (!variantFirst)
-      return { base: await this.run(each, 'base', seconds), variant: await this.run(each, 'variant', seconds) }
-    return { variant: await this.run(each, 'variant', seconds), base: await this.run(each, 'base', seconds) }
+  async round(row: Row, amount: Amount, serverFirst: boolean): Promise<Round> {
+    const first = serverFirst ? await this.run(row, 'server', amount) : undefined
+    const floor = await this.run(row, 'floor', amount)
+    return { floor, server: first ?? (await this.run(row, 'server', amount)) }
   }
 
-  /** Until V8 has compiled what is called often: that takes a number of requests, and on a busy machine more time. */
-  async warmUp(each: Case, seconds: number): Promise<void> {
-    for (const which of ['base', 'variant'] as const) {
-      for (let requests = 0, runs = 0; requests < WARM_REQUESTS && runs < MOST_WARM_UPS; runs++) {
-        requests += (await this.run(each, which, seconds)).rate * seconds
-      }
+  /** Sends requests until V8 has compiled what is called often. */
+  async warmUp(row: Row, requests: number): Promise<void> {
+    const amount = { connections: CONNECTIONS, seconds: 1 }
+    for (const side of SIDES) {
+      for (let sent = 0, runs = 0; sent < requests && runs < MOST_WARM_UPS; runs++)
+        sent += (await this.run(row, side, amount)).rate
     }
   }
 
-  /** @throws Error if an answer was not what it should be. */
-  async run(each: Case, which: 'base' | 'variant', seconds: number): Promise<Figures> {
+  /** @throws Error if a response was not the expected one. */
+  async run(row: Row, side: Side, amount: Amount): Promise<Figures> {
     for (let tries = 1; tries <= MOST_TRIES; tries++) {
-      const figures = await this.send(await this.prepare(each, each[which], seconds))
+      const figures = await this.send(await this.prepare(row, side, amount))
       if (figures) return figures
     }
-    throw new Error(`${each.name}: ${each[which].server} was faster than tokens could be made`)
+    throw new Error(`${row.name}: ${row[side]} was faster than tokens could be made`)
   }
 
-  /** All that has to be there before the first request is sent. */
-  async prepare(each: Case, side: Side, seconds: number): Promise<Prepared> {
-    const file = await this.#tokens(each, side, this.#tokensFor(each, side, seconds))
-    const headers = each.load.use === 'same' ? each.headers(readTokens(file)[0] ?? '') : {}
-    return { each, side, seconds, file, headers, server: await this.server(side) }
+  /** Makes what has to be there before the first request is sent. */
+  async prepare(row: Row, side: Side, amount: Amount): Promise<Prepared> {
+    const file = await this.#tokens(row, side, this.#tokensFor(row, side, amount))
+    const headers = row.request.use === 'same' ? row.request.headers(readTokens(file)[0] ?? '') : {}
+    return { row, side, amount, file, headers, server: await this.server(row, side) }
   }
 
-  /** `undefined` if there were too few tokens; there will be more the next time. */
-  async send({ each, side, seconds, file, headers, server }: Prepared): Promise<Figures | undefined> {
+  /** Resolves to `undefined` if there were too few tokens. There are more the next time. */
+  async send({ row, side, amount, file, headers, server }: Prepared): Promise<Figures | undefined> {
     const before = await server.ask({ do: 'cpu' })
-    const run = await runLoad(server.origin, each.load, headers, file, seconds)
+    const run = await runLoad(server.origin, row.request, headers, file, amount)
     const cpu = (await server.ask({ do: 'cpu' })) - before
     const figures = figuresOf(run, cpu)
-    this.#rates.set(side, Math.max(figures.rate, this.#rates.get(side) ?? 0) * (run.ranOut ? 2 : 1))
+    const known = this.#rates.get(keyOf(row, side)) ?? 0
+    this.#rates.set(keyOf(row, side), Math.max(figures.rate, known) * (run.ranOut ? 2 : 1))
     if (run.ranOut) return undefined
-    expectAnswers(each, side, run)
+    checkRun(row, side, run)
     return figures
   }
 
@@ -134,33 +144,35 @@ export class Bench {
     await this.#backends.clear()
   }
 
-  /** A file with tokens that the side accepts: its own, or those of what it is compared with if it makes none. */
-  async #tokens({ tokens: type, base, variant }: Case, side: Side, count: number): Promise<string> {
+  /** A file with tokens that a server accepts: those that it makes itself, or those of the other side of the row. */
+  async #tokens(row: Row, side: Side, count: number): Promise<string> {
     const file = join(this.#folder, 'tokens')
-    for (const maker of [side, variant, base]) {
-      const made = await (await this.server(maker)).ask({ do: 'tokens', count, type, file })
-      if (made > 0) break
-    }
+    const order = { do: 'tokens', count, kind: row.request.tokens, file } as const
+    if ((await (await this.server(row, side)).ask(order)) === 0) await (await this.server(row, 'server')).ask(order)
     return file
   }
 
-  #tokensFor({ load: { use, connections } }: Case, side: Side, seconds: number): number {
+  #tokensFor(row: Row, side: Side, { connections, seconds }: Amount): number {
+    const { use } = row.request
     if (use === 'same') return 1
     if (use === 'ring') return 256
-    // wrk asks for one request more, to see whether it is well formed.
+    // wrk sends one request more, to check whether it is well formed.
     if (use === 'chain') return connections + 1
-    return Math.ceil((this.#rates.get(side) ?? 5000) * seconds * 2)
+    return Math.ceil((this.#rates.get(keyOf(row, side)) ?? 5000) * seconds * 1.5)
   }
 }
 
-function figuresOf({ requests, microseconds, median }: Run, cpu: number): Figures {
-  return { rate: (requests * 1e6) / microseconds, cpu: cpu / requests, latency: median }
+const keyOf = (row: Row, side: Side) => `${row.name} ${side}`
+
+function figuresOf({ requests, microseconds, p50, p99 }: Run, cpu: number): Figures {
+  return { rate: (requests * 1e6) / microseconds, cpu: cpu / requests, p50, p99 }
 }
 
-function expectAnswers(each: Case, { server, status = 200 }: Side, run: Run): void {
+function checkRun(row: Row, side: Side, run: Run): void {
+  const { name, status = 200 } = row
   const refused = status < 400 ? 0 : run.requests
   if (run.requests > 0 && run.refused === refused && run.lost === 0 && run.broken === 0) return
-  throw new Error(`${each.name}: ${server} did not answer ${status} to each request: ${JSON.stringify(run)}`)
+  throw new Error(`${name}: ${row[side]} did not send ${status} for each request: ${JSON.stringify(run)}`)
 }
 
 const readTokens = (file: string) => readFileSync(file, 'utf8').split('\n')

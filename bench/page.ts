@@ -1,37 +1,44 @@
-import type { LatencyRound } from './cases/latency.js'
+import type { BusyResult } from './busy.js'
 import type { ImportTime, InstalledSize, StoredSize } from './footprint.js'
-import type { Measured } from './measure.js'
 import * as report from './report.js'
+import type { Group } from './row.js'
+import type { SocketResult } from './sockets.js'
 
 export interface Results {
-  readonly aims: { readonly runs: readonly (readonly Measured[])[]; readonly latencies: readonly LatencyRound[][] }
-  /** By title. */
-  readonly others: ReadonlyMap<string, readonly Measured[]>
-  readonly footprint: {
-    readonly stored: readonly StoredSize[]
-    readonly imported: readonly ImportTime[]
-    readonly installed: readonly InstalledSize[]
-  }
+  readonly runs: readonly report.RunResults[]
+  readonly sockets: readonly SocketResult[]
+  readonly busy: readonly (readonly BusyResult[])[]
+  readonly stored: readonly StoredSize[]
+  readonly imported: readonly ImportTime[]
+  readonly installed: readonly InstalledSize[]
 }
 
 /** The page of results, with the sections for which there are some. */
-export function page(command: string, { aims, others, footprint }: Results, machine: string): string {
-  const { stored, imported, installed } = footprint
+export function page(command: string, groups: readonly Group[], results: Results, machine: string): string {
+  const { runs, sockets, busy, stored, imported, installed } = results
   const sections = [
-    section('What is aimed at', [...aims.runs.flat(), ...aims.latencies], () =>
-      report.aimsTable(aims.runs, aims.latencies),
-    ),
-    ...[...others].map(([title, measured]) => section(title, measured, report.casesTable)),
-    section('Bytes for each live session', stored, report.storedTable),
-    section('Import time', imported, report.importTable),
-    section('Installed size, without Koa and other peers', installed, report.installedTable),
+    ...groups.map(({ title, text, rows }) => {
+      const measured = rows.filter(({ name }) => runs[0]?.has(name))
+      return section(title, measured, () => `${text}\n\n${report.rowsTable(rows, runs)}`)
+    }),
+    section('Watched WebSockets', sockets, () => `${SOCKETS}\n\n${report.socketsTable(sockets)}`),
+    section('A busy process', busy.flat(), () => `${BUSY}\n\n${report.busyTable(busy)}`),
+    section('Bytes for each live session', stored, () => report.storedTable(stored)),
+    section('Import time', imported, () => report.importTable(imported)),
+    section('Installed size, without Koa and other peers', installed, () => report.installedTable(installed)),
   ]
   return `${head(command)}\n${sections.filter(Boolean).join('\n')}\n## Machine\n\n${machine}\n`
 }
 
-function section<T>(title: string, results: readonly T[], table: (results: readonly T[]) => string): string {
-  return results.length === 0 ? '' : `## ${title}\n\n${table(results)}\n`
+function section(title: string, results: readonly unknown[], text: () => string): string {
+  return results.length === 0 ? '' : `## ${title}\n\n${text()}\n`
 }
+
+const SOCKETS = `Idle WebSockets, each with a login of its own, watched by \`closeWhenOver\` with its defaults. The floor has the same sockets and does
+not watch them. Memory is measured after a garbage collection.`
+
+const BUSY = `A guarded route on Redis, with the default timeouts. Its handler keeps the process busy for 2 ms. For one second, requests are sent
+at a multiple of the rate that the floor can answer, and then all responses are awaited. Redis has no fault, so no response may be 503.`
 
 const head = (command: string) => `# Benchmarks
 
@@ -39,10 +46,8 @@ const head = (command: string) => `# Benchmarks
 ${command}
 \`\`\`
 
-printed this. Figures are ratios: of the requests that a route without a guard answers in the same time, sent the same
-requests by the same client, how many does the guarded one answer? Both sides of a line run one right after the other,
-in several rounds, each with a server process of its own; the figure is the median of the rounds, the least and the
-most stand behind it. "By CPU time" is the same from the CPU time that the server's process took for a request, which
-other work on the machine disturbs less. Every answer was checked for its status. How it is done is in
-[README.md](README.md).
+printed this. A row shows how much CPU time the server process takes for a request beyond its floor. The floor is a server
+that does the same I/O in the same manner, and nothing else. The figure is the median of several rounds, with the least and
+the most of them in parentheses. It is measured at 32 connections. The last columns show the requests per second, and the
+median and the 99th percentile of the latency. The status of every response was checked. [README.md](README.md) describes the method.
 `

@@ -1,50 +1,15 @@
+import { namesIn } from './aims.js'
 import type { Backends } from './backends.js'
-import type { Case, Group } from './case.js'
-import { aims } from './cases/aims.js'
-import { confirmations } from './cases/confirmations.js'
-import { flows } from './cases/flows.js'
-import { growth, lists, liveSessions } from './cases/growth.js'
-import { guards } from './cases/guards.js'
-import { issuers } from './cases/issuers.js'
-import { LATENCY_NAME, type LatencyRound, latency, measureLatency } from './cases/latency.js'
-import { logins } from './cases/logins.js'
-import { requests } from './cases/requests.js'
+import { type BusyResult, measureBusy } from './busy.js'
 import { importTimes, installedSizes, sessionBytes } from './footprint.js'
-import { type Measured, measure, type Pace } from './measure.js'
+import { Bench, measure, type RowResult } from './measure.js'
+import type { Results } from './page.js'
+import type { Plan } from './plan.js'
+import type { Row } from './row.js'
+import { groups } from './rows/index.js'
+import { checkSockets, measureSockets } from './sockets.js'
 
-/** How much is measured. Paces are those of what is aimed at, of the other cases, and of stores with live sessions. */
-export interface Plan {
-  readonly aims: Pace
-  readonly others: Pace
-  readonly live: Pace
-  /** How often what is aimed at is measured, from the start of the servers on. */
-  readonly runs: number
-  readonly sizes: readonly number[]
-  readonly logins: number
-  readonly imports: number
-}
-
-export const FULL: Plan = {
-  aims: { warmUp: 2, seconds: 2, rounds: 11 },
-  others: { warmUp: 1, seconds: 1, rounds: 3 },
-  live: { warmUp: 1, seconds: 1, rounds: 3 },
-  runs: 2,
-  sizes: [1, 100_000, 1_000_000],
-  logins: 20_000,
-  imports: 15,
-}
-
-const BRIEF: Pace = { warmUp: 1, seconds: 1, rounds: 2 }
-
-export const QUICK: Plan = {
-  aims: BRIEF,
-  others: { ...BRIEF, rounds: 1 },
-  live: { ...BRIEF, rounds: 1 },
-  runs: 1,
-  sizes: [1, 1000],
-  logins: 2000,
-  imports: 3,
-}
+const everyRow = groups.flatMap(({ rows }) => rows)
 
 /** Measures what a word selects; an empty one selects everything. `say` is told what comes next. */
 export class Passes {
@@ -55,77 +20,89 @@ export class Passes {
 
   constructor(plan: Plan, word: string, backends: Backends, say: (line: string) => void) {
     this.#plan = plan
-    this.#word = word
+    this.#word = word.toLowerCase()
     this.#backends = backends
     this.#say = say
   }
 
-  /** What is aimed at, once for each run. */
-  async aims(): Promise<{ runs: Measured[][]; latencies: LatencyRound[][] }> {
-    const runs: Measured[][] = []
-    const latencies: LatencyRound[][] = []
-    for (let run = 1; run <= this.#plan.runs; run++) {
-      runs.push(await this.#measure(aims, this.#plan.aims, ` (run ${run})`))
-      if (!this.selects(`${aims.title} ${LATENCY_NAME}`)) continue
-      this.#say(`${LATENCY_NAME} (run ${run})`)
-      latencies.push(await measureLatency(this.#plan.aims, this.#backends))
+  /** @throws Error if the word selects nothing. */
+  async measure(): Promise<Results> {
+    const { runs, sockets, logins, imports } = this.#plan
+    const [rows, busy]: [Map<string, RowResult>[], BusyResult[][]] = [[], []]
+    for (let run = 1; run <= runs; run++) {
+      rows.push(await this.#rows(run))
+      busy.push(await this.#part(`a busy process, run ${run}`, () => measureBusy(this.#plan.loads, this.#backends)))
     }
-    return { runs, latencies }
-  }
-
-  /** Everything else that is sent requests, under its title. */
-  async others(): Promise<Map<string, Measured[]>> {
-    const { others, live, sizes } = this.#plan
-    const all = new Map<string, Measured[]>()
-    for (const group of [guards, issuers, requests, flows, logins, confirmations, growth, lists])
-      all.set(group.title, await this.#measure(group, others))
-    for (const group of liveSessions(sizes)) {
-      all.set(group.title, [...(all.get(group.title) ?? []), ...(await this.#measure(group, live))])
+    const results = {
+      runs: rows,
+      busy,
+      sockets: await this.#part('watched WebSockets', () => measureSockets(sockets, this.#backends)),
+      stored: await this.#part('bytes for each live session', () => sessionBytes(logins, this.#backends)),
+      imported: await this.#part('import time', async () => importTimes(imports)),
+      installed: await this.#part('installed size', async () => installedSizes()),
     }
-    return all
+    const count = Object.values(results).flatMap(list => list.map(part => ('size' in part ? part.size : 1)))
+    if (count.every(each => each === 0)) throw this.#nothing()
+    return results
   }
 
-  async footprint() {
-    const { logins, imports } = this.#plan
-    return {
-      stored: await this.#ifSelected('Bytes for each live session', () => sessionBytes(logins, this.#backends)),
-      imported: await this.#ifSelected('Import time', () => importTimes(imports)),
-      installed: await this.#ifSelected('Installed size', () => installedSizes()),
+  /** Checks the responses of the selected rows, without measuring. */
+  async check(): Promise<void> {
+    for (const { title, rows } of this.#selectedGroups()) {
+      const bench = new Bench(this.#backends)
+      try {
+        for (const row of rows) await bench.check({ ...row, size: Math.min(row.size ?? 1, MOST_CHECKED) })
+        this.#say(`${title}: ${rows.length} rows answer as they should`)
+      } finally {
+        await bench.stop()
+      }
     }
+    await this.#part('watched WebSockets', async () => [await checkSockets(this.#backends)])
   }
 
-  selects(name: string): boolean {
-    return name.toLowerCase().includes(this.#word.toLowerCase())
+  /** @throws Error if there is none. */
+  firstRow(): Row {
+    const [row] = this.#selectedGroups().flatMap(({ rows }) => rows)
+    if (!row) throw this.#nothing()
+    return row
   }
 
-  async #measure(group: Group, pace: Pace, run = ''): Promise<Measured[]> {
-    const cases = selectedCases(group, name => this.selects(name))
-    if (cases.length === 0) return []
-    this.#say(`${group.title}${run}: ${cases.map(({ name }) => name).join('; ')}`)
-    return measure({ ...group, cases }, pace, this.#backends)
+  /** The second run measures only the rows that have an aim, and those that an aim names. */
+  async #rows(run: number): Promise<Map<string, RowResult>> {
+    const results = new Map<string, RowResult>()
+    for (const { title, rows } of this.#selectedGroups()) {
+      const due = run === 1 ? rows : rows.filter(({ name, aims = [] }) => aims.length > 0 || NAMED.has(name))
+      if (due.length === 0) continue
+      this.#say(`${title}, run ${run}: ${due.map(({ name }) => name).join('; ')}`)
+      for (const result of await measure(due, this.#plan.pace, this.#backends)) results.set(result.row.name, result)
+    }
+    return results
   }
 
-  async #ifSelected<T>(title: string, run: () => readonly T[] | Promise<readonly T[]>): Promise<readonly T[]> {
-    if (!this.selects(title)) return []
-    this.#say(title)
-    return run()
+  /** The selected rows, and those that their aims name. */
+  #selectedGroups(): { title: string; rows: readonly Row[] }[] {
+    const isSelected = (title: string, { name }: Row) => this.#selects(`${title} ${name}`)
+    const selected = groups.flatMap(({ title, rows }) => rows.filter(row => isSelected(title, row)))
+    const names = new Set(selected.flatMap(({ name, aims }) => [name, ...namesIn(aims)]))
+    const chosen = groups.map(({ title, rows }) => ({ title, rows: rows.filter(({ name }) => names.has(name)) }))
+    return chosen.filter(({ rows }) => rows.length > 0)
+  }
+
+  async #part<T>(name: string, work: () => Promise<T[]>): Promise<T[]> {
+    if (!this.#selects(name)) return []
+    this.#say(name)
+    return work()
+  }
+
+  #selects(name: string): boolean {
+    return name.toLowerCase().includes(this.#word)
+  }
+
+  #nothing(): Error {
+    return new Error(`no row has a name that contains ${this.#word}`)
   }
 }
 
-/** Every group there is, with stores of that many live sessions. */
-export const allGroups = (sizes: readonly number[]): Group[] => [
-  aims,
-  latency,
-  guards,
-  issuers,
-  requests,
-  flows,
-  logins,
-  confirmations,
-  growth,
-  lists,
-  ...liveSessions(sizes),
-]
-
-export const selectedCases = ({ title, cases }: Group, selects: (name: string) => boolean): Case[] =>
-  cases.filter(({ name }) => selects(`${title} ${name}`))
+const NAMED: ReadonlySet<string> = new Set(everyRow.flatMap(({ aims }) => namesIn(aims)))
+/** To check responses, few sessions are enough. */
+const MOST_CHECKED = 100

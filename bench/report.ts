@@ -1,79 +1,98 @@
-import type { Case } from './case.js'
-import { LATENCY_NAME, type LatencyRound } from './cases/latency.js'
-import { type Round, type Spread, shareByCpu, shareOfBase, shareOfRaw, spreadOf } from './figures.js'
+import { isMet, textOf } from './aims.js'
+import type { BusyResult, Outcome } from './busy.js'
+import { beyondFloor, type Figures, floorCpu, median, type Round, type Spread } from './figures.js'
 import type { ImportTime, InstalledSize, StoredSize } from './footprint.js'
+import { CONNECTIONS, type RowResult } from './measure.js'
+import type { Row } from './row.js'
+import type { SocketResult } from './sockets.js'
 
-/** What a case came to in one run. */
-export interface Outcome {
-  readonly case: Pick<Case, 'name' | 'atLeast'>
-  readonly rounds: readonly Round[]
-}
+/** The rows of one run, by name. */
+export type RunResults = ReadonlyMap<string, RowResult>
 
-/** Microseconds at the median that the library may add beyond the round trip. */
-const MOST_BEYOND = 30
-
-/** Of lines that may be missed: what the parts take that they cannot do without. Shown where they are. */
-const WHY: Readonly<Record<string, string>> = {
-  'refresh on Redis': `**refresh on Redis**: the route that it is compared with checks nothing, not even the signature of the token that it is
-sent, and knows no rules. Without HTTP and Redis, in one process, that route took 22 µs of CPU time on the memory store and
-a refresh 46 µs (least of 70 interleaved rounds of 3,000); both have jsonwebtoken sign two tokens. The HMAC of the token is
-3 µs of the difference. The rest is what a refresh is for: the rules for tokens (RFC 8725) and for rotation, the judgement of
-a session and of the subject's cut-off, the claims that are handed on, the record that is checked when it is read, the
-deadline, the answer. A profile over HTTP shows no part of it that stands out: the dearest function of the library takes 2 %
-of a refresh.`,
-  [LATENCY_NAME]: `**one connection**: in its one round trip the guard asks for two keys, the session and its subject's cut-off, and the route
-beside it for one. Without HTTP, in one process, one call after the other, the second key took 8 µs more, the store around
-node-redis (its time limit, its answer when Redis is away) 10 µs, and all the rest of the guard 25 µs (medians of 22 interleaved
-rounds of 1,000; a processor that sleeps between calls is slow in each of them). MGET would ask for both keys at once, but
-takes one that holds no string for one that is not there, which would mean "not revoked". The median differs from run to run
-by as much as the aim.`,
-  'HS256, a token never seen before': `**a token never seen before**: the hand-written middleware calls jsonwebtoken's \`verify\` and nothing else. A guard checks
-the HMAC itself, which takes less, and looks besides for a header that was sent twice, a wrong algorithm, \`crit\` and
-\`b64\`, at the type of every claim, issuer and audience, and freezes the payload. Whoever comes again is a line above.`,
-}
-
-/** What is aimed at, a column for each run. A line is met if the median of every run is. */
-export function aimsTable(
-  runs: readonly (readonly Outcome[])[],
-  latencies: readonly (readonly LatencyRound[])[],
-): string {
-  const [first = []] = runs
-  const rows = first.map(({ case: each }, n) =>
-    aimRow(
-      each,
-      runs.map(run => run[n]?.rounds ?? []),
-    ),
+/** A table of the rows of a group. Rows without an aim are only in the first run. */
+export function rowsTable(rows: readonly Row[], runs: readonly RunResults[]): string {
+  const measured = rows.filter(({ name }) => runs[0]?.has(name))
+  const heads = [
+    'row',
+    ...runs.map((_, n) => `µs beyond its floor, run ${n + 1}`),
+    'floor, µs',
+    'aim',
+    'met',
+    '1 connection',
+    `${CONNECTIONS} connections`,
+    '256 connections',
+  ]
+  return table(
+    heads,
+    measured.map(row => rowCells(row, runs)),
   )
-  const heads = runs.map((_, n) => `run ${n + 1}`)
-  if (latencies.length > 0) rows.push(latencyRow(latencies))
-  const missed = rows.filter(row => row.at(-1) !== 'yes').flatMap(([name = '']) => WHY[name] ?? [])
-  return [table(['guarded route', 'aim', ...heads, 'met'], rows), ...missed].join('\n\n')
 }
 
-function aimRow({ name, atLeast = 0 }: Outcome['case'], runs: readonly (readonly Round[])[]): string[] {
-  const shares = runs.map(shareOfBase)
-  const cells = runs.map((rounds, n) => `${spread(shares[n])}; by CPU time ${ratio(shareByCpu(rounds).median)}`)
-  return [name, `at least ${ratio(atLeast)}`, ...cells, met(shares.every(share => share.median >= atLeast))]
+function rowCells(row: Row, runs: readonly RunResults[]): string[] {
+  const results = runs.map(run => run.get(row.name))
+  const first = results[0] as RowResult
+  return [
+    row.name,
+    ...results.map(result => (result ? spread(beyondFloor(result.rounds)) : '')),
+    time(floorCpu(first.rounds)),
+    (row.aims ?? []).map(textOf).join(', '),
+    metCell(row, runs),
+    figuresCell(first.at.get(1)),
+    figuresCell(typical(first.rounds)),
+    figuresCell(first.at.get(256)),
+  ]
 }
 
-function latencyRow(runs: readonly (readonly LatencyRound[])[]): string[] {
-  const beyond = runs.map(rounds => spreadOf(rounds.map(({ guarded, oneTrip }) => guarded - oneTrip)))
-  const trips = runs.map(rounds => spreadOf(rounds.map(({ open, oneTrip }) => oneTrip - open)))
-  const cells = beyond.map(
-    (each, n) => `${spread(each, micro)} µs; the round trip is ${micro(trips[n]?.median ?? 0)} µs`,
+/** An aim is met if every run meets it. */
+function metCell({ name, aims = [] }: Row, runs: readonly RunResults[]): string {
+  const met = aims.flatMap(aim =>
+    runs.map(run => isMet(aim, run.get(name)?.rounds ?? [], other => run.get(other)?.rounds)),
   )
-  return [LATENCY_NAME, `at most ${MOST_BEYOND} µs`, ...cells, met(beyond.every(each => each.median <= MOST_BEYOND))]
+  return met.length === 0 ? '' : yesOrNo(met.every(Boolean))
 }
 
-export function casesTable(outcomes: readonly Outcome[]): string {
-  const rows = outcomes.map(({ case: { name }, rounds }) => [
-    name,
-    spread(shareOfBase(rounds)),
-    ratio(shareByCpu(rounds).median),
-    ratio(shareOfRaw(rounds).median),
+function typical(rounds: readonly Round[]): Figures {
+  const of = (figure: keyof Figures) => median(rounds.map(({ server }) => server[figure]))
+  return { rate: of('rate'), cpu: of('cpu'), p50: of('p50'), p99: of('p99') }
+}
+
+function figuresCell(figures: Figures | undefined): string {
+  if (!figures) return ''
+  return `${whole(figures.rate)}/s; ${milliseconds(figures.p50)}, ${milliseconds(figures.p99)} ms`
+}
+
+export function socketsTable(results: readonly SocketResult[]): string {
+  const rows = results.map(({ store, count, watched, floor }) => [
+    store,
+    whole(count),
+    whole(watched.bytes - floor.bytes),
+    whole(floor.bytes),
+    (watched.cpu - floor.cpu).toFixed(2),
+    floor.cpu.toFixed(2),
   ])
-  return table(['case', 'of what it is compared with', 'by CPU time', 'of node:http alone'], rows)
+  const heads = ['store', 'sockets', 'bytes each', 'floor, bytes', 'CPU each, µs per second', 'floor, µs per second']
+  return table(heads, rows)
 }
+
+/** The aim is that no request fails. */
+export function busyTable(runs: readonly (readonly BusyResult[])[]): string {
+  const rows = runs.flatMap((run, n) =>
+    run.map(({ load, guarded, floor }) => [
+      `${load} times`,
+      String(n + 1),
+      whole(guarded.requests),
+      String(guarded.unavailable),
+      String(guarded.failed),
+      yesOrNo(guarded.unavailable + guarded.failed === 0),
+      latencyCell(guarded),
+      latencyCell(floor),
+    ]),
+  )
+  const heads = ['load', 'run', 'requests', '503', 'other failures', 'none failed', 'p50, p99', "the floor's p50, p99"]
+  return table(heads, rows)
+}
+
+const latencyCell = ({ p50, p99 }: Outcome) => `${whole(p50)}, ${whole(p99)} ms`
 
 export function storedTable(sizes: readonly StoredSize[]): string {
   return table(
@@ -97,12 +116,9 @@ function table(heads: readonly string[], rows: readonly (readonly string[])[]): 
   return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
-const ratio = (value: number) => value.toFixed(2)
-const micro = (value: number) => value.toFixed(0)
+const time = (microseconds: number) => microseconds.toFixed(1)
+const milliseconds = (microseconds: number) => (microseconds / 1000).toFixed(2)
 const whole = (value: number) => Math.round(value).toLocaleString('en')
 const kilobytes = (bytes: number) => whole(bytes / 1000)
-const met = (yes: boolean) => (yes ? 'yes' : '**no**')
-
-function spread({ median, least, most }: Spread = { median: 0, least: 0, most: 0 }, text = ratio): string {
-  return `${text(median)} (${text(least)} to ${text(most)})`
-}
+const yesOrNo = (yes: boolean) => (yes ? 'yes' : '**no**')
+const spread = ({ median, least, most }: Spread) => `${time(median)} (${time(least)} to ${time(most)})`

@@ -1,29 +1,28 @@
 /**
- * Measures the library beside what it is compared with, as its users get it: built, over real HTTP.
+ * Measures what the library costs, in the form that users get: built, over real HTTP.
  *
  *     npm run bench                            everything; writes bench/RESULTS.md
- *     npm run bench -- --quick                 short and few runs, to see that all of it works; prints
- *     npm run bench -- --only redis            the cases whose name or title holds the word; prints
- *     npm run bench -- --check                 measures nothing: whether every server answers as it should
- *     npm run bench -- --profile 'refresh on redis'   where the first such case spends its time
+ *     npm run bench -- --quick                 few and short runs, to see that all of it works; prints
+ *     npm run bench -- --only redis            the rows whose name or title contains the word; prints
+ *     npm run bench -- --check                 measures nothing: checks that every server answers as it should
+ *     npm run bench -- --profile 'login, Redis'   where the first such row spends its time
  *
- * `--runs 3`: how often what is aimed at is measured. `--built`: take dist/ as it is.
+ * `--runs 3`: how often rows with an aim are measured. `--built`: use dist/ as it is.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Backends, startBackends } from './backends.js'
-import type { Case } from './case.js'
-import type { Figures } from './figures.js'
+import { startBackends } from './backends.js'
 import { machineText } from './machine.js'
-import { Bench } from './measure.js'
 import { page } from './page.js'
-import { allGroups, FULL, Passes, QUICK, selectedCases } from './passes.js'
-import { profileText } from './profile.js'
+import { Passes } from './passes.js'
+import { pin } from './pinned.js'
+import { FULL, QUICK } from './plan.js'
+import { profileRow } from './profile-row.js'
+import { groups } from './rows/index.js'
 import { setUp } from './set-up.js'
 
 const RESULTS = join(import.meta.dirname, 'RESULTS.md')
-const PROFILED_SECONDS = 5
 
 const { values: options } = parseArgs({
   options: {
@@ -37,71 +36,28 @@ const { values: options } = parseArgs({
 })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
 
+const began = performance.now()
 setUp({ build: !options.built })
+// Some of the load comes from this process.
+pin('others', process.pid)
 const backends = await startBackends()
 try {
-  if (options.check) await checkAll(backends)
-  else if (options.profile !== undefined) await profile(options.profile, backends)
-  else await measureAll(backends)
+  const plan = options.quick ? QUICK : FULL
+  const word = options.profile ?? options.only
+  const passes = new Passes({ ...plan, runs: Number(options.runs ?? plan.runs) }, word, backends, say)
+  if (options.check) await passes.check()
+  else if (options.profile !== undefined) await profileRow(passes.firstRow(), backends, say)
+  else await measureAll(passes)
 } finally {
   await backends.stop()
 }
 
-async function measureAll(backends: Backends): Promise<void> {
-  const began = performance.now()
-  const plan = options.quick ? QUICK : FULL
-  const passes = new Passes({ ...plan, runs: Number(options.runs ?? plan.runs) }, options.only, backends, say)
-  const results = { aims: await passes.aims(), others: await passes.others(), footprint: await passes.footprint() }
-  const { aims, others, footprint } = results
-  const found = [...aims.runs, ...aims.latencies, ...others.values(), ...Object.values(footprint)].flat()
-  if (found.length === 0) throw new Error(`No case has a name with ${options.only}`)
-  const text = page(commandLine(), results, machineText(backends.programs))
+async function measureAll(passes: Passes): Promise<void> {
+  const results = await passes.measure()
+  const text = page(commandLine(), groups, results, machineText(backends.programs))
   if (options.quick || options.only) console.log(text)
   else writeFileSync(RESULTS, text)
-  say(`${Math.round((performance.now() - began) / 60_000)} minutes`)
-}
-
-/** One request to each side of each case, and those that a guard has to refuse. */
-async function checkAll(backends: Backends): Promise<void> {
-  for (const group of allGroups([10])) {
-    const bench = new Bench(backends)
-    try {
-      for (const each of group.cases) await bench.check(each)
-      say(`${group.title}: ${group.cases.length} cases answer as they should`)
-    } finally {
-      await bench.stop()
-    }
-  }
-}
-
-/** Profile the first case whose name holds the word, once it is warm. */
-async function profile(word: string, backends: Backends): Promise<void> {
-  const selects = (name: string) => name.toLowerCase().includes(word.toLowerCase())
-  const [each] = allGroups(FULL.sizes).flatMap(group => selectedCases(group, selects))
-  if (!each) throw new Error(`No case has a name with ${word}`)
-  const bench = new Bench(backends)
-  try {
-    await bench.check(each)
-    await bench.warmUp(each, FULL.aims.warmUp)
-    const file = join(import.meta.dirname, 'dist', `${each.variant.server.replace('/', '-')}.cpuprofile`)
-    const { rate, cpu } = await profiled(bench, each, file)
-    say(
-      `${each.name}: ${rate.toFixed(0)} requests a second, ${cpu.toFixed(1)} us of CPU each, profiler included; ${file}`,
-    )
-    console.log(profileText(JSON.parse(readFileSync(file, 'utf8')), 40))
-  } finally {
-    await bench.stop()
-  }
-}
-
-async function profiled(bench: Bench, each: Case, file: string): Promise<Figures> {
-  for (;;) {
-    const prepared = await bench.prepare(each, each.variant, PROFILED_SECONDS)
-    await prepared.server.ask({ do: 'startProfile' })
-    const figures = await bench.send(prepared)
-    await prepared.server.ask({ do: 'stopProfile', file })
-    if (figures) return figures
-  }
+  say(`${((performance.now() - began) / 60_000).toFixed(1)} minutes`)
 }
 
 function commandLine(): string {
@@ -109,7 +65,7 @@ function commandLine(): string {
   return args.length === 0 ? 'npm run bench' : `npm run bench -- ${args.join(' ')}`
 }
 
-/** Progress goes to stderr: stdout is for what was found. */
+/** Progress goes to stderr, results to stdout. */
 function say(line: string): void {
   console.error(line)
 }

@@ -1,37 +1,35 @@
 import { generateKeyPairSync } from 'node:crypto'
-import type { Server } from 'node:http'
-import { AuthX, type AuthXOptions } from 'koa-authx'
-import { ANYBODY, SECRET } from './common.js'
-import { type Guard, serveBareKoa, serveKoa } from './koa.js'
-import type { Settings, StartVariant, Variant } from './protocol.js'
-import { onStore, times } from './stores.js'
+import { AuthX, type AuthXOptions, PolicyEngine } from 'koa-authx'
+import { ANYBODY, plainTokens, SECRET } from './common.js'
+import { findSubject } from './floors.js'
+import { type Guard, serveKoa } from './koa.js'
+import type { Settings, StartVariant, TokenKind, Variant } from './protocol.js'
+import { onStore, type StoreKind, times } from './stores.js'
 
 interface Guarded {
-  /** What goes into the tokens. */
-  readonly claims?: { readonly scopes?: readonly string[]; readonly data?: Record<string, unknown> }
-  readonly guard?: (authx: AuthX) => Guard
-  /** Puts the guard into an application; else on a route. */
-  readonly serve?: (authx: AuthX, guard: Guard) => Server
+  readonly scopes?: readonly string[]
+  readonly guards?: (authx: AuthX) => readonly Guard[]
+  /** Whether `middleware()` is in the application, as in the README. Default true. */
+  readonly mounted?: boolean
 }
 
 const HS256: AuthXOptions = { secretKey: SECRET }
 
-const subOf = { sub: (state: { token: { sub: string } }) => state.token.sub }
-
-/** With `authx.middleware()` on the application, as in the README. */
-const mountedBefore = (authx: AuthX, guard: Guard) => serveKoa([guard], { ...subOf, everywhere: [authx.middleware()] })
-
-function guarded(options: AuthXOptions, { claims = {}, guard, serve }: Guarded = {}): Variant {
+function guarded(options: AuthXOptions, { scopes, guards, mounted = true }: Guarded = {}): Variant {
   const authx = new AuthX({ accessTokenExpires: '1d', ...options })
-  const own = guard?.(authx) ?? authx.accessTokenRequired()
+  const before = guards?.(authx) ?? [authx.accessTokenRequired()]
+  const everywhere = mounted ? [authx.middleware()] : []
+  const claims = scopes ? { scopes } : {}
+  const make = async (kind: TokenKind) => {
+    if (!options.store) return authx.createAccessToken(ANYBODY, claims)
+    // With a store, a token is only accepted if the store has its session.
+    const { access_token } = await authx.createTokenPair(ANYBODY, claims)
+    if (kind === 'revoked') await authx.revoke(access_token)
+    return access_token
+  }
   return {
-    server: serve?.(authx, own) ?? serveKoa([own], subOf),
-    // With a store a token is good only if it names a session that the store holds.
-    tokens: count =>
-      times(count, async () => {
-        if (!options.store) return authx.createAccessToken(ANYBODY, claims)
-        return (await authx.createTokenPair(ANYBODY, claims)).access_token
-      }),
+    server: serveKoa(before, { sub: state => state.token.sub, everywhere }),
+    tokens: (count, kind) => (kind === 'expired' ? plainTokens(count, kind) : times(count, () => make(kind))),
   }
 }
 
@@ -43,30 +41,56 @@ const generated = (kind: 'RS256' | 'ES256'): AuthXOptions => {
   return { algorithm: kind, privateKey: pair.privateKey }
 }
 
+const onKind =
+  (kind: StoreKind, options: AuthXOptions = {}): StartVariant =>
+  settings =>
+    guarded({ ...onStore(kind, settings), ...options })
+
 export const hs256: StartVariant = () => guarded(HS256)
-/** In a process of its own: what distinct tokens leave behind is not to slow down the one that comes again. */
+/** In a process of its own: the cache of `hs256` is not filled with other tokens. */
 export const neverSeen = hs256
 export const rs256: StartVariant = () => guarded(generated('RS256'))
 export const es256: StartVariant = () => guarded(generated('ES256'))
-export const memory: StartVariant = settings => guarded(onStore('memory', settings))
-export const sqlite: StartVariant = settings => guarded(onStore('sqlite', settings))
-export const redis: StartVariant = settings => guarded(onStore('redis', settings))
+export const alone: StartVariant = () => guarded(HS256, { mounted: false })
 
-export const bare: StartVariant = () => guarded(HS256, { serve: (_, guard) => serveBareKoa([guard]) })
-export const mounted: StartVariant = () => guarded(HS256, { serve: mountedBefore })
-export const mountedRedis: StartVariant = settings => guarded(onStore('redis', settings), { serve: mountedBefore })
-export const mountedPostgres: StartVariant = settings =>
-  guarded(onStore('postgres', settings), { serve: mountedBefore })
-export const cookies: StartVariant = () => guarded({ ...HS256, tokenLocation: ['cookies'] }, { serve: mountedBefore })
+export const memory = onKind('memory')
+export const sqlite = onKind('sqlite')
+export const redis = onKind('redis')
+export const postgres = onKind('postgres')
 
-/** The token has so many scopes, and the route asks for the last. */
+const COOKIES: AuthXOptions = { ...HS256, tokenLocation: ['cookies'] }
+export const cookies: StartVariant = () => guarded(COOKIES)
+export const cookiesOfOrigin: StartVariant = () => guarded({ ...COOKIES, csrfCheck: 'origin' })
+export const cookiesOnMemory = onKind('memory', COOKIES)
+
+export const twoGuards: StartVariant = () =>
+  guarded(HS256, { scopes: ['area:read'], guards: a => [a.accessTokenRequired(), a.scopesRequired('area:read')] })
+
+export const subject: StartVariant = () =>
+  guarded(HS256, {
+    guards: authx => {
+      authx.setSubjectGetter(findSubject)
+      return [authx.subjectRequired()]
+    },
+  })
+
+/** The token has `size` scopes, and the route requires the last one. */
 export const scopes: StartVariant = ({ size }: Settings) => {
   const all = Array.from({ length: size }, (_, n) => `area${n}:read`)
-  return guarded(HS256, { claims: { scopes: all }, guard: authx => authx.scopesRequired(`area${size - 1}:read`) })
+  return guarded(HS256, { scopes: all, guards: authx => [authx.scopesRequired(`area${size - 1}:read`)] })
 }
 
-/** The token has so many claims of the application's own. */
-export const claims: StartVariant = ({ size }: Settings) => {
-  const data = Object.fromEntries(Array.from({ length: size }, (_, n) => [`claim${n}`, `value ${n}`]))
-  return guarded(HS256, { claims: { data } })
-}
+const engine = new PolicyEngine({
+  rules: [
+    { effect: 'allow', actions: ['documents:read'], resources: ['documents:*'] },
+    { effect: 'deny', actions: ['documents:edit'], resources: ['documents:law'] },
+  ],
+})
+
+export const policy: StartVariant = () =>
+  guarded(HS256, {
+    guards: authx => {
+      authx.setPolicyEngine(engine)
+      return [authx.policyRequired('documents:read', ['documents', 'novel'])]
+    },
+  })

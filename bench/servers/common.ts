@@ -1,5 +1,6 @@
 import { createSecretKey, randomUUID } from 'node:crypto'
 import jsonwebtoken from 'jsonwebtoken'
+import type { TokenKind } from './protocol.js'
 
 /** All servers share it, so that the same token can be sent to each. */
 export const SECRET = 'the secret of the benchmarks, of more than thirty-two bytes'
@@ -14,11 +15,17 @@ export const answerTo = (sub: unknown) => ({ message: 'You have access', sub })
 /** What a route that nobody guards takes for its caller. */
 export const ANYBODY = 'test'
 
-/** Access tokens as koa-authx makes them, signed by hand. */
-export function plainTokens(count: number): string[] {
-  const iat = Math.floor(Date.now() / 1000)
-  const claims = { sub: ANYBODY, type: 'access', fresh: false, iat, nbf: iat, exp: iat + 86_400 }
+/** The claim `jti` of tokens that have been revoked starts with this, for the guard that is written by hand. */
+export const REVOKED = 'revoked-'
+
+const DAY = 86_400
+
+/** Access tokens with the claims that koa-authx sets, signed by hand. */
+export function plainTokens(count: number, kind: TokenKind = 'access'): string[] {
+  const iat = Math.floor(Date.now() / 1000) - (kind === 'expired' ? 2 * DAY : 0)
+  const claims = { sub: ANYBODY, type: 'access', fresh: false, iat, nbf: iat, exp: iat + DAY }
+  const start = kind === 'revoked' ? REVOKED : ''
   return Array.from({ length: count }, () =>
-    jsonwebtoken.sign({ ...claims, jti: randomUUID() }, SECRET_KEY, { algorithm: 'HS256' }),
+    jsonwebtoken.sign({ ...claims, jti: start + randomUUID() }, SECRET_KEY, { algorithm: 'HS256' }),
   )
 }

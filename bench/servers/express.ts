@@ -28,6 +28,11 @@ const guardedBy = (guard: RequestHandler, place: 'auth' | 'user'): Variant => ({
 
 export const open: StartVariant = () => ({ server: serveExpress([], () => ANYBODY) })
 
+/** The floor of refusals. */
+export const unauthorized: StartVariant = () => ({
+  server: serveExpress([(_request, response) => void response.status(401).end()], () => ANYBODY),
+})
+
 /** express-jwt as its documentation has it. */
 export const jwtString: StartVariant = () => guardedBy(expressjwt({ secret: SECRET, algorithms: ['HS256'] }), 'auth')
 

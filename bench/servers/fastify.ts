@@ -9,6 +9,19 @@ export const open: StartVariant = async () => {
   return { server: await listening(fastify) }
 }
 
+/** The floor of refusals: the response of @fastify/jwt. */
+export const unauthorized: StartVariant = async () => {
+  const fastify = createFastify()
+  const body = {
+    statusCode: 401,
+    code: 'FST_JWT_AUTHORIZATION_TOKEN_INVALID',
+    error: 'Unauthorized',
+    message: 'Authorization token is invalid: The token signature is invalid.',
+  }
+  fastify.get('/protected', (_request, reply) => reply.code(401).send(body))
+  return { server: await listening(fastify) }
+}
+
 /** As its documentation has it. */
 export const jwt: StartVariant = () => guarded({})
 

@@ -1,126 +1,102 @@
-/**
- * What login, refresh and logout cannot do without: a Koa route that makes the same calls of the same store, signs two
- * tokens with jsonwebtoken and answers the same. It checks nothing, not even the signature of the token that it is sent;
- * but for one that does, to show what that takes.
- */
-import { randomUUID } from 'node:crypto'
-import Router from '@koa/router'
-import jsonwebtoken from 'jsonwebtoken'
-import Koa, { type Context } from 'koa'
-import type { TokenStore } from 'koa-authx'
-import { LOOPBACK, SECRET_KEY } from './common.js'
-import type { StartVariant, TokenType, Variant } from './protocol.js'
-import { openStore, type StoreKind, times } from './stores.js'
+/** The floors of guards: the same I/O in the same manner, and nothing else. No floor uses koa-authx. */
+import { join } from 'node:path'
+import { createClient } from '@keyv/redis'
+import pg from 'pg'
+import { ANYBODY } from './common.js'
+import { type Guard, serveKoa } from './koa.js'
+import type { Settings, StartVariant } from './protocol.js'
+import { openSqlite } from './sqlite.js'
+import { endOfTurn } from './turn.js'
 
-const DAY = 86_400
-const TOMBSTONE = '{"revoked":true}'
+/** A session has a record of about this size; most subjects have none. */
+const RECORD = 'r'.repeat(400)
+const [SESSION, SUBJECT] = [`session:${'0'.repeat(36)}`, `subject:${'0'.repeat(43)}`] as const
 
-export interface Session {
-  readonly sub: string
-  readonly sid: string
-  readonly gen: number
-  readonly iat: number
-  readonly jti: string
-}
+/** Asks for the records of a session and of its subject. */
+type Ask = () => Promise<unknown>
 
+const asking =
+  (ask: Ask): Guard =>
+  async (_, next) => {
+    await ask()
+    await next()
+  }
+
+/** A route that asks for the two records before it answers. */
 const floor =
-  (kind: StoreKind, claimsIn = claimsOf): StartVariant =>
-  (settings): Variant => {
-    const store = openStore(kind, settings)
-    let logins = 0
-    const newcomer = () => newSession(`user${logins++}`)
-    const router = new Router()
-    router.post('/login', async ctx => {
-      ctx.body = await login(store, newcomer())
-    })
-    router.post('/refresh', async ctx => {
-      ctx.body = await refresh(store, claimsIn(ctx))
-    })
-    router.post('/logout', async ctx => {
-      await logout(store, claimsOf(ctx))
-      ctx.status = 204
-    })
-    return {
-      server: new Koa().use(router.routes()).listen(0, LOOPBACK),
-      tokens: (count, type) => times(count, async () => (await login(store, newcomer()))[`${type}_token`]),
-    }
-  }
+  (open: (settings: Settings) => Ask | Promise<Ask>): StartVariant =>
+  async settings => ({ server: serveKoa([asking(await open(settings))]) })
 
-export const memory = floor('memory')
-export const sqlite = floor('sqlite')
-export const redis = floor('redis')
-export const postgres = floor('postgres')
-/** The same with the signature of the refresh token checked, which no refresh can do without. */
-export const redisVerifying = floor('redis', verifiedClaimsOf)
-
-/** The cut-off, the session, and the list of the subject's sessions: two reads and two writes. */
-async function login(store: TokenStore, session: Session) {
-  const { sub, sid } = session
-  await begin(store, session)
-  const [listing] = await store.get([`sessions:${sub}`])
-  await write(store, `sessions:${sub}`, listing, JSON.stringify([[sid, endOf(session)]]))
-  return pair(session)
-}
-
-export async function begin(store: TokenStore, session: Session): Promise<void> {
-  await store.get([`subject:${session.sub}`])
-  await write(store, `session:${session.sid}`, undefined, recordOf(session))
-}
-
-/** The session together with the cut-off, and the session's new record: one read and one write. */
-async function refresh(store: TokenStore, { sub, sid, gen }: Session) {
-  const [raw] = await store.get([`session:${sid}`, `subject:${sub}`])
-  const next = { ...newSession(sub), sid, gen: gen + 1 }
-  await write(store, `session:${sid}`, raw, JSON.stringify({ ...JSON.parse(raw ?? ''), ...next }))
-  return pair(next)
-}
-
-export async function logout(store: TokenStore, { sid }: Pick<Session, 'sid'>): Promise<void> {
-  const [raw] = await store.get([`session:${sid}`])
-  if (raw === undefined || raw === TOMBSTONE) throw new Error('This session has ended')
-  await write(store, `session:${sid}`, raw, TOMBSTONE)
-}
-
-export async function write(store: TokenStore, key: string, before: string | undefined, value: string): Promise<void> {
-  const written = await store.compareAndSet(key, before, value, new Date(Date.now() + 20 * DAY * 1000))
-  if (!written) throw new Error('Somebody else wrote')
-}
-
-export function pair(session: Session) {
-  return {
-    access_token: signed(session, 'access', 900),
-    refresh_token: signed(session, 'refresh', 20 * DAY),
-    token_type: 'bearer',
-    expires_in: 900,
+export function askMemory(): Ask {
+  const records = new Map<string, string>([[SESSION, RECORD]])
+  return async () => {
+    await endOfTurn()
+    return [records.get(SESSION), records.get(SUBJECT)]
   }
 }
 
-function signed({ sub, sid, gen, iat, jti }: Session, type: TokenType, life: number): string {
-  const own = type === 'access' ? { jti: randomUUID(), fresh: true } : { jti, gen }
-  const claims = { sub, type, iat, nbf: iat, exp: iat + life, sid, ...own }
-  return jsonwebtoken.sign(claims, SECRET_KEY, { algorithm: 'HS256' })
+function askSqlite({ folder }: Settings): Ask {
+  const database = openSqlite(join(folder, 'floor.sqlite'))
+  database.exec('CREATE TABLE records (key TEXT PRIMARY KEY, value TEXT, expires INTEGER) WITHOUT ROWID')
+  const expires = Date.now() + 86_400_000
+  database.prepare('INSERT INTO records VALUES (?, ?, ?)').run(SESSION, RECORD, expires)
+  const one = 'SELECT value FROM records WHERE key = ? AND expires > ?'
+  const pair = database.prepare(`SELECT (${one}) AS first, (${one}) AS second`)
+  return async () => {
+    await endOfTurn()
+    const now = Date.now()
+    return pair.get(SESSION, now, SUBJECT, now)
+  }
 }
 
-export function newSession(sub: string): Session {
-  return { sub, sid: randomUUID(), gen: 0, iat: Math.floor(Date.now() / 1000), jti: randomUUID() }
+/** Two GETs in one round trip, as the Redis store sends them. */
+export async function askRedis({ redisUrl }: Settings): Promise<Ask> {
+  const client = createClient({ url: redisUrl })
+  await client.connect()
+  await client.set(SESSION, RECORD)
+  return () => Promise.all([client.sendCommand(['GET', SESSION]), client.sendCommand(['GET', SUBJECT])])
 }
 
-/** As a list has it: milliseconds. */
-export const endOf = ({ iat }: Session): number => (iat + 20 * DAY) * 1000
-
-/** As large as the library's, so that store and wire carry as much. */
-function recordOf({ sub, gen, iat, jti }: Session): string {
-  const now = Date.now()
-  const times = { createdAt: now, rotatedAt: now, lastActiveAt: now, expiresAt: now, endsAt: now, keptUntil: now }
-  return JSON.stringify({ sub, gen, ...times, jti, iat, exp: iat + 20 * DAY, device: {}, cutoff: 0 })
+/** One statement for all requests of a turn of the event loop, as the PostgreSQL store sends it. */
+async function askPostgres({ postgresUrl }: Settings): Promise<Ask> {
+  const pool = new pg.Pool({ connectionString: postgresUrl })
+  const table = `floor_${process.pid}`
+  await pool.query(`CREATE TABLE ${table} (key text COLLATE "C" PRIMARY KEY, value bytea, expires timestamptz)`)
+  await pool.query(`INSERT INTO ${table} VALUES ($1, $2, now() + interval '1 day')`, [SESSION, Buffer.from(RECORD)])
+  const text = `SELECT key, value FROM ${table} WHERE key = ANY ($1) AND expires > clock_timestamp()`
+  let answer: Promise<unknown> | undefined
+  const send = async () => {
+    await endOfTurn()
+    answer = undefined
+    return pool.query(text, [[SESSION, SUBJECT]])
+  }
+  return () => {
+    answer ??= send()
+    return answer
+  }
 }
 
-function claimsOf(ctx: Pick<Context, 'get'>): Session {
-  const [, payload = ''] = ctx.get('Authorization').split('.')
-  return JSON.parse(Buffer.from(payload, 'base64url').toString())
+export const memory = floor(askMemory)
+export const sqlite = floor(askSqlite)
+export const redis = floor(askRedis)
+export const postgres = floor(askPostgres)
+
+const readsCookie: Guard = (ctx, next) => {
+  ctx.cookies.get('access_token_cookie')
+  return next()
 }
 
-function verifiedClaimsOf(ctx: Pick<Context, 'get'>): Session {
-  const token = ctx.get('Authorization').slice('Bearer '.length)
-  return jsonwebtoken.verify(token, SECRET_KEY, { algorithms: ['HS256'] }) as unknown as Session
-}
+export const cookie: StartVariant = () => ({ server: serveKoa([readsCookie]) })
+export const cookieAndMemory: StartVariant = () => ({ server: serveKoa([readsCookie, asking(askMemory())]) })
+
+/** The subject getter of authx/subject. */
+export const findSubject = async (sub: string) => ({ name: sub })
+
+export const subject: StartVariant = () => ({
+  server: serveKoa([
+    async (ctx, next) => {
+      ctx.state.subject = await findSubject(ANYBODY)
+      await next()
+    },
+  ]),
+})

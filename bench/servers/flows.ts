@@ -2,6 +2,7 @@ import Router from '@koa/router'
 import Koa from 'koa'
 import { AuthX } from 'koa-authx'
 import { LOOPBACK } from './common.js'
+import { flowKind } from './flow-floors.js'
 import type { StartVariant, Variant } from './protocol.js'
 import { onStore, type StoreKind, times } from './stores.js'
 
@@ -25,8 +26,10 @@ const flows =
     })
     return {
       server: new Koa().use(router.routes()).listen(0, LOOPBACK),
-      tokens: (count, type) =>
-        times(count, async () => (await authx.createTokenPair(`user${logins++}`, { fresh: true }))[`${type}_token`]),
+      tokens: (count, kind) =>
+        times(count, async () => {
+          return (await authx.createTokenPair(`user${logins++}`, { fresh: true }))[`${flowKind(kind)}_token`]
+        }),
     }
   }
 
@@ -36,7 +39,4 @@ export const redis = flows('redis')
 export const postgres = flows('postgres')
 
 /** With a claims getter that answers at once and adds nothing. */
-const asking = (kind: StoreKind) => flows(kind, authx => authx.setClaimsGetter(async () => ({})))
-
-export const memoryAsking = asking('memory')
-export const redisAsking = asking('redis')
+export const redisAsking = flows('redis', authx => authx.setClaimsGetter(async () => ({})))

@@ -49,6 +49,8 @@ async function guarded(withStore: boolean): Promise<Variant> {
 }
 
 export const authx: StartVariant = () => guarded(false)
+/** In a process of its own: the cache of `authx` is not filled with other tokens. */
+export const neverSeen = authx
 export const authxMemory: StartVariant = () => guarded(true)
 
 /** As the documentation of jwks-rsa has it, with its cache. */

@@ -1,5 +1,4 @@
 import type { Server } from 'node:http'
-import { createClient } from '@keyv/redis'
 import Router from '@koa/router'
 import Koa, { type Middleware } from 'koa'
 import { ANYBODY, answerTo, LOOPBACK } from './common.js'
@@ -30,26 +29,3 @@ export function serveKoa(before: readonly Guard[], { sub = () => ANYBODY, everyw
 }
 
 export const open: StartVariant = () => ({ server: serveKoa([]) })
-
-export const bare: StartVariant = () => ({ server: serveBareKoa([]) })
-
-/** The same without a router. */
-export function serveBareKoa(before: readonly Guard[]): Server {
-  const app = new Koa()
-  for (const each of before) app.use(each)
-  app.use(ctx => {
-    ctx.body = answerTo(ANYBODY)
-  })
-  return app.listen(0, LOOPBACK)
-}
-
-/** The unguarded route with one round trip to Redis, by the same client as the library's. */
-export const redisGet: StartVariant = async ({ redisUrl }) => {
-  const client = createClient({ url: redisUrl })
-  await client.connect()
-  const asks: Guard = async (_, next) => {
-    await client.get('bench:nothing')
-    await next()
-  }
-  return { server: serveKoa([asks]) }
-}

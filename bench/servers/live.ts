@@ -22,8 +22,6 @@ const live =
     }
   }
 
-export const memory = live('memory')
-export const sqlite = live('sqlite')
 export const redis = live('redis')
 
 /** The record of one real login, written as often as wanted under other names: a million logins would take minutes. */

@@ -40,8 +40,8 @@ async function carryOut(order: Order, variant: Variant): Promise<number | void> 
   return stopProfile(order.file)
 }
 
-async function writeTokens({ count, type, file }: Extract<Order, { do: 'tokens' }>, variant: Variant): Promise<number> {
-  const tokens = (await variant.tokens?.(count, type)) ?? []
+async function writeTokens({ count, kind, file }: Extract<Order, { do: 'tokens' }>, variant: Variant): Promise<number> {
+  const tokens = (await variant.tokens?.(count, kind)) ?? []
   writeFileSync(file, tokens.map(token => `${token}\n`).join(''))
   // What was made here is not to be collected while the server is measured. Little of it is not worth the work that a
   // collection of a large heap leaves behind for the requests that follow.

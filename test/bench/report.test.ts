@@ -1,57 +1,72 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Round } from '../../bench/figures.js'
-import { aimsTable, casesTable, type Outcome } from '../../bench/report.js'
+import type { RowResult } from '../../bench/measure.js'
+import { busyTable, rowsTable, socketsTable } from '../../bench/report.js'
+import { type Aim, row } from '../../bench/row.js'
 
-function round(share: number): Round {
-  const figures = { rate: 1000, cpu: 10, latency: 0 }
-  return { base: figures, raw: { ...figures, rate: 2000 }, variant: { ...figures, rate: 1000 * share, cpu: 12.5 } }
+const side = (cpu: number) => ({ rate: 12_345, cpu, p50: 1500, p99: 2750 })
+const rounds = (...beyond: number[]): Round[] => beyond.map(each => ({ server: side(40 + each), floor: side(40) }))
+
+const rowWith = (name: string, ...aims: Aim[]) => row(name, 'a/server', 'a/floor', { aims })
+
+function run(...results: [ReturnType<typeof row>, ...number[]][]): Map<string, RowResult> {
+  return new Map(
+    results.map(([each, ...beyond]) => [
+      each.name,
+      { row: each, rounds: rounds(...beyond), at: new Map([[1, side(50)]]) },
+    ]),
+  )
 }
 
-const outcome = (name: string, atLeast: number, ...shares: number[]): Outcome => ({
-  case: { name, atLeast },
-  rounds: shares.map(round),
-})
+const linesOf = (table: string) => table.split('\n').slice(2)
 
-const lastCell = (table: string) =>
-  table
-    .split('\n')
-    .filter(line => line.startsWith('|'))
-    .map(line => line.split(' | ').at(-1)?.replace(' |', ''))
-
-describe('the table of what is aimed at', () => {
-  test('shows of each run the median, the least, the most and the share by CPU time', () => {
-    const table = aimsTable([[outcome('a guard', 0.9, 0.95, 0.91, 0.99)], [outcome('a guard', 0.9, 0.92)]], [])
+describe('the table of rows', () => {
+  test('shows of each run what is beyond the floor, with the spread; the floor, the aim, rates and latencies', () => {
+    const guard = rowWith('a guard', { atMost: 10 })
     assert.equal(
-      table,
-      `| guarded route | aim | run 1 | run 2 | met |
-| --- | --- | --- | --- | --- |
-| a guard | at least 0.90 | 0.95 (0.91 to 0.99); by CPU time 0.80 | 0.92 (0.92 to 0.92); by CPU time 0.80 | yes |`,
+      rowsTable([guard], [run([guard, 8, 7, 9.5]), run([guard, 10])]),
+      `| row | µs beyond its floor, run 1 | µs beyond its floor, run 2 | floor, µs | aim | met | 1 connection | 32 connections | 256 connections |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| a guard | 8.0 (7.0 to 9.5) | 10.0 (10.0 to 10.0) | 40.0 | at most 10 | yes | 12,345/s; 1.50, 2.75 ms | 12,345/s; 1.50, 2.75 ms |  |`,
     )
   })
 
-  test('calls a line met only if the median of every run is', () => {
-    const first = [outcome('exactly', 0.9, 0.9), outcome('twice', 0.9, 0.8, 0.95, 0.95), outcome('once', 0.9, 0.95)]
-    const second = [outcome('exactly', 0.9, 0.9), outcome('twice', 0.9, 0.91), outcome('once', 0.9, 0.899)]
-    assert.deepEqual(lastCell(aimsTable([first, second], [])).slice(2), ['yes', 'yes', '**no**'])
+  test('says that an aim is met only if every run meets every aim of the row', () => {
+    const guard = rowWith('a guard', { atMost: 10 }, { share: 0.5, of: 'by hand' })
+    const byHand = rowWith('by hand')
+    const metIn = (...runs: Map<string, RowResult>[]) =>
+      linesOf(rowsTable([guard], runs))[0]?.split(' | ')[runs.length + 3]
+    const good = run([guard, 9], [byHand, 20])
+    assert.equal(metIn(good, good), 'yes')
+    assert.equal(metIn(good, run([guard, 11], [byHand, 30])), '**no**')
+    assert.equal(metIn(run([guard, 9], [byHand, 17]), good), '**no**')
   })
 
-  test('says below the table why a line was missed, where there is a reason', () => {
-    const name = 'refresh on Redis'
-    assert.match(aimsTable([[outcome(name, 0.8, 0.79)]], []), /\| \*\*no\*\* \|\n\n\*\*refresh on Redis\*\*: /)
-    assert.doesNotMatch(aimsTable([[outcome(name, 0.8, 0.8)]], []), /\*\*refresh/)
-  })
-
-  test('judges the latency by what is left beyond the round trip', () => {
-    const within = { open: 60, oneTrip: 200, guarded: 230 }
-    const beyond = { open: 60, oneTrip: 200, guarded: 231 }
-    assert.deepEqual(lastCell(aimsTable([], [[within, within], [within]])).slice(2), ['yes'])
-    assert.deepEqual(lastCell(aimsTable([], [[within], [beyond]])).slice(2), ['**no**'])
-    assert.match(aimsTable([], [[within]]), / 30 \(30 to 30\) µs; the round trip is 140 µs /)
+  test('has a row without an aim also if only the first run has it, and no row that was not measured', () => {
+    const [peer, absent] = [rowWith('a peer'), rowWith('absent')]
+    const lines = linesOf(rowsTable([peer, absent], [run([peer, 20]), new Map()]))
+    assert.equal(lines.length, 1)
+    assert.match(lines[0] ?? '', /^\| a peer \| 20\.0 \(20\.0 to 20\.0\) \| {2}\| 40\.0 \| {2}\| {2}\| /)
   })
 })
 
-test('other cases are shown as shares of their base, by CPU time, and of the floor', () => {
-  const [, , row] = casesTable([outcome('a case', 0, 0.5)]).split('\n')
-  assert.equal(row, '| a case | 0.50 (0.50 to 0.50) | 0.80 | 0.25 |')
+test('the table of a busy process says whether a request failed, of each load and run', () => {
+  const outcome = { requests: 900, unavailable: 0, failed: 0, p50: 500, p99: 1000 }
+  const one = { load: 2, guarded: outcome, floor: { ...outcome, p50: 450.4 } }
+  const other = { ...one, guarded: { ...outcome, unavailable: 3, failed: 1 } }
+  assert.deepEqual(linesOf(busyTable([[one], [other]])), [
+    '| 2 times | 1 | 900 | 0 | 0 | yes | 500, 1,000 ms | 450, 1,000 ms |',
+    '| 2 times | 2 | 900 | 3 | 1 | **no** | 500, 1,000 ms | 450, 1,000 ms |',
+  ])
+})
+
+test('the table of sockets shows what watching adds to the floor', () => {
+  const result = {
+    store: 'memory',
+    count: 10_000,
+    watched: { bytes: 9000, cpu: 3.5 },
+    floor: { bytes: 8000, cpu: 0.25 },
+  }
+  assert.deepEqual(linesOf(socketsTable([result])), ['| memory | 10,000 | 1,000 | 8,000 | 3.25 | 0.25 |'])
 })

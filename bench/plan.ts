@@ -1,0 +1,33 @@
+import type { Pace } from './measure.js'
+
+/** How much is measured. */
+export interface Plan {
+  /** How often the rows that have an aim are measured, from the start of the servers on. The others: once. */
+  readonly runs: number
+  readonly pace: Pace
+  readonly sockets: { readonly count: number; readonly seconds: number }
+  /** Multiples of the load that saturates the server, each for a second. */
+  readonly loads: readonly number[]
+  /** Logins that fill the stores, to measure their size. */
+  readonly logins: number
+  /** How often each import is measured. */
+  readonly imports: number
+}
+
+export const FULL: Plan = {
+  runs: 2,
+  pace: { warmUp: 10_000, seconds: 1, rounds: 5, connections: [1, 256] },
+  sockets: { count: 10_000, seconds: 20 },
+  loads: [2, 4, 8],
+  logins: 20_000,
+  imports: 15,
+}
+
+export const QUICK: Plan = {
+  runs: 1,
+  pace: { warmUp: 0, seconds: 1, rounds: 1, connections: [] },
+  sockets: { count: 1000, seconds: 5 },
+  loads: [2],
+  logins: 2000,
+  imports: 2,
+}

@@ -1,0 +1,49 @@
+import { type Group, type Row, row } from '../row.js'
+
+const STORES = [
+  ['memory', 'memory'],
+  ['sqlite', 'SQLite'],
+  ['redis', 'Redis'],
+  ['postgres', 'PostgreSQL'],
+] as const
+
+/** A flow of an instance of koa-authx, beside its floor. */
+const flow = (name: string, kind: string, path: string, rest: Parameters<typeof row>[3]): Row =>
+  row(name, `flows/${kind}`, `flow-floors/${kind.replace('Asking', '')}`, {
+    says: '"access_token"',
+    aims: [{ timesFloor: 1.3 }],
+    ...rest,
+    request: { method: 'POST', path, ...rest?.request },
+  })
+
+const REFRESH = { request: { use: 'chain', tokens: 'refresh' } } as const
+
+export const flows: Group = {
+  title: 'Login, refresh and logout',
+  text: 'The floor makes the same calls of the same store, signs as many tokens, and checks nothing.',
+  rows: [
+    ...STORES.flatMap(([kind, name]) => [
+      flow(`login, ${name}`, kind, '/login', { request: { headers: () => ({}) } }),
+      flow(`refresh, ${name}`, kind, '/refresh', REFRESH),
+      flow(`logout, ${name}`, kind, '/logout', { status: 204, says: '', request: { use: 'once' } }),
+    ]),
+    flow('refresh with a claims getter, Redis', 'redisAsking', '/refresh', REFRESH),
+  ],
+}
+
+/** The floors write the list of the subject once for all logins that wait for it, as koa-authx does. */
+export const logins: Group = {
+  title: 'Fifty subjects, and one',
+  text: 'Logins at the same time: of one subject, whose list of sessions all of them change, and of fifty subjects.',
+  rows: [['memory', 'memory'] as const, ['redis', 'Redis'] as const].flatMap(([kind, name]) =>
+    [1, 50].map(size => {
+      const subjects = size === 1 ? 'one subject' : `${size} subjects`
+      const rest = { size, aims: [], request: { headers: () => ({}) } }
+      return {
+        ...flow(`logins of ${subjects}, ${name}`, kind, '/login', rest),
+        server: `logins/${kind}`,
+        floor: `logins/${kind}Floor`,
+      }
+    }),
+  ),
+}

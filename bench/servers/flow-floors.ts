@@ -1,0 +1,121 @@
+/**
+ * The floors of login, refresh and logout: a route that makes the same calls of the same store, signs two tokens with
+ * jsonwebtoken, and sends the same response. It checks nothing, not even the signature of the token in the request.
+ */
+import { randomUUID } from 'node:crypto'
+import Router from '@koa/router'
+import jsonwebtoken from 'jsonwebtoken'
+import Koa, { type Context } from 'koa'
+import type { TokenStore } from 'koa-authx'
+import { LOOPBACK, SECRET_KEY } from './common.js'
+import type { StartVariant, TokenKind, Variant } from './protocol.js'
+import { openStore, type StoreKind, times } from './stores.js'
+
+const DAY = 86_400
+const TOMBSTONE = '{"revoked":true}'
+
+export interface Session {
+  readonly sub: string
+  readonly sid: string
+  readonly gen: number
+  readonly iat: number
+  readonly jti: string
+}
+
+/** Of the pair that a login makes. */
+export const flowKind = (kind: TokenKind) => (kind === 'refresh' ? 'refresh' : 'access')
+
+const floor =
+  (kind: StoreKind): StartVariant =>
+  (settings): Variant => {
+    const store = openStore(kind, settings)
+    let logins = 0
+    const newcomer = () => newSession(`user${logins++}`)
+    const router = new Router()
+    router.post('/login', async ctx => {
+      ctx.body = await login(store, newcomer())
+    })
+    router.post('/refresh', async ctx => {
+      ctx.body = await refresh(store, claimsOf(ctx))
+    })
+    router.post('/logout', async ctx => {
+      await logout(store, claimsOf(ctx))
+      ctx.status = 204
+    })
+    return {
+      server: new Koa().use(router.routes()).listen(0, LOOPBACK),
+      tokens: (count, kind) => times(count, async () => (await login(store, newcomer()))[`${flowKind(kind)}_token`]),
+    }
+  }
+
+export const memory = floor('memory')
+export const sqlite = floor('sqlite')
+export const redis = floor('redis')
+export const postgres = floor('postgres')
+
+/** The cut-off, the session, and the list of the subject's sessions: two reads and two writes. */
+async function login(store: TokenStore, session: Session) {
+  const { sub, sid } = session
+  await begin(store, session)
+  const [listing] = await store.get([`sessions:${sub}`])
+  await write(store, `sessions:${sub}`, listing, JSON.stringify([[sid, endOf(session)]]))
+  return pair(session)
+}
+
+export async function begin(store: TokenStore, session: Session): Promise<void> {
+  await store.get([`subject:${session.sub}`])
+  await write(store, `session:${session.sid}`, undefined, recordOf(session))
+}
+
+/** The session together with the cut-off, and the session's new record: one read and one write. */
+async function refresh(store: TokenStore, { sub, sid, gen }: Session) {
+  const [raw] = await store.get([`session:${sid}`, `subject:${sub}`])
+  const next = { ...newSession(sub), sid, gen: gen + 1 }
+  await write(store, `session:${sid}`, raw, JSON.stringify({ ...JSON.parse(raw ?? ''), ...next }))
+  return pair(next)
+}
+
+export async function logout(store: TokenStore, { sid }: Pick<Session, 'sid'>): Promise<void> {
+  const [raw] = await store.get([`session:${sid}`])
+  if (raw === undefined || raw === TOMBSTONE) throw new Error('This session has ended')
+  await write(store, `session:${sid}`, raw, TOMBSTONE)
+}
+
+export async function write(store: TokenStore, key: string, before: string | undefined, value: string): Promise<void> {
+  const written = await store.compareAndSet(key, before, value, new Date(Date.now() + 20 * DAY * 1000))
+  if (!written) throw new Error('Somebody else wrote')
+}
+
+export function pair(session: Session) {
+  return {
+    access_token: signed(session, 'access', 900),
+    refresh_token: signed(session, 'refresh', 20 * DAY),
+    token_type: 'bearer',
+    expires_in: 900,
+  }
+}
+
+function signed({ sub, sid, gen, iat, jti }: Session, type: TokenKind, life: number): string {
+  const own = type === 'access' ? { jti: randomUUID(), fresh: true } : { jti, gen }
+  const claims = { sub, type, iat, nbf: iat, exp: iat + life, sid, ...own }
+  return jsonwebtoken.sign(claims, SECRET_KEY, { algorithm: 'HS256' })
+}
+
+export function newSession(sub: string): Session {
+  return { sub, sid: randomUUID(), gen: 0, iat: Math.floor(Date.now() / 1000), jti: randomUUID() }
+}
+
+/** As a list has it: milliseconds. */
+export const endOf = ({ iat }: Session): number => (iat + 20 * DAY) * 1000
+
+/** As large as the library's, so that store and wire carry as much. */
+function recordOf({ sub, gen, iat, jti }: Session): string {
+  const now = Date.now()
+  const times = { createdAt: now, rotatedAt: now, lastActiveAt: now, expiresAt: now, endsAt: now, keptUntil: now }
+  return JSON.stringify({ sub, gen, ...times, jti, iat, exp: iat + 20 * DAY, device: {}, cutoff: 0 })
+}
+
+function claimsOf(ctx: Pick<Context, 'get'>): Session {
+  const [, payload = ''] = ctx.get('Authorization').split('.')
+  return JSON.parse(Buffer.from(payload, 'base64url').toString())
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { isMet, namesIn, textOf } from '../../bench/aims.js'
+import type { Round } from '../../bench/figures.js'
+import { groups } from '../../bench/rows/index.js'
+
+const side = (cpu: number) => ({ rate: 1000, cpu, p50: 0, p99: 0 })
+const roundsWith = (...beyond: number[]): Round[] => beyond.map(each => ({ server: side(40 + each), floor: side(40) }))
+const nothing = () => undefined
+
+describe('an aim of the benchmarks', () => {
+  test('in microseconds is met by the median of the rounds, up to the limit itself', () => {
+    assert.equal(isMet({ atMost: 10 }, roundsWith(30, 10, 9), nothing), true)
+    assert.equal(isMet({ atMost: 10 }, roundsWith(10.1, 10.1, 1), nothing), false)
+  })
+
+  test('in multiples of the floor counts the whole request', () => {
+    assert.equal(isMet({ timesFloor: 1.25 }, roundsWith(10), nothing), true)
+    assert.equal(isMet({ timesFloor: 1.25 }, roundsWith(11), nothing), false)
+  })
+
+  test('as a share is compared with the other row of the same run', () => {
+    const roundsOf = (name: string) => (name === 'by hand' ? roundsWith(40) : undefined)
+    const aim = { share: 0.5, of: 'by hand' }
+    assert.equal(isMet(aim, roundsWith(20), roundsOf), true)
+    assert.equal(isMet(aim, roundsWith(21), roundsOf), false)
+    assert.throws(() => isMet(aim, roundsWith(20), nothing), /by hand, which was not measured/)
+  })
+
+  test('is said in words', () => {
+    assert.equal(textOf({ atMost: 10 }), 'at most 10')
+    assert.equal(textOf({ timesFloor: 1.3 }), 'at most 1.3 of the floor')
+    assert.equal(textOf({ share: 0.5, of: 'by hand' }), 'at most 0.5 of "by hand"')
+  })
+})
+
+describe('the rows of the benchmarks', () => {
+  const rows = groups.flatMap(group => group.rows)
+  const names = rows.map(({ name }) => name)
+
+  test('have different names, and every row that an aim names exists', () => {
+    assert.deepEqual(
+      names.filter((name, n) => names.indexOf(name) !== n),
+      [],
+    )
+    for (const { name, aims } of rows) for (const other of namesIn(aims)) assert.ok(names.includes(other), name)
+  })
+
+  test('have a floor that is another server', () => {
+    for (const { name, server, floor } of rows) assert.notEqual(server, floor, name)
+  })
+})
