@@ -46,7 +46,7 @@ export class SecondFactor {
 /**
  * A payment that requires a code of an authenticator app, as in examples/second-factor.ts.
  *
- * - `GET /second-factor/code`: 200 with `{ code }`. For the demo only, in place of the app: a real server never sends it.
+ * - `GET /second-factor/code`: 200 with `{ code }`. For the demo only: a real server leaves this to the app.
  * - `POST /second-factor` with `{ code }`: 200 with a new access token, 403 with `WrongCode`, or 429.
  * - `POST /payments`: 200; 401 with FreshTokenRequiredError if no code was given in the last five minutes.
  */
