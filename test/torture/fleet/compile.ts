@@ -18,7 +18,9 @@ export function compiled(program: string): string {
   const imports = { '#require-package': './stores/require-package.js' }
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', imports }))
   const compilerOptions = { rootDir: ROOT, outDir: folder, noCheck: true, paths: {} }
-  const project = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, files: [program], include: [] }
+  // Nothing imports it by its own name.
+  const files = [program, join(ROOT, 'stores/require-package.ts')]
+  const project = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, files, include: [] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project))
   const { status, stdout } = spawnSync(process.execPath, [compiler(), '-p', folder], { encoding: 'utf8' })
   if (status !== 0) throw new Error(`tsc ended with ${status}: ${stdout}`)
