@@ -124,7 +124,8 @@ const subOf = ({ tab, base }: Side) =>
 
 for (const browser of Object.keys(VISITORS))
   describe(`two servers on one origin in ${browser}`, () => {
-    for (const [how, neighbours] of Object.entries(NEIGHBOURS))
+    // What the browsers differ in is the order of cookies: it matters where one path is below the other.
+    for (const [how, neighbours] of Object.entries(NEIGHBOURS).slice(browser === 'Firefox' ? -1 : 0))
       test(`${how}, do not disturb each other`, async t => {
         const { clock, one, other, reload } = await scene(t, browser, neighbours)
         await logIn(one, 'ada')

@@ -60,7 +60,7 @@ export const visitorOf = (context: BrowserContext): Visitor => ({
   },
 })
 
-const tabOf = (page: Page): Tab => ({
+export const tabOf = (page: Page): Tab => ({
   goto: url => page.goto(url),
   evaluate: (run, argument) => page.evaluate(run as (argument: unknown) => never, argument as unknown),
   async follow(run, argument) {
