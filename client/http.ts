@@ -93,5 +93,5 @@ export async function post(
     if (members?.token_type) throw new TypeError(`tokens is '${tokens}', but the response has no access_token`)
   }
   if (others[0] && errorType === 'CSRFError') return post(settings, route, others, body, timeoutMs, stop)
-  throw new AuthXClientError(status, errorType, String(message || `${status} is not an answer of koa-authx`))
+  throw new AuthXClientError(status, errorType, String(message || `${status} is no answer of koa-authx`))
 }

@@ -192,11 +192,14 @@ export function sessionOf(settings: Settings): Session {
     set(machine.afterEnd(known, since, reason))
     await keep().catch(ignore)
   }
-  /** Whether a login has ended: the refusal of a refresh says so, or it is known, or the readable CSRF cookie is gone. */
+  /**
+   * Whether a login has ended: the refusal of a refresh says so, or it is known, or the readable CSRF cookie is gone. If
+   * there is none, the client has asked the server from the beginning.
+   */
   const isOver = async (error: unknown, since: machine.Known) => {
     await look()
     const refusal = String(refusalIn(error))
-    const isGone = !isIn() || (since.id && !known.seen.includes(since.id) && !known.tokens.csrf_token)
+    const isGone = !isIn() || (since.id && !known.tokens.csrf_token ? !known.seen.includes(since.id) : asks)
     return machine.isLoggedIn(since) && (FINAL.test(refusal) || (isGone && refusal === 'MissingTokenError'))
   }
 

@@ -174,6 +174,21 @@ for (const tokens of ['cookies', 'dual'] as const) {
   }
 }
 
+for (const tokens of ['cookies', 'dual'] as const) {
+  test(`a logout of all devices, and then here, with tokens: '${tokens}' ends the login in all tabs without a reason`, async t => {
+    const { server, tabs, heard } = await twoTabs(t, tokens, true)
+    const response = await tabs[0].fetch('/sessions', { method: 'DELETE' })
+    assert.equal(response.status, 204)
+    await tabs[0].logout()
+    await isOver(server)
+    await until(() => !tabs[1].loggedIn)
+    assert.deepEqual(
+      heard.map(events => events.map(([type, { reason }]) => `${type} ${reason}`)),
+      Array(2).fill(['logout undefined']),
+    )
+  })
+}
+
 /** Two tabs that are logged in and know it. */
 async function twoTabs(t: TestContext, tokens: 'cookies' | 'dual', cookieCsrfProtect: boolean) {
   const server = await scene(t, tokens, { cookieCsrfProtect })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
-import { AuthXClient, type ClientState } from 'koa-authx/client'
+import { describe, type TestContext, test } from 'node:test'
+import { AuthXClient, type AuthXClientOptions, type ClientState } from 'koa-authx/client'
 import { until } from '../support/until.js'
 import { CREDENTIALS, heardBy, loggedIn, MODES, OTHERS, scene } from './scene.js'
 import { browserOf } from './tabs.js'
@@ -207,6 +207,36 @@ describe("a client with csrf: 'origin'", () => {
       assert.equal(server.count('POST /refresh'), 2)
     })
   }
+
+  for (const [name, options] of Object.entries({
+    'cookieCsrfProtect: false': { cookieCsrfProtect: false },
+    "csrfCheck: 'origin', csrfInCookies: false": { csrfCheck: 'origin', csrfInCookies: false },
+  } as const))
+    for (const tokens of ['cookies', 'dual'] as const) {
+      /** Logged in, and the browser has deleted the cookies, as it does when they have expired. */
+      const deleted = async (t: TestContext) => {
+        const server = await scene(t, tokens, options)
+        const fetch: AuthXClientOptions['fetch'] = (input, init) =>
+          server.jar.fetch(input, { ...init, headers: { ...Object(init.headers), 'Sec-Fetch-Site': 'same-origin' } })
+        const client = server.client({ csrf: 'origin', fetch })
+        await client.ready
+        await client.login(CREDENTIALS)
+        for (const cookie of ['access_token_cookie', 'refresh_token_cookie']) server.jar.drop(cookie)
+        return client
+      }
+
+      test(`and tokens: '${tokens}' knows that the login has ended when its cookies are gone, with ${name}`, async t => {
+        const client = await deleted(t)
+        await assert.rejects(client.refresh(), { errorType: 'MissingTokenError' })
+        assert.deepEqual(client.state, { status: 'unauthenticated', reason: 'MissingTokenError' })
+      })
+
+      test(`and tokens: '${tokens}' logs out when its cookies are gone, with ${name}`, async t => {
+        const client = await deleted(t)
+        await client.logout()
+        assert.deepEqual(client.state, { status: 'unauthenticated' })
+      })
+    }
 
   test('does not ask if a cookie says that there is a login', async t => {
     const { server } = await loggedIn(t, 'cookies')
