@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
-import { mkdtemp } from 'node:fs/promises'
-import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { root } from '../examples/programs.js'
 import { emitDeclarations, publishedPaths } from '../support/declarations.js'
-import { type Block, complaints, complaintsAbout, readPage, servers } from '../support/markdown.js'
+import { type Block, complaintsAbout, readPage, servers } from '../support/markdown.js'
 import { runnerFiles } from '../support/runner-projects.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { pages } from './all-pages.js'
@@ -27,11 +24,5 @@ describe('the code of all pages', () => {
     await emitDeclarations(folder)
     const exact = { exactOptionalPropertyTypes: true, paths: publishedPaths(folder) }
     assert.equal(await complaintsAbout(t, new Map(compiled), exact), '')
-    // The files of which pages print parts.
-    for (const config of ['tsconfig.json', 'examples/client/tsconfig.json']) {
-      const files = config === 'tsconfig.json' ? 'examples/**/*.ts' : 'examples/client/**/*'
-      const program = await mkdtemp(join(folder, 'program-'))
-      assert.equal(await complaints(program, [join(root, files)], exact, config), '')
-    }
   })
 })
