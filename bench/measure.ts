@@ -5,6 +5,7 @@ import { check } from './check.js'
 import type { Figures, Round } from './figures.js'
 import { type Amount, type Run, runLoad } from './load.js'
 import type { Row, Side } from './row.js'
+import { hasAim } from './rows/index.js'
 import { ServerProcess } from './server-process.js'
 import { temporaryFolder } from './temporary.js'
 
@@ -14,6 +15,8 @@ export interface Pace {
   /** Of one run of wrk. */
   readonly seconds: number
   readonly rounds: number
+  /** Of rows that have no aim, and that no aim names. */
+  readonly roundsWithoutAim: number
   /** Numbers of connections at which only rates and latencies are measured, besides `CONNECTIONS`. */
   readonly connections: readonly number[]
 }
@@ -54,7 +57,8 @@ export async function measure(rows: readonly Row[], pace: Pace, backends: Backen
     for (const row of rows) await bench.warmUp(row, pace.warmUp)
     const results = rows.map(row => ({ row, rounds: [] as Round[], at: new Map<number, Figures>() }))
     for (let round = 0; round < pace.rounds; round++) {
-      for (const { row, rounds } of results) rounds.push(await bench.round(row, amount, round % 2 === 1))
+      const due = results.filter(({ row }) => round < pace.roundsWithoutAim || hasAim(row))
+      for (const { row, rounds } of due) rounds.push(await bench.round(row, amount, round % 2 === 1))
     }
     for (const { row, at } of results) {
       for (const connections of pace.connections)
@@ -72,6 +76,7 @@ export class Bench {
   readonly #servers = new Map<string, Promise<ServerProcess>>()
   /** Requests per second, the most so far. */
   readonly #rates = new Map<string, number>()
+  readonly #warmFloors = new Set<string>()
   readonly #folder = temporaryFolder()
 
   constructor(backends: Backends) {
@@ -100,10 +105,13 @@ export class Bench {
     return { floor, server: first ?? (await this.run(row, 'server', amount)) }
   }
 
-  /** Sends requests until V8 has compiled what is called often. */
+  /** Sends requests until V8 has compiled what is called often. Rows that share a floor warm it up once. */
   async warmUp(row: Row, requests: number): Promise<void> {
     const amount = { connections: CONNECTIONS, seconds: 1 }
     for (const side of SIDES) {
+      const floor = `${row.floor} ${row.size} ${row.request.method} ${row.request.path}`
+      if (side === 'floor' && this.#warmFloors.has(floor)) continue
+      this.#warmFloors.add(floor)
       for (let sent = 0, runs = 0; sent < requests && runs < MOST_WARM_UPS; runs++)
         sent += (await this.run(row, side, amount)).rate
     }

@@ -6,10 +6,8 @@ import { Bench, measure, type RowResult } from './measure.js'
 import type { Results } from './page.js'
 import type { Plan } from './plan.js'
 import type { Row } from './row.js'
-import { groups } from './rows/index.js'
+import { groups, hasAim } from './rows/index.js'
 import { checkSockets, measureSockets } from './sockets.js'
-
-const everyRow = groups.flatMap(({ rows }) => rows)
 
 /** Measures what a word selects; an empty one selects everything. `say` is told what comes next. */
 export class Passes {
@@ -49,15 +47,19 @@ export class Passes {
   /** Checks the responses of the selected rows, without measuring. */
   async check(): Promise<void> {
     for (const { title, rows } of this.#selectedGroups()) {
-      const bench = new Bench(this.#backends)
-      try {
-        for (const row of rows) await bench.check({ ...row, size: Math.min(row.size ?? 1, MOST_CHECKED) })
-        this.#say(`${title}: ${rows.length} rows answer as they should`)
-      } finally {
-        await bench.stop()
-      }
+      await this.#check(rows)
+      this.#say(`${title}: ${rows.length} rows answer as they should`)
     }
     await this.#part('watched WebSockets', async () => [await checkSockets(this.#backends)])
+  }
+
+  async #check(rows: readonly Row[]): Promise<void> {
+    const bench = new Bench(this.#backends)
+    try {
+      for (const row of rows) await bench.check({ ...row, size: Math.min(row.size ?? 1, MOST_CHECKED) })
+    } finally {
+      await bench.stop()
+    }
   }
 
   /** @throws Error if there is none. */
@@ -71,7 +73,9 @@ export class Passes {
   async #rows(run: number): Promise<Map<string, RowResult>> {
     const results = new Map<string, RowResult>()
     for (const { title, rows } of this.#selectedGroups()) {
-      const due = run === 1 ? rows : rows.filter(({ name, aims = [] }) => aims.length > 0 || NAMED.has(name))
+      const isAll = run === 1 && !(this.#plan.onlyAims && this.#word === '')
+      const due = isAll ? rows : rows.filter(hasAim)
+      if (run === 1) await this.#check(rows.filter(row => !due.includes(row)))
       if (due.length === 0) continue
       this.#say(`${title}, run ${run}: ${due.map(({ name }) => name).join('; ')}`)
       for (const result of await measure(due, this.#plan.pace, this.#backends)) results.set(result.row.name, result)
@@ -103,6 +107,5 @@ export class Passes {
   }
 }
 
-const NAMED: ReadonlySet<string> = new Set(everyRow.flatMap(({ aims }) => namesIn(aims)))
 /** To check responses, few sessions are enough. */
 const MOST_CHECKED = 100

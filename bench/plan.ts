@@ -4,6 +4,8 @@ import type { Pace } from './measure.js'
 export interface Plan {
   /** How often the rows that have an aim are measured, from the start of the servers on. The others: once. */
   readonly runs: number
+  /** Whether rows without an aim are only checked, unless a word selects them. */
+  readonly onlyAims: boolean
   readonly pace: Pace
   readonly sockets: { readonly count: number; readonly seconds: number }
   /** Multiples of the load that saturates the server, each for a second. */
@@ -16,7 +18,8 @@ export interface Plan {
 
 export const FULL: Plan = {
   runs: 2,
-  pace: { warmUp: 10_000, seconds: 1, rounds: 5, connections: [1, 256] },
+  onlyAims: false,
+  pace: { warmUp: 10_000, seconds: 1, rounds: 5, roundsWithoutAim: 3, connections: [1, 256] },
   sockets: { count: 10_000, seconds: 20 },
   loads: [2, 4, 8],
   logins: 20_000,
@@ -25,7 +28,8 @@ export const FULL: Plan = {
 
 export const QUICK: Plan = {
   runs: 1,
-  pace: { warmUp: 0, seconds: 1, rounds: 1, connections: [] },
+  onlyAims: true,
+  pace: { warmUp: 1, seconds: 1, rounds: 1, roundsWithoutAim: 1, connections: [] },
   sockets: { count: 1000, seconds: 5 },
   loads: [2],
   logins: 2000,

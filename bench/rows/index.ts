@@ -1,4 +1,5 @@
-import type { Group } from '../row.js'
+import { namesIn } from '../aims.js'
+import type { Group, Row } from '../row.js'
 import { cookies } from './cookies.js'
 import { flows, logins } from './flows.js'
 import { guards, guardsOfOthers } from './guards.js'
@@ -7,3 +8,8 @@ import { sessions } from './sessions.js'
 
 /** Every row. The rows of a group are measured in turns, so a group does not have too many servers. */
 export const groups: readonly Group[] = [guards, guardsOfOthers, cookies, refusals, flows, logins, sessions]
+
+const named = new Set(groups.flatMap(({ rows }) => rows.flatMap(({ aims }) => namesIn(aims))))
+
+/** Whether a row has an aim, or the aim of another row names it. */
+export const hasAim = ({ name, aims = [] }: Row): boolean => aims.length > 0 || named.has(name)
