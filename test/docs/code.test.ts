@@ -10,7 +10,9 @@ import { printedFiles } from './printed-files.js'
 describe('the code of all pages', () => {
   test('compiles, the TypeScript strictly and with exactOptionalPropertyTypes', async t => {
     // JavaScript that is served is run, and reads bodies that the compiler knows nothing of.
-    const compiled = [...pages].map(([page, blocks]): [string, Block[]] => {
+    // The changelog shows what was right before, too: changelog.test.ts compiles it.
+    const present = [...pages].filter(([page]) => page !== 'CHANGELOG.md')
+    const compiled = present.map(([page, blocks]): [string, Block[]] => {
       const served = servers(blocks).map(({ server }) => server)
       // Parts of files are compiled with their files. The projects for test runners are run: test/package/runners.ts.
       const printed = [...printedFiles(readPage(page)).map(({ code }) => code), ...runnerFiles()]
