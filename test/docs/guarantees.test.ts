@@ -44,7 +44,7 @@ for (const file of readdirSync(join(root, CHAPTERS))) {
 /** The tests and groups that a file spells out; a test in a group also as `group: test`. */
 function testsIn(file: string): string[] {
   const groups: { name: string; indent: number }[] = []
-  const spelt = readPage(file).matchAll(/^( *)(test|describe)\(\s*(?:'((?:[^'\\]|\\.)*)'|"([^"]*)"|`)/gm)
+  const spelt = readPage(file).matchAll(/^( *)(?:await t\.)?(test|describe)\(\s*(?:'((?:[^'\\]|\\.)*)'|"([^"]*)"|`)/gm)
   return [...spelt].flatMap(([, { length: indent } = '', what, single, double]) => {
     const name = single ?? double ?? ''
     while ((groups.at(-1)?.indent ?? -1) >= indent) groups.pop()
