@@ -81,7 +81,7 @@ const outcomes = (tab: Tab, calls: readonly (typeof CALLS)[number][]) =>
     [calls, OTHERS] as const,
   )
 
-const REFUSED = ['AuthXClientError', 200, null, '200 is not an answer of koa-authx']
+const REFUSED = ['AuthXClientError', 200, null, '200 is no answer of koa-authx']
 
 /** What the page knows, and what it was told. */
 const known = (tab: Tab) =>
