@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync, lstatSync, statSync, symlinkSync } from 'node:fs'
+import { lstatSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { findOnPath, installPackage } from '../test/support/debian.js'
+import { installPackages, runIn } from '../tools/packages.js'
 
 const HERE = import.meta.dirname
 const ROOT = join(HERE, '..')
@@ -10,17 +10,11 @@ const HOW_TO_INSTALL = 'The benchmarks need wrk: install it (Debian: apt-get ins
 /** Whatever a run needs: wrk, the packages of bench/, the built library and the servers, as plain JavaScript. */
 export function setUp({ build }: { build: boolean }): void {
   if (!findOnPath(['wrk'])) installPackage('wrk', HOW_TO_INSTALL)
-  if (!hasPackages()) run('npm', ['ci', '--no-audit', '--no-fund'], HERE)
+  installPackages(HERE)
   linkLibrary()
-  if (build) run('npm', ['run', '--silent', 'build'], ROOT)
+  if (build) runIn(ROOT, 'npm', ['run', '--silent', 'build'])
   // Compiled, because tsx wraps functions, and a server that is measured is to run as its users would run it.
-  run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', join(HERE, 'servers')], ROOT)
-}
-
-/** Whether what is installed is what the lockfile says. */
-function hasPackages(): boolean {
-  const installed = join(HERE, 'node_modules/.package-lock.json')
-  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(HERE, 'package-lock.json')).mtimeMs
+  runIn(ROOT, join(ROOT, 'node_modules/.bin/tsc'), ['-p', join(HERE, 'servers')])
 }
 
 /**
@@ -30,10 +24,4 @@ function hasPackages(): boolean {
 function linkLibrary(): void {
   const link = join(HERE, 'node_modules/koa-authx')
   if (!lstatSync(link, { throwIfNoEntry: false })) symlinkSync('../..', link, 'dir')
-}
-
-function run(command: string, args: readonly string[], cwd: string): void {
-  const { status, error } = spawnSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] })
-  if (error) throw error
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}`)
 }

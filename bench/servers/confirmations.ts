@@ -5,6 +5,7 @@ import jsonwebtoken from 'jsonwebtoken'
 import Koa, { type Context } from 'koa'
 import { AuthX, type TokenStore } from 'koa-authx'
 import { SECRET_KEY } from './common.js'
+import { claimsOf, write } from './flow-floors.js'
 import { type Guard, serveKoa } from './koa.js'
 import type { StartVariant } from './protocol.js'
 import { onStore, type StoreKind, times } from './stores.js'
@@ -14,8 +15,6 @@ interface Refreshed {
   readonly claims: object
   readonly record: string
 }
-
-const DAY = 86_400_000
 
 const start =
   (kind: StoreKind, serve: (authx: AuthX, store: TokenStore) => Server): StartVariant =>
@@ -51,25 +50,19 @@ async function refreshOnce(authx: AuthX, store: TokenStore): Promise<Refreshed> 
 /** The same session and token under other ids: so many refreshes would take minutes. */
 async function copy({ claims, record }: Refreshed, store: TokenStore): Promise<string> {
   const sid = randomUUID()
-  await write(store, sid, undefined, record)
+  await write(store, `session:${sid}`, undefined, record)
   return jsonwebtoken.sign({ ...claims, sid, jti: randomUUID() }, SECRET_KEY, { algorithm: 'HS256' })
 }
 
 const readsAndWrites =
   (store: TokenStore): Guard =>
   async (ctx, next) => {
-    const [, claims = ''] = ctx.get('Authorization').split('.')
-    const { sid } = JSON.parse(Buffer.from(claims, 'base64url').toString())
-    const [record = ''] = await store.get([`session:${sid}`, 'subject:nobody'])
+    const key = `session:${claimsOf(ctx).sid}`
+    const [record = ''] = await store.get([key, 'subject:nobody'])
     // JSON may end in a space.
-    await write(store, sid, record, `${record} `)
+    await write(store, key, record, `${record} `)
     await next()
   }
-
-async function write(store: TokenStore, sid: string, before: string | undefined, record: string): Promise<void> {
-  const written = await store.compareAndSet(`session:${sid}`, before, record, new Date(Date.now() + DAY))
-  if (!written) throw new Error('Somebody else wrote')
-}
 
 /** The context of a request that carries a token. */
 function requestWith(token: string): Context {

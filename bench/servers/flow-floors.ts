@@ -22,7 +22,7 @@ export interface Session {
   readonly jti: string
 }
 
-/** Of the pair that a login makes. */
+/** Which token of the pair that a login makes is sent. */
 export const flowKind = (kind: TokenKind) => (kind === 'refresh' ? 'refresh' : 'access')
 
 const floor =
@@ -115,7 +115,8 @@ function recordOf({ sub, gen, iat, jti }: Session): string {
   return JSON.stringify({ sub, gen, ...times, jti, iat, exp: iat + 20 * DAY, device: {}, cutoff: 0 })
 }
 
-function claimsOf(ctx: Pick<Context, 'get'>): Session {
+/** The claims of the token in the request, whose signature is not checked. */
+export function claimsOf(ctx: Pick<Context, 'get'>): Session {
   const [, payload = ''] = ctx.get('Authorization').split('.')
   return JSON.parse(Buffer.from(payload, 'base64url').toString())
 }
