@@ -9,7 +9,7 @@ import { ServerProcess } from './server-process.js'
 
 /** What a server did with more requests than it can answer at once. */
 export interface BusyResult {
-  /** Multiple of the load that saturates the server. */
+  /** Multiple of the rate that the floor can answer. */
   readonly load: number
   readonly guarded: Outcome
   readonly floor: Outcome

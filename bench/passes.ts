@@ -62,9 +62,10 @@ export class Passes {
     }
   }
 
-  /** @throws Error if there is none. */
+  /** The row with the word as its name, or the first one whose name or title contains it. @throws Error without one. */
   firstRow(): Row {
-    const [row] = this.#selectedGroups().flatMap(({ rows }) => rows)
+    const rows = this.#selectedGroups().flatMap(group => group.rows)
+    const row = rows.find(({ name }) => name.toLowerCase() === this.#word) ?? rows[0]
     if (!row) throw this.#nothing()
     return row
   }

@@ -8,7 +8,7 @@ export interface Plan {
   readonly onlyAims: boolean
   readonly pace: Pace
   readonly sockets: { readonly count: number; readonly seconds: number }
-  /** Multiples of the load that saturates the server, each for a second. */
+  /** Multiples of the rate that the floor of the busy process can answer, each for a second. */
   readonly loads: readonly number[]
   /** Logins that fill the stores, to measure their size. */
   readonly logins: number

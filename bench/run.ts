@@ -5,7 +5,7 @@
  *     npm run bench -- --quick                 one short round of the rows with an aim; prints
  *     npm run bench -- --only redis            the rows whose name or title contains the word; prints
  *     npm run bench -- --check                 measures nothing: checks that every server answers as it should
- *     npm run bench -- --profile 'login, Redis'   where the first such row spends its time
+ *     npm run bench -- --profile 'login, Redis'   where this row spends its time
  *
  * `--runs 3`: how often rows with an aim are measured. `--built`: use dist/ as it is.
  */
