@@ -14,8 +14,8 @@ const USER_AGENT = 'The thief of the demo'
  *
  * - `POST /thief/copy`: 204; 409 if the request carries no refresh token.
  * - `POST /thief/use`: 200 with `{ outcome }`, or 409 if there is no copy. `renewed`: the thief got new tokens, and
- * used the access token. `repeated`: the copy was the direct predecessor, in the grace period, and got the same
- * successor as the page. `refused`: with `error_type`.
+ * used the access token. `repeated`: the copy was used up less than a grace period ago, and the thief got the same
+ * tokens as the page. `refused`: with `error_type`.
  */
 export function addThief(router: Router, authx: AuthX, path: string): void {
   const copies = new Map<string, string>()

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { REPOSITORY } from '../../tools/site/manifest.js'
 import { root } from '../examples/programs.js'
 import { type Block, blocksOf, complaintsAbout, readPage } from '../support/markdown.js'
 
 const CHANGELOG = readPage('CHANGELOG.md')
 const json = (file: string) => JSON.parse(readFileSync(join(root, file), 'utf8'))
-const manifest = json('package.json') as { version: string; repository: { url: string } }
-const REPOSITORY = manifest.repository.url.replace(/^git\+|\.git$/g, '')
+const manifest = json('package.json') as { version: string }
 
 /** The compiler wants a script too. */
 const NO_SCRIPT: Block = { language: 'js', code: '' }

@@ -2,17 +2,16 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { REPOSITORY } from '../../tools/site/manifest.js'
 import { root } from '../examples/programs.js'
 import { MAJORS } from '../nodes/node-binary.js'
 import { docs } from './all-pages.js'
 
 const manifest = JSON.parse(read('package.json')) as {
-  repository: { url: string }
   homepage: string
   bugs: string
   files: string[]
 }
-const REPOSITORY = manifest.repository.url.replace(/^git\+|\.git$/g, '')
 
 const workflows = filesBelow('.github/workflows')
 

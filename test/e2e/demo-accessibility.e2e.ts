@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { describe, test } from 'node:test'
 import type { AxeResults } from 'axe-core'
-import { Demo, demo, MODES } from './support/demo-tab.js'
+import { MODES } from '../../examples/demo/instances.js'
+import { Demo, demo } from './support/demo-tab.js'
 
 declare global {
   /** The script of axe-core. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { MODES } from '../../examples/demo/instances.js'
 import { tokenStore } from '../../examples/start/token-store.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { until } from '../support/until.js'
-import { Demo, demo, MODES, textOf } from './support/demo-tab.js'
+import { Demo, demo, textOf } from './support/demo-tab.js'
 
 const HOUR = 60 * 60_000
 

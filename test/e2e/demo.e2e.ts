@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { describe, test } from 'node:test'
-import { Demo, demo, MODES, textOf } from './support/demo-tab.js'
+import { MODES } from '../../examples/demo/instances.js'
+import { Demo, demo, textOf } from './support/demo-tab.js'
 
 const REUSE = 'The server refused the old refresh token and ended the session, because a token was used twice.'
 

@@ -4,13 +4,11 @@ import { MemoryTokenStore } from 'koa-authx/stores/memory'
 import type { BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { createApp } from '../../../examples/app.js'
 import { clientModule } from '../../../examples/demo/client-modules.js'
+import type { Mode } from '../../../examples/demo/instances.js'
 import { demoRouter } from '../../../examples/demo/routes.js'
 import { TEST_SECRET } from '../../support/app.js'
 import { newTab, newVisitor } from './browser.js'
 import { serveSite } from './site.js'
-
-export const MODES = ['cookies', 'dual'] as const
-export type Mode = (typeof MODES)[number]
 
 /** What its sessions go through, in turn. */
 const EVENTS = ['refreshed', 'replayed', 'recovered', 'reuse'] as const
