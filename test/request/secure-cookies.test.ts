@@ -18,6 +18,10 @@ const ELSEWHERE = [
   'localhost.example',
   'mylocalhost',
   '127.0.0.1.example',
+  // Chromium and Firefox drop Secure cookies of the unspecified address.
+  '0.0.0.0:8000',
+  '[::]:8000',
+  '[::ffff:0.0.0.0]:8000',
   '[::',
   '',
   ' ',
@@ -28,6 +32,7 @@ const BY_A_PROXY = {
   'x-forwarded-host': 'app.example',
   forwarded: 'for=192.0.2.1',
   via: '1.1 proxy',
+  'x-real-ip': '192.0.2.1',
 }
 
 test('a client is on this machine if it calls the server localhost and no proxy is between them', () => {
@@ -36,6 +41,14 @@ test('a client is on this machine if it calls the server localhost and no proxy 
   assert.equal(isFromThisMachine({ headers: {} }), false)
   for (const [name, value] of Object.entries(BY_A_PROXY))
     assert.equal(isFromThisMachine({ headers: { host: 'localhost:8000', [name]: value } }), false, name)
+})
+
+test('a client is not on this machine if its page is elsewhere: some proxies call the server localhost and add no header', () => {
+  const isHere = (origin: string) => isFromThisMachine({ headers: { host: '127.0.0.1:8000', origin } })
+  for (const origin of ['http://localhost:5173', 'https://localhost', 'http://127.0.0.1:8000'])
+    assert.equal(isHere(origin), true, origin)
+  for (const origin of ['https://app.example', 'http://192.168.0.7:5173', 'null', ''])
+    assert.equal(isHere(origin), false, origin)
 })
 
 // In a file of its own: the warning is given once in a process.
