@@ -81,7 +81,7 @@ for (const tokens of ['cookies', 'dual'] as const) {
       assert.deepEqual(await outcomeOf(tab, 'fetch'), unavailable)
       assert.equal(await tab.evaluate(() => client.loggedIn), true)
       await redis.restart()
-      await until(async () => (await outcomeOf(tab, 'fetch')) === 200, 10_000)
+      await until(async () => (await outcomeOf(tab, 'fetch')) === 200)
       assert.deepEqual(await told(tab), ['login', 'refresh'])
       await outcomeOf(tab, 'logout')
       assert.deepEqual(await told(tab), ['login', 'refresh', 'logout'])

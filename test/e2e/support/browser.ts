@@ -5,6 +5,9 @@ import { type Browser, type BrowserContext, type BrowserContextOptions, chromium
 import { temporaryFolder } from '../../support/temporary.js'
 import { findChromium } from './chromium-binary.js'
 
+/** What a page waits for happens at once. On a busy machine that can take long. */
+const PATIENCE_MS = 60_000
+
 let launched: Promise<Browser> | undefined
 
 after(async () => (await launched)?.close())
@@ -30,7 +33,7 @@ function chromiumPath(): string {
 /** A visitor: cookies and storage of its own, as in a fresh profile. Self-signed certificates will do. */
 export async function newVisitor(t: TestContext, options: BrowserContextOptions = {}): Promise<BrowserContext> {
   const visitor = await (await browser()).newContext({ ignoreHTTPSErrors: true, ...options })
-  visitor.setDefaultTimeout(10_000)
+  visitor.setDefaultTimeout(PATIENCE_MS)
   t.after(() => visitor.close())
   return visitor
 }
@@ -43,7 +46,7 @@ export async function newVisitorWithPageCache(
   const own = await chromium.launch({ ...launchOptions(), ignoreDefaultArgs: ['--disable-back-forward-cache'] })
   t.after(() => own.close())
   const visitor = await own.newContext(options)
-  visitor.setDefaultTimeout(10_000)
+  visitor.setDefaultTimeout(PATIENCE_MS)
   return visitor
 }
 
@@ -64,7 +67,7 @@ async function newProfile(t: TestContext, profile: object, args: readonly string
   await mkdir(join(folder, 'Default'))
   await writeFile(join(folder, 'Default/Preferences'), JSON.stringify({ profile }))
   const visitor = await chromium.launchPersistentContext(folder, { ...launchOptions(args), ignoreHTTPSErrors: true })
-  visitor.setDefaultTimeout(10_000)
+  visitor.setDefaultTimeout(PATIENCE_MS)
   t.after(async () => {
     await visitor.close()
     await remove()
