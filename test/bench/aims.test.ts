@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { isMet, namesIn, textOf } from '../../bench/aims.js'
 import type { Round } from '../../bench/figures.js'
 import { groups } from '../../bench/rows/index.js'
+import { readPage } from '../support/markdown.js'
 
 const side = (cpu: number) => ({ rate: 1000, cpu, p50: 0, p99: 0 })
 const roundsWith = (...beyond: number[]): Round[] => beyond.map(each => ({ server: side(40 + each), floor: side(40) }))
@@ -48,5 +49,12 @@ describe('the rows of the benchmarks', () => {
 
   test('have a floor that is another server', () => {
     for (const { name, server, floor } of rows) assert.notEqual(server, floor, name)
+  })
+
+  test('have servers and floors that are exported where their names say', () => {
+    for (const named of rows.flatMap(({ server, floor }) => [server, floor])) {
+      const [file, variant] = named.split('/')
+      assert.match(readPage(`bench/servers/${file}.ts`), new RegExp(`^export const ${variant}\\b`, 'm'), named)
+    }
   })
 })

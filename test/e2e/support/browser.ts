@@ -5,7 +5,7 @@ import { type Browser, type BrowserContext, type BrowserContextOptions, chromium
 import { temporaryFolder } from '../../support/temporary.js'
 import { findChromium } from './chromium-binary.js'
 
-/** What a page waits for happens at once. On a busy machine that can take long. */
+/** How long a test waits for what happens at once in a page, unless the machine is busy. */
 const PATIENCE_MS = 60_000
 
 let launched: Promise<Browser> | undefined
