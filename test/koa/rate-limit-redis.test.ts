@@ -44,7 +44,7 @@ describe('a rate limit in Redis', () => {
     return serve(t, app)
   }
 
-  const back = (client: Client) => until(async () => (await client()).status === 200, 20_000)
+  const back = (client: Client) => until(async () => (await client()).status === 200)
 
   test('is one for all processes', async t => {
     const clients = [await served(t, await limiterOf(t)), await served(t, await limiterOf(t))] as const
@@ -81,7 +81,7 @@ describe('a rate limit in Redis', () => {
       }
       await redis.restart()
       // What the waiting client has kept counts when Redis is back.
-      await until(async () => (await client()).status !== 503, 20_000)
+      await until(async () => (await client()).status !== 503)
       await until(async () => (await client()).status === 429)
     })
   }
@@ -92,7 +92,7 @@ describe('a rate limit in Redis', () => {
     t.after(() => redis.resume())
     for (let n = 1; n <= 3; n++) assert.equal((await client()).status, 503)
     redis.resume()
-    await until(async () => (await client()).status === 429, 20_000)
+    await until(async () => (await client()).status === 429)
   })
 
   /** As docs/rate-limits.md advises. */

@@ -465,7 +465,7 @@ describe('a peer', () => {
       for (const peer of peers) peer.destroy()
     })
     for (const peer of peers) peer.on('error', () => {})
-    await until(() => gone.length === peers.length, 10_000)
+    await until(() => gone.length === peers.length)
   })
 
   test('that hangs up once it is refused is gone without waiting for the timer, whatever it has sent', async t => {

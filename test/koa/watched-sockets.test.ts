@@ -70,7 +70,7 @@ async function watching(t: TestContext, authx: AuthX, options: CloseWhenOverOpti
     await once(client, 'open')
     t.after(() => client.terminate())
     const closed = async () => {
-      await until(() => ending !== undefined, 20_000)
+      await until(() => ending !== undefined)
       return ending as Ending
     }
     const [socket, payload] = [sockets.at(-1) as WebSocket, payloads.at(-1) as TokenPayload]

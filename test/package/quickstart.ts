@@ -37,7 +37,7 @@ export async function runQuickstart(path: string, tools = OURS, store = IN_MEMOR
   try {
     const url = `http://localhost:${port}`
     await Promise.race([
-      until(() => fetch(url), 30_000),
+      until(() => fetch(url)),
       ended.then(() => Promise.reject(new Error('the quickstart ended'))),
     ])
     await takeSteps(new Client(url))

@@ -145,7 +145,7 @@ for (const [name, prepare] of Object.entries(FAULTS)) {
 
     test('service resumes by itself, and what was answered with 503 has not been done', async () => {
       await stage.end()
-      await until(async () => assert.equal((await api.call('POST', '/login/grace')).status, 200), 15_000)
+      await until(async () => assert.equal((await api.call('POST', '/login/grace')).status, 200))
       const expected = stage.forgets ? [401, 401] : [200, 200]
       const access = await api.call('GET', '/protected', login.body.access_token)
       const refresh = await api.call('POST', '/refresh', login.body.refresh_token)
@@ -166,7 +166,7 @@ describe('a server whose store is not there when it starts', () => {
       await unavailable(() => api.call('GET', '/protected', token))
       await unavailable(() => api.call('POST', '/login/ada'))
       await arrive()
-      await until(async () => assert.equal((await api.call('GET', '/protected', token)).status, 200), 15_000)
+      await until(async () => assert.equal((await api.call('GET', '/protected', token)).status, 200))
       assert.equal((await api.call('POST', '/login/ada')).status, 200)
     } finally {
       api.stop()

@@ -94,7 +94,7 @@ describe('check of a PostgreSQL', () => {
     await server.query("ALTER ROLE modest SET log_statement = 'all'")
     const other = opened(t, url, { table: 'modest' })
     await other.compareAndSet('key', undefined, 'another value', soon())
-    await until(() => server.log().includes(Buffer.from('another value').toString('hex')), 30_000)
+    await until(() => server.log().includes(Buffer.from('another value').toString('hex')))
   })
 
   test('finds an UNLOGGED table', async t => {
@@ -122,7 +122,7 @@ describe('check of a PostgreSQL', () => {
     await server.query("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (walreceiver)'")
     await server.query('SELECT pg_reload_conf()')
     const store = opened(t, server.url)
-    await until(async () => (await store.check()).length === 0, 30_000)
+    await until(async () => (await store.check()).length === 0)
     const url = await roleWith('local', 'synchronous_commit = local')
     const waitsForNone = onlyIn(await opened(t, url, { table: 'local' }).check(), 'postgres-replication')
     assert.match(waitsForNone, /synchronous_commit is local/)

@@ -122,8 +122,8 @@ async function startCluster(): Promise<[RedisServer, RedisServer]> {
   await two.command('CLUSTER', 'SET-CONFIG-EPOCH', '2')
   await one.command('CLUSTER', 'MEET', '127.0.0.1', String(two.port))
   for (const node of [one, two]) {
-    await until(async () => /cluster_state:ok/.test(await node.command('CLUSTER', 'INFO')), 20_000)
-    await until(async () => /cluster_slots_assigned:16384/.test(await node.command('CLUSTER', 'INFO')), 20_000)
+    await until(async () => /cluster_state:ok/.test(await node.command('CLUSTER', 'INFO')))
+    await until(async () => /cluster_slots_assigned:16384/.test(await node.command('CLUSTER', 'INFO')))
   }
   return [one, two]
 }

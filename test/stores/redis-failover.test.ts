@@ -150,7 +150,7 @@ describe('RedisTokenStore on a Cluster without a master', () => {
     await Promise.all(refused)
     await Promise.all([...masters].map(master => master?.restart()))
     await cluster.whole()
-    for (const store of stores) await until(() => store.get(keys), 10_000)
+    for (const store of stores) await until(() => store.get(keys))
   })
 })
 
@@ -231,7 +231,7 @@ async function readsPastCache(store: RedisTokenStore, key: string, master: Redis
   } finally {
     master.resume()
   }
-  await until(async () => assert.deepEqual(await store.get([key]), ['a']), 10_000)
+  await until(async () => assert.deepEqual(await store.get([key]), ['a']))
 }
 
 /** A store with each client. */
@@ -264,7 +264,7 @@ async function survive(
   await each((store, at, kind) => assert.rejects(store.get([at]), /Redis/, kind))
   await replaced()
   await each(async (store, at, kind) => {
-    await until(async () => assert.equal(await store.compareAndSet(at, 'before', 'after', soon()), true, kind), 10_000)
+    await until(async () => assert.equal(await store.compareAndSet(at, 'before', 'after', soon()), true, kind))
     assert.deepEqual(await store.get([at]), ['after'], kind)
   })
 }

@@ -22,7 +22,7 @@ export async function startMemcached(): Promise<Memcached> {
   const kill = () => void server.kill('SIGKILL')
   atExit.add(kill)
   const gone = once(server, 'exit').then(() => atExit.delete(kill))
-  await until(() => takesConnections(port), 10_000)
+  await until(() => takesConnections(port))
   return {
     port,
     stop: async () => {

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Call `check` until it neither throws nor answers false; after `limit` milliseconds its last failure is thrown. */
-export async function until(check: () => unknown, limit = 20_000): Promise<void> {
+/**
+ * Call `check` until it neither throws nor answers false; after `limit` milliseconds its last failure is thrown. The
+ * default is for what happens soon, unless the machine is busy.
+ */
+export async function until(check: () => unknown, limit = 60_000): Promise<void> {
   const deadline = performance.now() + limit
   for (;;) {
     const failure = await outcome(check)

@@ -54,7 +54,7 @@ async function loggedIn(options: AuthXOptions = {}) {
 
 const aborted = async (signal: AbortSignal): Promise<unknown> => {
   // The timers of a watched login do not keep the process running.
-  await until(() => signal.aborted, 20_000)
+  await until(() => signal.aborted)
   return signal.reason
 }
 
