@@ -201,6 +201,8 @@ describe('an honest secret is never refused', () => {
       '&#48;',
     ],
   ]
+  /** A key that was cut off can begin or end with it. */
+  const MEMBER_OF_JWK = /\b(?:kty|crv) [:=] (?:RSA|EC)\b/
   const random = fc.uint8Array({ minLength: 32, maxLength: 66 }).map(bytes => Buffer.from(bytes))
   const HONEST: readonly (readonly [how: string, secrets: fc.Arbitrary<string | Buffer>])[] = [
     ['random bytes', random],
@@ -209,7 +211,10 @@ describe('an honest secret is never refused', () => {
     ['base64url', random.map(bytes => bytes.toString('base64url'))],
     [
       'a passphrase',
-      fc.array(fc.constantFrom(...WORDS), { minLength: 20, maxLength: 60 }).map(words => words.join(' ')),
+      fc
+        .array(fc.constantFrom(...WORDS), { minLength: 20, maxLength: 60 })
+        .map(words => words.join(' '))
+        .filter(text => !MEMBER_OF_JWK.test(text)),
     ],
     ['identifiers', fc.array(fc.uuid(), { minLength: 2, maxLength: 4 }).map(ids => ids.join(''))],
     ['any text', fc.string({ minLength: 40, maxLength: 200, unit: 'grapheme' })],
