@@ -36,10 +36,7 @@ export async function runQuickstart(path: string, tools = OURS, store = IN_MEMOR
   const ended = once(server, 'exit')
   try {
     const url = `http://localhost:${port}`
-    await Promise.race([
-      until(() => fetch(url)),
-      ended.then(() => Promise.reject(new Error('the quickstart ended'))),
-    ])
+    await Promise.race([until(() => fetch(url)), ended.then(() => Promise.reject(new Error('the quickstart ended')))])
     await takeSteps(new Client(url))
   } finally {
     server.kill()
