@@ -1,4 +1,4 @@
-import { type ClientEvent, type ClientEventType, type Listeners, listenersOf } from './events.js'
+import { type Listeners, listenersOf } from './events.js'
 import { AuthXClientError, FINAL, isSafe, post, refusalIn, type Secrets } from './http.js'
 import * as machine from './machine.js'
 import type { Settings } from './options.js'
@@ -13,8 +13,7 @@ const LOGIN_TURN_MS = 1000
 /** How long no refresh begins by itself after one that has brought no token with time left. */
 const RETRY_MS = 30_000
 
-const KINDS = ['access', 'refresh'] as const
-type Kind = (typeof KINDS)[number]
+type Kind = 'access' | 'refresh'
 
 /** What the client knows, and what it does about it. */
 export interface Session {
@@ -86,21 +85,14 @@ export function sessionOf(settings: Settings): Session {
       stop?.abort(otherLogin())
     }
     if (told && told !== before.told) {
+      const [type, { elsewhere, reason }] = told
+      const id = machine.digestOf(type === 'logout' ? before : next)
       listeners.tell(...told)
-      if (!told[1].elsewhere) tellOthers(...told, told[0] === 'logout' ? before : next)
+      if (!elsewhere) turns.tell({ type, reason, id, expires_in: next.tokens.expires_in })
     }
     if (state !== before.state) listeners.tell('state')
     setTimer()
   }
-  const tellOthers = (type: ClientEventType, { reason }: ClientEvent, about: machine.Known) => {
-    turns.tell({ type, reason, id: machine.digestOf(about), expires_in: about.tokens.expires_in })
-    // After a reload, a cookie that the server has not cleared would look like a login. A cookie with another value
-    // belongs to another application of this origin.
-    if (cookies || type !== 'logout' || !known.seen.includes(about.id as string)) return
-    for (const kind of KINDS)
-      (page.document as { cookie: string }).cookie = `${settings[`${kind}CsrfCookieName`]}=;path=/;max-age=0`
-  }
-
   /** How long the access token is good for a request; NaN if this is not known. */
   const leftMs = (marginSeconds = 0) => {
     const { expires_in = Number.NaN, endsAt = Number.NaN } = known.tokens
@@ -161,23 +153,23 @@ export function sessionOf(settings: Settings): Session {
       return pair.startsWith(start) ? [attempt(() => decodeURIComponent(value)) ?? value] : []
     })
   }
-  const csrfFor = (kind: Kind): readonly Secrets[] => {
-    const values = [...valuesOf(kind), ...valuesOf('refresh'), known.tokens.csrf_token]
+  const csrfFor = (kind: Kind, { id, tokens }: machine.Known): readonly Secrets[] => {
     // The value that the server has accepted comes first.
-    const ordered = new Set(values.includes(known.id) ? [known.id, ...values] : values)
-    return [...ordered].flatMap(value => (value ? [{ [settings[`${kind}CsrfHeaderName`]]: value }] : []))
+    const values = new Set([id, ...valuesOf(kind), ...valuesOf('refresh'), tokens.csrf_token])
+    return [...values].flatMap(value => (value ? [{ [settings[`${kind}CsrfHeaderName`]]: value }] : []))
   }
   const bearer = (token: string | undefined): readonly Secrets[] =>
     token ? [{ [settings.headerName]: `${settings.headerType} ${token}`.trim() }] : []
-  const secretsFor = (method: string) => {
-    if (mode !== 'cookies') return bearer(known.tokens.access_token)
-    return isSafe(method) ? [] : csrfFor('access')
+  const secretsFor = (method: string, of = known) => {
+    if (mode !== 'cookies') return bearer(of.tokens.access_token)
+    return isSafe(method) ? [] : csrfFor('access', of)
   }
-  const secretsForRefresh = () => (mode === 'headers' ? bearer(known.tokens.refresh_token) : csrfFor('refresh'))
+  const secretsForRefresh = (of: machine.Known) =>
+    mode === 'headers' ? bearer(of.tokens.refresh_token) : csrfFor('refresh', of)
   /** The server accepts the access token or the refresh token, but needs the CSRF value of each token in a cookie. */
-  const secretsForBoth = () => {
-    const others = mode === 'headers' ? [] : secretsForRefresh()
-    return [...secretsFor('POST').map(secrets => ({ ...others[0], ...secrets })), ...others]
+  const secretsForBoth = (of: machine.Known) => {
+    const others = mode === 'headers' ? [] : secretsForRefresh(of)
+    return [...secretsFor('POST', of).map(secrets => ({ ...others[0], ...secrets })), ...others]
   }
 
   const take = async (isLogin: boolean, since: machine.Known, posted: ReturnType<typeof post>) => {
@@ -228,7 +220,7 @@ export function sessionOf(settings: Settings): Session {
     stop = attempt(() => new AbortController())
     const limitMs = settings['timeouts.refresh']
     const send = (timeoutMs: number) =>
-      post(settings, 'refresh', secretsForRefresh(), undefined, timeoutMs, stop?.signal)
+      post(settings, 'refresh', secretsForRefresh(since), undefined, timeoutMs, stop?.signal)
     // Perhaps the server has refreshed and only its response is lost. Within the grace period it sends the response
     // again.
     const posted = send(Math.min(limitMs, FIRST_REFRESH_MS)).catch(error => {
@@ -238,14 +230,15 @@ export function sessionOf(settings: Settings): Session {
     await take(false, since, posted)
   }
   const logoutNow = async (since: machine.Known) => {
-    const send = () => post(settings, 'logout', secretsForBoth())
+    // After a local logout this client has forgotten the tokens, but the session may live.
+    const send = (of = since) => post(settings, 'logout', secretsForBoth(of))
     await send().catch(async refusal => {
-      if (!refusalIn(refusal) || (mode === 'headers' && !machine.isLoggedIn(since))) throw refusal
+      if (!refusalIn(refusal)) throw refusal
       // The access token may have expired, and the path of the refresh cookie may not include the logout route. A
       // refresh gives a new access token, which the route may get.
       const error = await refreshNow(since).catch(error => error ?? refusal)
       if (error ? !(await isOver(error, since)) : !isSame(since)) throw refusal
-      if (!error) await send()
+      if (!error) await send(known)
     })
   }
   const renew: Session['renew'] = async since => {
@@ -287,7 +280,7 @@ export function sessionOf(settings: Settings): Session {
         isLoggingIn = true
         try {
           // The server ends the login that these headers belong to.
-          return await take(true, since, post(settings, 'login', secretsForBoth().slice(0, 1), credentials))
+          return await take(true, since, post(settings, 'login', secretsForBoth(since).slice(0, 1), credentials))
         } catch (error) {
           // Cookies that have changed are not of this login.
           set(machine.afterCookies(known, since.seen, true))
@@ -307,7 +300,15 @@ export function sessionOf(settings: Settings): Session {
         await lookNow().catch(unlessLocal)
         // The login may have ended while this call waited for its turn.
         const since = isIn() ? known : before
-        await logoutNow(since).catch(unlessLocal)
+        await logoutNow(since).catch(error => {
+          unlessLocal(error)
+          // After a reload, cookies that the server has not cleared would look like a login. The last ones have the
+          // shortest path. Cookies with another value belong to another application of this origin.
+          const id = known.seen.at(-1)
+          if (!cookies && id && id === since.id)
+            for (const kind of ['access', 'refresh'] as const)
+              (page.document as { cookie: string }).cookie = `${settings[`${kind}CsrfCookieName`]}=;path=/;max-age=0`
+        })
         await lookNow().catch(unlessLocal)
         await end(since)
         // The session may live: what the storage keeps would be a login after a restart.

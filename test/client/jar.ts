@@ -5,10 +5,16 @@ interface Kept {
   readonly httpOnly: boolean
 }
 
-/** The cookies of a browser whose page is at `/`, as far as these tests need them: one server, no domains. */
+/** The cookies of a browser whose page is at `/`, as far as these tests need them: one origin, no domains. */
 export class Jar {
   /** By name and path: a browser keeps one cookie for each. */
   readonly #cookies = new Map<string, Kept>()
+  readonly #send: (input: string | Request, init: RequestInit) => Promise<Response>
+
+  /** `send` sends a request that has its cookies. */
+  constructor(send = (input: string | Request, init: RequestInit) => fetch(input, init)) {
+    this.#send = send
+  }
 
   /** `fetch` with these cookies. */
   readonly fetch = async (input: string | Request, init: RequestInit): Promise<Response> => {
@@ -16,13 +22,23 @@ export class Jar {
     const { pathname } = new URL(typeof input === 'string' ? input : input.url)
     const sent = this.#shown(({ path }) => isInside(pathname, path))
     if (sent) headers.set('Cookie', sent)
-    const response = await fetch(input, { ...init, headers })
+    const response = await this.#send(input, { ...init, headers })
     for (const line of response.headers.getSetCookie()) this.#set(line)
     return response
   }
 
   /** What `document.cookie` would be. */
   readonly cookies = (): string => this.#shown(({ httpOnly, path }) => !httpOnly && path === '/')
+
+  /** What `document.cookie` would be in a page at `path`: the cookies with the longest paths come first. */
+  shownAt(path: string): string {
+    return this.#shown(cookie => !cookie.httpOnly && isInside(path, cookie.path))
+  }
+
+  /** As an assignment to `document.cookie`. */
+  assign(line: string): void {
+    this.#set(line)
+  }
 
   /** Another with the same cookies. */
   copy(): Jar {
@@ -37,15 +53,15 @@ export class Jar {
   }
 
   #shown(shows: (cookie: Kept) => boolean): string {
-    const shown = [...this.#cookies.values()].filter(shows)
+    const shown = [...this.#cookies.values()].filter(shows).sort((a, b) => b.path.length - a.path.length)
     return shown.map(({ name, value }) => `${name}=${value}`).join('; ')
   }
 
   #set(line: string): void {
     const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-    const path = /; Path=([^;]*)/i.exec(line)?.[1] ?? '/'
+    const path = /; ?Path=([^;]*)/i.exec(line)?.[1] ?? '/'
     const key = `${name};${path}`
-    if (/; Max-Age=0/i.test(line)) this.#cookies.delete(key)
+    if (/; ?Max-Age=0/i.test(line)) this.#cookies.delete(key)
     else this.#cookies.set(key, { name, value, path, httpOnly: /; HttpOnly/i.test(line) })
   }
 }

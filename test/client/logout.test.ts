@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import type { AuthXClientOptions } from 'koa-authx/client'
 import type { AuthXOptions } from '../../src/index.js'
 import { until } from '../support/until.js'
 import { CREDENTIALS, heardBy, loggedIn, MODES, type Scene, scene } from './scene.js'
@@ -121,6 +122,16 @@ for (const tokens of MODES) {
       await isOver(server)
     })
 
+    test('ends the session, although one that forgot the login here was faster and did not reach the server', async t => {
+      for (const cookieCsrfProtect of [true, false]) {
+        const server = await scene(t, tokens, { cookieCsrfProtect })
+        const client = server.client({ fetch: losing('/logout', server) })
+        await client.login(CREDENTIALS)
+        await Promise.all([client.logout({ local: true }), client.logout()])
+        await isOver(server)
+      }
+    })
+
     test('of nobody is refused', async t => {
       const server = await scene(t, tokens)
       const client = server.client()
@@ -174,6 +185,14 @@ for (const tokens of ['cookies', 'dual'] as const) {
   }
 }
 
+test('a logout of a page ends the session, although one that has deleted the readable cookies was faster', async t => {
+  const server = await scene(t, 'cookies')
+  const tab = await browserOf(t, server).tab('cookies', { fetch: losing('/logout', server) })
+  await tab.login(CREDENTIALS)
+  await Promise.all([tab.logout({ local: true }), tab.logout()])
+  await isOver(server)
+})
+
 for (const tokens of ['cookies', 'dual'] as const) {
   test(`a logout of all devices, and then here, with tokens: '${tokens}' ends the login in all tabs without a reason`, async t => {
     const { server, tabs, heard } = await twoTabs(t, tokens, true)
@@ -187,6 +206,16 @@ for (const tokens of ['cookies', 'dual'] as const) {
       Array(2).fill(['logout undefined']),
     )
   })
+}
+
+/** Sends requests, but the first one to `path` does not reach the server. */
+function losing(path: string, { jar }: Scene): NonNullable<AuthXClientOptions['fetch']> {
+  let isLost = false
+  return async (input, init) => {
+    if (isLost || !String(input).endsWith(path)) return jar.fetch(input, init)
+    isLost = true
+    throw new TypeError('fetch failed')
+  }
 }
 
 /** Two tabs that are logged in and know it. */
