@@ -3,6 +3,7 @@ import { after, describe, type TestContext, test } from 'node:test'
 import pg from 'pg'
 import { PostgresTokenStore } from '../../stores/postgres.js'
 import { startPostgres } from '../support/postgres.js'
+import { until } from '../support/until.js'
 
 const server = await startPostgres()
 after(() => server.stop())
@@ -14,7 +15,8 @@ let tables = 0
 /** A store with the records `key 0` to `key 299`, and the number of messages that it has sent since. */
 async function filled(t: TestContext) {
   const pool = new pg.Pool({ connectionString: server.url, max: 10 })
-  const store = new PostgresTokenStore(pool, { timeout, table: `reads_${tables++}` })
+  const table = `reads_${tables++}`
+  const store = new PostgresTokenStore(pool, { timeout, table })
   t.after(async () => {
     await store.close()
     await pool.end()
@@ -24,7 +26,7 @@ async function filled(t: TestContext) {
   await Promise.all(numbers.map(n => store.compareAndSet(`key ${n}`, undefined, String(n), soon())))
   let messages = 0
   pool.on('acquire', () => messages++)
-  return { store, messages: () => messages }
+  return { store, table, messages: () => messages }
 }
 
 describe('Reads that begin in one turn of the event loop', () => {
@@ -58,6 +60,29 @@ describe('Reads that begin in one turn of the event loop', () => {
     const wrong = assert.rejects(store.get(['key 1', 'é']), /printable ASCII/)
     assert.deepEqual(await store.get(['key 1']), ['1'])
     await wrong
+  })
+
+  test('fail together if their connection is lost, but those of other turns do not', async t => {
+    const { store, table } = await filled(t)
+    const other = new pg.Client({ connectionString: server.url })
+    await other.connect()
+    t.after(() => other.end())
+    await other.query(`BEGIN; LOCK TABLE ${table}`)
+    const waiting = async () => {
+      const rows = await server.query(
+        `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${table}" AS record%' ORDER BY query_start`,
+      )
+      return rows.map(row => Number(row.pid))
+    }
+    const first = [store.get(['key 1']), store.get(['key 2'])].map(call => assert.rejects(call, /SQLSTATE 57P01/))
+    await until(async () => (await waiting()).length === 1)
+    const second = store.get(['key 3'])
+    await until(async () => (await waiting()).length === 2)
+    const [pid] = await waiting()
+    await server.query(`SELECT pg_terminate_backend(${pid})`)
+    await Promise.all(first)
+    await other.query('ROLLBACK')
+    assert.deepEqual([await second, await store.get(['key 1'])], [['3'], ['1']])
   })
 
   test('are not joined by a call of a later turn, and a read after a write sees it', async t => {
