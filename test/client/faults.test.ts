@@ -329,7 +329,7 @@ for (const tokens of ['cookies', 'dual'] as const) {
   })
 }
 
-test('a reload after a final refusal finds nobody, whether the server has cleared the cookies or not', async t => {
+test('a reload after a final refusal finds nobody', async t => {
   const { server } = await loggedIn(t, 'cookies')
   const browser = browserOf(t, server)
   const page = await browser.tab('cookies', { cookies: undefined })
