@@ -4,6 +4,7 @@ import { isPool, type PostgresClient, type PostgresPool } from './postgres-clien
 import { connectTo, Lease, listen, pause, query, unlisten } from './postgres-lease.js'
 import { OwnPool, type PostgresPoolOptions } from './postgres-own-pool.js'
 import {
+  checkQueue,
   isRefusal,
   OPEN_TRANSACTION,
   outOfReach,
@@ -29,11 +30,6 @@ export interface Answer {
   readonly rows: readonly Row[]
 }
 
-/**
- * The maximum number of waiting calls. Each needs memory, and a server that stalls under load must not crash the
- * process.
- */
-const LONGEST_QUEUE = 10_000
 /** How long a connection that gives no answer is kept after its call was given up, in milliseconds. */
 const PATIENCE_MS = 1000
 /**
@@ -94,7 +90,7 @@ export class PostgresConnections {
 
   /** Sends a message and waits for the answer, until the deadline. `close` ends what is not inside `call`. */
   async send(order: Order, deadline: Deadline): Promise<Answer> {
-    if (this.#waiting >= LONGEST_QUEUE) throw outOfReach('too many calls wait for a connection')
+    checkQueue(this.#waiting)
     if (order.isWrite) this.#checkStuckWrites()
     return this.#ask(await this.#take(deadline), order, deadline)
   }

@@ -1,4 +1,4 @@
-import { outOfReach } from './postgres-reason.js'
+import { checkQueue } from './postgres-reason.js'
 import { TickBatch } from './tick-batch.js'
 
 /** The values of keys, by key. A key without a record is missing. */
@@ -15,9 +15,6 @@ interface Batch {
  * are lost with a connection.
  */
 const MOST_KEYS = 200
-
-/** The maximum number of calls without an answer: each needs memory. */
-const MOST_CALLS = 10_000
 
 /**
  * Sends the reads that begin in one turn of the event loop as one statement: a message costs the server and this process
@@ -36,7 +33,7 @@ export class GatheredReads {
 
   /** Resolves to the values of `keys`, among others. Rejects as `read` does, or if too many calls wait. */
   async get(keys: readonly string[]): Promise<Values> {
-    if (this.#calls >= MOST_CALLS) throw outOfReach('too many calls wait for a connection')
+    checkQueue(this.#calls)
     this.#calls++
     try {
       return await this.#batchFor(keys).values

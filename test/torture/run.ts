@@ -53,7 +53,7 @@ if (values.write) writeFileSync(PAGE, page(tableOf(await placesOf(''), rows)))
 process.exit(rows.length > 0 && rows.every(({ broken }) => broken.length === 0) ? 0 : 1)
 
 /** The rows are in the order of the chapters, whatever runs first. */
-async function runAll(pass: Pass, all: readonly Place[]): Promise<Row[]> {
+async function runAll(pass: Pass, places: readonly Place[]): Promise<Row[]> {
   const servers = serversFound()
   const rows = new Map<Place, Row>()
   const run = async (place: Place) => {
@@ -62,9 +62,9 @@ async function runAll(pass: Pass, all: readonly Place[]): Promise<Row[]> {
     for (const line of row.broken) console.log(`        ${line}`)
     rows.set(place, row)
   }
-  for (const place of all) if (!place.case.untimed) await run(place)
-  await Promise.all(all.filter(place => place.case.untimed).map(run))
-  return all.map(place => rows.get(place) as Row)
+  for (const place of places) if (!place.case.untimed) await run(place)
+  await Promise.all(places.filter(place => place.case.untimed).map(run))
+  return places.map(place => rows.get(place) as Row)
 }
 
 /** Where the servers are, looked for and installed once: cases that run at the same time must not both do that. */
