@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import { pathToFileURL } from 'node:url'
-import Router from '@koa/router'
 import jsonwebtoken from 'jsonwebtoken'
-import Koa from 'koa'
+import type Koa from 'koa'
 import jwt from 'koa-jwt'
 import { OPTIONS } from '../../src/config/table.js'
 import * as library from '../../src/index.js'
@@ -14,20 +12,14 @@ import { MemoryTokenStore } from '../../stores/memory.js'
 import { Program } from '../examples/programs.js'
 import { appOf, bearer, type Client, cookie, makeAuthX, type Sent, serve, TEST_SECRET } from '../support/app.js'
 import { freePort } from '../support/free-port.js'
-import { issuerKey, issuerServer } from '../support/issuer-server.js'
-import { blocksOf, projectFor, readPage } from '../support/markdown.js'
+import { projectFor } from '../support/markdown.js'
 import { forge } from '../support/signing.js'
+import { asAccess, blocks, NOW, PAGE_SECRET, page, token, withToken } from './koa-jwt-page.js'
 
-const PAGE = 'docs/from-koa-jwt.md'
-const page = readPage(PAGE)
 const exported: Readonly<Record<string, unknown>> = library
-const blocks = blocksOf(page)
 const [BEFORE = '', STEP_1 = '', STEP_2 = '', STEP_3 = ''] = blocks
   .map(({ code }) => code)
   .filter(code => code.includes('app.listen(8000)'))
-
-const PAGE_SECRET = 'for this page only, 32 bytes or more'
-const NOW = Math.floor(Date.now() / 1000)
 
 /** A token as the program of the page issues it, some seconds ago: in one second, all its tokens are the same. */
 const oldToken = (secondsAgo: number) =>
@@ -119,41 +111,6 @@ describe('a program of koa-jwt moves to koa-authx as the page says', () => {
   })
 })
 
-/** A block of the page that speaks of what is around it, as a function of that. */
-async function snippet(t: TestContext, containing: string, change = (code: string) => code) {
-  const found = blocks.filter(({ code }) => code.includes(containing))
-  assert.equal(found.length, 1, containing)
-  const code = change(found[0]?.code ?? '')
-  const imports = code.split('\n').filter(line => line.startsWith('import '))
-  const body = code.split('\n').filter(line => !line.startsWith('import '))
-  const own = body.some(line => line.startsWith('const authx')) ? 'app, router' : 'app, router, authx'
-  const lines = [
-    ...imports,
-    "import { AuthX } from 'koa-authx'",
-    `export const run = (${own}: any) => {`.replace(own, `{ ${own} }`),
-    ...body,
-    "return typeof authx === 'undefined' ? undefined : authx",
-    '}',
-  ]
-  const folder = await projectFor(t)
-  mkdirSync(folder, { recursive: true })
-  const file = join(folder, 'snippet.mts')
-  writeFileSync(file, [...new Set(lines)].join('\n'))
-  const module = await import(pathToFileURL(file).href)
-  return module.run as (around: { app?: Koa; router?: Router; authx?: AuthX }) => AuthX
-}
-
-const quiet = () => {
-  const app = new Koa()
-  app.silent = true
-  return app
-}
-
-const token = (claims: object = {}) => jsonwebtoken.sign({ sub: 'ada', ...claims }, TEST_SECRET, { expiresIn: '1h' })
-const asAccess: AdoptClaims = claims => ({ ...claims, type: 'access' })
-
-const withToken = (client: Client, each: string, more: Sent = {}) => client({ headers: [bearer(each)], ...more })
-
 /** A guarded application that answers with the claims. */
 function guarded(t: TestContext, options: AuthXOptions) {
   const authx = makeAuthX({ adoptClaims: asAccess, ...options })
@@ -164,101 +121,6 @@ function guarded(t: TestContext, options: AuthXOptions) {
     }),
   )
 }
-
-describe('the code of the page', () => {
-  test('keeps koa-unless: paths and methods without the guard, and all others with it', async t => {
-    const folder = await projectFor(t)
-    const code = blocks.find(({ language }) => language === 'js')?.code ?? ''
-    writeFileSync(join(folder, 'unless.mts'), code)
-    const { app } = await import(pathToFileURL(join(folder, 'unless.mts')).href)
-    app.silent = true
-    const client = await serve(t, app)
-    const good = new AuthX({ secretKey: PAGE_SECRET }).createAccessToken('ada')
-    const status = async (sent: Sent) => (await client(sent)).status
-    assert.equal(await status({ path: '/public/a' }), 200)
-    assert.equal(await status({ method: 'OPTIONS', path: '/private' }), 200)
-    assert.equal(await status({ path: '/private' }), 401)
-    assert.equal((await withToken(client, good, { path: '/private' })).json.sub, 'ada')
-    assert.equal((await withToken(client, good, { path: '/public' })).json.sub, 'ada', 'as with passthrough')
-    const report = library.audit(app)
-    assert.equal(JSON.stringify(report).includes('accessTokenRequired'), false)
-  })
-
-  test('keeps the names in ctx.state', async t => {
-    const authx = makeAuthX({ adoptClaims: asAccess })
-    const app = quiet().use(authx.middleware()).use(authx.accessTokenRequired())
-    ;(await snippet(t, 'ctx.state.user = ctx.state.token'))({ app, authx })
-    app.use(ctx => {
-      ctx.body = [ctx.state.user.sub, ctx.state.jwt]
-    })
-    const sent = token()
-    assert.deepEqual(JSON.parse((await withToken(await serve(t, app), sent)).text), ['ada', sent])
-  })
-
-  test('reads tokens in other places', async t => {
-    const authx = makeAuthX({ adoptClaims: asAccess })
-    const app = quiet()
-    ;(await snippet(t, 'X-Access-Token'))({ app, authx })
-    app.use(authx.middleware()).use(authx.accessTokenRequired())
-    app.use(ctx => {
-      ctx.body = ctx.state.token.sub
-    })
-    const client = await serve(t, app)
-    assert.equal((await client({ headers: [['X-Access-Token', token()]] })).text, 'ada')
-    const both = [['X-Access-Token', token()], bearer(token({ sub: 'eve' }))] as const
-    assert.equal((await client({ headers: both })).text, 'eve')
-    assert.equal((await client()).status, 401)
-  })
-
-  test('keeps the body of errors, with status and challenge', async t => {
-    const authx = makeAuthX()
-    const app = quiet()
-    ;(await snippet(t, 'onError'))({ app, authx })
-    app.use(authx.accessTokenRequired())
-    const { status, text, headers } = await (await serve(t, app))()
-    assert.deepEqual([status, text], [401, 'Authentication Error'])
-    assert.match(String(headers['www-authenticate']), /^Bearer/)
-  })
-
-  test('verifies with jwks-rsa', async t => {
-    const key = await issuerKey('one', 'RS256')
-    const server = await issuerServer(t, key)
-    const run = await snippet(t, 'koaJwtSecret({', code =>
-      code.replace('https://keys.example.com/jwks.json', server.jwksUri),
-    )
-    const authx = run({})
-    const [own, jti] = [await server.token({ iss: undefined, aud: undefined, jti: undefined }), 'a-token']
-    assert.equal((await authx.verifyToken(own)).sub, 'ada')
-    const strange = await server.token({ iss: undefined, aud: undefined, jti }, {}, await issuerKey('two', 'RS256'))
-    await assert.rejects(authx.verifyToken(strange), { name: 'TokenInvalidSignatureError' })
-  })
-
-  test('verifies tokens of an identity provider', async t => {
-    const server = await issuerServer(t)
-    const run = await snippet(t, 'remoteIssuer({', code => code.replace('https://login.example.com/', server.issuer))
-    assert.equal((await run({}).verifyToken(await server.token())).sub, 'ada')
-  })
-
-  test('exchanges tokens that a short secret has signed, and refuses all others', async t => {
-    const authx = makeAuthX({ store: new MemoryTokenStore() })
-    const router = new Router()
-    ;(await snippet(t, 'short secret'))({ router, authx })
-    router.get('/me', authx.accessTokenRequired(), ctx => {
-      ctx.body = ctx.state.token
-    })
-    const client = await serve(t, appOf(authx.middleware()).use(router.routes()))
-    const exchange = (each: string) => withToken(client, each, { method: 'POST', path: '/exchange' })
-    const old = jsonwebtoken.sign({ id: 7, role: 'admin' }, 'short secret', { expiresIn: '1h' })
-    const { json } = await exchange(old)
-    const me = await withToken(client, String(json.access_token), { path: '/me' })
-    assert.deepEqual([me.json.sub, me.json.id, me.json.role], ['7', 7, 'admin'])
-    const expired = jsonwebtoken.sign({ id: 7, exp: NOW - 5 }, 'short secret')
-    const otherUse = jsonwebtoken.sign({ email: 'ada@example.com' }, 'short secret', { expiresIn: '1h' })
-    for (const each of [expired, otherUse, token(), 'garbage']) assert.equal((await exchange(each)).status, 401)
-    assert.equal((await client({ method: 'POST', path: '/exchange' })).status, 401)
-    assert.equal((await withToken(client, old, { path: '/me' })).status, 401)
-  })
-})
 
 describe('what the page says of an option of koa-jwt', () => {
   const statusOf = async (client: Client, each: string) => (await withToken(client, each)).status
