@@ -33,6 +33,8 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   'docs/client-recipes.md tsx': 'parts of examples/client; test/docs/client-recipes.test.ts compares them',
   'docs/client-recipes.md vue': 'parts of examples/client; test/docs/client-recipes.test.ts compares them',
   'docs/client-recipes.md svelte': 'parts of examples/client; test/docs/client-recipes.test.ts compares them',
+  'docs/deploying.md nginx': 'test/docs/proxies-and-pods.test.ts sends the headers that it sets',
+  'docs/deploying.md yaml': 'test/docs/proxies-and-pods.test.ts compares it with the program of the page',
   'docs/from-authx.md python': 'AuthX itself, for comparison',
   'docs/stores.md sql':
     'the table of PostgreSQL: test/docs/stores.test.ts creates it; statements of an example: test/examples/custom-sql-store.test.ts runs them',
