@@ -1,12 +1,13 @@
 /**
  * Installs the packed package into empty projects on every Node with every npm that runs there, beside both major
- * versions of Koa, and on Bun and Deno; compiles a user's program with every TypeScript; runs the projects for test
+ * versions of Koa, and on Bun and Deno; bundles it with webpack and Rollup; compiles a user's program with every TypeScript; runs the projects for test
  * runners of docs/testing.md: part of `npm run check:everywhere`. Takes all of them from npm's registry.
  */
 import { join } from 'node:path'
 import { fetchPackage } from '../nodes/from-npm.js'
 import { hasOwnSqlite, MAJORS, type NodeBinary, nodeBinary } from '../nodes/node-binary.js'
 import { runnerProjects } from '../support/runner-projects.js'
+import { checkBundlers } from './bundlers.js'
 import {
   asDeveloped,
   compile,
@@ -43,6 +44,7 @@ const tarball = pack()
 for (const major of MAJORS) await checkNode(major)
 for (const { title } of runnerProjects()) checkRunner(title)
 done.push(...(await checkRuntimes(tarball)))
+done.push(...checkBundlers(tarball))
 for (const typescript of TYPESCRIPTS) for (const koa of KOA_TYPES) checkTypes(typescript, koa)
 console.log(`\n${done.join('\n')}\nThe package is good everywhere.`)
 

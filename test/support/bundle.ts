@@ -64,10 +64,11 @@ export async function bundleProgram(file: string, standIns: Readonly<Record<stri
   return bundle({ entryPoints: [join(root, file)], alias, ...shape })
 }
 
-/** A program for Node, beside which its packages are installed. */
-export async function bundleBeside(file: string, format: 'esm' | 'cjs'): Promise<string> {
+/** A program for Node, beside which its packages are installed. `define`: code by the expression that it replaces. */
+export async function bundleBeside(file: string, format: 'esm' | 'cjs', define: object = {}): Promise<string> {
   const logOverride = { 'empty-import-meta': 'silent' }
-  return bundle({ entryPoints: [join(root, file)], platform: 'node', format, packages: 'external', logOverride })
+  const packages = 'external'
+  return bundle({ entryPoints: [join(root, file)], platform: 'node', format, packages, define, logOverride })
 }
 
 /** An ES module as CommonJS. Rejects if it has what cannot be made CommonJS. */
