@@ -1,7 +1,8 @@
 /**
  * Installs the packed package into empty projects on every Node with every npm that runs there, beside both major
- * versions of Koa, and on Bun and Deno; bundles it with webpack and Rollup; compiles a user's program with every TypeScript; runs the projects for test
- * runners of docs/testing.md: part of `npm run check:everywhere`. Takes all of them from npm's registry.
+ * versions of Koa, and on Bun and Deno; bundles it with webpack and Rollup; compiles a user's program with every
+ * TypeScript; runs the projects for test runners of docs/testing.md: part of `npm run check:everywhere`. Takes all of
+ * them from npm's registry.
  */
 import { join } from 'node:path'
 import { fetchPackage } from '../nodes/from-npm.js'
