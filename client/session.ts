@@ -93,6 +93,7 @@ export function sessionOf(settings: Settings): Session {
     if (state !== before.state) listeners.tell('state')
     setTimer()
   }
+
   /** How long the access token is good for a request; NaN if this is not known. */
   const leftMs = (marginSeconds = 0) => {
     const { expires_in = Number.NaN, endsAt = Number.NaN } = known.tokens

@@ -9,5 +9,8 @@ export const docs = readdirSync(join(root, 'docs'))
   .filter(name => name.endsWith('.md'))
   .map(name => `docs/${name}`)
 
-/** Every page whose code is looked at, with its blocks: the README, whose code is on the front page of the site, and all other pages of the site. */
+/**
+ * Every page whose code is looked at, with its blocks: the README, whose code is on the front page of the site, and all
+ * other pages of the site.
+ */
 export const pages = new Map(['README.md', ...PAGES.keys()].map(page => [page, blocksOf(readPage(page))]))

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, posix, resolve } from 'node:path'
 
-const ROOT = resolve(import.meta.dirname, '../..')
+export const ROOT = resolve(import.meta.dirname, '../..')
 
 /** Something that the package exports: its source, and its page in the reference. */
 export interface Entry {

@@ -1,11 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { installPackages } from '../packages.js'
-import { entries } from './entries.js'
+import { entries, ROOT } from './entries.js'
 
 const HERE = import.meta.dirname
-const ROOT = resolve(HERE, '../..')
 
 /** What a nameless type holds, such as `{ token }` of a guard, is told by what it belongs to. */
 const NAMELESS = /\.__type\.\S+ \(\w+\), .* does not have any documentation$/
