@@ -41,16 +41,18 @@ export async function sessionBytes(logins: number, backends: Backends): Promise<
 function sizeIn(
   kind: 'memory' | 'sqlite' | 'redis' | 'postgres',
   server: ServerProcess,
-  { redis, postgres }: Backends,
+  backends: Backends,
 ): () => Promise<number> {
   if (kind === 'memory') return () => server.ask({ do: 'memory' })
-  if (kind === 'redis') return async () => Number(/used_memory:(\d+)/.exec(await redis.command('INFO', 'memory'))?.[1])
-  if (kind === 'postgres') {
-    // With its indexes.
-    const sql = "SELECT pg_total_relation_size('koa_authx') AS bytes"
-    return async () => Number((await postgres.query(sql))[0]?.bytes)
-  }
+  if (kind !== 'sqlite') return () => backendBytes(kind, backends)
   return async () => sizeOf(server.folder, name => name.startsWith('tokens.sqlite') && !name.endsWith('-shm'))
+}
+
+/** How large all records are in a backend, with their indexes. */
+export async function backendBytes(kind: 'redis' | 'postgres', { redis, postgres }: Backends): Promise<number> {
+  if (kind === 'redis') return Number(/used_memory:(\d+)/.exec(await redis.command('INFO', 'memory'))?.[1])
+  const sql = "SELECT pg_total_relation_size('koa_authx') AS bytes"
+  return Number((await postgres.query(sql))[0]?.bytes)
 }
 
 export interface ImportTime {

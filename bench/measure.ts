@@ -134,16 +134,22 @@ export class Bench {
   }
 
   /** Resolves to `undefined` if there were too few tokens. There are more the next time. */
-  async send({ row, side, amount, file, headers, server }: Prepared): Promise<Figures | undefined> {
+  async send(prepared: Prepared): Promise<Figures | undefined> {
+    const { server } = prepared
     const before = await server.ask({ do: 'cpu' })
-    const run = await runLoad(server.origin, row.request, headers, file, amount)
+    const run = await this.load(prepared)
     const cpu = (await server.ask({ do: 'cpu' })) - before
-    const figures = figuresOf(run, cpu)
+    return run && figuresOf(run, cpu)
+  }
+
+  /** Like `send`, but resolves to what wrk counted. */
+  async load({ row, side, amount, file, headers, server }: Prepared): Promise<Run | undefined> {
+    const run = await runLoad(server.origin, row.request, headers, file, amount)
     const known = this.#rates.get(keyOf(row, side)) ?? 0
-    this.#rates.set(keyOf(row, side), Math.max(figures.rate, known) * (run.ranOut ? 2 : 1))
+    this.#rates.set(keyOf(row, side), Math.max(rateOf(run), known) * (run.ranOut ? 2 : 1))
     if (run.ranOut) return undefined
     checkRun(row, side, run)
-    return figures
+    return run
   }
 
   async stop(): Promise<void> {
@@ -172,9 +178,14 @@ export class Bench {
 
 const keyOf = (row: Row, side: Side) => `${row.name} ${side}`
 
-function figuresOf({ requests, microseconds, p50, p99 }: Run, cpu: number): Figures {
-  return { rate: (requests * 1e6) / microseconds, cpu: cpu / requests, p50, p99 }
-}
+const rateOf = ({ requests, microseconds }: Run) => (requests * 1e6) / microseconds
+
+const figuresOf = (run: Run, cpu: number): Figures => ({
+  rate: rateOf(run),
+  cpu: cpu / run.requests,
+  p50: run.p50,
+  p99: run.p99,
+})
 
 function checkRun(row: Row, side: Side, run: Run): void {
   const { name, status = 200 } = row

@@ -1,5 +1,7 @@
+import type { BackendWork } from './backend-work.js'
 import type { BusyResult } from './busy.js'
 import type { ImportTime, InstalledSize, StoredSize } from './footprint.js'
+import type { ManySessions } from './many-sessions.js'
 import * as report from './report.js'
 import type { Group } from './row.js'
 import type { SocketResult } from './sockets.js'
@@ -9,13 +11,15 @@ export interface Results {
   readonly sockets: readonly SocketResult[]
   readonly busy: readonly (readonly BusyResult[])[]
   readonly stored: readonly StoredSize[]
+  readonly work: readonly BackendWork[]
+  readonly many: readonly ManySessions[]
   readonly imported: readonly ImportTime[]
   readonly installed: readonly InstalledSize[]
 }
 
 /** The page of results, with the sections for which there are some. */
 export function page(command: string, groups: readonly Group[], results: Results, machine: string): string {
-  const { runs, sockets, busy, stored, imported, installed } = results
+  const { runs, sockets, busy, stored, work, many, imported, installed } = results
   const sections = [
     ...groups.map(({ title, text, rows }) => {
       const measured = rows.filter(({ name }) => runs[0]?.has(name))
@@ -24,6 +28,8 @@ export function page(command: string, groups: readonly Group[], results: Results
     section('Watched WebSockets', sockets, () => `${SOCKETS}\n\n${report.socketsTable(sockets)}`),
     section('A busy process', busy.flat(), () => `${BUSY}\n\n${report.busyTable(busy)}`),
     section('Bytes for each live session', stored, () => report.storedTable(stored)),
+    section('What the backends do', work, () => `${WORK}\n\n${report.workTable(work)}`),
+    section('Many sessions', many, () => `${MANY}\n\n${report.manyTable(many)}`),
     section('Import time', imported, () => report.importTable(imported)),
     section('Installed size, without Koa and other peers', installed, () => report.installedTable(installed)),
   ]
@@ -39,6 +45,11 @@ not watch them. Memory is measured after a garbage collection.`
 
 const BUSY = `A guarded route on Redis, with the default timeouts. Its handler keeps the process busy for 2 ms. For one second, requests are sent
 at a multiple of the rate that the floor can answer, and then all responses are awaited. Redis has no fault, so no response may be 503.`
+
+const WORK = `The work of Redis and of PostgreSQL for each request of koa-authx, at 32 connections: the CPU time of all their processes, what Redis
+receives and sends, and what PostgreSQL writes to its write-ahead log. Round trips are those that the response waits for, one after another.`
+
+const MANY = `A guarded request, while a backend holds so many other sessions, each with its subject's list. A session has what a login leaves.`
 
 const head = (command: string) => `# Benchmarks
 

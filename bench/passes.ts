@@ -1,7 +1,9 @@
 import { namesIn } from './aims.js'
+import { backendWork } from './backend-work.js'
 import type { Backends } from './backends.js'
 import { type BusyResult, measureBusy } from './busy.js'
 import { importTimes, installedSizes, sessionBytes } from './footprint.js'
+import { manySessions } from './many-sessions.js'
 import { Bench, measure, type RowResult } from './measure.js'
 import type { Results } from './page.js'
 import type { Plan } from './plan.js'
@@ -26,6 +28,7 @@ export class Passes {
   /** @throws Error if the word selects nothing. */
   async measure(): Promise<Results> {
     const { runs, sockets, logins, imports } = this.#plan
+    const { seconds, sessions } = this.#plan.backends
     const [rows, busy]: [Map<string, RowResult>[], BusyResult[][]] = [[], []]
     for (let run = 1; run <= runs; run++) {
       rows.push(await this.#rows(run))
@@ -36,6 +39,8 @@ export class Passes {
       busy,
       sockets: await this.#part('watched WebSockets', () => measureSockets(sockets, this.#backends)),
       stored: await this.#part('bytes for each live session', () => sessionBytes(logins, this.#backends)),
+      work: await this.#part('work of the backends', () => backendWork(seconds, this.#backends)),
+      many: await this.#part('many sessions', () => manySessions(sessions, seconds, this.#backends)),
       imported: await this.#part('import time', async () => importTimes(imports)),
       installed: await this.#part('installed size', async () => installedSizes()),
     }

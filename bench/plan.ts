@@ -12,6 +12,8 @@ export interface Plan {
   readonly loads: readonly number[]
   /** Logins that fill the stores, to measure their size. */
   readonly logins: number
+  /** Numbers of sessions with which the backends are measured, and seconds of each measurement of them. */
+  readonly backends: { readonly sessions: readonly number[]; readonly seconds: number }
   /** How often each import is measured. */
   readonly imports: number
 }
@@ -23,6 +25,7 @@ export const FULL: Plan = {
   sockets: { count: 10_000, seconds: 20 },
   loads: [2, 4, 8],
   logins: 20_000,
+  backends: { sessions: [10_000, 1_000_000], seconds: 3 },
   imports: 15,
 }
 
@@ -33,5 +36,6 @@ export const QUICK: Plan = {
   sockets: { count: 1000, seconds: 5 },
   loads: [2],
   logins: 2000,
+  backends: { sessions: [10_000], seconds: 1 },
   imports: 2,
 }

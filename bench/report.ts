@@ -1,7 +1,9 @@
 import { isMet, textOf } from './aims.js'
+import type { BackendWork } from './backend-work.js'
 import type { BusyResult, Outcome } from './busy.js'
 import { beyondFloor, type Figures, floorCpu, median, type Round, type Spread } from './figures.js'
 import type { ImportTime, InstalledSize, StoredSize } from './footprint.js'
+import type { ManySessions } from './many-sessions.js'
 import { CONNECTIONS, type RowResult } from './measure.js'
 import type { Row } from './row.js'
 import type { SocketResult } from './sockets.js'
@@ -99,6 +101,25 @@ export function storedTable(sizes: readonly StoredSize[]): string {
     ['store', 'bytes for each live session'],
     sizes.map(({ store, bytes }) => [store, whole(bytes)]),
   )
+}
+
+export function workTable(works: readonly BackendWork[]): string {
+  const rows = works.map(({ store, request, cpu, traffic, log, roundTrips }) => [
+    store,
+    request,
+    time(cpu),
+    bytesCell(traffic),
+    bytesCell(log),
+    String(roundTrips),
+  ])
+  return table(['backend', 'request', 'CPU, µs', 'traffic, bytes', 'log, bytes', 'round trips'], rows)
+}
+
+const bytesCell = (bytes: number | undefined) => (bytes === undefined ? '' : whole(bytes))
+
+export function manyTable(results: readonly ManySessions[]): string {
+  const rows = results.map(({ store, sessions, bytes, cpu }) => [store, whole(sessions), whole(bytes), time(cpu)])
+  return table(['backend', 'sessions', 'bytes each', 'CPU for a guarded request, µs'], rows)
 }
 
 export function importTable(times: readonly ImportTime[]): string {

@@ -1,19 +1,18 @@
+import { cookiesOf } from './cookies.js'
 import { type Listeners, listenersOf } from './events.js'
-import { AuthXClientError, FINAL, isSafe, post, refusalIn, type Secrets } from './http.js'
+import { AuthXClientError, FINAL, post, refusalIn, type Secrets } from './http.js'
 import * as machine from './machine.js'
 import type { Settings } from './options.js'
-import { attempt, bounded, ignore, LONGEST_MS, monotonicMs, named, page } from './page.js'
+import { attempt, bounded, ignore, monotonicMs, named, page } from './page.js'
+import { secretsOf } from './secrets.js'
 import { keptIn } from './storage.js'
+import { leftMs, timerOf } from './timer.js'
 import { turnsOf } from './turns.js'
 
 /** Short, because a refresh without a response must be repeated well before the grace period ends. */
 const FIRST_REFRESH_MS = 3000
 /** How long a login keeps others from refreshing. A refresh that overtakes a slower login is aborted when that ends. */
 const LOGIN_TURN_MS = 1000
-/** How long no refresh begins by itself after one that has brought no token with time left. */
-const RETRY_MS = 30_000
-
-type Kind = 'access' | 'refresh'
 
 /** What the client knows, and what it does about it. */
 export interface Session {
@@ -47,24 +46,18 @@ export interface Session {
 }
 
 export function sessionOf(settings: Settings): Session {
-  const { tokens: mode, cookies, storage } = settings
+  const { tokens: mode, storage, refreshMarginSeconds } = settings
   const kept = keptIn(settings)
   const listeners = listenersOf()
+  const cookies = cookiesOf(settings, () => {
+    set(machine.afterCookies(known, cookies.valuesOf('refresh'), isLoggingIn))
+  })
+  const secrets = secretsOf(settings, cookies)
   let known = machine.START
-  let pairs: readonly string[] = []
-  /** Whether cookies are read asynchronously. */
-  let isSlow = false
   /** Whether a login of this client is under way. Cookies that change now are its own. */
   let isLoggingIn = false
   let refreshing: Promise<void> | undefined
   let stop: AbortController | undefined
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let isAutomatic = false
-  /** Until when no refresh begins by itself, on the monotonic clock. */
-  let restsUntil = 0
-  let isClosed = false
-  /** The tokens whose end was told. */
-  let over: machine.Tokens | undefined
   /** The tokens with which the page got no readable CSRF cookie of an access token. */
   let unseen: machine.Tokens | undefined
 
@@ -73,7 +66,8 @@ export function sessionOf(settings: Settings): Session {
   /** Whether the access token is missing, for example after a reload. */
   const isMissing = () => mode !== 'cookies' && !known.tokens.access_token
   /** Whether the browser has deleted the access token: its CSRF cookie, which the page can read, is gone too. */
-  const isDropped = () => mode === 'cookies' && known.seen[0] && !valuesOf('access')[0] && known.tokens !== unseen
+  const isDropped = () =>
+    mode === 'cookies' && known.seen[0] && !cookies.valuesOf('access')[0] && known.tokens !== unseen
   const otherLogin = () => named('AbortError', 'Another login has begun')
 
   const set = (next: machine.Known) => {
@@ -81,7 +75,7 @@ export function sessionOf(settings: Settings): Session {
     known = next
     const { told, state } = next
     if (!isSame(before)) {
-      restsUntil = 0
+      timer.begin()
       stop?.abort(otherLogin())
     }
     if (told && told !== before.told) {
@@ -91,46 +85,10 @@ export function sessionOf(settings: Settings): Session {
       if (!elsewhere) turns.tell({ type, reason, id, expires_in: next.tokens.expires_in })
     }
     if (state !== before.state) listeners.tell('state')
-    setTimer()
+    timer.set()
   }
 
-  /** How long the access token is good for a request; NaN if this is not known. */
-  const leftMs = (marginSeconds = 0) => {
-    const { expires_in = Number.NaN, endsAt = Number.NaN } = known.tokens
-    return endsAt - monotonicMs() - Math.min(marginSeconds, expires_in / 2) * 1000
-  }
-  const setTimer = () => {
-    clearTimeout(timer)
-    const waitMs = isAutomatic
-      ? Math.max(leftMs(settings.refreshMarginSeconds) || 0, restsUntil - monotonicMs())
-      : leftMs()
-    if (isClosed || refreshing || !isIn() || !(isAutomatic || (waitMs && known.tokens !== over))) return
-    timer = setTimeout(ring, Math.min(waitMs, LONGEST_MS))
-    // In Node, the timer would keep the process alive.
-    Object(timer).unref?.()
-  }
-  const ring = () => {
-    if (isAutomatic) refresh().catch(ignore)
-    else if (leftMs() > 0) setTimer()
-    else {
-      over = known.tokens
-      listeners.tell('expired')
-    }
-  }
-
-  /** Reads the cookies. Returns a promise if the option `cookies` does. */
-  const look = (): Promise<void> | undefined => {
-    if (mode === 'headers') return undefined
-    const take = (text: unknown) => {
-      if (typeof text !== 'string') throw new TypeError("cookies must return a string like 'a=b; c=d'")
-      pairs = text.split(/; */)
-      set(machine.afterCookies(known, valuesOf('refresh'), isLoggingIn))
-    }
-    const text = cookies ? cookies() : (attempt(() => page.document?.cookie) ?? '')
-    isSlow = typeof text !== 'string'
-    return isSlow ? inTime(() => text).then(take) : void take(text)
-  }
-  const lookNow = async () => look()
+  const lookNow = async () => cookies.read()
   /** Storage and cookies have as long as a login: perhaps they ask the user. */
   const inTime = <T>(work: () => T | Promise<T>) => bounded(work, settings['timeouts.login'])
   /** Reads the storage and the cookies. */
@@ -141,41 +99,15 @@ export function sessionOf(settings: Settings): Session {
       // What comes late is not of the login that has begun meanwhile.
       if (token && isSame(since)) set(machine.afterStorage(known, { refresh_token: token }))
     })
-    await look()
+    await cookies.read()
   }
   const keep = async () => {
     if (storage) await inTime(() => kept.write(() => known.tokens.refresh_token))
   }
 
-  const valuesOf = (kind: Kind) => {
-    const start = `${settings[`${kind}CsrfCookieName`]}=`
-    return pairs.flatMap(pair => {
-      const value = pair.slice(start.length)
-      return pair.startsWith(start) ? [attempt(() => decodeURIComponent(value)) ?? value] : []
-    })
-  }
-  const csrfFor = (kind: Kind, { id, tokens }: machine.Known): readonly Secrets[] => {
-    // The value that the server has accepted comes first.
-    const values = new Set([id, ...valuesOf(kind), ...valuesOf('refresh'), tokens.csrf_token])
-    return [...values].flatMap(value => (value ? [{ [settings[`${kind}CsrfHeaderName`]]: value }] : []))
-  }
-  const bearer = (token: string | undefined): readonly Secrets[] =>
-    token ? [{ [settings.headerName]: `${settings.headerType} ${token}`.trim() }] : []
-  const secretsFor = (method: string, of = known) => {
-    if (mode !== 'cookies') return bearer(of.tokens.access_token)
-    return isSafe(method) ? [] : csrfFor('access', of)
-  }
-  const secretsForRefresh = (of: machine.Known) =>
-    mode === 'headers' ? bearer(of.tokens.refresh_token) : csrfFor('refresh', of)
-  /** The server accepts the access token or the refresh token, but needs the CSRF value of each token in a cookie. */
-  const secretsForBoth = (of: machine.Known) => {
-    const others = mode === 'headers' ? [] : secretsForRefresh(of)
-    return [...secretsFor('POST', of).map(secrets => ({ ...others[0], ...secrets })), ...others]
-  }
-
   const take = async (isLogin: boolean, since: machine.Known, posted: ReturnType<typeof post>) => {
     const [body, accepted] = await posted
-    await look()
+    await cookies.read()
     set(machine.afterAnswer(known, since, isLogin, body, accepted[settings.refreshCsrfHeaderName], monotonicMs()))
     // The server has answered, whatever becomes of the storage. The login goes on in memory.
     await keep().catch(ignore)
@@ -190,7 +122,7 @@ export function sessionOf(settings: Settings): Session {
    * there is none, the client has asked the server from the beginning.
    */
   const isOver = async (error: unknown, since: machine.Known) => {
-    await look()
+    await cookies.read()
     const refusal = String(refusalIn(error))
     const isGone = !isIn() || (since.id && !known.tokens.csrf_token ? !known.seen.includes(since.id) : asks)
     return machine.isLoggedIn(since) && (FINAL.test(refusal) || (isGone && refusal === 'MissingTokenError'))
@@ -199,8 +131,7 @@ export function sessionOf(settings: Settings): Session {
   const refresh = () => {
     refreshing ??= refreshInTurn().finally(() => {
       refreshing = undefined
-      if (!(leftMs(settings.refreshMarginSeconds) > 0)) restsUntil = monotonicMs() + RETRY_MS
-      setTimer()
+      timer.refreshed()
     })
     return refreshing
   }
@@ -221,7 +152,7 @@ export function sessionOf(settings: Settings): Session {
     stop = attempt(() => new AbortController())
     const limitMs = settings['timeouts.refresh']
     const send = (timeoutMs: number) =>
-      post(settings, 'refresh', secretsForRefresh(since), undefined, timeoutMs, stop?.signal)
+      post(settings, 'refresh', secrets.refresh(since), undefined, timeoutMs, stop?.signal)
     // Perhaps the server has refreshed and only its response is lost. Within the grace period it sends the response
     // again.
     const posted = send(Math.min(limitMs, FIRST_REFRESH_MS)).catch(error => {
@@ -232,7 +163,7 @@ export function sessionOf(settings: Settings): Session {
   }
   const logoutNow = async (since: machine.Known) => {
     // After a local logout this client has forgotten the tokens, but the session may live.
-    const send = (of = since) => post(settings, 'logout', secretsForBoth(of))
+    const send = (of = since) => post(settings, 'logout', secrets.both(of))
     await send().catch(async refusal => {
       if (!refusalIn(refusal)) throw refusal
       // The access token may have expired, and the path of the refresh cookie may not include the logout route. A
@@ -243,7 +174,7 @@ export function sessionOf(settings: Settings): Session {
     })
   }
   const renew: Session['renew'] = async since => {
-    await look()
+    await cookies.read()
     if (!isSame(since)) return undefined
     if (known.tokens !== since.tokens) return 'elsewhere'
     await refresh().catch(error => {
@@ -252,7 +183,13 @@ export function sessionOf(settings: Settings): Session {
     return isSame(since) && isIn() ? 'here' : undefined
   }
 
-  const first = storage ? read() : attempt(look)
+  const timer = timerOf(settings, {
+    known: () => known,
+    isRefreshing: () => refreshing !== undefined,
+    refresh,
+    expired: () => listeners.tell('expired'),
+  })
+  const first = storage ? read() : attempt(cookies.read)
   const turns = turnsOf(settings, Promise.resolve(first).catch(ignore), async message => {
     await lookNow().catch(ignore)
     set(machine.afterMessage(known, message, mode === 'cookies', monotonicMs()))
@@ -271,17 +208,17 @@ export function sessionOf(settings: Settings): Session {
     ready,
     known: () => known,
     now() {
-      if (!isSlow) look()
+      if (!cookies.isSlow) cookies.read()
       return known
     },
     login: credentials =>
       turns.take(async () => {
-        await look()
+        await cookies.read()
         const since = known
         isLoggingIn = true
         try {
           // The server ends the login that these headers belong to.
-          return await take(true, since, post(settings, 'login', secretsForBoth(since).slice(0, 1), credentials))
+          return await take(true, since, post(settings, 'login', secrets.both(since).slice(0, 1), credentials))
         } catch (error) {
           // Cookies that have changed are not of this login.
           set(machine.afterCookies(known, since.seen, true))
@@ -306,7 +243,7 @@ export function sessionOf(settings: Settings): Session {
           // After a reload, cookies that the server has not cleared would look like a login. The last ones have the
           // shortest path. Cookies with another value belong to another application of this origin.
           const id = known.seen.at(-1)
-          if (!cookies && id && id === since.id)
+          if (!settings.cookies && id && id === since.id)
             for (const kind of ['access', 'refresh'] as const)
               (page.document as { cookie: string }).cookie = `${settings[`${kind}CsrfCookieName`]}=;path=/;max-age=0`
         })
@@ -317,10 +254,10 @@ export function sessionOf(settings: Settings): Session {
       }),
     async prepare() {
       await ready.catch(ignore)
-      await look()
+      await cookies.read()
       const since = known
-      const isNeeded = isMissing() || leftMs() <= 0
-      if (!isIn() || !(isNeeded || isDropped() || leftMs(settings.refreshMarginSeconds) < 0)) return
+      const isNeeded = isMissing() || leftMs(since) <= 0
+      if (!isIn() || !(isNeeded || isDropped() || leftMs(since, refreshMarginSeconds) < 0)) return
       await renew(since).then(
         () => {
           // Otherwise, every request would refresh.
@@ -333,14 +270,10 @@ export function sessionOf(settings: Settings): Session {
       if (isIn() && !isSame(since)) throw otherLogin()
     },
     renew,
-    secretsFor,
-    automate(is) {
-      isAutomatic = is
-      setTimer()
-    },
+    secretsFor: method => secrets.access(method, known),
+    automate: timer.automate,
     close() {
-      isClosed = true
-      setTimer()
+      timer.close()
       turns.close()
     },
   }

@@ -32,8 +32,7 @@ const router = new Router()
 router.post('/login', koaBody(), async ctx => {
   // Sets the cookies. `login` refuses a form of another site (403): it would log the visitor in to another account. It
   // also ends the session that the browser had before, if the request has its CSRF value.
-  await authx.login(ctx, checkPassword(ctx))
-  ctx.body = { message: 'Logged in' }
+  ctx.body = await authx.login(ctx, checkPassword(ctx))
 })
 
 router.post('/refresh', async ctx => {

@@ -13,3 +13,10 @@ const named = new Set(groups.flatMap(({ rows }) => rows.flatMap(({ aims }) => na
 
 /** Whether a row has an aim, or the aim of another row names it. */
 export const hasAim = ({ name, aims = [] }: Row): boolean => aims.length > 0 || named.has(name)
+
+/** @throws Error if there is no such row. */
+export function rowNamed(name: string): Row {
+  const row = groups.flatMap(({ rows }) => rows).find(each => each.name === name)
+  if (!row) throw new Error(`there is no row ${name}`)
+  return row
+}

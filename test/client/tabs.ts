@@ -1,12 +1,13 @@
 import type { TestContext } from 'node:test'
 import type { AuthXClient, AuthXClientOptions, TokensIn } from 'koa-authx/client'
+import { Gate } from './gate.js'
 import { platform } from './platform.js'
 import type { Scene } from './scene.js'
 
 /** A browser with the cookies of a scene: its tabs share locks, messages and the clock. */
 export interface Browser {
-  /** Another tab. */
-  tab(tokens: TokensIn, options?: Partial<AuthXClientOptions>): Promise<AuthXClient>
+  /** Another tab. With `gate` it can be frozen and killed. */
+  tab(tokens: TokensIn, options?: Partial<AuthXClientOptions>, gate?: Gate): Promise<AuthXClient>
   /** A tab takes the lock and does not run any more. */
   hold(): void
   /** Somebody takes the lock away from its holder. */
@@ -15,6 +16,8 @@ export interface Browser {
   readonly waiting: number
   /** How often a client has taken a lock away. */
   readonly steals: number
+  /** How many requests have no answer yet. */
+  readonly requests: number
   /** Sends a message to all tabs. */
   post(message: unknown): void
   /** What is added to the clock of the device. */
@@ -70,8 +73,12 @@ export function browserOf(t: TestContext, server: Scene, document: object = {}):
   const { origin, jar } = server
   const channel = new BroadcastChannel(`koa-authx ${origin}/refresh`)
   t.after(() => channel.close())
+  let requests = 0
   const made: Browser = {
     clockMs: 0,
+    get requests() {
+      return requests
+    },
     get waiting() {
       return locks.queue.length
     },
@@ -81,7 +88,7 @@ export function browserOf(t: TestContext, server: Scene, document: object = {}):
     hold: () => locks.hold(),
     steal: () => locks.steal(),
     post: message => channel.postMessage(message),
-    async tab(tokens, options = {}) {
+    async tab(tokens, options = {}, gate = new Gate()) {
       const dateOfBrowser = class extends Date {
         static override now() {
           return Date.now() + made.clockMs
@@ -100,13 +107,15 @@ export function browserOf(t: TestContext, server: Scene, document: object = {}):
       const { AuthXClient } = await platform([], {
         document: page,
         location: { origin, href: `${origin}/` },
-        navigator: { locks },
-        setTimeout,
-        clearTimeout,
+        ...gate.globals(locks),
         performance,
         Date: dateOfBrowser,
       })
-      const client = new AuthXClient({ tokens, fetch: jar.fetch, ...options })
+      const send: typeof jar.fetch = (input, init) => {
+        requests++
+        return gate.after(jar.fetch(input, init).finally(() => requests--))
+      }
+      const client = new AuthXClient({ tokens, fetch: send, ...options })
       t.after(() => client.close())
       return client
     },

@@ -43,6 +43,16 @@ for (const tokens of MODES) {
       assert.deepEqual(await told(), ['refresh', 'expired'])
     })
 
+    test('is not told as expired while a refresh is under way', async t => {
+      const { server, client, pass, told } = await timed(t, tokens)
+      server.fate = line => (line === 'POST /refresh' && server.count(line) === 1 ? 'held' : undefined)
+      const refreshed = client.refresh()
+      await until(() => server.count('POST /refresh') === 1)
+      pass(100)
+      await refreshed
+      assert.deepEqual(await told(), ['refresh'])
+    })
+
     test('is renewed by itself between startAutoRefresh and stopAutoRefresh, and after a failure too', async t => {
       const { server, client, heard, pass, told } = await timed(t, tokens)
       client.startAutoRefresh()

@@ -44,15 +44,24 @@ export async function newFirefoxVisitor(t: TestContext, hosts: readonly string[]
   const firefox = await started
   const { userContext } = await firefox.send('browser.createUserContext', {})
   t.after(() => firefox.send('browser.removeUserContext', { userContext }))
-  return {
-    async newTab(url) {
-      const { context } = await firefox.send('browsingContext.create', { type: 'tab', userContext })
-      const tab = new FirefoxTab(firefox, String(context))
-      await tab.goto(url)
-      return tab
-    },
-  }
+  return visitorWith(firefox, { userContext })
 }
+
+/** A visitor in private windows, with a Firefox of its own. */
+export async function newPrivateFirefoxVisitor(t: TestContext, hosts: readonly string[]): Promise<Visitor> {
+  const firefox = await Firefox.start(hosts, { 'browser.privatebrowsing.autostart': true })
+  t.after(() => firefox.close())
+  return visitorWith(firefox, {})
+}
+
+const visitorWith = (firefox: Firefox, place: Fields): Visitor => ({
+  async newTab(url) {
+    const { context } = await firefox.send('browsingContext.create', { type: 'tab', ...place })
+    const tab = new FirefoxTab(firefox, String(context))
+    await tab.goto(url)
+    return tab
+  },
+})
 
 class FirefoxTab implements Tab {
   constructor(
@@ -114,11 +123,11 @@ class Firefox {
     socket.on('close', () => this.#failAll())
   }
 
-  static async start(hosts: readonly string[]): Promise<Firefox> {
+  static async start(hosts: readonly string[], more: Fields = {}): Promise<Firefox> {
     const path = findFirefox()
     if (!path) throw new Error('No Firefox on the PATH; run npm run test:e2e, or name one in FIREFOX')
     const { folder, remove } = await temporaryFolder()
-    const preferences = Object.entries({ ...PREFERENCES, 'network.dns.localDomains': hosts.join(',') })
+    const preferences = Object.entries({ ...PREFERENCES, ...more, 'network.dns.localDomains': hosts.join(',') })
     const lines = preferences.map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`)
     await writeFile(join(folder, 'user.js'), lines.join(''))
     const flags = ['--headless', '--no-remote', '--profile', folder, '--remote-debugging-port=0']
