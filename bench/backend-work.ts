@@ -94,7 +94,9 @@ const USED = {
 /** Linux counts the time of processes in ticks of 10 ms. Of processes that have ended, their parent has the time. */
 function cpuOf(pids: readonly number[]): number {
   const ticks = pids.flatMap(pid => {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
     return fields.slice(11, 15).map(Number)
   })
   return ticks.reduce((sum, each) => sum + each, 0) * 10_000

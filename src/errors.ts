@@ -1,3 +1,7 @@
+import { debuglog } from 'node:util'
+
+const debug = debuglog('koa-authx')
+
 /** Response headers of an error. An array is sent as several header lines. */
 export type ErrorHeaders = Record<string, string | string[]>
 
@@ -50,7 +54,8 @@ interface ErrorOptions {
  *
  * Koa and http-errors understand `status`, `statusCode`, `expose` and `headers` without our middleware. `code` is
  * stable: use it to tell errors apart. Messages are constants: they never contain a token, a claim, a key or a detail
- * of the store. `cause` has details for the developer.
+ * of the store. `cause` has details for the developer. If the status is below 500, the error has a stack trace only with
+ * `NODE_DEBUG=koa-authx`.
  */
 export class AuthXError extends Error {
   /** The HTTP status of the response. */
@@ -65,7 +70,12 @@ export class AuthXError extends Error {
   headers: ErrorHeaders
 
   constructor(message: string, traits: ErrorTraits, options: ErrorOptions = {}) {
+    const limit = Error.stackTraceLimit
+    // Anybody can make a server refuse requests, and a stack trace costs more than all checks of a request.
+    const isTraced = traits.status >= 500 || debug.enabled
+    if (!isTraced) Reflect.set(Error, 'stackTraceLimit', 0)
     super(message, options)
+    if (!isTraced) Reflect.set(Error, 'stackTraceLimit', limit)
     this.status = traits.status
     this.statusCode = traits.status
     this.expose = traits.status < 500

@@ -78,9 +78,13 @@ async function presentedTokens(
 ): Promise<{ presented: Presented[]; reasons: AuthXError[] }> {
   const presented: Presented[] = []
   const reasons: AuthXError[] = []
+  // A header is looked at twice: it contains an access token or a refresh token.
+  const verified = new Map<string, Promise<TokenPayload>>()
   for (const located of locateEverywhere(internals, ctx)) {
+    const payload = verified.get(located.token) ?? verifyLate(internals, ctx, located.token)
+    verified.set(located.token, payload)
     try {
-      const token = await present(internals, ctx, located)
+      const token = present(internals, ctx, located, await payload)
       presented.push(token)
       if (token.fault) reasons.push(token.fault)
     } catch (error) {
@@ -100,8 +104,12 @@ function locateEverywhere({ config }: Internals, ctx: AuthContext): LocatedToken
   return types.flatMap(type => config.tokenLocation[type].flatMap(location => locate(ctx, type, [location], config)))
 }
 
-async function present(internals: Internals, ctx: AuthContext, located: LocatedToken): Promise<Presented> {
-  const payload = await verifyToken(internals, located.token, ctx, { ignoreTimes: true })
+/** Verifies a token that may be expired. */
+const verifyLate = async (internals: Internals, ctx: AuthContext, token: string): Promise<TokenPayload> =>
+  verifyToken(internals, token, ctx, { ignoreTimes: true })
+
+/** @throws TokenTypeError, LoginTypeMismatchError; TokenInvalidSignatureError for a session that is not ours. */
+function present(internals: Internals, ctx: AuthContext, located: LocatedToken, payload: TokenPayload): Presented {
   checkType(payload, located.type)
   checkLoginType(payload, internals.config)
   // Of an issuer's token only this one token is revoked.

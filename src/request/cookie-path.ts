@@ -49,11 +49,11 @@ interface CookieOfLogout {
  * Returns the cookie that a logout needs: the refresh token's cookie if refresh tokens are in cookies, otherwise the
  * access token's cookie. `undefined` if no tokens are in cookies.
  */
-function cookieOfLogout({ tokenLocation, ...config }: Config): CookieOfLogout | undefined {
-  if (tokenLocation.refresh.includes('cookies')) {
+function cookieOfLogout(config: Config): CookieOfLogout | undefined {
+  if (config.tokenLocation.refresh.includes('cookies')) {
     return { name: config.refreshCookieName, path: config.refreshCookiePath, option: 'refreshCookiePath' }
   }
-  if (!tokenLocation.access.includes('cookies')) return undefined
+  if (!config.tokenLocation.access.includes('cookies')) return undefined
   return { name: config.accessCookieName, path: config.accessCookiePath, option: 'accessCookiePath' }
 }
 

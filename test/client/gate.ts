@@ -81,14 +81,14 @@ export class Gate {
   #channels() {
     const gate = this
     return class {
-      readonly #channel: BroadcastChannel
+      readonly #channel: InstanceType<typeof BroadcastChannel>
 
       constructor(name: string) {
         this.#channel = new BroadcastChannel(name)
       }
 
       set onmessage(listener: (event: { readonly data: unknown }) => void) {
-        this.#channel.onmessage = event => gate.pass(() => listener(event as { data: unknown }))
+        this.#channel.onmessage = (event: unknown) => gate.pass(() => listener(event as { data: unknown }))
       }
 
       postMessage(message: unknown): void {

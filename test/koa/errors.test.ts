@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import type Koa from 'koa'
@@ -86,6 +87,13 @@ describe('every error over HTTP', () => {
       assert.equal(headers['retry-after'], RETRY_AFTER[name])
     })
 
+    test(`${name} has a stack trace only if it is a fault of the program`, () => {
+      const limit = Error.stackTraceLimit
+      assert.equal(/\n {4}at /.test(String(one().stack)), status >= 500)
+      assert.equal(Error.stackTraceLimit, limit)
+      assert.match(String(new Error('after it').stack), /\n {4}at /)
+    })
+
     test(`${name} is what Koa and http-errors expect of an error`, () => {
       const error = one()
       assert.ok(error instanceof AuthXError && error instanceof Error)
@@ -110,6 +118,18 @@ describe('every error over HTTP', () => {
     assert.ok(new library.MissingCSRFTokenError() instanceof library.CSRFError)
     assert.ok(new library.AccessTokenRequiredError() instanceof library.TokenTypeError)
     assert.ok(new library.RefreshTokenRequiredError() instanceof library.TokenTypeError)
+  })
+
+  test('a refusal has a stack trace with NODE_DEBUG=koa-authx, and can be made where Error is frozen', () => {
+    const errors = new URL('../../src/errors.ts', import.meta.url)
+    const run = (script: string, env: Record<string, string>) => {
+      const code = `const { MissingTokenError } = await import('${errors}'); ${script}`
+      const args = ['--import', 'tsx', '--input-type=module', '--eval', code]
+      return execFileSync(process.execPath, args, { env: { ...process.env, ...env }, encoding: 'utf8' })
+    }
+    const print = 'console.log(new MissingTokenError().stack)'
+    assert.match(run(print, { NODE_DEBUG: 'koa-authx' }), /\n {4}at /)
+    assert.match(run(`Object.freeze(Error); ${print}`, {}), /No token was sent/)
   })
 
   test('what helps the operator does not reach the client', async t => {
