@@ -33,7 +33,7 @@ const RECORD = JSON.stringify({
 })
 const LIST = '[["dc54126e-fa52-4bee-a616-c7ef83d9ce8e",1803747278547]]'
 const HOUR_MS = 3_600_000
-const BATCH = 20_000
+const BATCH = 5000
 
 export async function manySessions(
   counts: readonly number[],
@@ -61,17 +61,12 @@ async function withSessions(kind: Kind, sessions: number, seconds: number, backe
   }
 }
 
+/** The keys are as long as those of sessions and of subjects' lists. */
 const FILL_REDIS = `
-  local function hex(length)
-    local text = ''
-    for _ = 1, length do text = text .. string.format('%x', math.random(0, 15)) end
-    return text
-  end
-  math.randomseed(ARGV[1])
-  for _ = 1, ARGV[2] do
-    local id = hex(8) .. '-' .. hex(4) .. '-' .. hex(4) .. '-' .. hex(4) .. '-' .. hex(12)
-    redis.call('SET', 'authx:session:' .. id, ARGV[3], 'PX', ARGV[5])
-    redis.call('SET', 'authx:sessions:' .. hex(43), ARGV[4], 'PX', ARGV[5])
+  for n = ARGV[1], ARGV[1] + ARGV[2] - 1 do
+    local id = redis.sha1hex(n)
+    redis.call('SET', 'authx:session:' .. id:sub(1, 36), ARGV[3], 'PX', ARGV[5])
+    redis.call('SET', 'authx:sessions:' .. id .. 'abc', ARGV[4], 'PX', ARGV[5])
   end`
 
 const FILL = {
@@ -79,14 +74,14 @@ const FILL = {
     // In parts: a script that runs for long keeps everybody waiting.
     for (let done = 0; done < sessions; done += BATCH) {
       const count = String(Math.min(BATCH, sessions - done))
-      await redis.command('EVAL', FILL_REDIS, '0', String(done + 1), count, RECORD, LIST, String(HOUR_MS))
+      await redis.command('EVAL', FILL_REDIS, '0', String(done), count, RECORD, LIST, String(HOUR_MS))
     }
   },
   async postgres(sessions: number, { postgres }: Backends): Promise<void> {
     const rows = (key: string, value: string) =>
       `INSERT INTO koa_authx SELECT ${key}, '${value}', now() + interval '1 hour' FROM generate_series(1, ${sessions})`
     await postgres.query(rows("'authx:session:' || gen_random_uuid()", RECORD))
-    await postgres.query(rows("'authx:sessions:' || md5(random()::text) || 'elevenchars'", LIST))
+    await postgres.query(rows("'authx:sessions:' || md5(random()::text) || 'abcdefghijk'", LIST))
     await postgres.query('VACUUM ANALYZE koa_authx')
   },
 }

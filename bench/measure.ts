@@ -45,29 +45,33 @@ const SIDES = ['floor', 'server'] as const
 const MOST_TRIES = 4
 const MOST_WARM_UPS = 3
 
-/**
- * Measures rows in rounds. In each round every row has its turn: the server and its floor, one directly after the other.
- * In the next round the other one is first. All servers run from the beginning, and are idle between their turns.
- */
+/** Measures rows, one after another. */
 export async function measure(rows: readonly Row[], pace: Pace, backends: Backends): Promise<RowResult[]> {
   const bench = new Bench(backends)
-  const amount = { connections: CONNECTIONS, seconds: pace.seconds }
   try {
-    for (const row of rows) await bench.check(row)
-    for (const row of rows) await bench.warmUp(row, pace.warmUp)
-    const results = rows.map(row => ({ row, rounds: [] as Round[], at: new Map<number, Figures>() }))
-    for (let round = 0; round < pace.rounds; round++) {
-      const due = results.filter(({ row }) => round < pace.roundsWithoutAim || hasAim(row))
-      for (const { row, rounds } of due) rounds.push(await bench.round(row, amount, round % 2 === 1))
-    }
-    for (const { row, at } of results) {
-      for (const connections of pace.connections)
-        at.set(connections, await bench.run(row, 'server', { ...amount, connections }))
-    }
+    const results: RowResult[] = []
+    for (const row of rows) results.push(await measureRow(bench, row, pace))
     return results
   } finally {
     await bench.stop()
   }
+}
+
+/**
+ * Measures a row in rounds, without a pause: a process that has been idle for a while is slow at first. In each round,
+ * the server and its floor have their turn, one directly after the other. In the next round the other one is first.
+ */
+async function measureRow(bench: Bench, row: Row, pace: Pace): Promise<RowResult> {
+  const amount = { connections: CONNECTIONS, seconds: pace.seconds }
+  await bench.check(row)
+  await bench.warmUp(row, pace.warmUp)
+  const rounds: Round[] = []
+  for (let round = 0; round < (hasAim(row) ? pace.rounds : pace.roundsWithoutAim); round++)
+    rounds.push(await bench.round(row, amount, round % 2 === 1))
+  const at = new Map<number, Figures>()
+  for (const connections of pace.connections)
+    at.set(connections, await bench.run(row, 'server', { ...amount, connections }))
+  return { row, rounds, at }
 }
 
 /** Servers that have been started, each for all rows that name it. */
@@ -76,7 +80,6 @@ export class Bench {
   readonly #servers = new Map<string, Promise<ServerProcess>>()
   /** Requests per second, the most so far. */
   readonly #rates = new Map<string, number>()
-  readonly #warmFloors = new Set<string>()
   readonly #folder = temporaryFolder()
 
   constructor(backends: Backends) {
@@ -105,16 +108,12 @@ export class Bench {
     return { floor, server: first ?? (await this.run(row, 'server', amount)) }
   }
 
-  /** Sends requests until V8 has compiled what is called often. Rows that share a floor warm it up once. */
+  /** Sends requests until V8 has compiled what is called often. */
   async warmUp(row: Row, requests: number): Promise<void> {
     const amount = { connections: CONNECTIONS, seconds: 1 }
-    for (const side of SIDES) {
-      const floor = `${row.floor} ${row.size} ${row.request.method} ${row.request.path}`
-      if (side === 'floor' && this.#warmFloors.has(floor)) continue
-      this.#warmFloors.add(floor)
+    for (const side of SIDES)
       for (let sent = 0, runs = 0; sent < requests && runs < MOST_WARM_UPS; runs++)
         sent += (await this.run(row, side, amount)).rate
-    }
   }
 
   /** @throws Error if a response was not the expected one. */

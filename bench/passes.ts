@@ -78,13 +78,14 @@ export class Passes {
   /** The second run measures only the rows that have an aim, and those that an aim names. */
   async #rows(run: number): Promise<Map<string, RowResult>> {
     const results = new Map<string, RowResult>()
+    const pace = run === 1 ? this.#plan.pace : { ...this.#plan.pace, connections: [] }
     for (const { title, rows } of this.#selectedGroups()) {
       const isAll = run === 1 && !(this.#plan.onlyAims && this.#word === '')
       const due = isAll ? rows : rows.filter(hasAim)
       if (run === 1) await this.#check(rows.filter(row => !due.includes(row)))
       if (due.length === 0) continue
       this.#say(`${title}, run ${run}: ${due.map(({ name }) => name).join('; ')}`)
-      for (const result of await measure(due, this.#plan.pace, this.#backends)) results.set(result.row.name, result)
+      for (const result of await measure(due, pace, this.#backends)) results.set(result.row.name, result)
     }
     return results
   }

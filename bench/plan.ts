@@ -21,12 +21,12 @@ export interface Plan {
 export const FULL: Plan = {
   runs: 2,
   onlyAims: false,
-  pace: { warmUp: 10_000, seconds: 1, rounds: 5, roundsWithoutAim: 3, connections: [1, 256] },
+  pace: { warmUp: 10_000, seconds: 1, rounds: 3, roundsWithoutAim: 2, connections: [1, 256] },
   sockets: { count: 10_000, seconds: 20 },
   loads: [2, 4, 8],
   logins: 20_000,
   backends: { sessions: [10_000, 1_000_000], seconds: 3 },
-  imports: 15,
+  imports: 9,
 }
 
 export const QUICK: Plan = {

@@ -110,6 +110,8 @@ async function until(moment: number): Promise<void> {
 }
 
 function reset({ client, upstream }: Link): void {
-  client.resetAndDestroy()
+  // A socket that is about to end cannot be reset: Node would keep it open, and the process could never end.
+  if (client.writableEnded) client.destroy()
+  else client.resetAndDestroy()
   upstream.destroy()
 }
