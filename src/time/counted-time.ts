@@ -1,11 +1,15 @@
-/** `CountedTime` counts time in short slices. This is the maximum planned length of a slice, in milliseconds. */
-export const SLICE_MS = 10
+/**
+ * `CountedTime` counts time in short slices. This is the maximum planned length of a slice, in milliseconds. Short,
+ * because each turn of a saturated process counts a slice, however long it took, and such a process needs dozens of turns
+ * to send thousands of calls and to read the answers.
+ */
+export const SLICE_MS = 4
 
 /**
  * Maximum counted length of a slice. If a slice takes longer, this process was busy and could not read answers, so the
  * rest does not count.
  */
-const MOST_COUNTED_MS = 15
+const MOST_COUNTED_MS = 6
 
 /**
  * Counts the time in which this process could read answers, in milliseconds. It counts in slices. Each slice ends with
