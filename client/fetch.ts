@@ -25,8 +25,6 @@ export async function fetchWith(
   // Inherited members count too, as with `fetch`: the options may be a Request.
   const members: Record<string, unknown> = {}
   for (const name in init) members[name] = init[name as keyof RequestInit]
-  // A stream can be sent only once. A Request does not show whether its body is one.
-  const isRepeatable = isSafe(method) || !(body ? isStream(body) : request.url && request.body !== null)
   await bounded(prepare, 0, signal)
   // Another tab may only have said that it has refreshed: then once more, but not each time that one says so.
   for (let left = 2; ; ) {
@@ -43,6 +41,8 @@ export async function fetchWith(
     })
     // After a redirect to another server, the response says nothing about this login.
     const isOurs = !response.redirected || new URL(response.url).origin === origin
+    // A stream can be sent only once, and so can the body of a Request.
+    const isRepeatable = isSafe(method) || !(body ? isStream(body) : request.bodyUsed)
     if (left < 1 || !isRepeatable || !isOurs || !/40[13]/.test(String(response.status))) return response
     const { errorType } = await answerIn(response)
     // The browser deletes an expired cookie, and the response to HEAD does not say what is wrong.
