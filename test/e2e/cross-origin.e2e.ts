@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Middleware } from 'koa'
 import { newTab, newVisitor } from './support/browser.js'
+import { allow } from './support/cors.js'
 import { CREDENTIALS, pageApp } from './support/page-app.js'
 import { serveSite } from './support/site.js'
-
-/** What lets pages of `origin` call with cookies, and with the headers of the client. */
-const allow =
-  (origin: string): Middleware =>
-  async (ctx, next) => {
-    ctx.set({ 'Access-Control-Allow-Origin': origin, 'Access-Control-Allow-Credentials': 'true', Vary: 'Origin' })
-    if (ctx.method !== 'OPTIONS') return next()
-    ctx.set('Access-Control-Allow-Headers', 'Authorization, Content-Type, X-CSRF-TOKEN')
-    ctx.status = 204
-  }
 
 test("with csrfCheck: 'origin', a page of a trusted origin needs no CSRF value, and is logged in after a reload", async t => {
   const site = await serveSite(t, pageApp('cookies').app)

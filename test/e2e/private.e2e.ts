@@ -5,13 +5,22 @@ import { newVisitor } from './support/browser.js'
 import { newPrivateFirefoxVisitor } from './support/firefox.js'
 import { CREDENTIALS, pageApp } from './support/page-app.js'
 import { serveSite } from './support/site.js'
-import { HOSTS, type Visitor, visitorOf } from './support/tab.js'
+import { HOSTS, type Tab, type Visitor, visitorOf } from './support/tab.js'
 
 /** A visitor in private windows. In Chromium, all visitors of these tests use private windows. */
 const PRIVATE: Readonly<Record<string, (t: TestContext) => Promise<Visitor>>> = {
   Chromium: async t => visitorOf(await newVisitor(t)),
   Firefox: t => newPrivateFirefoxVisitor(t, HOSTS),
 }
+
+/** Private windows of Firefox keep no files for pages. */
+const isPrivate = (tab: Tab) =>
+  tab.evaluate(() =>
+    navigator.storage.getDirectory().then(
+      () => false,
+      ({ name }) => name === 'SecurityError',
+    ),
+  )
 
 for (const [browser, newPrivateVisitor] of Object.entries(PRIVATE))
   for (const tokens of ['cookies', 'dual'] as const)
@@ -20,6 +29,7 @@ for (const [browser, newPrivateVisitor] of Object.entries(PRIVATE))
       const { origin } = await serveSite(t, api.app)
       const visitor = await newPrivateVisitor(t)
       const [one, other] = [await visitor.newTab(origin), await visitor.newTab(origin)]
+      if (browser === 'Firefox') assert.equal(await isPrivate(one), true)
       await one.evaluate(credentials => client.login(credentials), CREDENTIALS)
       await until(() => other.evaluate(() => client.loggedIn))
       api.clock.advance('16m')

@@ -9,19 +9,14 @@ import { MemoryTokenStore } from '../../stores/memory.js'
 import { TEST_SECRET } from '../support/app.js'
 import { clientScript } from './support/client-script.js'
 import { serveSite } from './support/site.js'
-import { type Tab, VISITORS } from './support/tab.js'
+import { type Tab, VISITORS, visit } from './support/tab.js'
 
-/**
- * A script of a worker. It runs what it is asked for with its client, and answers on the port. Such workers have no
- * `cookieStore`: their page tells them the cookies in each message.
- */
-const WORKER = `
-  import { AuthXClient } from '/client.js'
-  let told = ''
+/** Runs what it is asked for with its client, and answers on the port. */
+const CALLS = `
   let client
   const calls = {
     start(options) {
-      client = new AuthXClient({ ...options, cookies: () => told })
+      client = new AuthXClient({ ...options, cookies })
       return client.ready
     },
     login: credentials => client.login(credentials).then(() => {}),
@@ -37,7 +32,23 @@ const WORKER = `
   }
   self.onconnect = ({ ports }) => serve(ports[0])
   self.onmessage = ({ data, ports }) => data === 'port' && serve(ports[0])
+  let told = ''
 `
+
+/** Such workers have no `cookieStore`: their page tells them the cookies in each message. */
+const WORKER = `
+  import { AuthXClient } from '/client.js'
+  const cookies = () => told
+  ${CALLS}
+`
+
+const SERVICE_WORKER = `
+  import { AuthXClient } from '/client.js'
+  const cookies = async () => (await cookieStore.getAll()).map(({ name, value }) => name + '=' + value).join('; ')
+  ${CALLS}
+`
+
+const SCRIPTS: Readonly<Record<string, string>> = { '/worker.js': WORKER, '/service-worker.js': SERVICE_WORKER }
 
 declare global {
   var port: MessagePort
@@ -55,23 +66,33 @@ const KINDS: Readonly<Record<string, (tab: Tab) => Promise<void>>> = {
     tab.evaluate(() => {
       window.port = new SharedWorker('/worker.js', { type: 'module' }).port
     }),
+  'service worker': tab =>
+    tab.evaluate(async () => {
+      await navigator.serviceWorker.register('/service-worker.js', { type: 'module' })
+      const { active } = await navigator.serviceWorker.ready
+      const channel = new MessageChannel()
+      active?.postMessage('port', [channel.port2])
+      window.port = channel.port1
+    }),
 }
 
 const TOKENS = {
   cookies: ['cookies'],
+  dual: { access: ['headers'], refresh: ['cookies'] },
   headers: ['headers'],
 } as const
 
 async function scene(t: TestContext, browser: string, kind: string, tokens: keyof typeof TOKENS) {
   const clock = new TestClock()
   const store = new MemoryTokenStore()
-  const authx = new AuthX({ secretKey: TEST_SECRET, store, now: clock.now, tokenLocation: [...TOKENS[tokens]] })
+  const authx = new AuthX({ secretKey: TEST_SECRET, store, now: clock.now, tokenLocation: TOKENS[tokens] })
   const app = new Koa().use(clientScript)
   app.silent = true
   app.use((ctx, next) => {
-    if (ctx.path !== '/' && ctx.path !== '/worker.js') return next()
-    ctx.type = ctx.path === '/' ? 'text/html' : 'text/javascript'
-    ctx.body = ctx.path === '/' ? '<!doctype html><title>A page with a worker</title>' : WORKER
+    const script = SCRIPTS[ctx.path]
+    if (ctx.path !== '/' && !script) return next()
+    ctx.type = script ? 'text/javascript' : 'text/html'
+    ctx.body = script ?? '<!doctype html><title>A page with a worker</title>'
   })
   app.use(authx.middleware())
   app.use(authRouter(authx, { login: ({ username }) => String(username) }).routes())
@@ -79,8 +100,7 @@ async function scene(t: TestContext, browser: string, kind: string, tokens: keyo
     ctx.body = { sub: ctx.state.token?.sub }
   })
   const { origin } = await serveSite(t, app)
-  const visitor = await VISITORS[browser]?.(t)
-  assert.ok(visitor)
+  const visitor = await visit(t, browser)
   const tab = await visitor.newTab(origin)
   await KINDS[kind]?.(tab)
   const call = async (name: string, argument?: unknown): Promise<unknown> => {
@@ -103,7 +123,9 @@ async function scene(t: TestContext, browser: string, kind: string, tokens: keyo
 for (const browser of Object.keys(VISITORS))
   describe(`a client in ${browser}`, () => {
     for (const kind of Object.keys(KINDS))
-      for (const tokens of ['cookies', 'headers'] as const)
+      for (const tokens of kind === 'service worker'
+        ? (['cookies', 'dual'] as const)
+        : (['cookies', 'headers'] as const))
         test(`in a ${kind} with tokens: '${tokens}' logs in, calls, refreshes and logs out`, async t => {
           const { clock, authx, call } = await scene(t, browser, kind, tokens)
           assert.equal(await call('status'), 'unauthenticated')

@@ -55,11 +55,18 @@ export async function newPrivateFirefoxVisitor(t: TestContext, hosts: readonly s
 }
 
 const visitorWith = (firefox: Firefox, place: Fields): Visitor => ({
-  async newTab(url) {
+  async newTab(url, script) {
     const { context } = await firefox.send('browsingContext.create', { type: 'tab', ...place })
+    const preload = { functionDeclaration: `() => { ${script} }`, contexts: [context] }
+    if (script) await firefox.send('script.addPreloadScript', preload)
     const tab = new FirefoxTab(firefox, String(context))
     await tab.goto(url)
     return tab
+  },
+  async cookies() {
+    const answer = await firefox.send('storage.getCookies', { partition: { type: 'storageKey', ...place } })
+    const { cookies } = answer as { cookies: readonly { name: string; value: { value: string } }[] }
+    return Object.fromEntries(cookies.map(({ name, value }) => [name, value.value]))
   },
 })
 
@@ -71,6 +78,10 @@ class FirefoxTab implements Tab {
 
   goto(url: string): Promise<unknown> {
     return this.firefox.send('browsingContext.navigate', { context: this.context, url, wait: 'complete' })
+  }
+
+  reload(): Promise<unknown> {
+    return this.firefox.send('browsingContext.reload', { context: this.context, wait: 'complete' })
   }
 
   async evaluate<A, R>(run: (argument: A) => R | Promise<R>, argument?: A): Promise<R> {

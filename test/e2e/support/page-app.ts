@@ -1,6 +1,6 @@
 import Router from '@koa/router'
 import Koa from 'koa'
-import type { AuthXClient, ClientEvent, ClientEventType, TokensIn } from 'koa-authx/client'
+import type { AuthXClient, AuthXClientOptions, ClientEvent, ClientEventType, TokensIn } from 'koa-authx/client'
 import { koaBody } from 'koa-body'
 import { AuthX, type AuthXOptions } from '../../../src/index.js'
 import { authRouter } from '../../../src/router/index.js'
@@ -17,6 +17,8 @@ declare global {
   function statusOf(path: string, method?: string): Promise<number>
   /** The body of its answer. */
   function answerOf(path: string, method?: string): Promise<{ sub?: string; error_type?: string }>
+  /** Another client in the page. */
+  function newClient(options: AuthXClientOptions): AuthXClient
 }
 
 export const LOCATIONS: Record<'cookies' | 'dual', AuthXOptions['tokenLocation']> = {
@@ -115,6 +117,7 @@ const page = (tokens: TokensIn, script: string) => `<!doctype html>
   const query = new URLSearchParams(location.search)
   const options = { baseUrl: query.get('api') ?? undefined, ...JSON.parse(query.get('options')) }
   window.client = new AuthXClient({ tokens: '${tokens}', ...options })
+  window.newClient = options => new AuthXClient(options)
   window.heard = []
   for (const type of ['login', 'refresh', 'logout']) client.on(type, event => heard.push([type, event]))
   window.answerOf = async (path, method = 'GET') => (await client.fetch(path, { method })).json()

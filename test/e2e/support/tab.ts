@@ -6,6 +6,7 @@ import { newFirefoxVisitor } from './firefox.js'
 /** A tab of any browser. Functions run in the page; their argument and result are JSON. */
 export interface Tab {
   goto(url: string): Promise<unknown>
+  reload(): Promise<unknown>
   evaluate<A, R>(run: (argument: A) => R | Promise<R>, argument?: A): Promise<R>
   /** Runs a function that leads to another page, and waits until this page is loaded. */
   follow<A>(run: (argument: A) => void, argument: A): Promise<void>
@@ -21,7 +22,10 @@ export interface Tab {
 
 /** A visitor: cookies of its own. Several tabs of one visitor share them. */
 export interface Visitor {
-  newTab(url: string): Promise<Tab>
+  /** `script` runs in the tab before the scripts of each page. */
+  newTab(url: string, script?: string): Promise<Tab>
+  /** The cookies, those with `HttpOnly` too: values by name. */
+  cookies(): Promise<Readonly<Record<string, string>>>
 }
 
 /** Names that the browsers of the tests look up as 127.0.0.1. `app.test`, `friend.test` and `evil.test` are sites. */
@@ -48,20 +52,33 @@ export const VISITORS: Readonly<Record<string, (t: TestContext) => Promise<Visit
   Firefox: t => newFirefoxVisitor(t, HOSTS),
 }
 
+/** Makes a visitor of a browser that `VISITORS` has. */
+export async function visit(t: TestContext, browser: string): Promise<Visitor> {
+  const newVisitorOf = VISITORS[browser]
+  if (!newVisitorOf) throw new Error(`No browser ${browser}`)
+  return newVisitorOf(t)
+}
+
 async function newChromiumVisitor(t: TestContext): Promise<Visitor> {
   return visitorOf(await newVisitorWithThirdPartyCookies(t, HOST_FLAGS))
 }
 
 export const visitorOf = (context: BrowserContext): Visitor => ({
-  async newTab(url) {
+  async newTab(url, script) {
     const page = await context.newPage()
+    if (script) await page.addInitScript(script)
     await page.goto(url)
     return tabOf(page)
+  },
+  async cookies() {
+    const cookies = await context.cookies()
+    return Object.fromEntries(cookies.map(({ name, value }) => [name, value]))
   },
 })
 
 export const tabOf = (page: Page): Tab => ({
   goto: url => page.goto(url),
+  reload: () => page.reload(),
   evaluate: (run, argument) => page.evaluate(run as (argument: unknown) => never, argument as unknown),
   async follow(run, argument) {
     await Promise.all([
