@@ -87,6 +87,35 @@ for (const framework of ['react', 'vue', 'svelte'] as const) {
       assert.deepEqual(complaints, [])
     })
 
+    test('logs in once and adds one note for a double click', async t => {
+      const { visitor, api, open, complaints } = await visit(t, framework)
+      const tab = await open()
+      const posts: string[] = []
+      visitor.on('request', request => {
+        if (request.method() === 'POST') posts.push(new URL(request.url()).pathname)
+      })
+      await tab.fill('[name=username]', CREDENTIALS.username)
+      await tab.fill('[name=password]', CREDENTIALS.password)
+      const answer = holdAnswers(api)
+      await tab.dblclick('text=Log in')
+      answer()
+      await shows(tab, 'notes')
+      const gate = new EventEmitter()
+      const opened = once(gate, 'open')
+      await tab.route('**/notes', async route => {
+        if (route.request().method() === 'POST') await opened
+        await route.fallback()
+      })
+      await tab.fill('[name=text]', 'Buy milk')
+      await tab.dblclick('text=Add')
+      gate.emit('open')
+      await showsNote(tab, 'Buy milk')
+      await tab.reload()
+      await showsNote(tab, 'Buy milk')
+      assert.deepEqual(posts, ['/login', '/notes'])
+      assert.deepEqual(complaints, [])
+    })
+
     test('shows neither the form nor the notes before it knows which', async t => {
       const unreadable = { csrfCheck: 'origin', csrfInCookies: false } as const
       const options = { ...unreadable, client: { tokens: 'cookies', csrf: 'origin' } } as const

@@ -14,17 +14,23 @@ function LoginForm() {
   const client = useClient()
   const { reason } = useAuth()
   const [problem, setProblem] = useState('')
+  const [isSending, setSending] = useState(false)
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
-    const credentials = Object.fromEntries(new FormData(event.currentTarget))
-    client.login(credentials).catch(error => setProblem(error.message))
+    setSending(true)
+    client
+      .login(Object.fromEntries(new FormData(event.currentTarget)))
+      .catch(error => setProblem(error.message))
+      .finally(() => setSending(false))
   }
   return (
     <form data-screen="login" onSubmit={submit}>
       {reason && <p>Your session has ended.</p>}
       <input name="username" aria-label="Name" autoComplete="username" />
       <input name="password" aria-label="Password" type="password" autoComplete="current-password" />
-      <button type="submit">Log in</button>
+      <button type="submit" disabled={isSending}>
+        Log in
+      </button>
       <p role="alert">{problem}</p>
     </form>
   )
@@ -34,20 +40,24 @@ function NotesPage() {
   const client = useClient()
   const [notes, setNotes] = useState<Note[]>([])
   const [problem, setProblem] = useState('')
+  const [isSending, setSending] = useState(false)
   useEffect(() => {
     listNotes().then(setNotes, error => setProblem(error.message))
   }, [])
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
     const form = event.currentTarget
-    addNote(String(new FormData(form).get('text'))).then(
-      notes => {
-        setNotes(notes)
-        setProblem('')
-        form.reset()
-      },
-      error => setProblem(error.message),
-    )
+    setSending(true)
+    addNote(String(new FormData(form).get('text')))
+      .then(
+        notes => {
+          setNotes(notes)
+          setProblem('')
+          form.reset()
+        },
+        error => setProblem(error.message),
+      )
+      .finally(() => setSending(false))
   }
   return (
     <main data-screen="notes">
@@ -58,7 +68,9 @@ function NotesPage() {
       </ul>
       <form onSubmit={submit}>
         <input name="text" aria-label="Note" />
-        <button type="submit">Add</button>
+        <button type="submit" disabled={isSending}>
+          Add
+        </button>
       </form>
       <button type="button" onClick={() => client.logout().catch(error => setProblem(error.message))}>
         Log out
