@@ -11,7 +11,7 @@ import { MemoryTokenStore } from '../../stores/memory.js'
 import { mount } from '../support/mount.js'
 import { clientScript } from './support/client-script.js'
 import { serveSite } from './support/site.js'
-import { type Tab, VISITORS } from './support/tab.js'
+import { type Tab, VISITORS, visit } from './support/tab.js'
 
 interface Neighbour {
   /** Where the application is mounted; `''` is the root. */
@@ -95,8 +95,7 @@ async function scene(t: TestContext, browser: string, neighbours: readonly [Neig
   for (const n of [1, 0] as const)
     app.use(mount(neighbours[n].path, application(neighbours[n], `${n}`.repeat(32), clock.now)))
   const { origin } = await serveSite(t, app)
-  const visitor = await VISITORS[browser]?.(t)
-  assert.ok(visitor)
+  const visitor = await visit(t, browser)
   const tabs = new Map<string, Tab>()
   const sides: Side[] = []
   for (const { page, path } of neighbours) {

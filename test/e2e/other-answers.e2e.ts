@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
 import { CREDENTIALS, OTHERS, type PageApp, pageApp } from './support/page-app.js'
 import { serveSite } from './support/site.js'
-import { type Tab, VISITORS } from './support/tab.js'
+import { type Tab, VISITORS, visit } from './support/tab.js'
 
 const PAGE = '<!doctype html><title>Welcome to the airport</title>'
 
@@ -41,8 +41,7 @@ async function scene(t: TestContext, browser: string, tokens: 'cookies' | 'dual'
     response.end(script ?? PAGE)
   }
   const { origin } = await serveSite(t, listener)
-  const visitor = await VISITORS[browser]?.(t)
-  assert.ok(visitor)
+  const visitor = await visit(t, browser)
   const divert = () => {
     isCaptive = true
     return () => {

@@ -4,7 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { until } from '../support/until.js'
 import { CREDENTIALS, OTHERS, type PageApp, pageApp } from './support/page-app.js'
 import { serveSite } from './support/site.js'
-import { type Tab, VISITORS } from './support/tab.js'
+import { type Tab, visit } from './support/tab.js'
 
 type How = 'dialog' | 'breakpoint'
 type Tokens = 'cookies' | 'dual'
@@ -28,8 +28,7 @@ interface Scene {
 async function scene(t: TestContext, [browser, how, tokens]: (typeof CASES)[number], options: object): Promise<Scene> {
   const api = pageApp(tokens)
   const { origin } = await serveSite(t, api.app)
-  const visitor = await VISITORS[browser]?.(t)
-  assert.ok(visitor)
+  const visitor = await visit(t, browser)
   const stopped = await visitor.newTab(origin)
   const other = await visitor.newTab(`${origin}/?options=${encodeURIComponent(JSON.stringify(options))}`)
   await stopped.evaluate(credentials => client.login(credentials), CREDENTIALS)

@@ -96,6 +96,14 @@ class FirefoxTab implements Tab {
     return JSON.parse(result.value)[0]
   }
 
+  async frame(): Promise<Tab> {
+    const answer = await this.firefox.send('browsingContext.getTree', { root: this.context })
+    const { contexts } = answer as { contexts: readonly { children: readonly { context: string }[] }[] }
+    const child = contexts[0]?.children[0]
+    if (!child) throw new Error('The page has no frame')
+    return new FirefoxTab(this.firefox, child.context)
+  }
+
   async follow<A>(run: (argument: A) => void, argument: A): Promise<void> {
     await Promise.all([this.firefox.next('browsingContext.load', this.context), this.evaluate(run, argument)])
   }

@@ -8,6 +8,8 @@ export interface Tab {
   goto(url: string): Promise<unknown>
   reload(): Promise<unknown>
   evaluate<A, R>(run: (argument: A) => R | Promise<R>, argument?: A): Promise<R>
+  /** The only frame in the page of the tab. */
+  frame(): Promise<Pick<Tab, 'evaluate'>>
   /** Runs a function that leads to another page, and waits until this page is loaded. */
   follow<A>(run: (argument: A) => void, argument: A): Promise<void>
   /**
@@ -80,6 +82,11 @@ export const tabOf = (page: Page): Tab => ({
   goto: url => page.goto(url),
   reload: () => page.reload(),
   evaluate: (run, argument) => page.evaluate(run as (argument: unknown) => never, argument as unknown),
+  async frame() {
+    const [, frame] = page.frames()
+    if (!frame) throw new Error('The page has no frame')
+    return { evaluate: (run, argument) => frame.evaluate(run as (argument: unknown) => never, argument as unknown) }
+  },
   async follow(run, argument) {
     await Promise.all([
       page.waitForEvent('load'),
