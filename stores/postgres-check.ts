@@ -45,7 +45,7 @@ export function checkPostgres(
   })
 }
 
-/** The third column of an answer has all that was seen, as JSON. */
+/** The fourth column of an answer has all that was seen, as JSON. */
 function sightIn(rows: readonly Row[]): PostgresSight {
-  return JSON.parse(String(rows[0]?.[2])) as PostgresSight
+  return JSON.parse(String(rows[0]?.[3])) as PostgresSight
 }

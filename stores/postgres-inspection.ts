@@ -1,8 +1,8 @@
-import { IS_INSIDE, NOW, type PostgresTable, settings } from './postgres-sql.js'
+import { CLOCK, IS_INSIDE, type PostgresTable, settings } from './postgres-sql.js'
 
 /**
  * The statement that looks at the server, the role and the table. It reads only the catalog, which every role may
- * read, and answers `seen`, the time, and a `PostgresSight` as JSON. A table in a schema without USAGE is seen too.
+ * read, and answers `seen`, the clock, and a `PostgresSight` as JSON. A table in a schema without USAGE is seen too.
  */
 export function inspection({ schema, table }: PostgresTable, milliseconds: number): string {
   const schemaOid = schemaNamed(schema === undefined ? 'current_schema()' : literal(schema))
@@ -11,7 +11,7 @@ export function inspection({ schema, table }: PostgresTable, milliseconds: numbe
 WITH place AS MATERIALIZED (SELECT ${schemaOid} AS schema,
   (SELECT oid FROM pg_class WHERE relname = ${literal(table)} AND ${isHere} AND relkind IN ('r', 'p', 'v', 'm', 'f')) AS relation
 )
-SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'seen' END, ${NOW}, json_build_object(
+SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'seen' END, ${CLOCK}, json_build_object(
   'version', current_setting('server_version_num')::int,
   'isStandby', pg_is_in_recovery(),
   'settings', json_build_object(${SETTINGS.map(name => `'${name}', current_setting('${name}')`).join(', ')}),

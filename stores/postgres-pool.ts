@@ -1,10 +1,10 @@
 import { Deadline } from '../src/time/deadline.js'
 import { closedError } from './options.js'
 import { isPool, type PostgresClient, type PostgresPool } from './postgres-client.js'
+import { PostgresClock } from './postgres-clock.js'
 import { connectTo, Lease, listen, pause, query, unlisten } from './postgres-lease.js'
 import { OwnPool, type PostgresPoolOptions } from './postgres-own-pool.js'
 import {
-  checkQueue,
   isRefusal,
   OPEN_TRANSACTION,
   outOfReach,
@@ -15,12 +15,12 @@ import {
   type TableNames,
 } from './postgres-reason.js'
 import { answerOf, isUndone, type Row } from './postgres-sql.js'
-import { ServerClock } from './server-clock.js'
+import { WaitingCalls } from './postgres-waiting.js'
 
 /** One message to the server. */
 export interface Order {
   /** Makes the text of the message, for the connection whose server has this clock. */
-  readonly sql: (clock: ServerClock, deadline: Deadline) => string
+  readonly sql: (clock: PostgresClock, deadline: Deadline) => string
   readonly isWrite: boolean
 }
 
@@ -45,17 +45,17 @@ const TOO_MANY_CONNECTIONS = '53300'
 
 /** Connections to the server: every call ends at its deadline, and no error message contains addresses or passwords. */
 export class PostgresConnections {
+  /** The calls that wait, which their callers count. */
+  readonly waiting = new WaitingCalls()
   readonly #own: OwnPool | undefined
   readonly #pool: PostgresPool
   readonly #names: TableNames
-  readonly #clocks = new WeakMap<PostgresClient, ServerClock>()
+  readonly #clocks = new WeakMap<PostgresClient, PostgresClock>()
   readonly #calls = new Set<Promise<unknown>>()
   /** All connections that are in use. */
   readonly #leases = new Set<Lease>()
   /** Connections that had as long as a call may take, and have not answered. */
   readonly #silent = new Set<Lease>()
-  /** The number of calls that wait for a connection, including those that were given up. */
-  #waiting = 0
   #closing: Promise<void> | undefined
   #isClosed = false
 
@@ -68,7 +68,7 @@ export class PostgresConnections {
 
   /** Whether no call waits for a connection. */
   get hasRoom(): boolean {
-    return this.#waiting === 0 && this.#pool.waitingCount === 0
+    return this.#pool.waitingCount === 0
   }
 
   /** @throws Error if the store is closed. */
@@ -90,7 +90,6 @@ export class PostgresConnections {
 
   /** Sends a message and waits for the answer, until the deadline. `close` ends what is not inside `call`. */
   async send(order: Order, deadline: Deadline): Promise<Answer> {
-    checkQueue(this.#waiting)
     if (order.isWrite) this.#checkStuckWrites()
     return this.#ask(await this.#take(deadline), order, deadline)
   }
@@ -139,25 +138,22 @@ export class PostgresConnections {
   /** Takes a connection from the pool. One that comes after the deadline goes back. */
   #takeNow(deadline: Deadline): Promise<PostgresClient> {
     return new Promise((resolve, reject) => {
-      let isLate = false
+      let leave: (() => void) | undefined
       const wait = deadline.wait(() => {
-        isLate = true
+        leave = this.waiting.keep()
         reject(this.#noConnection(deadline.milliseconds))
       })
-      this.#waiting++
-      const settled = () => {
-        this.#waiting--
-        wait.end()
-      }
       connectTo(this.#pool).then(
         client => {
-          settled()
-          if (!isLate && !this.#isClosed) return resolve(client)
+          wait.end()
+          if (!leave && !this.#isClosed) return resolve(client)
           client.release()
-          if (!isLate) reject(closedError('PostgresTokenStore'))
+          if (leave) leave()
+          else reject(closedError('PostgresTokenStore'))
         },
         (error: unknown) => {
-          settled()
+          wait.end()
+          leave?.()
           reject(reasonOf(error, this.#names))
         },
       )
@@ -188,8 +184,8 @@ export class PostgresConnections {
         rows => {
           wait.end()
           try {
-            const { word, now } = answerOf(rows)
-            clock.learn(now, sent, performance.now())
+            const { word, now, server } = answerOf(rows)
+            clock.learn(server, now, sent, performance.now())
             if (word === 'inside') throw new PostgresStoreError(`PostgreSQL: ${OPEN_TRANSACTION}`, '25001')
             if (word === 'standby') throw new PostgresStoreError(`PostgreSQL: ${STANDBY}`)
             lease.end(false)
@@ -221,15 +217,15 @@ export class PostgresConnections {
     })
   }
 
-  #clockOf(client: PostgresClient): ServerClock {
-    const clock = this.#clocks.get(client) ?? new ServerClock()
+  #clockOf(client: PostgresClient): PostgresClock {
+    const clock = this.#clocks.get(client) ?? new PostgresClock()
     this.#clocks.set(client, clock)
     return clock
   }
 }
 
 /** The text of a message. If it cannot be made, because of a key or a date, the connection goes back to the pool. */
-function textOf({ sql }: Order, client: PostgresClient, clock: ServerClock, deadline: Deadline): string {
+function textOf({ sql }: Order, client: PostgresClient, clock: PostgresClock, deadline: Deadline): string {
   try {
     return sql(clock, deadline)
   } catch (error) {

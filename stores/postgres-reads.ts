@@ -1,4 +1,4 @@
-import { checkQueue } from './postgres-reason.js'
+import type { Literal } from './postgres-sql.js'
 import { TickBatch } from './tick-batch.js'
 
 /** The values of keys, by key. A key without a record is missing. */
@@ -6,7 +6,7 @@ export type Values = ReadonlyMap<string, string>
 
 /** Calls that share a statement. */
 interface Batch {
-  readonly keys: Set<string>
+  readonly keys: Set<Literal>
   readonly values: Promise<Values>
 }
 
@@ -21,36 +21,25 @@ const MOST_KEYS = 200
  * far more than a row. A batch is complete when its turn is over, so all its calls have the same deadline.
  */
 export class GatheredReads {
-  readonly #read: (whenComplete: Promise<readonly string[]>) => Promise<Values>
+  readonly #read: (whenComplete: Promise<readonly Literal[]>) => Promise<Values>
   readonly #turn = new TickBatch()
   #latest: Batch | undefined
-  #calls = 0
 
   /** `read` gets a promise of the keys, which resolves when the turn is over. */
-  constructor(read: (whenComplete: Promise<readonly string[]>) => Promise<Values>) {
+  constructor(read: (whenComplete: Promise<readonly Literal[]>) => Promise<Values>) {
     this.#read = read
   }
 
-  /** Resolves to the values of `keys`, among others. Rejects as `read` does, or if too many calls wait. */
-  async get(keys: readonly string[]): Promise<Values> {
-    checkQueue(this.#calls)
-    this.#calls++
-    try {
-      return await this.#batchFor(keys).values
-    } finally {
-      this.#calls--
-    }
-  }
-
-  #batchFor(keys: readonly string[]): Batch {
+  /** Resolves to the values of `keys`, among others. Rejects as `read` does. */
+  get(keys: readonly Literal[]): Promise<Values> {
     const latest = this.#latest
     const batch = latest && latest.keys.size + keys.length <= MOST_KEYS ? latest : this.#begin()
     for (const key of keys) batch.keys.add(key)
-    return batch
+    return batch.values
   }
 
   #begin(): Batch {
-    const keys = new Set<string>()
+    const keys = new Set<Literal>()
     const whenComplete = this.#turn.over().then(() => {
       if (this.#latest === batch) this.#latest = undefined
       return [...keys]

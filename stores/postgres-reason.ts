@@ -88,17 +88,6 @@ export function noAnswer(milliseconds: number): PostgresStoreError {
   return new PostgresStoreError(`PostgreSQL gave no answer within ${milliseconds} ms`)
 }
 
-/**
- * The maximum number of waiting calls. Each needs memory, and a server that stalls under load must not crash the
- * process.
- */
-const LONGEST_QUEUE = 10_000
-
-/** @throws PostgresStoreError if no further call may wait. */
-export function checkQueue(waiting: number): void {
-  if (waiting >= LONGEST_QUEUE) throw outOfReach('too many calls wait for a connection')
-}
-
 export function outOfReach(reason: string): PostgresStoreError {
   return new PostgresStoreError(`PostgreSQL cannot be reached: ${reason}`)
 }

@@ -8,17 +8,28 @@ export interface PostgresTable {
   readonly table: string
 }
 
-/** A write. `ttl`: milliseconds. `latest`: milliseconds since 1970 by the server's clock. */
+/** A literal of SQL for a key. Only `literalOf` makes one, so nothing in a key can end it. */
+export type Literal = string & { readonly [isLiteral]: true }
+declare const isLiteral: unique symbol
+
+/** A write. `ttl`: milliseconds. `latest`: milliseconds since 1970 by the clock of `server`, as `answerOf` returns it. */
 export interface PostgresWrite {
   readonly key: string
   readonly expected: string | undefined
   readonly value: string
   readonly ttl: number
   readonly latest: number
+  readonly server: number
 }
 
 /** Milliseconds since 1970 by the server's clock. */
-export const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)'
+const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)'
+
+/** Tells one server from another: the time of its start in microseconds since 1970. */
+const SERVER = 'CAST(extract(epoch FROM pg_postmaster_start_time()) * 1000000 AS bigint)'
+
+/** The columns of an answer from which the server's clock is learnt. */
+export const CLOCK = `${NOW}, ${SERVER}`
 
 /**
  * Whether the transaction began before this message: both times are those of the message, if the transaction is its
@@ -56,33 +67,33 @@ export class PostgresStatements {
     this.#settings = settings(timeout, Math.max(1, Math.floor(timeout * 0.75)))
   }
 
-  /** Answers `read` or `standby`, the time, and in each row a key and its value in hexadecimal digits; null without. */
-  read(keys: readonly string[]): string {
-    const among = keys.length === 0 ? 'false' : `record.key IN (${keys.map(text).join(', ')})`
+  /** Answers `read` or `standby`, the clock, and in each row a key and its value in hexadecimal digits; null without. */
+  read(keys: readonly Literal[]): string {
+    const among = keys.length === 0 ? 'false' : `record.key IN (${keys.join(', ')})`
     return `${this.#settings}
-SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' WHEN pg_is_in_recovery() THEN 'standby' ELSE 'read' END, ${NOW},
+SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' WHEN pg_is_in_recovery() THEN 'standby' ELSE 'read' END, ${CLOCK},
   record.key, encode(record.value, 'hex')
 FROM (SELECT) AS always LEFT JOIN ${this.table} AS record ON ${among} AND record.expires > clock_timestamp()`
   }
 
-  /** Answers `asked` or `standby`, and the time. */
+  /** Answers `asked` or `standby`, and the clock. */
   ask(): string {
     return `${this.#settings}
-SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' WHEN pg_is_in_recovery() THEN 'standby' ELSE 'asked' END, ${NOW}`
+SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' WHEN pg_is_in_recovery() THEN 'standby' ELSE 'asked' END, ${CLOCK}`
   }
 
   /**
-   * Answers `written`, `differs` or `late`, and the time. The time is compared with the deadline twice: before the
+   * Answers `written`, `differs` or `late`, and the clock. The time is compared with the deadline twice: before the
    * statement, because a frozen server or network may deliver it late, and after it has waited for locks. The second
-   * time an error undoes the write.
+   * time an error undoes the write. Another server than the one whose clock is known answers `late` too.
    */
   write(write: PostgresWrite): string {
-    const { latest } = write
+    const { latest, server } = write
     const changed = write.expected === undefined ? this.#insert(write) : this.#update(write, write.expected)
     return `${this.#settings}
 WITH bound AS MATERIALIZED (
   SELECT clock_timestamp() + interval '1 millisecond' * ${write.ttl} AS expires
-  WHERE ${NOW} <= ${latest.toFixed(3)} AND NOT ${IS_INSIDE}
+  WHERE ${NOW} <= ${latest.toFixed(3)} AND ${SERVER} = ${server} AND NOT ${IS_INSIDE}
 ), written AS (${changed} RETURNING 1)
 SELECT CASE
   WHEN ${IS_INSIDE} THEN 'inside'
@@ -90,36 +101,36 @@ SELECT CASE
     CASE WHEN ${NOW} <= ${latest.toFixed(3)} THEN 'written'
     ELSE CAST(CAST('${UNDONE.late}, at ' || clock_timestamp() AS integer) AS text) END
   WHEN EXISTS (SELECT FROM bound) THEN 'differs'
-  ELSE 'late' END, ${NOW}`
+  ELSE 'late' END, ${CLOCK}`
   }
 
   #insert({ key, value }: PostgresWrite): string {
     return `INSERT INTO ${this.table} AS record (key, value, expires)
-    SELECT ${text(key)}, ${bytes(value)}, bound.expires FROM bound
+    SELECT ${literalOf(key)}, ${bytes(value)}, bound.expires FROM bound
     ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires
     WHERE record.expires <= clock_timestamp()`
   }
 
   #update({ key, value }: PostgresWrite, expected: string): string {
     return `UPDATE ${this.table} AS record SET value = ${bytes(value)}, expires = bound.expires FROM bound
-    WHERE record.key = ${text(key)} AND record.value = ${bytes(expected)} AND record.expires > clock_timestamp()`
+    WHERE record.key = ${literalOf(key)} AND record.value = ${bytes(expected)} AND record.expires > clock_timestamp()`
   }
 
   /**
    * Writes a record, changes it, reads it and deletes it in one transaction: nobody else sees it, and nothing stays.
-   * Answers `tried` and the time. If a statement does not find the record, an error undoes all.
+   * Answers `tried` and the clock. If a statement does not find the record, an error undoes all.
    */
   trial(key: string): string {
-    const write = { key, value: 'a', expected: undefined, ttl: 0, latest: 0 }
+    const write = { key, value: 'a', expected: undefined, ttl: 0, latest: 0, server: 0 }
     const bound = "bound AS MATERIALIZED (SELECT clock_timestamp() + interval '1 minute' AS expires)"
-    const found = `SELECT ctid FROM ${this.table} WHERE key = ${text(key)}`
+    const found = `SELECT ctid FROM ${this.table} WHERE key = ${literalOf(key)}`
     return `${this.#settings}
 WITH ${bound}, done AS (${this.#insert(write)} RETURNING 1) ${ONE_DONE};
 WITH ${bound}, done AS (${this.#update({ ...write, value: 'b' }, 'a')} RETURNING 1) ${ONE_DONE};
 WITH done AS (${found} AND value = ${bytes('b')} AND expires > clock_timestamp()) ${ONE_DONE};
 WITH found AS MATERIALIZED (${found} FOR UPDATE SKIP LOCKED),
-  done AS (DELETE FROM ${this.table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM found)) AND key = ${text(key)} RETURNING 1) ${ONE_DONE};
-SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'tried' END, ${NOW}`
+  done AS (DELETE FROM ${this.table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM found)) AND key = ${literalOf(key)} RETURNING 1) ${ONE_DONE};
+SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'tried' END, ${CLOCK}`
   }
 
   /** Creates the table. Fails if it exists. */
@@ -127,11 +138,11 @@ SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'tried' END, ${NOW}`
     return `${settings(LONG_MS, LONG_MS)}
 CREATE TABLE ${this.table} (key text COLLATE "C" PRIMARY KEY, value bytea NOT NULL, expires timestamptz NOT NULL);
 CREATE INDEX ON ${this.table} (expires);
-SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'created' END, ${NOW}`
+SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'created' END, ${CLOCK}`
   }
 
   /**
-   * Deletes expired rows, at most `most`. Answers `purged`, the time and the number. Skips rows that others use. Only in
+   * Deletes expired rows, at most `most`. Answers `purged`, the clock and the number. Skips rows that others use. Only in
    * one table is a `ctid` unique: another partition can have a live row with the same one.
    */
   purge(most: number): string {
@@ -139,7 +150,7 @@ SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'created' END, ${NOW}`
 WITH expired AS MATERIALIZED (
   SELECT ctid FROM ${this.table} WHERE expires <= now() ORDER BY expires LIMIT ${most} FOR UPDATE SKIP LOCKED
 ), gone AS (DELETE FROM ${this.table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM expired)) AND expires <= now() RETURNING 1)
-SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'purged' END, ${NOW}, (SELECT count(*) FROM gone)`
+SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' ELSE 'purged' END, ${CLOCK}, (SELECT count(*) FROM gone)`
   }
 }
 
@@ -148,12 +159,13 @@ export function isUndone(error: unknown): boolean {
   return error instanceof Error && Object.values(UNDONE).some(words => error.message.includes(words))
 }
 
-/** Parses the first two columns of an answer. @throws Error if they are invalid. */
-export function answerOf(rows: readonly Row[]): { word: string; now: number } {
-  const [word, time] = rows[0] ?? []
-  const now = Number(time)
-  if (typeof word !== 'string' || !(now > 0)) throw new PostgresStoreError('PostgreSQL: the answer is invalid')
-  return { word, now }
+/** Parses the first three columns of an answer. @throws Error if they are invalid. */
+export function answerOf(rows: readonly Row[]): { word: string; now: number; server: number } {
+  const [word, time, start] = rows[0] ?? []
+  const [now, server] = [Number(time), Number(start)]
+  const isValid = typeof word === 'string' && now > 0 && Number.isSafeInteger(server)
+  if (!isValid) throw new PostgresStoreError('PostgreSQL: the answer is invalid')
+  return { word, now, server }
 }
 
 /**
@@ -181,17 +193,13 @@ function quoted(name: string): string {
 }
 
 /**
- * Checks that `key` can be in a literal. Other characters than printable ASCII could end the literal, if the encoding of
- * the connection is not UTF-8.
+ * Makes the literal for a key. An E string means the same whatever standard_conforming_strings is. Other characters than
+ * printable ASCII could end the literal, if the encoding of the connection is not UTF-8.
+ * @throws PostgresStoreError for such characters.
  */
-export function checkKey(key: string): void {
+export function literalOf(key: string): Literal {
   if (!/^[ -~]*$/.test(key)) throw new PostgresStoreError('PostgreSQL: a key contains other than printable ASCII')
-}
-
-/** A literal for a key. An E string means the same whatever standard_conforming_strings is. */
-function text(key: string): string {
-  checkKey(key)
-  return `E'${key.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+  return `E'${key.replaceAll('\\', '\\\\').replaceAll("'", "''")}'` as Literal
 }
 
 function bytes(value: string): string {

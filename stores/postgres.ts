@@ -19,7 +19,7 @@ import { type Answer, type Order, PostgresConnections } from './postgres-pool.js
 import { Purger } from './postgres-purge.js'
 import { GatheredReads, type Values } from './postgres-reads.js'
 import { mayNotCreate, noAnswer, PostgresStoreError, READ_ONLY, sqlStateOf } from './postgres-reason.js'
-import { checkKey, decoded, PostgresStatements } from './postgres-sql.js'
+import { decoded, type Literal, literalOf, PostgresStatements } from './postgres-sql.js'
 
 export type { PostgresClient, PostgresPool, PostgresPoolOptions, StoreOptions, TimedStoreOptions }
 
@@ -89,14 +89,14 @@ export class PostgresTokenStore implements TokenStore {
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     this.#connections.checkOpen()
     const names = keys.map(key => this.#prefix + key)
-    for (const name of names) checkKey(name)
-    const values = await this.#reads.get(names)
+    const literals = names.map(literalOf)
+    const values = await this.#connections.waiting.run(() => this.#reads.get(literals))
     return names.map(name => values.get(name))
   }
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
     millisecondsUntil(expiresAt)
-    const { word } = await this.#call(() => ({
+    const order = (): Order => ({
       isWrite: true,
       sql: (clock, deadline) =>
         this.#statements.write({
@@ -106,8 +106,10 @@ export class PostgresTokenStore implements TokenStore {
           ttl: millisecondsUntil(expiresAt),
           // The server applies the write until this moment and not later. The caller gets a timeout only after it.
           latest: clock.at(performance.now() + deadline.left()),
+          server: clock.server,
         }),
-    }))
+    })
+    const { word } = await this.#connections.waiting.run(() => this.#call(order))
     return word === 'written'
   }
 
@@ -120,11 +122,8 @@ export class PostgresTokenStore implements TokenStore {
   async check(): Promise<readonly StoreFinding[]> {
     this.#connections.checkOpen()
     const { checkPostgres } = await import('./postgres-check.js')
-    return checkPostgres(this.#connections, this.#statements, {
-      createsTable: this.#createsTable,
-      timeout: this.#timeout,
-      prefix: this.#prefix,
-    })
+    const options = { createsTable: this.#createsTable, timeout: this.#timeout, prefix: this.#prefix }
+    return this.#connections.waiting.run(() => checkPostgres(this.#connections, this.#statements, options))
   }
 
   close(): Promise<void> {
@@ -132,13 +131,13 @@ export class PostgresTokenStore implements TokenStore {
     return this.#connections.close()
   }
 
-  async #read(whenComplete: Promise<readonly string[]>): Promise<Values> {
+  async #read(whenComplete: Promise<readonly Literal[]>): Promise<Values> {
     const { rows } = await this.#call(async () => {
       const sql = this.#statements.read(await whenComplete)
       return { isWrite: false, sql: () => sql }
     })
-    const found = rows.filter(row => row[2] !== null)
-    return new Map(found.map(row => [String(row[2]), decoded(String(row[3]))]))
+    const found = rows.filter(row => row[3] !== null)
+    return new Map(found.map(row => [String(row[3]), decoded(String(row[4]))]))
   }
 
   #call(prepare: () => Order | Promise<Order>): Promise<Answer> {
@@ -216,7 +215,7 @@ export class PostgresTokenStore implements TokenStore {
     const order = { isWrite: false, sql: () => this.#statements.purge(PURGE_BATCH) }
     try {
       const { rows } = await this.#connections.send(order, new Deadline(PURGE_MS, noAnswer))
-      const isMore = Number(rows[0]?.[2]) === PURGE_BATCH
+      const isMore = Number(rows[0]?.[3]) === PURGE_BATCH
       // Until all are gone: calls may go on waiting for connections.
       if (!isMore) this.#leftOut = 0
       return isMore

@@ -274,10 +274,34 @@ describe('PostgresTokenStore and connections', () => {
     const store = open(t, pool, 60_000)
     await heals(store)
     const client = await pool.connect()
-    const calls = Array.from({ length: 10_000 }, () => store.get(['heals']))
-    await assert.rejects(store.get(['heals']), /too many calls wait for a connection/)
+    const numbers = Array.from({ length: 5000 }, (_, n) => n)
+    const reads = numbers.map(() => store.get(['heals']))
+    const writes = numbers.map(n => store.compareAndSet(`waits ${n}`, undefined, 'a', soon()))
+    await assert.rejects(store.get(['heals']), /too many calls wait/)
+    await assert.rejects(store.compareAndSet('one more', undefined, 'a', soon()), /too many calls wait/)
     client.release()
-    for (const values of await Promise.all(calls)) assert.deepEqual(values, ['well'])
+    for (const values of await Promise.all(reads)) assert.deepEqual(values, ['well'])
+    assert.deepEqual(new Set(await Promise.all(writes)), new Set([true]))
+    assert.deepEqual(await store.get(['one more', 'waits 0', 'waits 4999']), [undefined, 'a', 'a'])
+  })
+
+  test('calls that were given up count as long as they wait in the pool, and are not written when it has room', async t => {
+    const pool = poolOf(t, { max: 1 })
+    const store = open(t, pool)
+    await heals(store)
+    const client = await pool.connect()
+    const calls = Array.from({ length: 10_000 }, (_, n) =>
+      assert.rejects(
+        store.compareAndSet(`gives up ${n}`, undefined, 'a', soon()),
+        /no connection of the pool was free/,
+      ),
+    )
+    await Promise.all(calls)
+    await assert.rejects(store.compareAndSet('one more', undefined, 'a', soon()), /too many calls wait/)
+    await assert.rejects(store.get(['heals']), /too many calls wait/)
+    client.release()
+    await heals(store)
+    assert.deepEqual(await store.get(['gives up 0', 'gives up 9999']), [undefined, undefined])
   })
 
   test('a write that cannot be made, because of its date or its key, gives its connection back', async t => {

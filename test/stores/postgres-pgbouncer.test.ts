@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, describe, test } from 'node:test'
+import { after, describe, type TestContext, test } from 'node:test'
 import pg from 'pg'
 import { testTokenStore } from '../../src/testing/index.js'
 import { PostgresTokenStore } from '../../stores/postgres.js'
 import { startPgBouncer } from '../support/pgbouncer.js'
-import { startPostgres } from '../support/postgres.js'
+import { type PostgresServer, startPostgres } from '../support/postgres.js'
 import { until } from '../support/until.js'
 
 const server = await startPostgres()
@@ -77,6 +77,41 @@ describe('PostgresTokenStore through PgBouncer in transaction mode', () => {
     await assert.rejects(store.get(['key']), /PgBouncer or another pooler refuses|too many connections/)
   })
 
+  describe('that is led to a promoted standby by RELOAD', () => {
+    test('goes on with what the standby has, and refuses it before it is promoted', async t => {
+      const { primary, standby, store, before } = await withStandby(t)
+      assert.equal(await store.compareAndSet('key', 'a', 'b', soon()), true)
+      await caughtUp(primary, standby)
+      await primary.kill()
+      await assert.rejects(store.compareAndSet('key', 'b', 'given up', soon()), /PostgreSQL/)
+      await before.lead(standby)
+      await until(() => assert.rejects(store.get(['key']), /is a standby/))
+      await assert.rejects(store.compareAndSet('key', 'b', 'given up', soon()), /is a standby/)
+      await standby.promote()
+      await until(async () => assert.deepEqual(await store.get(['key']), ['b']))
+      assert.equal(await store.compareAndSet('key', 'a', 'wrong', soon()), false)
+      assert.equal(await store.compareAndSet('key', 'b', 'c', soon()), true)
+      assert.equal(await store.compareAndSet('new', undefined, 'a', soon()), true)
+      assert.deepEqual(await store.get(['key', 'new']), ['c', 'a'])
+    })
+
+    test('a write that is given up is not written later, though the clock of that machine is an hour behind', async t => {
+      const { primary, standby, store, before } = await withStandby(t)
+      await caughtUp(primary, standby)
+      await primary.kill()
+      await standby.promote()
+      await before.lead(standby)
+      // Ours is ahead instead of its being behind: it is the difference that counts.
+      const { now } = performance
+      t.mock.method(performance, 'now', () => now.call(performance) + 3_600_000)
+      standby.pause()
+      await assert.rejects(store.compareAndSet('key', 'a', 'given up', soon()), /no answer within 500 ms/)
+      standby.resume()
+      await until(async () => assert.deepEqual(await store.get(['key']), ['a']))
+      assert.equal(await store.compareAndSet('key', 'a', 'b', soon()), true)
+    })
+  })
+
   test('a database that is killed and restarted behind it is found again', async t => {
     const other = await startPostgres()
     t.after(() => other.stop())
@@ -92,3 +127,26 @@ describe('PostgresTokenStore through PgBouncer in transaction mode', () => {
     await until(async () => assert.deepEqual(await store.get(['key']), ['a']))
   })
 })
+
+/** A primary behind a PgBouncer of its own, with a standby, and a store that has one connection and the record `key: a`. */
+async function withStandby(t: TestContext) {
+  const primary = await startPostgres()
+  t.after(() => primary.stop())
+  const standby = await primary.standby()
+  t.after(() => standby.stop())
+  const before = await startPgBouncer(primary, { server_login_retry: '1' })
+  t.after(() => before.stop())
+  const store = new PostgresTokenStore({ connectionString: before.url, max: 1 }, { timeout: 500 })
+  t.after(() => store.close())
+  await until(() => store.compareAndSet('key', undefined, 'a', soon()))
+  return { primary, standby, before, store }
+}
+
+/** Resolves when the standby has all that the primary has written. */
+async function caughtUp(primary: PostgresServer, standby: PostgresServer): Promise<void> {
+  const [row] = await primary.query('SELECT pg_current_wal_lsn()::text AS lsn')
+  await until(async () => {
+    const [at] = await standby.query(`SELECT pg_last_wal_replay_lsn() >= '${row?.lsn}'::pg_lsn AS "isThere"`)
+    return at?.isThere === true
+  })
+}

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
+import pg from 'pg'
 import { testTokenStore } from '../../src/testing/index.js'
 import { PostgresTokenStore, type PostgresTokenStoreOptions } from '../../stores/postgres.js'
 import { startPostgres } from '../support/postgres.js'
@@ -155,12 +156,27 @@ describe('PostgresTokenStore and its table', () => {
 
   test('keeps each value as bytes under prefix and key, until its end by the clock of the server', async t => {
     const store = open(t, server.url, { table: 'kept', prefix: 'app-1:' })
-    await store.compareAndSet('key', undefined, 'the välue', soon())
-    const [row] = await server.query(
-      "SELECT key, convert_from(value, 'UTF8') AS value, extract(epoch FROM expires - now())::float8 AS seconds FROM kept",
-    )
-    assert.deepEqual([row?.key, row?.value], ['app-1:key', 'the välue'])
-    assert.ok(Number(row?.seconds) > 30 && Number(row?.seconds) <= 60, `${row?.seconds} s are left`)
+    const { now } = Date
+    for (const [n, ahead] of [0, 3600, -3600].entries()) {
+      t.mock.method(Date, 'now', () => now() + ahead * 1000)
+      const [lifetime, longer] = [1000, 2000].map(seconds => new Date(Date.now() + seconds * 1000)) as [Date, Date]
+      const kept = async () => {
+        const [row] = await server.query(
+          `SELECT convert_from(value, 'UTF8') AS value, extract(epoch FROM expires - now())::float8 AS seconds
+            FROM kept WHERE key = 'app-1:key ${n}'`,
+        )
+        return { value: row?.value, seconds: Number(row?.seconds) }
+      }
+      await store.compareAndSet(`key ${n}`, undefined, 'the välue', lifetime)
+      const written = await kept()
+      assert.equal(written.value, 'the välue')
+      assert.ok(written.seconds > 900 && written.seconds <= 1000, `${written.seconds} s are left`)
+      await store.compareAndSet(`key ${n}`, 'the välue', 'the next välue', longer)
+      const changed = await kept()
+      assert.equal(changed.value, 'the next välue')
+      assert.ok(changed.seconds > 1900 && changed.seconds <= 2000, `${changed.seconds} s are left`)
+      assert.deepEqual(await store.get([`key ${n}`]), ['the next välue'])
+    }
   })
 
   test('is not reached by keys that look like SQL, and other characters than the contract allows are refused', async t => {
@@ -201,16 +217,31 @@ describe('PostgresTokenStore and its table', () => {
   test('loses what has expired within a minute, also if nobody reads it and a row is locked', async t => {
     const store = open(t, server.url, { table: 'purged' })
     const other = open(t, server.url, { table: 'purged' })
-    await store.compareAndSet('kept', undefined, 'a', soon())
+    await store.compareAndSet('kept', undefined, '0', soon())
     await other.get(['kept'])
-    await server.query(
-      "INSERT INTO purged SELECT 'app:' || n, 'a', now() - interval '1 hour' FROM generate_series(1, 3000) AS n",
-    )
+    await server.query(`CREATE TABLE batches (size int);
+      CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN INSERT INTO batches SELECT count(*) FROM gone; RETURN NULL; END';
+      CREATE TRIGGER note AFTER DELETE ON purged REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note();
+      INSERT INTO purged SELECT 'app:' || n, 'a', now() - interval '1 hour' FROM generate_series(1, 3000) AS n;
+      INSERT INTO purged VALUES ('app:locked', 'a', now() - interval '2 hours')`)
+    const locker = new pg.Client({ connectionString: server.url })
+    await locker.connect()
+    t.after(() => locker.end())
+    await locker.query("BEGIN; SELECT FROM purged WHERE key = 'app:locked' FOR UPDATE")
+    let writes = 0
     await untilMinute(async () => {
-      const [row] = await server.query('SELECT count(*)::int AS count FROM purged')
-      assert.equal(row?.count, 1)
+      assert.equal(await store.compareAndSet('kept', String(writes), String(++writes), soon()), true)
+      const rows = await server.query('SELECT key FROM purged ORDER BY key')
+      assert.deepEqual(rows, [{ key: 'app:locked' }, { key: 'authx:kept' }])
     })
-    assert.deepEqual(await store.get(['kept']), ['a'])
+    const sizes = (await server.query('SELECT size FROM batches WHERE size > 0')).map(({ size }) => Number(size))
+    assert.equal(
+      sizes.reduce((sum, size) => sum + size, 0),
+      3000,
+    )
+    assert.ok(Math.max(...sizes) <= 500, `batches of ${sizes}`)
+    assert.deepEqual(await store.get(['kept']), [String(writes)])
   })
 
   test('loses what has expired also if calls wait for a connection all the time', async t => {
@@ -258,6 +289,28 @@ describe('PostgresTokenStore and settings of the server', () => {
     for (let n = 0; n < 20; n++) {
       assert.equal(await store.compareAndSet(`hurried ${n}`, undefined, 'a'.repeat(60_000), soon()), true)
     }
+
+    // Long enough for a session to be asked for them.
+    const settings = { statement_timeout: '71s', lock_timeout: '72s', idle_in_transaction_session_timeout: '73s' }
+    const changes = Object.entries(settings).map(([name, value]) => `ALTER ROLE unhurried SET ${name} = '${value}'`)
+    await server.query(`CREATE ROLE unhurried LOGIN SUPERUSER; ${changes.join('; ')}`)
+    const pool = new pg.Pool({ connectionString: server.urlOf('unhurried'), max: 1 })
+    t.after(() => pool.end())
+    const inSession = async () => {
+      const names = ['transaction_isolation', 'row_security', ...Object.keys(settings)]
+      const columns = names.map(name => `current_setting('${name}') AS ${name}`)
+      const { rows } = await pool.query(`SELECT pg_backend_pid(), ${columns.join(', ')}`)
+      return rows[0]
+    }
+    const before = await inSession()
+    const own = new PostgresTokenStore(pool, { timeout })
+    t.after(() => own.close())
+    assert.equal(await own.compareAndSet('unhurried', undefined, 'a', soon()), true)
+    assert.equal(await own.compareAndSet('unhurried', 'a', 'b', soon()), true)
+    assert.deepEqual(await own.get(['unhurried']), ['b'])
+    await own.check()
+    assert.deepEqual(await inSession(), before)
+    assert.deepEqual({ ...before, ...settings }, before)
   })
 
   test('a database in another encoding keeps every character', async t => {

@@ -10,6 +10,8 @@ import { until } from './until.js'
 
 export interface PgBouncer {
   readonly url: string
+  /** RELOAD with another host and port: resolves when the other server answers. */
+  lead(server: PostgresServer): Promise<void>
   stop(): Promise<void>
 }
 
@@ -32,9 +34,12 @@ export async function startPgBouncer(
     ...settings,
   }
   const lines = Object.entries(all).map(([name, value]) => `${name} = ${value}`)
-  const database = `postgres = host=127.0.0.1 port=${server.port}`
+  const configure = (to: number) => {
+    const databases = `[databases]\npostgres = host=127.0.0.1 port=${to}\n`
+    writeFileSync(join(folder, 'pgbouncer.ini'), `${databases}[pgbouncer]\n${lines.join('\n')}\n`)
+  }
   writeFileSync(join(folder, 'users.txt'), '"postgres" ""\n')
-  writeFileSync(join(folder, 'pgbouncer.ini'), `[databases]\n${database}\n[pgbouncer]\n${lines.join('\n')}\n`)
+  configure(server.port)
   const user = unprivilegedUser()
   if (user) chownSync(folder, user.uid, user.gid)
   const bouncer = spawn(findPgBouncer(), [join(folder, 'pgbouncer.ini')], {
@@ -50,6 +55,14 @@ export async function startPgBouncer(
   await answering(bouncer, url)
   return {
     url,
+    lead: async ({ port: to }) => {
+      configure(to)
+      bouncer.kill('SIGHUP')
+      await until(async () => {
+        const [row] = await ask(url, 'SELECT inet_server_port() AS port')
+        return row?.port === to
+      }, 30_000)
+    },
     stop: async () => {
       process.off('exit', clear)
       const gone = once(bouncer, 'exit')
