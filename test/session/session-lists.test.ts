@@ -215,6 +215,7 @@ const KINDS: Record<string, () => SharedBackend | undefined> = {
   memory: () => undefined,
   SQLite: () => backends.sqlite('in-and-out'),
   Redis: () => backends.redis(),
+  PostgreSQL: () => backends.postgres(),
 }
 
 for (const [kind, backend] of Object.entries(KINDS)) {
