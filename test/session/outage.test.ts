@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { AuthX } from '../../src/index.js'
+import { PostgresTokenStore } from '../../stores/postgres.js'
 import { type Answer, type Api, startApi } from '../support/api.js'
 import { TEST_SECRET } from '../support/api-server.js'
 import { freePort } from '../support/free-port.js'
@@ -36,15 +37,43 @@ interface Stage {
 type RedisServer = Awaited<ReturnType<typeof startRedis>>
 type Fault = Pick<Stage, 'begin' | 'end' | 'forgets' | 'readsGoOn'>
 
-const redis = (fault: (server: RedisServer) => Fault) => async (): Promise<Stage> => {
+type RedisKind = 'redis' | 'ioredis'
+
+/** The kinds of stores in Redis, by the client. */
+const CLIENTS: Readonly<Record<string, RedisKind>> = { 'node-redis': 'redis', ioredis: 'ioredis' }
+
+const redis = (fault: (server: RedisServer) => Fault) => async (kind: RedisKind) => {
   const server = await startRedis()
-  return { backend: { kind: 'redis', at: server.url }, cleanUp: () => server.stop(), ...fault(server) }
+  return { backend: { kind, at: server.url }, cleanUp: () => server.stop(), ...fault(server) } satisfies Stage
 }
 
 const postgres = (fault: (server: PostgresServer) => Fault) => async (): Promise<Stage> => {
   const server = await startPostgres()
   return { backend: { kind: 'postgres', at: server.url }, cleanUp: () => server.stop(), ...fault(server) }
 }
+
+/** A role of the application, which has the permissions that it needs and no others, and its password. */
+const postgresOfRole = (fault: (server: PostgresServer) => Fault) => async (): Promise<Stage> => {
+  const server = await startPostgres({ hba: ['host all app all scram-sha-256'] })
+  await server.query("CREATE ROLE app LOGIN PASSWORD 'right'; REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+  await makeTable(server)
+  const at = server.urlOf('app', 'right')
+  return { backend: { kind: 'postgres', at }, cleanUp: () => server.stop(), ...fault(server) }
+}
+
+const GRANT = 'GRANT SELECT, INSERT, UPDATE, DELETE ON koa_authx TO app'
+
+/** The owner creates the table, and lets the role use it. */
+async function makeTable(server: PostgresServer): Promise<void> {
+  const owner = new PostgresTokenStore(server.url, { timeout: 20_000 })
+  await owner.get([])
+  await owner.close()
+  await server.query(GRANT)
+}
+
+/** From now on the role has this password, and those who have said the former one are asked again. */
+const demand = (password: string) => `ALTER ROLE app PASSWORD '${password}';
+  SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'`
 
 /** Changes a setting of the server, for transactions that begin from then on. */
 async function setOf(server: PostgresServer, setting: string): Promise<void> {
@@ -72,7 +101,7 @@ async function lockedSqlite(): Promise<Stage> {
   }
 }
 
-const FAULTS: Record<string, () => Promise<Stage>> = {
+const REDIS_FAULTS: Record<string, (kind: RedisKind) => Promise<Stage>> = {
   'Redis is killed, and comes back empty': redis(server => ({
     begin: () => server.kill(),
     end: () => server.restart(),
@@ -89,6 +118,14 @@ const FAULTS: Record<string, () => Promise<Stage>> = {
     end: () => server.command('REPLICAOF', 'NO', 'ONE'),
     readsGoOn: true,
   })),
+}
+
+const ofEachClient = Object.entries(CLIENTS).flatMap(([client, kind]) =>
+  Object.entries(REDIS_FAULTS).map(([name, prepare]) => [`${name}, with ${client}`, () => prepare(kind)] as const),
+)
+
+const FAULTS: Record<string, () => Promise<Stage>> = {
+  ...Object.fromEntries(ofEachClient),
   'PostgreSQL is killed, and comes back': postgres(server => ({
     begin: () => server.kill(),
     end: () => server.restart(),
@@ -98,6 +135,24 @@ const FAULTS: Record<string, () => Promise<Stage>> = {
     begin: () => setOf(server, 'default_transaction_read_only = on'),
     end: () => setOf(server, 'default_transaction_read_only = off'),
     readsGoOn: true,
+  })),
+  'the role has lost its permissions in PostgreSQL': postgresOfRole(server => ({
+    begin: () => server.query('REVOKE ALL ON koa_authx FROM app'),
+    end: () => server.query(GRANT),
+  })),
+  'the role may only read in PostgreSQL': postgresOfRole(server => ({
+    begin: () => server.query('REVOKE INSERT, UPDATE, DELETE ON koa_authx FROM app'),
+    end: () => server.query(GRANT),
+    readsGoOn: true,
+  })),
+  'the role has another password in PostgreSQL': postgresOfRole(server => ({
+    begin: () => server.query(demand('another')),
+    end: () => server.query(demand('right')),
+  })),
+  'the table of PostgreSQL is dropped, and the role may not create it': postgresOfRole(server => ({
+    begin: () => server.query('DROP TABLE koa_authx'),
+    end: () => makeTable(server),
+    forgets: true,
   })),
   'another process holds the lock of the SQLite file': lockedSqlite,
 }
@@ -155,6 +210,50 @@ for (const [name, prepare] of Object.entries(FAULTS)) {
   })
 }
 
+describe('a server whose sessions in PostgreSQL are deleted by somebody else', () => {
+  for (const [what, sql] of [
+    ['with the table', 'DROP TABLE koa_authx'],
+    ['by TRUNCATE', 'TRUNCATE koa_authx'],
+  ] as const) {
+    test(`${what}: they are over, and new ones begin`, async t => {
+      const server = await startPostgres()
+      const api = await startApi({ backend: { kind: 'postgres', at: server.url }, options: { storeTimeout } })
+      t.after(async () => {
+        api.stop()
+        await server.stop()
+      })
+      const loggedIn = async () => {
+        let body: Answer['body'] = {}
+        await until(async () => {
+          const login = await api.call('POST', '/login/ada')
+          body = login.body
+          return login.status === 200
+        })
+        return body
+      }
+      const before = await loggedIn()
+      assert.equal((await api.call('GET', '/protected', before.access_token)).status, 200)
+      await server.query(sql)
+      for (const [method, path, token] of [
+        ['GET', '/protected', before.access_token],
+        ['POST', '/refresh', before.refresh_token],
+      ] as const) {
+        const statuses = new Set<number>()
+        await until(async () => {
+          const { status } = await api.call(method, path, token)
+          statuses.add(status)
+          return status === 401
+        })
+        statuses.delete(503)
+        assert.deepEqual([...statuses], [401], path)
+      }
+      const after = await loggedIn()
+      assert.equal((await api.call('GET', '/protected', after.access_token)).status, 200)
+      assert.equal((await api.call('POST', '/refresh', after.refresh_token)).status, 200)
+    })
+  }
+})
+
 describe('a server whose store is not there when it starts', () => {
   const issuer = new AuthX({ secretKey: TEST_SECRET, now: Date.now })
   const token = issuer.createAccessToken('ada')
@@ -173,15 +272,19 @@ describe('a server whose store is not there when it starts', () => {
     }
   }
 
-  test('starts all the same, and serves when Redis comes up', async () => {
-    const port = await freePort()
-    let server: RedisServer | undefined
-    try {
-      await served({ kind: 'redis', at: `redis://127.0.0.1:${port}` }, async () => {
-        server = await startRedis({ port })
+  test('starts all the same, and serves when Redis comes up', async t => {
+    for (const [client, kind] of Object.entries(CLIENTS)) {
+      await t.test(`with ${client}`, async () => {
+        const port = await freePort()
+        let server: RedisServer | undefined
+        try {
+          await served({ kind, at: `redis://127.0.0.1:${port}` }, async () => {
+            server = await startRedis({ port })
+          })
+        } finally {
+          await server?.stop()
+        }
       })
-    } finally {
-      await server?.stop()
     }
   })
 
@@ -205,26 +308,28 @@ describe('a server whose store is not there when it starts', () => {
     }
   })
 
-  test('answers 503 to everybody when Redis wants another password, and goes on', async () => {
-    const server = await startRedis({ args: ['--requirepass', 'test-password'] })
-    try {
-      const right: SharedBackend = { kind: 'redis', at: server.url.replace('//', '//:test-password@') }
-      const wrong: SharedBackend = { kind: 'redis', at: server.url.replace('//', '//:wrong@') }
-      const [good, bad] = await Promise.all(
-        [right, wrong].map(backend => startApi({ backend, options: { storeTimeout } })),
-      )
+  for (const [client, kind] of Object.entries(CLIENTS)) {
+    test(`answers 503 to everybody when Redis wants another password, and goes on, with ${client}`, async () => {
+      const server = await startRedis({ args: ['--requirepass', 'test-password'] })
       try {
-        await until(async () => assert.equal((await good?.call('POST', '/login/ada'))?.status, 200))
-        await unavailable(() => (bad as Api).call('GET', '/protected', token))
-        assert.equal((await bad?.call('GET', '/public'))?.status, 200)
+        const right: SharedBackend = { kind, at: server.url.replace('//', '//:test-password@') }
+        const wrong: SharedBackend = { kind, at: server.url.replace('//', '//:wrong@') }
+        const [good, bad] = await Promise.all(
+          [right, wrong].map(backend => startApi({ backend, options: { storeTimeout } })),
+        )
+        try {
+          await until(async () => assert.equal((await good?.call('POST', '/login/ada'))?.status, 200))
+          await unavailable(() => (bad as Api).call('GET', '/protected', token))
+          assert.equal((await bad?.call('GET', '/public'))?.status, 200)
+        } finally {
+          good?.stop()
+          bad?.stop()
+        }
       } finally {
-        good?.stop()
-        bad?.stop()
+        await server.stop()
       }
-    } finally {
-      await server.stop()
-    }
-  })
+    })
+  }
 })
 
 /** Every answer is an honest 503, in time. */

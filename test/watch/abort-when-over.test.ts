@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import type Koa from 'koa'
 import {
   type AbortWhenOverOptions,
-  type AuthX,
+  AuthX,
   type AuthXOptions,
   LoginTypeMismatchError,
   RevokedTokenError,
@@ -18,9 +18,11 @@ import {
 } from '../../src/index.js'
 import { FaultyTokenStore } from '../../src/testing/index.js'
 import { MemoryTokenStore } from '../../stores/memory.js'
-import { SqliteTokenStore } from '../../stores/sqlite.js'
+import { startApi } from '../support/api.js'
+import { TEST_SECRET as API_SECRET } from '../support/api-server.js'
 import { appOf, makeAuthX, TEST_NOW } from '../support/app.js'
-import { temporaryFolder } from '../support/temporary.js'
+import { sharedBackends } from '../support/shared-backends.js'
+import { openShared, type SharedBackend } from '../support/store-kinds.js'
 import { until } from '../support/until.js'
 
 /** Long enough for the store not to be asked by itself while a test runs. */
@@ -58,7 +60,12 @@ const aborted = async (signal: AbortSignal): Promise<unknown> => {
   return signal.reason
 }
 
+/** Milliseconds, and seconds: a store answers in time, on a busy machine too. */
+const storeTimeout = 2000
+const within = 7
+
 describe('a signal of abortWhenOver fires when the login ends', () => {
+  const backends = sharedBackends()
   const ENDINGS: Readonly<Record<string, (authx: AuthX, sid: string) => unknown>> = {
     'by its sid': (authx, sid) => authx.revokeSession(sid),
     'by its subject': authx => authx.revokeAllSessions('ada'),
@@ -76,17 +83,28 @@ describe('a signal of abortWhenOver fires when the login ends', () => {
   }
 
   test('in another process, on the same store', async t => {
-    const { folder, remove } = await temporaryFolder()
-    t.after(remove)
-    const [here, there] = [1, 2].map(() => makeAuthX({ store: new SqliteTokenStore(`${folder}/t.sqlite`) })) as [
-      AuthX,
-      AuthX,
-    ]
-    t.after(() => Promise.all([here.close(), there.close()]))
-    const payload = await here.verifyToken((await here.createTokenPair('ada')).access_token)
-    const signal = here.abortWhenOver(payload, { within: 2 })
-    await there.revokeSession(String(payload.sid))
-    assert.ok((await aborted(signal)) instanceof RevokedTokenError)
+    const stores: Readonly<Record<string, SharedBackend>> = {
+      SQLite: backends.sqlite('watched'),
+      Redis: backends.redis(),
+      'Redis, with ioredis': { ...backends.redis(), kind: 'ioredis' },
+      PostgreSQL: backends.postgres(),
+    }
+    for (const [name, backend] of Object.entries(stores)) {
+      await t.test(name, async t => {
+        const there = await startApi({ backend, options: { storeTimeout } })
+        t.after(() => there.stop())
+        const store = openShared(backend, { timeout: storeTimeout })
+        const here = new AuthX({ secretKey: API_SECRET, store, storeTimeout })
+        t.after(() => here.close())
+        const { body } = await there.call('POST', '/login/ada')
+        const signal = here.abortWhenOver(await here.verifyToken(String(body.access_token)), { within })
+        const other = await here.verifyToken((await here.createTokenPair('bob')).access_token)
+        const another = here.abortWhenOver(other, { within })
+        assert.equal((await there.call('POST', '/logout', body.access_token)).status, 204)
+        assert.ok((await aborted(signal)) instanceof RevokedTokenError)
+        assert.equal(another.aborted, false)
+      })
+    }
   })
 
   test('by its expiry, on the clock of the instance', async () => {
