@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { type AuthX, rateLimited, type TokenStore } from '../../src/index.js'
 import { PostgresTokenStore } from '../../stores/postgres.js'
-import { RedisTokenStore } from '../../stores/redis.js'
 import { appOf, bearer, type Client, makeAuthX, serve, TEST_SECRET } from '../support/app.js'
 import { block, blockInBursts, farService } from '../support/busy.js'
 import { startPostgres } from '../support/postgres.js'
 import { startRedis } from '../support/redis.js'
+import { openShared } from '../support/store-kinds.js'
 import { tcpProxy } from '../support/tcp-proxy.js'
 import { until } from '../support/until.js'
 
@@ -20,6 +20,15 @@ describe('a process that is busy, with a Redis that is some milliseconds away', 
     refreshes(t, await farRedis(t), 100))
   test('answers with 503 when Redis is frozen, also while something blocks it in bursts', async t =>
     tellsThatItIsFrozen(t, await farRedis(t)))
+})
+
+describe('a process that is busy, with a Redis that is some milliseconds away and a client of ioredis', () => {
+  test('answers none of the guarded requests that wait for Redis meanwhile with 503', async t =>
+    waits(t, await farRedis(t, 'ioredis')))
+  test('answers a hundred refreshes at once, while something blocks it in bursts', async t =>
+    refreshes(t, await farRedis(t, 'ioredis'), 100))
+  test('answers with 503 when Redis is frozen, also while something blocks it in bursts', async t =>
+    tellsThatItIsFrozen(t, await farRedis(t, 'ioredis')))
 })
 
 describe('a process that is busy, with a PostgreSQL that is some milliseconds away', () => {
@@ -132,8 +141,8 @@ interface Far {
   server: { port: number; pause(): void; stop(): Promise<void> }
 }
 
-async function farRedis(t: TestContext): Promise<Far> {
-  return far(t, await startRedis(), port => new RedisTokenStore(`redis://127.0.0.1:${port}`))
+async function farRedis(t: TestContext, kind: 'redis' | 'ioredis' = 'redis'): Promise<Far> {
+  return far(t, await startRedis(), port => openShared({ kind, at: `redis://127.0.0.1:${port}` }))
 }
 
 async function farPostgres(t: TestContext): Promise<Far> {

@@ -6,11 +6,12 @@ import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Keyv } from 'keyv'
+import type { TokenStore } from '../../src/store.js'
 import { KeyvTokenStore } from '../../stores/keyv.js'
-import { RedisTokenStore } from '../../stores/redis.js'
 import { SqliteTokenStore } from '../../stores/sqlite.js'
 import { block, blockInBursts, farService } from '../support/busy.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
+import { openShared } from '../support/store-kinds.js'
 import { tcpProxy } from '../support/tcp-proxy.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { until } from '../support/until.js'
@@ -18,73 +19,79 @@ import { until } from '../support/until.js'
 const LOCKER = fileURLToPath(new URL('../support/sqlite-locker.ts', import.meta.url))
 const BUSY = 400
 const soon = () => new Date(Date.now() + 60_000)
+const CLIENTS = [
+  ['node-redis', 'redis'],
+  ['ioredis', 'ioredis'],
+] as const
 
-describe('RedisTokenStore in a process that is busy', () => {
-  test('reads and writes that wait meanwhile succeed, at whatever moment it becomes busy', async t => {
-    const { store } = await farRedis(t, { timeout: 100 })
-    for (let turns = 0; turns < 6; turns++) {
-      const calls = [
-        store.get(['key', 'other']),
-        store.compareAndSet(`key ${turns}`, undefined, 'a', soon()),
-        store.compareAndSet('key', 'something else', 'b', soon()),
-      ]
-      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
+for (const [client, kind] of CLIENTS) {
+  describe(`RedisTokenStore in a process that is busy, with ${client}`, () => {
+    test('reads and writes that wait meanwhile succeed, at whatever moment it becomes busy', async t => {
+      const { store } = await farRedis(t, kind, { timeout: 100 })
+      for (let turns = 0; turns < 6; turns++) {
+        const calls = [
+          store.get(['key', 'other']),
+          store.compareAndSet(`key ${turns}`, undefined, 'a', soon()),
+          store.compareAndSet('key', 'something else', 'b', soon()),
+        ]
+        for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
+        block(BUSY)
+        assert.deepEqual(await Promise.all(calls), [[undefined, undefined], true, false], `after ${turns} turns`)
+      }
+    })
+
+    test('a write that leaves the process late is tried again, also by a Redis that has forgotten the script', async t => {
+      const { store, redis } = await farRedis(t, kind, { timeout: 100 })
+      await redis.command('SCRIPT', 'FLUSH')
+      const written = store.compareAndSet('key', undefined, 'a', soon())
       block(BUSY)
-      assert.deepEqual(await Promise.all(calls), [[undefined, undefined], true, false], `after ${turns} turns`)
-    }
-  })
+      assert.equal(await written, true)
+      assert.deepEqual(await store.get(['key']), ['a'])
+    })
 
-  test('a write that leaves the process late is tried again, also by a Redis that has forgotten the script', async t => {
-    const { store, redis } = await farRedis(t, { timeout: 100 })
-    await redis.command('SCRIPT', 'FLUSH')
-    const written = store.compareAndSet('key', undefined, 'a', soon())
-    block(BUSY)
-    assert.equal(await written, true)
-    assert.deepEqual(await store.get(['key']), ['a'])
-  })
+    test('calls succeed while it is busy in bursts', async t => {
+      const { store } = await farRedis(t, kind, { timeout: 250 })
+      assert.equal(await store.compareAndSet('first', undefined, 'a', soon()), true)
+      const stop = blockInBursts(t, 60)
+      const written = Array.from({ length: 50 }, (_, n) => store.compareAndSet(`key ${n}`, undefined, 'a', soon()))
+      assert.deepEqual(new Set(await Promise.all(written)), new Set([true]))
+      stop()
+    })
 
-  test('calls succeed while it is busy in bursts', async t => {
-    const { store } = await farRedis(t, { timeout: 250 })
-    assert.equal(await store.compareAndSet('first', undefined, 'a', soon()), true)
-    const stop = blockInBursts(t, 60)
-    const written = Array.from({ length: 50 }, (_, n) => store.compareAndSet(`key ${n}`, undefined, 'a', soon()))
-    assert.deepEqual(new Set(await Promise.all(written)), new Set([true]))
-    stop()
-  })
+    test('a connection whose answers lie unread is not replaced', async t => {
+      const { store, redis } = await farRedis(t, kind, { timeout: 100 })
+      const id = () => redis.command('CLIENT', 'LIST').then(list => /id=(\d+)[^\n]* cmd=(?!client)/.exec(list)?.[1])
+      const before = await id()
+      for (let round = 0; round < 3; round++) {
+        const call = store.get(['key'])
+        block(1200)
+        assert.deepEqual(await call, [undefined])
+      }
+      assert.equal(await id(), before)
+    })
 
-  test('a connection whose answers lie unread is not replaced', async t => {
-    const { store, redis } = await farRedis(t, { timeout: 100 })
-    const id = () => redis.command('CLIENT', 'LIST').then(list => /id=(\d+)[^\n]* cmd=(?!client)/.exec(list)?.[1])
-    const before = await id()
-    for (let round = 0; round < 3; round++) {
-      const call = store.get(['key'])
-      block(1200)
-      assert.deepEqual(await call, [undefined])
-    }
-    assert.equal(await id(), before)
-  })
+    test('a write that was given up meanwhile is not applied when Redis wakes', async t => {
+      const { store, redis } = await farRedis(t, kind, { timeout: 20 })
+      const stop = blockInBursts(t, 15)
+      for (let round = 0; round < 20; round++) {
+        await until(async () => assert.equal((await store.get(['key'])).length, 1))
+        redis.pause()
+        await assert.rejects(store.compareAndSet('key', undefined, 'given up', soon()))
+        redis.resume()
+      }
+      stop()
+      await until(async () => assert.deepEqual(await store.get(['key']), [undefined]))
+    })
 
-  test('a write that was given up meanwhile is not applied when Redis wakes', async t => {
-    const { store, redis } = await farRedis(t, { timeout: 20 })
-    const stop = blockInBursts(t, 15)
-    for (let round = 0; round < 20; round++) {
-      await until(async () => assert.equal((await store.get(['key'])).length, 1))
+    test('a Redis that is frozen rejects', async t => {
+      const { store, redis } = await farRedis(t, kind, { timeout: 100 })
       redis.pause()
-      await assert.rejects(store.compareAndSet('key', undefined, 'given up', soon()))
-      redis.resume()
-    }
-    stop()
-    await until(async () => assert.deepEqual(await store.get(['key']), [undefined]))
+      blockInBursts(t, 40)
+      await assert.rejects(store.get(['key']), /no answer within 100 ms/)
+      await assert.rejects(store.compareAndSet('key', undefined, 'a', soon()), /no answer within 100 ms/)
+    })
   })
-
-  test('a Redis that is frozen rejects', async t => {
-    const { store, redis } = await farRedis(t, { timeout: 100 })
-    redis.pause()
-    blockInBursts(t, 40)
-    await assert.rejects(store.get(['key']), /no answer within 100 ms/)
-    await assert.rejects(store.compareAndSet('key', undefined, 'a', soon()), /no answer within 100 ms/)
-  })
-})
+}
 
 describe('SqliteTokenStore in a process that is busy', () => {
   test('waits for a lock for all its time, and only for that', async t => {
@@ -133,13 +140,14 @@ describe('KeyvTokenStore in a process that is busy', () => {
 
 async function farRedis(
   t: TestContext,
+  kind: 'redis' | 'ioredis',
   { timeout }: { timeout: number },
-): Promise<{ store: RedisTokenStore; redis: RedisServer }> {
+): Promise<{ store: TokenStore; redis: RedisServer }> {
   const redis = await startRedis()
   const proxy = await tcpProxy(redis.port)
-  const store = new RedisTokenStore(proxy.url, { timeout })
+  const store = openShared({ kind, at: proxy.url }, { timeout })
   t.after(async () => {
-    await store.close()
+    await store.close?.()
     proxy.close()
     await redis.stop()
   })

@@ -12,30 +12,36 @@ import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js'
 import { until } from '../support/until.js'
 
 const WORKER = fileURLToPath(new URL('../support/blocked-worker.ts', import.meta.url))
+const CLIENTS = [
+  ['node-redis', 'redis'],
+  ['ioredis', 'ioredis'],
+] as const
 
-describe('a process whose event loop is blocked for seconds, with a Redis that is fine', () => {
-  for (const turns of [0, 2, 6]) {
-    test(`gets its answers after blocks of 1.5 s from its start on, ${turns} turns after a call`, async t => {
+for (const [client, kind] of CLIENTS) {
+  describe(`a process whose event loop is blocked for seconds, with a Redis that is fine and ${client}`, () => {
+    for (const turns of [0, 2, 6]) {
+      test(`gets its answers after blocks of 1.5 s from its start on, ${turns} turns after a call`, async t => {
+        const { proxy } = await farRedis(t)
+        const outcomes = await blocked({ kind, url: proxy.url, milliseconds: 1500, when: 'at the start', turns })
+        assert.deepEqual(new Set(outcomes), new Set(['answered']))
+      })
+    }
+
+    test('gets its answers after blocks of 3 s, for calls under way and for those that come next', async t => {
       const { proxy } = await farRedis(t)
-      const outcomes = await blocked({ url: proxy.url, milliseconds: 1500, when: 'at the start', turns })
+      const outcomes = await blocked({ kind, url: proxy.url, milliseconds: 3100, when: 'later', turns: 3 })
       assert.deepEqual(new Set(outcomes), new Set(['answered']))
     })
-  }
 
-  test('gets its answers after blocks of 3 s, for calls under way and for those that come next', async t => {
-    const { proxy } = await farRedis(t)
-    const outcomes = await blocked({ url: proxy.url, milliseconds: 3100, when: 'later', turns: 3 })
-    assert.deepEqual(new Set(outcomes), new Set(['answered']))
+    test('keeps its connection', async t => {
+      const { redis, proxy } = await farRedis(t)
+      const before = await connectionsMade(redis)
+      await blocked({ kind, url: proxy.url, milliseconds: 3100, when: 'later', turns: 3 })
+      // One is of the question itself.
+      assert.equal((await connectionsMade(redis)) - before - 1, 1)
+    })
   })
-
-  test('keeps its connection', async t => {
-    const { redis, proxy } = await farRedis(t)
-    const before = await connectionsMade(redis)
-    await blocked({ url: proxy.url, milliseconds: 3100, when: 'later', turns: 3 })
-    // One is of the question itself.
-    assert.equal((await connectionsMade(redis)) - before - 1, 1)
-  })
-})
+}
 
 describe('RedisTokenStore with a url and a connection that hangs', () => {
   test('gives up an attempt to connect that has no answer, for another one', async t => {

@@ -2,11 +2,13 @@
  * A process whose event loop is blocked while it uses a Redis store: `fork` it with the JSON of a `BlockedOrder`. It sends
  * what its calls came to.
  */
-import { RedisTokenStore } from '../../stores/redis.js'
 import { block } from './busy.js'
+import { openShared } from './store-kinds.js'
 import { until } from './until.js'
 
 export interface BlockedOrder {
+  /** Whose client the store uses: its own, of node-redis, or one of ioredis. */
+  readonly kind: 'redis' | 'ioredis'
   readonly url: string
   /** Milliseconds of each block. */
   readonly milliseconds: number
@@ -18,13 +20,13 @@ export interface BlockedOrder {
 
 export type BlockedReport = readonly ('answered' | string)[]
 
-const { url, milliseconds, when, turns } = JSON.parse(process.argv[2] as string) as BlockedOrder
+const { kind, url, milliseconds, when, turns } = JSON.parse(process.argv[2] as string) as BlockedOrder
 // Shorter than each block, and long enough for answers that are slow because the machine is busy.
-const store = new RedisTokenStore(url, { timeout: 1000 })
+const store = openShared({ kind, at: url }, { timeout: 1000 })
 if (when === 'later') await until(() => store.get(['key']))
 const outcomes = [...(await callsAround('read')), ...(await callsAround('idle')), await outcomeOf(write())]
 process.send?.(outcomes satisfies BlockedReport)
-await store.close()
+await store.close?.()
 process.disconnect()
 
 async function callsAround(activity: 'read' | 'idle'): Promise<string[]> {
