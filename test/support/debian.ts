@@ -30,9 +30,9 @@ export function installProgram(program: Program): string {
   return installed
 }
 
-/** The first of these programs that is on the PATH. */
-export function findOnPath(names: readonly string[]): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter)
+/** The first of these programs that is on the PATH, or in one of these folders besides. */
+export function findOnPath(names: readonly string[], more: readonly string[] = []): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...more]
   const candidates = names.flatMap(name => folders.map(folder => join(folder, name)))
   return candidates.find(isExecutable)
 }

@@ -4,9 +4,8 @@ import { findOnPath, installPackage } from './debian.js'
 
 const DEBIAN = '/usr/lib/postgresql'
 const HOW_TO =
-  'The tests need PostgreSQL: install it (Debian: apt-get install postgresql; macOS: brew install postgresql), or name the folder of initdb and postgres in POSTGRES_BIN.'
-const HOW_TO_POOL =
-  'The tests need PgBouncer: install it (Debian: apt-get install pgbouncer; macOS: brew install pgbouncer), or put it on the PATH.'
+  'The tests need PostgreSQL: install it (Debian: apt-get install postgresql), or name the folder of initdb and postgres in POSTGRES_BIN. They run its servers on Linux only.'
+const HOW_TO_POOL = 'The tests need PgBouncer: install it (Debian: apt-get install pgbouncer), or put it on the PATH.'
 
 /** The programs of PostgreSQL. Debian keeps them in a folder for each version, which is not on the PATH. */
 export function findPostgres(): { program(name: string): string } | undefined {
@@ -28,11 +27,12 @@ export function installPostgres(): { program(name: string): string } {
 
 /** PgBouncer; Debian's is in /usr/sbin, which is not on everybody's PATH. */
 export function findPgBouncer(): string {
-  const find = () => findOnPath(['pgbouncer', '/usr/sbin/pgbouncer'])
-  const found = find()
-  if (found) return found
+  return findOnPath(['pgbouncer'], ['/usr/sbin']) ?? installPgBouncer()
+}
+
+export function installPgBouncer(): string {
   installPackage('pgbouncer', HOW_TO_POOL)
-  const installed = find()
+  const installed = findOnPath(['pgbouncer'], ['/usr/sbin'])
   if (!installed) throw new Error(HOW_TO_POOL)
   return installed
 }
