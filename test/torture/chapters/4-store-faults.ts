@@ -1,6 +1,6 @@
 import type { Case, Chapter } from '../case.js'
 import { backup } from '../faults/backup.js'
-import { endure, type Stage } from '../faults/endure.js'
+import { endure, endureEach, type Stage } from '../faults/endure.js'
 import { garbage } from '../faults/garbage.js'
 import * as postgres from '../faults/postgres.js'
 import { absent, emptied, frozen, killed, network, unwilling } from '../faults/redis.js'
@@ -10,6 +10,12 @@ const caseOf = (name: string, prepare: () => Promise<Stage>): Case => ({
   name,
   seconds: { full: 240, short: 120 },
   run: pass => endure(prepare, pass),
+})
+
+const caseOfEach = (name: string, stages: Readonly<Record<string, () => Promise<Stage>>>): Case => ({
+  name,
+  seconds: { full: 480, short: 240 },
+  run: pass => endureEach(stages, pass),
 })
 
 export const chapter: Chapter = {
@@ -27,11 +33,11 @@ export const chapter: Chapter = {
       'Redis is killed under load and comes back empty: 503 within the deadline, then sessions from before are over and new ones begin',
       emptied,
     ),
-    caseOf(
+    caseOfEach(
       'Redis stands still, frozen or busy with an endless script: 503 within the deadline, then it goes on; what was revoked stays revoked',
       frozen,
     ),
-    caseOf(
+    caseOfEach(
       'the network to Redis is cut, half open, slow, loses replies or resets connections: an honest answer or 503 within the deadline, then it goes on',
       network,
     ),

@@ -69,6 +69,20 @@ export async function endure(prepare: () => Promise<Stage>, pass: Pass): Promise
   }
 }
 
+/** The same for each of these stages, one after the other. */
+export async function endureEach(stages: Readonly<Record<string, () => Promise<Stage>>>, pass: Pass): Promise<Outcome> {
+  const outcomes: Outcome[] = []
+  for (const [name, prepare] of Object.entries(stages)) {
+    const { count, seen, broken } = await endure(prepare, pass)
+    outcomes.push({ count, seen: `${name}: ${seen}`, broken: broken.map(line => `${name}: ${line}`) })
+  }
+  return {
+    count: outcomes.reduce((sum, { count }) => sum + count, 0),
+    seen: outcomes.map(({ seen }) => seen).join('; '),
+    broken: outcomes.flatMap(({ broken }) => broken),
+  }
+}
+
 async function undergo(stage: Stage, course: Course): Promise<Outcome> {
   let target: Target | undefined
   try {

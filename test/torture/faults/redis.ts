@@ -8,11 +8,14 @@ import { again, onTheWay } from './network.js'
 
 type Prepare = () => Promise<Stage>
 
+/** The client of the store: its own, of node-redis, or one of ioredis. */
+type Kind = 'redis' | 'ioredis'
+
 const on =
-  (faults: (redis: RedisServer) => Fault[], options?: RedisServerOptions): Prepare =>
+  (faults: (redis: RedisServer) => Fault[], options?: RedisServerOptions, kind: Kind = 'redis'): Prepare =>
   async () => {
     const redis = await startRedis(options)
-    return { backend: { kind: 'redis', at: redis.url }, faults: faults(redis), cleanUp: redis.kill }
+    return { backend: { kind, at: redis.url }, faults: faults(redis), cleanUp: redis.kill }
   }
 
 /** Nothing listens when the server starts. */
@@ -46,10 +49,20 @@ export const emptied = on(redis => [
   { name: 'killed, and empty', begin: redis.kill, end: redis.restart, forgets: true },
 ])
 
-export const frozen = on(redis => [
-  { name: 'frozen', begin: redis.pause, end: redis.resume },
-  { name: 'busy with an endless script', begin: () => keepBusy(redis), end: () => redis.command('SCRIPT', 'KILL') },
-])
+export const frozen = withEach(kind =>
+  on(
+    redis => [
+      { name: 'frozen', begin: redis.pause, end: redis.resume },
+      { name: 'busy with an endless script', begin: () => keepBusy(redis), end: () => redis.command('SCRIPT', 'KILL') },
+    ],
+    {},
+    kind,
+  ),
+)
+
+function withEach(prepare: (kind: Kind) => Prepare): Readonly<Record<string, Prepare>> {
+  return { 'node-redis': prepare('redis'), ioredis: prepare('ioredis') }
+}
 
 async function keepBusy(redis: RedisServer): Promise<void> {
   await redis.command('CONFIG', 'SET', 'lua-time-limit', '50')
@@ -57,15 +70,15 @@ async function keepBusy(redis: RedisServer): Promise<void> {
 }
 
 /** Between the server and Redis stands somebody who does what networks do. */
-export const network: Prepare = async () => {
+export const network = withEach(kind => async () => {
   const redis = await startRedis()
   const proxy = await tcpProxy(redis.port)
   const cleanUp = () => {
     proxy.close()
     return redis.kill()
   }
-  return { backend: { kind: 'redis', at: proxy.url }, faults: onTheWay(proxy), cleanUp }
-}
+  return { backend: { kind, at: proxy.url }, faults: onTheWay(proxy), cleanUp }
+})
 
 /** Redis is there, and will not. */
 export const unwilling: Prepare = async () => {
