@@ -3,6 +3,7 @@ import { after, describe, type TestContext, test } from 'node:test'
 import pg from 'pg'
 import { testTokenStore } from '../../src/testing/index.js'
 import { PostgresTokenStore } from '../../stores/postgres.js'
+import { PostgresClock } from '../../stores/postgres-clock.js'
 import { startPgBouncer } from '../support/pgbouncer.js'
 import { type PostgresServer, startPostgres } from '../support/postgres.js'
 import { until } from '../support/until.js'
@@ -93,6 +94,15 @@ describe('PostgresTokenStore through PgBouncer in transaction mode', () => {
       assert.equal(await store.compareAndSet('key', 'b', 'c', soon()), true)
       assert.equal(await store.compareAndSet('new', undefined, 'a', soon()), true)
       assert.deepEqual(await store.get(['key', 'new']), ['c', 'a'])
+    })
+
+    test('what is known of the clock of the former server does not hold for the next', () => {
+      const clock = new PostgresClock()
+      clock.learn(1, 1000, 0, 10)
+      assert.deepEqual([clock.server, clock.at(0)], [1, 990])
+      // 990 would agree with this answer, and be up to 90 milliseconds too late.
+      clock.learn(2, 1000, 0, 100)
+      assert.deepEqual([clock.server, clock.at(0)], [2, 900])
     })
 
     test('a write that is given up is not written later, though the clock of that machine is an hour behind', async t => {
