@@ -76,10 +76,10 @@ export class AuthXClient {
   /**
    * Refreshes the tokens now, or waits for a refresh that is already running in this tab or in another one.
    * @throws AuthXClientError if the server refuses. The login ends only if the status is 401 and `errorType` says that
-   * the refresh token is revoked, reused, expired, of an unknown subject or signed with an unknown key. Also throws the
-   * error of `fetch` if the server cannot be reached, and an error named `TimeoutError` if it does not answer. In these
-   * two cases, the client tries once more before it throws. It waits at most 3 seconds for the first response, and at
-   * most `timeouts.refresh` for the second.
+   * the refresh token is revoked, reused, expired, of an unknown subject or signed with an unknown key. It also ends for a
+   * `MissingTokenError` if the readable CSRF cookie is gone too. Also throws the error of `fetch` if the server cannot be
+   * reached, and an error named `TimeoutError` if it does not answer. In these two cases, the client tries once more
+   * before it throws. It waits at most 3 seconds for the first response, and at most `timeouts.refresh` for the second.
    */
   refresh(): Promise<void> {
     return this.#session.refresh()

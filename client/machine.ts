@@ -40,6 +40,8 @@ export interface Known {
   readonly ended: readonly unknown[]
   /** The tokens in memory. Another object each time that they were renewed, here or in a tab with the same cookies. */
   readonly tokens: Tokens
+  /** Whether the login may be none: only a message tells of it, or it has no CSRF value and a logout was told. */
+  readonly isDoubtful?: boolean | undefined
   /** Number of times that a login has begun or ended. */
   readonly logins: number
   /** The last event to tell. */
@@ -72,6 +74,9 @@ export function digestOf({ id, state }: Known): string | undefined {
   return typeof text === 'string' ? text.slice(0, 8) : undefined
 }
 
+/** A login begins. What was told while nobody was logged in is not about it. */
+export const afterCall = (known: Known): Known => (isLoggedIn(known) ? known : { ...known, isDoubtful: false })
+
 /** The cookies were read: these are the CSRF values in them. During a login of this client, new ones are its own. */
 export function afterCookies(known: Known, seen: readonly string[], isLoggingIn: boolean): Known {
   const after = { ...known, seen }
@@ -79,7 +84,7 @@ export function afterCookies(known: Known, seen: readonly string[], isLoggingIn:
   const isFirst = isLoggedIn(known) ? !known.id : known.state.status !== OUT
   const id = live(after).find(value => isFirst || !known.seen.includes(value))
   if (isLoggingIn || !id || known.tokens.csrf_token || seen.includes(known.id as string)) return after
-  return isFirst ? { ...afterStorage(after), id } : other(after, id)
+  return isFirst ? { ...afterStorage(after), id, isDoubtful: false } : other(after, id)
 }
 
 /** A login that lives was found: by a cookie, or a refresh token in the storage. */
@@ -114,6 +119,7 @@ export function afterAnswer(
     ...before,
     state: stateOf(known, IN, claims),
     id,
+    isDoubtful: isLogin && !id && known.isDoubtful,
     ended: ended.filter(value => value !== id),
     // A server without a store does not rotate the refresh token.
     tokens: { ...before.tokens, ...tokens, ...endOf(tokens, now) },
@@ -133,8 +139,13 @@ export function afterMessage(known: Known, message: Message, isShared: boolean, 
   const { type, reason, id } = message
   const isLogin = type === 'login'
   const own = digestOf(known)
-  const isLate = id && own ? isLogin === (id === own) : type !== 'refresh' && known.seen.includes(known.id as string)
-  if (isLate || (isLogin ? live(known).length : !isLoggedIn(known))) return known
+  // It comes after the logout of the same login.
+  const isOld = isLogin && id !== undefined && known.ended.some(value => String(value).slice(0, 8) === id)
+  const isLate =
+    isOld || (id && own ? isLogin === (id === own) : type !== 'refresh' && known.seen.includes(known.id as string))
+  if (isLate || (isLogin ? live(known).length : !isLoggedIn(known)))
+    // There is nothing to compare, or the answer to the login is not here yet: the logout may be of this one.
+    return type === 'logout' && !known.id ? { ...known, isDoubtful: true } : known
   if (isLogin) return other(known)
   if (type === 'logout') return nobody(known, true, reason)
   return {
@@ -150,6 +161,7 @@ const event = (elsewhere: boolean, reason?: string): ClientEvent => ({ elsewhere
 const fresh = (known: Known): Known => ({
   ...known,
   id: undefined,
+  isDoubtful: false,
   tokens: {},
   logins: known.logins + 1,
 })
@@ -158,6 +170,7 @@ const other = (known: Known, id?: string): Known => ({
   ...fresh(known),
   state: stateOf(known, IN),
   id,
+  isDoubtful: !id,
   told: ['login', event(true)],
 })
 

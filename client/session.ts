@@ -119,12 +119,13 @@ export function sessionOf(settings: Settings): Session {
   }
   /**
    * Whether a login has ended: the refusal of a refresh says so, or it is known, or the readable CSRF cookie is gone. If
-   * there is none, the client has asked the server from the beginning.
+   * there is none, the client has asked the server from the beginning, or the login is doubtful.
    */
   const isOver = async (error: unknown, since: machine.Known) => {
     await cookies.read()
     const refusal = String(refusalIn(error))
-    const isGone = !isIn() || (since.id && !known.tokens.csrf_token ? !known.seen.includes(since.id) : asks)
+    const isGone =
+      !isIn() || (since.id && !known.tokens.csrf_token ? !known.seen.includes(since.id) : asks || known.isDoubtful)
     return machine.isLoggedIn(since) && (FINAL.test(refusal) || (isGone && refusal === 'MissingTokenError'))
   }
 
@@ -214,6 +215,7 @@ export function sessionOf(settings: Settings): Session {
     login: credentials =>
       turns.take(async () => {
         await cookies.read()
+        set(machine.afterCall(known))
         const since = known
         isLoggingIn = true
         try {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { BroadcastChannel } from 'node:worker_threads'
 import { AuthXClient, type AuthXClientOptions, type TokensIn } from 'koa-authx/client'
 import type { AuthXOptions } from '../../src/index.js'
 import { until } from '../support/until.js'
+import { Jar } from './jar.js'
 import { CREDENTIALS, heardBy, loggedIn, MODES, OTHERS, type Scene, scene } from './scene.js'
+import { clientOf } from './stub.js'
 import { browserOf } from './tabs.js'
 
 const subOf = async (response: Response) => ((await response.json()) as { sub?: string }).sub
@@ -86,22 +89,17 @@ describe('requests', () => {
   })
 
   test('without cookies, as the caller wants it, are sent without them and are not refreshed', async t => {
-    const { server } = await loggedIn(t, 'cookies')
-    const sent: unknown[] = []
-    const client = server.client({
-      fetch: (input, init) => {
-        sent.push(init.credentials)
-        return server.jar.fetch(input, init)
-      },
-    })
-    await client.fetch('/public', { method: 'POST', credentials: 'omit' })
-    await client.fetch(new Request(`${server.origin}/public`, { method: 'POST', credentials: 'omit' }))
-    assert.deepEqual(sent, ['omit', undefined])
-    const [first, second] = server.requests.slice(-2)
-    assert.deepEqual(
-      ['x-csrf-token' in (first?.headers ?? {}), 'x-csrf-token' in (second?.headers ?? {})],
-      [false, false],
-    )
+    const { server, client } = await loggedIn(t, 'cookies')
+    const init = { method: 'POST', credentials: 'omit' } as const
+    for (const request of [
+      () => client.fetch('/protected', init),
+      () => client.fetch(new Request(`${server.origin}/protected`, init)),
+    ]) {
+      assert.equal((await request()).status, 401)
+      const { headers = {} } = server.requests.at(-1) ?? {}
+      assert.deepEqual(['cookie' in headers, 'x-csrf-token' in headers], [false, false])
+    }
+    assert.equal(server.count('POST /refresh'), 0)
   })
 
   test('that are Requests keep their redirect', async t => {
@@ -155,6 +153,28 @@ describe('an answer', () => {
       })
 })
 
+describe('an answer of 204', () => {
+  const empty = () => new Response(null, { status: 204 })
+
+  test("is one to every call of a client with tokens: 'cookies', because it needs no body", async () => {
+    const { client } = clientOf('cookies', empty)
+    const heard = heardBy(client)
+    assert.deepEqual(await client.login({}), {})
+    await client.refresh()
+    assert.equal(client.loggedIn, true)
+    await client.logout()
+    assert.deepEqual([client.loggedIn, heard.map(([type]) => type)], [false, ['login', 'refresh', 'logout']])
+  })
+
+  test('is one to a logout only where the tokens are in the body', async () => {
+    const { client } = clientOf('headers', empty)
+    await assert.rejects(client.login({}), { name: 'AuthXClientError', status: 204 })
+    await assert.rejects(client.refresh(), { name: 'AuthXClientError', status: 204 })
+    await client.logout()
+    assert.equal(client.loggedIn, false)
+  })
+})
+
 describe('addresses', () => {
   test('of routes are paths below baseUrl', () => {
     for (const refresh of [
@@ -202,6 +222,10 @@ describe('CSRF cookies', () => {
   })
 })
 
+/** A tab with this option waits for the lock longer than a test with `IN_TIME` may take. */
+const PATIENT = { timeouts: { lock: 300_000 } }
+const IN_TIME = { timeout: 60_000 }
+
 /** The login of a visitor with two tabs; the access token has expired since. */
 async function twoTabs(
   t: TestContext,
@@ -240,10 +264,11 @@ for (const tokens of ['cookies', 'dual'] as const) {
       await assert.rejects(call, /TEST: enough/)
     })
 
-    test('of which one logs in slowly: the other goes on', async t => {
-      const { server, browser, other } = await twoTabs(t, tokens)
+    test('of which one logs in slowly: the other goes on', IN_TIME, async t => {
+      const { server, browser, other } = await twoTabs(t, tokens, PATIENT)
       const { opened, open } = gate()
       const slow = await browser.tab(tokens, {
+        ...PATIENT,
         fetch: async (input, init) => {
           if (String(input).endsWith('/login')) await opened
           return server.jar.fetch(input, init)
@@ -257,18 +282,21 @@ for (const tokens of ['cookies', 'dual'] as const) {
       assert.equal(await subOf(await other.fetch('/protected')), 'grace')
     })
 
-    test('of which one is refreshing, without locks: a login in the other holds', async t => {
-      const { server, browser, other } = await twoTabs(t, tokens, { lock: false })
+    test('of which one is refreshing, without locks: a login in the other holds', IN_TIME, async t => {
+      const options = { ...PATIENT, lock: false } as const
+      const { server, browser, other } = await twoTabs(t, tokens, options)
+      browser.hold()
       const asked = gate()
       const { opened, open } = gate()
       const refreshing = await browser.tab(tokens, {
-        lock: false,
-        fetch: async (input, init) => {
-          if (!String(input).endsWith('/refresh')) return server.jar.fetch(input, init)
-          asked.open()
-          await Promise.race([opened, new Promise((_, reject) => init.signal?.addEventListener('abort', reject))])
-          return server.jar.fetch(input, init)
-        },
+        ...options,
+        // The server has refreshed. Its answer comes after the login, unless the client no longer wants it.
+        fetch: (input, init) =>
+          server.jar.fetch(input, init, async () => {
+            if (!String(input).endsWith('/refresh')) return
+            asked.open()
+            await Promise.race([opened, new Promise((_, reject) => init.signal?.addEventListener('abort', reject))])
+          }),
       })
       const heard = copied(refreshing)
       const refresh = refreshing.refresh().catch(() => {})
@@ -340,19 +368,30 @@ test('a reload after a final refusal finds nobody', async t => {
 })
 
 test('clients in Node do not hear each other, also if there is a document and a location', async t => {
-  const { server } = await loggedIn(t, 'cookies')
+  const server = await scene(t, 'cookies')
   const stand = { document: { cookie: '' }, location: { href: `${server.origin}/`, origin: server.origin } }
   Object.assign(globalThis, stand)
   t.after(() => {
     for (const name of Object.keys(stand)) delete (globalThis as Record<string, unknown>)[name]
   })
-  const [one, other] = [server.client(), server.client()]
-  const heard = heardBy(other)
-  await one.login(CREDENTIALS)
-  await one.logout()
-  await other.fetch('/public')
-  assert.deepEqual(
-    heard.filter(([type]) => type === 'refresh'),
-    [],
-  )
+  const [ada, grace, nobody] = [new Jar(), new Jar(), new Jar()].map(({ fetch, cookies }) =>
+    server.client({ fetch, cookies }),
+  ) as [AuthXClient, AuthXClient, AuthXClient]
+  await grace.login(OTHERS)
+  const heard = [heardBy(grace), heardBy(nobody)]
+  const said: unknown[] = []
+  const name = `koa-authx ${server.origin}/refresh`
+  const [channel, sender] = [new BroadcastChannel(name), new BroadcastChannel(name)]
+  t.after(() => [channel, sender].map(each => each.close()))
+  channel.onmessage = event => said.push(Object(event).data.type)
+  await ada.login(CREDENTIALS)
+  await ada.refresh()
+  await ada.logout()
+  // The second comes when the first has come to all who listen.
+  for (const count of [1, 2]) {
+    for (const type of ['refresh', 'login']) sender.postMessage({ type })
+    await until(() => said.length >= 2 * count)
+  }
+  assert.deepEqual(said, ['refresh', 'login', 'refresh', 'login'])
+  assert.deepEqual([heard, nobody.loggedIn], [[[], []], false])
 })

@@ -1,3 +1,5 @@
+import { BroadcastChannel } from 'node:worker_threads'
+
 /**
  * Stands between a tab and all that comes to it from outside: answers, locks, messages, timers. While the tab is frozen
  * they wait; a tab that was killed never gets them.
@@ -9,10 +11,19 @@ export class Gate {
   })
   #waiting: (() => void)[] | undefined
   #isKilled = false
+  readonly #running = new Set<NodeJS.Timeout>()
+  /** What becomes of the next messages. */
+  readonly #fates: ('lost' | 'doubled')[] = []
+  /** Messages that come once more. */
+  #doubled: (() => void)[] = []
 
   /** Whether the tab runs. */
   get isOpen(): boolean {
     return this.#waiting === undefined
+  }
+
+  get isKilled(): boolean {
+    return this.#isKilled
   }
 
   freeze(): void {
@@ -29,8 +40,20 @@ export class Gate {
 
   kill(): void {
     this.#isKilled = true
+    for (const timer of this.#running) clearTimeout(timer)
     this.freeze()
     this.#die()
+  }
+
+  /** Of a tab that runs. `lost`: the next message does not come. `doubled`: it comes once more, after the one that follows it. */
+  spoil(fate: 'lost' | 'doubled'): void {
+    this.#fates.push(fate)
+  }
+
+  /** From now on messages come as they are sent. */
+  spare(): void {
+    this.#fates.length = 0
+    this.#doubled = []
   }
 
   /** Runs `work` now, or when the tab runs again. */
@@ -64,15 +87,25 @@ export class Gate {
     }
   }
 
+  #hear(work: () => void): void {
+    const fate = this.isOpen ? this.#fates.shift() : undefined
+    const again = this.#doubled
+    this.#doubled = fate === 'doubled' ? [work] : []
+    if (fate !== 'lost') this.pass(work)
+    for (const one of again) this.pass(one)
+  }
+
   #timers() {
-    const cleared = new WeakSet<NodeJS.Timeout>()
+    const running = this.#running
     return {
       setTimeout: (work: () => void, ms: number) => {
-        const timer: NodeJS.Timeout = setTimeout(() => this.pass(() => cleared.has(timer) || work()), ms)
+        const ring = () => this.pass(() => running.delete(timer) && work())
+        const timer: NodeJS.Timeout = setTimeout(ring, ms)
+        running.add(timer)
         return timer
       },
       clearTimeout: (timer?: NodeJS.Timeout) => {
-        if (timer) cleared.add(timer)
+        if (timer) running.delete(timer)
         clearTimeout(timer)
       },
     }
@@ -81,14 +114,14 @@ export class Gate {
   #channels() {
     const gate = this
     return class {
-      readonly #channel: InstanceType<typeof BroadcastChannel>
+      readonly #channel: BroadcastChannel
 
       constructor(name: string) {
         this.#channel = new BroadcastChannel(name)
       }
 
       set onmessage(listener: (event: { readonly data: unknown }) => void) {
-        this.#channel.onmessage = (event: unknown) => gate.pass(() => listener(event as { data: unknown }))
+        this.#channel.onmessage = event => gate.#hear(() => listener(event as unknown as { data: unknown }))
       }
 
       postMessage(message: unknown): void {

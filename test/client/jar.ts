@@ -16,13 +16,23 @@ export class Jar {
     this.#send = send
   }
 
-  /** `fetch` with these cookies. */
-  readonly fetch = async (input: string | Request, init: RequestInit): Promise<Response> => {
+  /**
+   * `fetch` with these cookies, unless the request says `credentials: 'omit'`. The answer and its cookies come to the
+   * browser when `arrival` resolves; never if it rejects.
+   */
+  readonly fetch = async (
+    input: string | Request,
+    init: RequestInit,
+    arrival?: () => Promise<unknown>,
+  ): Promise<Response> => {
+    const { credentials } = { ...(typeof input !== 'string' && { credentials: input.credentials }), ...init }
+    if (credentials === 'omit') return this.#send(input, init)
     const headers = new Headers(init.headers ?? (typeof input === 'string' ? undefined : input.headers))
     const { pathname } = new URL(typeof input === 'string' ? input : input.url)
     const sent = this.#shown(({ path }) => isInside(pathname, path))
     if (sent) headers.set('Cookie', sent)
     const response = await this.#send(input, { ...init, headers })
+    await arrival?.()
     for (const line of response.headers.getSetCookie()) this.#set(line)
     return response
   }

@@ -29,6 +29,14 @@ async function interrupted(server: Scene, path: string, meanwhile: () => Promise
 const subOf = async (response: Response) => ((await response.json()) as { sub?: string }).sub
 
 for (const tokens of ['cookies', 'dual'] as const) {
+  test(`a login with tokens: '${tokens}' ends the login before it at the server too`, async t => {
+    const { server, client } = await loggedIn(t, tokens)
+    assert.equal((await server.authx.listSessions('ada')).length, 1)
+    await client.login(OTHERS)
+    assert.deepEqual(await server.authx.listSessions('ada'), [])
+    assert.equal((await server.authx.listSessions('grace')).length, 1)
+  })
+
   describe(`a client with tokens: '${tokens}', when somebody else logs in by a form`, () => {
     for (const path of ['/protected', '/refresh']) {
       test(`after the answer of ${path}, does not send a request again as that of somebody else`, async t => {

@@ -7,6 +7,8 @@ let script: Promise<string> | undefined
 /** A realm with a client and these globals, besides what is JavaScript's own. */
 export interface Platform {
   readonly AuthXClient: typeof Client.AuthXClient
+  /** The times that the client waits for now, in milliseconds. */
+  readonly waitsMs: number[]
   /** Let all times be over that the client waits for now. */
   expire(): void
 }
@@ -27,17 +29,18 @@ const REST = {
 /** A platform that has all but what `without` names, and what `besides` adds or puts in place of it. */
 export async function platform(without: readonly string[], besides: Record<string, unknown> = {}): Promise<Platform> {
   script ??= bundleClient({ format: 'iife' })
-  const waiting = new Set<() => void>()
+  const waiting = new Map<object, { ms: number; end(): void }>()
   const globals: Record<string, unknown> = {
     ...REST,
     Headers,
     URL,
     queueMicrotask,
-    setTimeout: (work: () => void) => {
-      waiting.add(work)
-      return work
+    setTimeout: (end: () => void, ms: number) => {
+      const timer = {}
+      waiting.set(timer, { ms, end })
+      return timer
     },
-    clearTimeout: (work: () => void) => void waiting.delete(work),
+    clearTimeout: (timer: object) => void waiting.delete(timer),
     ...besides,
   }
   for (const name of without) delete globals[name]
@@ -46,10 +49,13 @@ export async function platform(without: readonly string[], besides: Record<strin
   const { AuthXClient } = runInContext('koaAuthx', context)
   return {
     AuthXClient,
+    get waitsMs() {
+      return [...waiting.values()].map(({ ms }) => ms)
+    },
     expire() {
-      const ended = [...waiting]
+      const ended = [...waiting.values()]
       waiting.clear()
-      for (const end of ended) end()
+      for (const { end } of ended) end()
     },
   }
 }

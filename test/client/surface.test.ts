@@ -62,6 +62,27 @@ for (const tokens of MODES) {
       assert.deepEqual([await getAccessToken(), await headersFor('GET', '/protected')], [undefined, {}])
     })
 
+    for (const asks of tokens === 'cookies' ? ['headersFor'] : ['headersFor', 'getAccessToken'])
+      test(`has one by ${asks} after a reload too, and when the token has expired`, async t => {
+        const server = await scene(t, tokens)
+        const options = tokens === 'headers' ? { storage: storageOf(false) } : {}
+        await server.client(options).login(CREDENTIALS)
+        const client = server.client(options)
+        const answer = async () => {
+          const headers =
+            asks === 'headersFor'
+              ? await client.headersFor('POST', '/protected')
+              : { Authorization: `Bearer ${await client.getAccessToken()}` }
+          return server.jar.fetch(`${server.origin}/protected`, { method: 'POST', headers })
+        }
+        assert.equal((await answer()).status, 200)
+        server.clock.advance('16m')
+        const laterMs = performance.now() + 16 * 60_000
+        t.mock.method(performance, 'now', () => laterMs)
+        for (const cookie of ['access_token_cookie', 'csrf_access_token']) server.jar.drop(cookie)
+        assert.equal((await answer()).status, 200)
+      })
+
     test('is left by a logout that is local, also if the server cannot be reached', async t => {
       const { server, client, heard } = await loggedIn(t, tokens)
       await server.offline()
@@ -288,20 +309,32 @@ describe('turns', () => {
     assert.deepEqual(names, [`koa-authx ${server.origin}/refresh false`])
     const robbed = server.client({ lock: () => Promise.reject(new Error('TEST: no lock')) })
     await robbed.refresh()
-    await server.client({ lock: false }).refresh()
   })
 
-  test('with tabs: false are of this client only', async t => {
+  /** Longer than the test may take. */
+  const timeouts = { lock: 300_000 }
+
+  test('with lock: false are not taken, though a tab holds the lock of the browser', { timeout: 60_000 }, async t => {
     const { server } = await loggedIn(t, 'cookies')
     const browser = browserOf(t, server)
-    const [one, other] = [await browser.tab('cookies'), await browser.tab('cookies', { tabs: false })]
-    const heard = heardBy(other)
+    browser.hold()
+    const free = await browser.tab('cookies', { timeouts, lock: false })
+    await free.refresh()
+    assert.equal(server.count('POST /refresh'), 1)
+  })
+
+  test('with tabs: false are of this client only', { timeout: 60_000 }, async t => {
+    const { server } = await loggedIn(t, 'cookies')
+    const browser = browserOf(t, server)
+    const [one, other] = [await browser.tab('cookies'), await browser.tab('cookies', { timeouts, tabs: false })]
+    const [told, heard] = [heardBy(one), heardBy(other)]
     browser.hold()
     await other.refresh()
     browser.post({ type: 'refresh' })
-    await until(() => browser.waiting === 0)
-    one.close()
-    assert.equal(heard.length, 1)
+    await until(() => told.length > 0)
+    await browser.delivered()
+    const elsewhere = (of: typeof told) => of.map(([type, event]) => [type, event.elsewhere])
+    assert.deepEqual([elsewhere(told), elsewhere(heard)], [[['refresh', true]], [['refresh', false]]])
   })
 })
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import type { AuthXClient, AuthXClientOptions } from 'koa-authx/client'
 import { until } from '../support/until.js'
 import { platform } from './platform.js'
 import { CREDENTIALS, MODES, scene } from './scene.js'
@@ -78,3 +79,41 @@ for (const tokens of MODES) {
     })
   })
 }
+
+const never = () => new Promise<never>(() => {})
+
+/** How long a call whose request nobody answers waits for one thing after another, in milliseconds. */
+async function waitsOf(call: (client: AuthXClient) => Promise<unknown>, options: Partial<AuthXClientOptions> = {}) {
+  const realm = await platform([])
+  const client = new realm.AuthXClient({ tokens: 'headers', baseUrl: 'http://api.example', fetch: never, ...options })
+  const waits: number[] = []
+  let isOver = false
+  const end = () => {
+    isOver = true
+  }
+  call(client).then(end, end)
+  while (!isOver) {
+    await new Promise(setImmediate)
+    waits.push(...realm.waitsMs)
+    realm.expire()
+  }
+  return waits
+}
+
+describe('without timeouts of the application, a client', () => {
+  test('waits 60 seconds for the answer to a login', async () => {
+    assert.deepEqual(await waitsOf(client => client.login({})), [60_000])
+  })
+
+  test('waits 3 seconds for the first answer to a refresh, and 8 seconds for the second', async () => {
+    assert.deepEqual(await waitsOf(client => client.refresh()), [3000, 8000])
+  })
+
+  test('waits 8 seconds for the answer to a logout', async () => {
+    assert.deepEqual(await waitsOf(client => client.logout()), [8000])
+  })
+
+  test('waits 12 seconds for the lock, and goes on without it', async () => {
+    assert.deepEqual(await waitsOf(client => client.logout(), { lock: never }), [12_000, 8000])
+  })
+})

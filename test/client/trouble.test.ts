@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { until } from '../support/until.js'
-import { CREDENTIALS, heardBy, loggedIn, OTHERS } from './scene.js'
+import { Gate } from './gate.js'
+import { CREDENTIALS, heardBy, loggedIn, OTHERS, scene } from './scene.js'
 import { clientOf, json, tokenOf } from './stub.js'
 import { browserOf } from './tabs.js'
 
@@ -28,6 +29,40 @@ for (const tokens of ['cookies', 'dual'] as const) {
     assert.equal(one.accessToken, undefined)
     await one.fetch('/protected')
     assert.deepEqual([heard[0]?.[0], heard[0]?.[1].elsewhere], ['login', true])
+  })
+}
+
+for (const tokens of ['cookies', 'dual'] as const) {
+  test(`a login with tokens: '${tokens}' of which only a message tells is over when the server has no token of it`, async t => {
+    const server = await scene(t, tokens)
+    const browser = browserOf(t, server)
+    const tab = await browser.tab(tokens)
+    browser.post({ type: 'login', id: 'of-others' })
+    await until(() => tab.loggedIn)
+    assert.equal((await tab.fetch('/protected', { method: 'POST' })).status, 401)
+    assert.equal(tab.loggedIn, false)
+  })
+
+  test(`a login with tokens: '${tokens}' that was ended in another tab, while its own did not run, is over`, async t => {
+    const server = await scene(t, tokens)
+    const browser = browserOf(t, server)
+    const other = await browser.tab(tokens, { timeouts: { lock: 50 } })
+    const gate = new Gate()
+    const fetch: typeof server.jar.fetch = async (input, init) => {
+      const response = await server.jar.fetch(input, init)
+      if (String(input).endsWith('/login')) gate.freeze()
+      return gate.after(Promise.resolve(response))
+    }
+    const tab = await browser.tab(tokens, { fetch }, gate)
+    const login = tab.login(CREDENTIALS)
+    await until(() => !gate.isOpen)
+    await other.logout()
+    await browser.delivered()
+    gate.thaw()
+    await login
+    await browser.delivered()
+    assert.equal((await tab.fetch('/protected', { method: 'POST' })).status, 401)
+    assert.equal(tab.loggedIn, false)
   })
 }
 
