@@ -296,7 +296,7 @@ for (const tokens of ['cookies', 'dual'] as const)
       const history = historyOf([...CALLS, ...EVENTS])
       await fc.assert(
         fc.asyncProperty(history, steps => check(t, tokens, steps)),
-        { numRuns: 20, endOnFailure: true },
+        { numRuns: 16, endOnFailure: true },
       )
     })
 
@@ -304,7 +304,7 @@ for (const tokens of ['cookies', 'dual'] as const)
       const history = historyOf([...CALLS, ...EVENTS, ...STOPS])
       await fc.assert(
         fc.asyncProperty(history, steps => check(t, tokens, steps)),
-        { numRuns: 30, endOnFailure: true },
+        { numRuns: 24, endOnFailure: true },
       )
     })
   })
