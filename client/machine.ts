@@ -40,7 +40,7 @@ export interface Known {
   readonly ended: readonly unknown[]
   /** The tokens in memory. Another object each time that they were renewed, here or in a tab with the same cookies. */
   readonly tokens: Tokens
-  /** Whether the login may be none: only a message tells of it, or it has no CSRF value and a logout was told. */
+  /** Whether the login may have ended: it is known only from a message, or it has no CSRF value and a logout was told. */
   readonly isDoubtful?: boolean | undefined
   /** Number of times that a login has begun or ended. */
   readonly logins: number
