@@ -94,16 +94,21 @@ const USED = {
 /** Linux counts the time of processes in ticks of 10 ms. Of processes that have ended, their parent has the time. */
 function cpuOf(pids: readonly number[]): number {
   const ticks = pids.flatMap(pid => {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ')
-    return fields.slice(11, 15).map(Number)
+    try {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')
+      return fields.slice(11, 15).map(Number)
+    } catch {
+      // It has ended since: its parent has the time.
+      return []
+    }
   })
   return ticks.reduce((sum, each) => sum + each, 0) * 10_000
 }
 
-/** Milliseconds that each reply takes longer: much more than the request takes by itself. */
-const DELAY = 200
+/** How much later each reply comes: much more than the request takes by itself. */
+const DELAY_MS = 200
 const REQUESTS = 5
 
 /** Sends requests one after another, through a network in which each reply of the backend is late. */
@@ -124,10 +129,10 @@ async function roundTripsOf(row: Row, kind: Kind, backends: Backends): Promise<n
     }
     // The first request opens connections.
     await send(tokens[0])
-    proxy.delayReplies(DELAY)
+    proxy.delayReplies(DELAY_MS)
     const times: number[] = []
     for (const token of tokens.slice(1)) times.push(await send(token))
-    return Math.round(median(times) / DELAY)
+    return Math.round(median(times) / DELAY_MS)
   } finally {
     await server.stop()
     proxy.close()

@@ -133,9 +133,15 @@ export const afterEnd = (known: Known, since: Known, reason?: string): Known =>
 
 /**
  * Another tab has told something. What the cookies say was noticed before: a message may be late, or of somebody else, so
- * it only adds to them. `isShared`: all tabs use the same access token.
+ * it only adds to them. `isShared`: all tabs use the same access token. `isLoggingIn`: a login of this client is under way.
  */
-export function afterMessage(known: Known, message: Message, isShared: boolean, now: number): Known {
+export function afterMessage(
+  known: Known,
+  message: Message,
+  isShared: boolean,
+  now: number,
+  isLoggingIn: boolean,
+): Known {
   const { type, reason, id } = message
   const isLogin = type === 'login'
   const own = digestOf(known)
@@ -145,7 +151,7 @@ export function afterMessage(known: Known, message: Message, isShared: boolean, 
     isOld || (id && own ? isLogin === (id === own) : type !== 'refresh' && known.seen.includes(known.id as string))
   if (isLate || (isLogin ? live(known).length : !isLoggedIn(known)))
     // There is nothing to compare, or the answer to the login is not here yet: the logout may be of this one.
-    return type === 'logout' && !known.id ? { ...known, isDoubtful: true } : known
+    return type === 'logout' && (isLoggingIn || !own) ? { ...known, isDoubtful: true } : known
   if (isLogin) return other(known)
   if (type === 'logout') return nobody(known, true, reason)
   return {

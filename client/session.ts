@@ -193,7 +193,7 @@ export function sessionOf(settings: Settings): Session {
   const first = storage ? read() : attempt(cookies.read)
   const turns = turnsOf(settings, Promise.resolve(first).catch(ignore), async message => {
     await lookNow().catch(ignore)
-    set(machine.afterMessage(known, message, mode === 'cookies', monotonicMs()))
+    set(machine.afterMessage(known, message, mode === 'cookies', monotonicMs(), isLoggingIn))
   })
   const isRead = () => set(machine.afterReading(known))
   const asks = settings.csrf === 'origin' && mode !== 'headers'

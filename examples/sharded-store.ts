@@ -19,15 +19,18 @@ export class ShardedTokenStore implements TokenStore {
   }
 
   async get(keys: readonly string[]): Promise<(string | undefined)[]> {
+    const keysOf = new Map<TokenStore, string[]>()
+    for (const key of keys) {
+      const shard = this.#shardOf(key)
+      keysOf.set(shard, [...(keysOf.get(shard) ?? []), key])
+    }
     const values = new Map<string, string | undefined>()
-    const read = async (shard: TokenStore) => {
-      const own = keys.filter(key => this.#shardOf(key) === shard)
-      if (own.length === 0) return
+    const read = async ([shard, own]: [TokenStore, string[]]) => {
       const found = await shard.get(own)
       for (const [n, key] of own.entries()) values.set(key, found[n])
     }
     // If one shard does not answer, the call rejects: whether a key is there is not known.
-    await Promise.all(this.#shards.map(read))
+    await Promise.all([...keysOf].map(read))
     return keys.map(key => values.get(key))
   }
 

@@ -72,10 +72,12 @@ export class AuthXError extends Error {
   constructor(message: string, traits: ErrorTraits, options: ErrorOptions = {}) {
     const limit = Error.stackTraceLimit
     // Anybody can make a server refuse requests, and a stack trace costs more than all checks of a request.
-    const isTraced = traits.status >= 500 || debug.enabled
-    if (!isTraced) Reflect.set(Error, 'stackTraceLimit', 0)
-    super(message, options)
-    if (!isTraced) Reflect.set(Error, 'stackTraceLimit', limit)
+    if (traits.status < 500 && !debug.enabled) Reflect.set(Error, 'stackTraceLimit', 0)
+    try {
+      super(message, options)
+    } finally {
+      Reflect.set(Error, 'stackTraceLimit', limit)
+    }
     this.status = traits.status
     this.statusCode = traits.status
     this.expose = traits.status < 500

@@ -66,7 +66,7 @@ export class PostgresConnections {
     listen(this.#pool)
   }
 
-  /** Whether no call waits for a connection. */
+  /** Whether no call waits until another one gives its connection back. */
   get hasRoom(): boolean {
     return this.#pool.waitingCount === 0
   }

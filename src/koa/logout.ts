@@ -81,10 +81,10 @@ async function presentedTokens(
   // A header is looked at twice: it contains an access token or a refresh token.
   const verified = new Map<string, Promise<TokenPayload>>()
   for (const located of locateEverywhere(internals, ctx)) {
-    const payload = verified.get(located.token) ?? verifyLate(internals, ctx, located.token)
-    verified.set(located.token, payload)
+    const verifying = verified.get(located.token) ?? verifyLate(internals, ctx, located.token)
+    verified.set(located.token, verifying)
     try {
-      const token = present(internals, ctx, located, await payload)
+      const token = present(internals, ctx, located, await verifying)
       presented.push(token)
       if (token.fault) reasons.push(token.fault)
     } catch (error) {

@@ -1,20 +1,23 @@
-/**
- * `CountedTime` counts time in short slices. This is the maximum planned length of a slice, in milliseconds. Short,
- * because each turn of a saturated process counts a slice, however long it took, and such a process needs dozens of turns
- * to send thousands of calls and to read the answers.
- */
-export const SLICE_MS = 4
+/** `CountedTime` counts time in short slices. This is the maximum planned length of a slice, in milliseconds. */
+export const SLICE_MS = 10
 
 /**
  * Maximum counted length of a slice. If a slice takes longer, this process was busy and could not read answers, so the
- * rest does not count.
+ * rest does not count. More than the 15.6 ms in which timers of Windows run.
  */
-const MOST_COUNTED_MS = 6
+const MOST_COUNTED_MS = 16
+
+/**
+ * Maximum counted length of a slice that follows a late one. A saturated process has only long turns, and needs dozens
+ * of them to send thousands of calls and to read their answers.
+ */
+const MOST_COUNTED_AFTER_LATE_MS = 6
 
 /**
  * Counts the time in which this process could read answers, in milliseconds. It counts in slices. Each slice ends with
  * a timer, so that the event loop has read its sockets at least once. If a slice ends late, because a handler blocked
- * the event loop or the machine was busy, only a little more than the planned length counts.
+ * the event loop or the machine was busy, only a little more than the planned length counts, and less if the slice
+ * before was late too.
  *
  * The counted time never runs faster than the clock.
  */
@@ -22,6 +25,7 @@ export class CountedTime {
   readonly #clock: () => number
   #counted = 0
   #sliceBegan: number
+  #mostCountedMs = MOST_COUNTED_MS
 
   /** @param clock returns milliseconds. It may jump, or be stopped by an application's test: slices still end. */
   constructor(clock: () => number) {
@@ -30,12 +34,13 @@ export class CountedTime {
   }
 
   now(): number {
-    return this.#counted + Math.min(Math.max(0, this.#clock() - this.#sliceBegan), MOST_COUNTED_MS)
+    return this.#counted + Math.min(Math.max(0, this.#clock() - this.#sliceBegan), this.#mostCountedMs)
   }
 
   /** Begin a slice after an idle time, which does not count. Returns the counted time. */
   begin(): number {
     this.#sliceBegan = this.#clock()
+    this.#mostCountedMs = MOST_COUNTED_MS
     return this.#counted
   }
 
@@ -47,8 +52,10 @@ export class CountedTime {
   endSlice(plannedMs: number): boolean {
     const now = this.#clock()
     const took = now - this.#sliceBegan
-    this.#counted += Math.min(took > 0 ? took : plannedMs, MOST_COUNTED_MS)
+    const isLate = took > MOST_COUNTED_MS
+    this.#counted += Math.min(took > 0 ? took : plannedMs, this.#mostCountedMs)
     this.#sliceBegan = now
-    return took > MOST_COUNTED_MS
+    this.#mostCountedMs = isLate ? MOST_COUNTED_AFTER_LATE_MS : MOST_COUNTED_MS
+    return isLate
   }
 }

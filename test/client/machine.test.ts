@@ -40,7 +40,7 @@ const EVENT: fc.Arbitrary<Event> = fc.oneof(
   fc.tuple(MESSAGE, fc.boolean(), NOW).map(
     ([message, isShared, now]): Event =>
       known =>
-        machine.afterMessage(known, message, isShared, now),
+        machine.afterMessage(known, message, isShared, now, false),
   ),
 )
 /** Events, and for each how long ago its request was sent. */
@@ -99,7 +99,7 @@ test('a logout holds, whatever cookies of the login are still there and whatever
         const own = machine.digestOf(visible)
         const isLogin = message.type === 'login'
         const late = isLogin ? { ...message, id: own } : message
-        if (own || !isLogin) assert.equal(machine.isLoggedIn(machine.afterMessage(after, late, true, 0)), false)
+        if (own || !isLogin) assert.equal(machine.isLoggedIn(machine.afterMessage(after, late, true, 0, false)), false)
       })
     }),
   )
@@ -109,9 +109,12 @@ test('a message of another login ends none, and one that comes twice changes not
   fc.assert(
     fc.property(HISTORY, MESSAGE, (history, message) => {
       run(history, before => {
-        const once = machine.afterMessage(before, message, false, 0)
+        const once = machine.afterMessage(before, message, false, 0, false)
         if (message.type === 'logout' || message.type === 'login')
-          assert.equal(machine.isLoggedIn(machine.afterMessage(once, message, false, 0)), machine.isLoggedIn(once))
+          assert.equal(
+            machine.isLoggedIn(machine.afterMessage(once, message, false, 0, false)),
+            machine.isLoggedIn(once),
+          )
         const own = machine.digestOf(before)
         if (message.type === 'logout' && own && message.id && message.id !== own) assert.equal(once, before)
       })

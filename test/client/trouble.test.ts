@@ -43,27 +43,31 @@ for (const tokens of ['cookies', 'dual'] as const) {
     assert.equal(tab.loggedIn, false)
   })
 
-  test(`a login with tokens: '${tokens}' that was ended in another tab, while its own did not run, is over`, async t => {
-    const server = await scene(t, tokens)
-    const browser = browserOf(t, server)
-    const other = await browser.tab(tokens, { timeouts: { lock: 50 } })
-    const gate = new Gate()
-    const fetch: typeof server.jar.fetch = async (input, init) => {
-      const response = await server.jar.fetch(input, init)
-      if (String(input).endsWith('/login')) gate.freeze()
-      return gate.after(Promise.resolve(response))
-    }
-    const tab = await browser.tab(tokens, { fetch }, gate)
-    const login = tab.login(CREDENTIALS)
-    await until(() => !gate.isOpen)
-    await other.logout()
-    await browser.delivered()
-    gate.thaw()
-    await login
-    await browser.delivered()
-    assert.equal((await tab.fetch('/protected', { method: 'POST' })).status, 401)
-    assert.equal(tab.loggedIn, false)
-  })
+  for (const before of [undefined, OTHERS])
+    test(`a login with tokens: '${tokens}' ${before ? 'after another one ' : ''}that was ended in another tab, while its own did not run, is over`, async t => {
+      const server = await scene(t, tokens)
+      const browser = browserOf(t, server)
+      const other = await browser.tab(tokens, { timeouts: { lock: 50 } })
+      const gate = new Gate()
+      let freezes = false
+      const fetch: typeof server.jar.fetch = async (input, init) => {
+        const response = await server.jar.fetch(input, init)
+        if (freezes && String(input).endsWith('/login')) gate.freeze()
+        return gate.after(Promise.resolve(response))
+      }
+      const tab = await browser.tab(tokens, { fetch }, gate)
+      if (before) await tab.login(before)
+      freezes = true
+      const login = tab.login(CREDENTIALS)
+      await until(() => !gate.isOpen)
+      await other.logout()
+      await browser.delivered()
+      gate.thaw()
+      await login
+      await browser.delivered()
+      assert.equal((await tab.fetch('/protected', { method: 'POST' })).status, 401)
+      assert.equal(tab.loggedIn, false)
+    })
 }
 
 describe('a storage that fails', () => {
