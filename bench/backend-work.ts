@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tcpProxy } from '../test/support/tcp-proxy.js'
-import type { Backends } from './backends.js'
+import { type Backends, KINDS, type Kind, NAMES, WARM_UP } from './backends.js'
 import { median } from './figures.js'
 import { Bench, CONNECTIONS } from './measure.js'
 import type { Row } from './row.js'
@@ -28,12 +28,6 @@ interface Used {
   readonly traffic?: number
   readonly log?: number
 }
-
-/** The backends that are servers of their own. */
-export const KINDS = ['redis', 'postgres'] as const
-export type Kind = (typeof KINDS)[number]
-export const NAMES = { redis: 'Redis', postgres: 'PostgreSQL' } as const
-export const WARM_UP = 3000
 
 /** A guarded request, a login, a refresh and a logout, as in the rows. */
 export async function backendWork(seconds: number, backends: Backends): Promise<BackendWork[]> {
@@ -66,16 +60,15 @@ async function workFor(row: Row, kind: Kind, seconds: number, backends: Backends
 
 /** What the backend does for each request of a row. */
 export async function workIn(bench: Bench, row: Row, kind: Kind, seconds: number, backends: Backends) {
-  for (;;) {
-    const prepared = await bench.prepare(row, 'server', { connections: CONNECTIONS, seconds })
+  return bench.prepared(row, 'server', { connections: CONNECTIONS, seconds }, async prepared => {
     const before = await USED[kind](backends)
     const load = await bench.load(prepared)
     const after = await USED[kind](backends)
-    if (!load) continue
+    if (!load) return undefined
     const share = (part: keyof Used) => ((after[part] ?? Number.NaN) - (before[part] ?? Number.NaN)) / load.requests
     const [traffic, log] = [share('traffic'), share('log')]
     return { cpu: share('cpu'), traffic: traffic || undefined, log: log || undefined }
-  }
+  })
 }
 
 const USED = {

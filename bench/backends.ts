@@ -4,6 +4,13 @@ import { type RedisServer, startRedis } from '../test/support/redis.js'
 import { findRedisServer, installRedisServer } from '../test/support/redis-binary.js'
 import { pin } from './pinned.js'
 
+/** The backends that are servers of their own. */
+export const KINDS = ['redis', 'postgres'] as const
+export type Kind = (typeof KINDS)[number]
+export const NAMES = { redis: 'Redis', postgres: 'PostgreSQL' } as const
+/** Requests to a server before the work of its backend is measured. */
+export const WARM_UP = 3000
+
 /** The servers in which stores keep their records. */
 export interface Backends {
   readonly redis: RedisServer
@@ -26,7 +33,8 @@ export async function startBackends(): Promise<Backends> {
     postgres,
     programs: [redisServer, (findPostgres() ?? installPostgres()).program('postgres')],
     clear: async () => {
-      await redis.command('FLUSHALL')
+      // A million keys take a while: others are not kept waiting.
+      await redis.command('FLUSHALL', 'ASYNC')
       await postgres.query('DROP TABLE IF EXISTS koa_authx')
     },
     stop: async () => {

@@ -1,5 +1,5 @@
-import { KINDS, type Kind, NAMES, WARM_UP, workIn } from './backend-work.js'
-import type { Backends } from './backends.js'
+import { workIn } from './backend-work.js'
+import { type Backends, KINDS, type Kind, NAMES, WARM_UP } from './backends.js'
 import { backendBytes } from './footprint.js'
 import { Bench } from './measure.js'
 import { rowNamed } from './rows/index.js'

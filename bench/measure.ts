@@ -117,16 +117,26 @@ export class Bench {
   }
 
   /** @throws Error if a response was not the expected one. */
-  async run(row: Row, side: Side, amount: Amount): Promise<Figures> {
+  run(row: Row, side: Side, amount: Amount): Promise<Figures> {
+    return this.prepared(row, side, amount, prepared => this.send(prepared))
+  }
+
+  /** Prepares requests for `send`, and more of them while it resolves to `undefined`: there were too few tokens. */
+  async prepared<T>(
+    row: Row,
+    side: Side,
+    amount: Amount,
+    send: (prepared: Prepared) => Promise<T | undefined>,
+  ): Promise<T> {
     for (let tries = 1; tries <= MOST_TRIES; tries++) {
-      const figures = await this.send(await this.prepare(row, side, amount))
-      if (figures) return figures
+      const result = await send(await this.#prepare(row, side, amount))
+      if (result !== undefined) return result
     }
     throw new Error(`${row.name}: ${row[side]} was faster than tokens could be made`)
   }
 
   /** Makes what has to be there before the first request is sent. */
-  async prepare(row: Row, side: Side, amount: Amount): Promise<Prepared> {
+  async #prepare(row: Row, side: Side, amount: Amount): Promise<Prepared> {
     const file = await this.#tokens(row, side, this.#tokensFor(row, side, amount))
     const headers = row.request.use === 'same' ? row.request.headers(readTokens(file)[0] ?? '') : {}
     return { row, side, amount, file, headers, server: await this.server(row, side) }

@@ -6,15 +6,21 @@ import * as report from './report.js'
 import type { Group } from './row.js'
 import type { SocketResult } from './sockets.js'
 
-export interface Results {
-  readonly runs: readonly report.RunResults[]
-  readonly sockets: readonly SocketResult[]
-  readonly busy: readonly (readonly BusyResult[])[]
-  readonly stored: readonly StoredSize[]
-  readonly work: readonly BackendWork[]
-  readonly many: readonly ManySessions[]
-  readonly imported: readonly ImportTime[]
-  readonly installed: readonly InstalledSize[]
+/** What has been measured so far. */
+export class Results {
+  readonly runs: report.RunResults[] = []
+  readonly sockets: SocketResult[] = []
+  readonly busy: (readonly BusyResult[])[] = []
+  readonly stored: StoredSize[] = []
+  readonly work: BackendWork[] = []
+  readonly many: ManySessions[] = []
+  readonly imported: ImportTime[] = []
+  readonly installed: InstalledSize[] = []
+
+  get isEmpty(): boolean {
+    const { runs, ...others } = this
+    return runs.every(({ size }) => size === 0) && Object.values(others).every(({ length }) => length === 0)
+  }
 }
 
 /** The page of results, with the sections for which there are some. */

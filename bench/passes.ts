@@ -1,11 +1,11 @@
 import { namesIn } from './aims.js'
 import { backendWork } from './backend-work.js'
 import type { Backends } from './backends.js'
-import { type BusyResult, measureBusy } from './busy.js'
+import { measureBusy } from './busy.js'
 import { importTimes, installedSizes, sessionBytes } from './footprint.js'
 import { manySessions } from './many-sessions.js'
 import { Bench, measure, type RowResult } from './measure.js'
-import type { Results } from './page.js'
+import { Results } from './page.js'
 import type { Plan } from './plan.js'
 import type { Row } from './row.js'
 import { groups, hasAim } from './rows/index.js'
@@ -25,27 +25,30 @@ export class Passes {
     this.#say = say
   }
 
-  /** @throws Error if the word selects nothing. */
-  async measure(): Promise<Results> {
-    const { runs, sockets, logins, imports } = this.#plan
+  /** `save` gets the results so far, after each part. @throws Error if the word selects nothing. */
+  async measure(save: (results: Results) => void): Promise<Results> {
+    const { runs, loads, sockets, logins, imports } = this.#plan
     const { seconds, sessions } = this.#plan.backends
-    const [rows, busy]: [Map<string, RowResult>[], BusyResult[][]] = [[], []]
+    const backends = this.#backends
+    const results = new Results()
+    const part = async <T>(name: string, into: T[], work: () => Promise<readonly T[]> | readonly T[]) => {
+      if (!this.#selects(name)) return
+      this.#say(name)
+      into.push(...(await work()))
+      save(results)
+    }
     for (let run = 1; run <= runs; run++) {
-      rows.push(await this.#rows(run))
-      busy.push(await this.#part(`a busy process, run ${run}`, () => measureBusy(this.#plan.loads, this.#backends)))
+      results.runs.push(await this.#rows(run))
+      save(results)
+      await part(`a busy process, run ${run}`, results.busy, async () => [await measureBusy(loads, backends)])
     }
-    const results = {
-      runs: rows,
-      busy,
-      sockets: await this.#part('watched WebSockets', () => measureSockets(sockets, this.#backends)),
-      stored: await this.#part('bytes for each live session', () => sessionBytes(logins, this.#backends)),
-      work: await this.#part('work of the backends', () => backendWork(seconds, this.#backends)),
-      many: await this.#part('many sessions', () => manySessions(sessions, seconds, this.#backends)),
-      imported: await this.#part('import time', async () => importTimes(imports)),
-      installed: await this.#part('installed size', async () => installedSizes()),
-    }
-    const count = Object.values(results).flatMap(list => list.map(part => ('size' in part ? part.size : 1)))
-    if (count.every(each => each === 0)) throw this.#nothing()
+    await part('watched WebSockets', results.sockets, () => measureSockets(sockets, backends))
+    await part('bytes for each live session', results.stored, () => sessionBytes(logins, backends))
+    await part('work of the backends', results.work, () => backendWork(seconds, backends))
+    await part('many sessions', results.many, () => manySessions(sessions, seconds, backends))
+    await part('import time', results.imported, () => importTimes(imports))
+    await part('installed size', results.installed, () => installedSizes())
+    if (results.isEmpty) throw this.#nothing()
     return results
   }
 
@@ -55,7 +58,7 @@ export class Passes {
       await this.#check(rows)
       this.#say(`${title}: ${rows.length} rows answer as they should`)
     }
-    await this.#part('watched WebSockets', async () => [await checkSockets(this.#backends)])
+    if (this.#selects('watched WebSockets')) await checkSockets(this.#backends)
   }
 
   async #check(rows: readonly Row[]): Promise<void> {
@@ -97,12 +100,6 @@ export class Passes {
     const names = new Set(selected.flatMap(({ name, aims }) => [name, ...namesIn(aims)]))
     const chosen = groups.map(({ title, rows }) => ({ title, rows: rows.filter(({ name }) => names.has(name)) }))
     return chosen.filter(({ rows }) => rows.length > 0)
-  }
-
-  async #part<T>(name: string, work: () => Promise<T[]>): Promise<T[]> {
-    if (!this.#selects(name)) return []
-    this.#say(name)
-    return work()
   }
 
   #selects(name: string): boolean {

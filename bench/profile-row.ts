@@ -27,12 +27,11 @@ export async function profileRow(row: Row, backends: Backends, say: (line: strin
   }
 }
 
-async function profiled(bench: Bench, row: Row, file: string): Promise<Figures> {
-  for (;;) {
-    const prepared = await bench.prepare(row, 'server', AMOUNT)
+function profiled(bench: Bench, row: Row, file: string): Promise<Figures> {
+  return bench.prepared(row, 'server', AMOUNT, async prepared => {
     await prepared.server.ask({ do: 'startProfile' })
     const figures = await bench.send(prepared)
     await prepared.server.ask({ do: 'stopProfile', file })
-    if (figures) return figures
-  }
+    return figures
+  })
 }

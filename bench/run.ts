@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startBackends } from './backends.js'
 import { machineText } from './machine.js'
-import { page } from './page.js'
+import { page, type Results } from './page.js'
 import { Passes } from './passes.js'
 import { pin } from './pinned.js'
 import { FULL, QUICK } from './plan.js'
@@ -23,6 +23,8 @@ import { groups } from './rows/index.js'
 import { setUp } from './set-up.js'
 
 const RESULTS = join(import.meta.dirname, 'RESULTS.md')
+/** The page while it grows: what was measured before a failure is not lost. */
+const SO_FAR = join(import.meta.dirname, 'dist', 'RESULTS.md')
 
 const { values: options } = parseArgs({
   options: {
@@ -53,8 +55,8 @@ try {
 }
 
 async function measureAll(passes: Passes): Promise<void> {
-  const results = await passes.measure()
-  const text = page(commandLine(), groups, results, machineText(backends.programs))
+  const textOf = (results: Results) => page(commandLine(), groups, results, machineText(backends.programs))
+  const text = textOf(await passes.measure(results => writeFileSync(SO_FAR, textOf(results))))
   if (options.quick || options.only) console.log(text)
   else writeFileSync(RESULTS, text)
   say(`${((performance.now() - began) / 60_000).toFixed(1)} minutes`)

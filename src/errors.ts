@@ -1,6 +1,4 @@
-import { debuglog } from 'node:util'
-
-const debug = debuglog('koa-authx')
+import { debug } from './debug.js'
 
 /** Response headers of an error. An array is sent as several header lines. */
 export type ErrorHeaders = Record<string, string | string[]>

@@ -1,6 +1,6 @@
 import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
-import { debuglog } from 'node:util'
 import type { TokenLocation, TokenType } from './config/options.js'
+import { debug } from './debug.js'
 import { issuerOf } from './token/own.js'
 import type { TokenPayload } from './token/payload.js'
 
@@ -64,9 +64,6 @@ const channels: Record<keyof AuthXTraces, Channel> = {
   store: tracingChannel('koa-authx:store'),
   refresh: tracingChannel('koa-authx:refresh'),
 }
-
-/** Prints a line if `NODE_DEBUG=koa-authx` is set. */
-export const debug = debuglog('koa-authx')
 
 /**
  * Whether somebody reads the traces `name`: a subscriber of the channel, or `NODE_DEBUG=koa-authx`. Check this first,

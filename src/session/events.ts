@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
+import { debug } from '../debug.js'
 import type { ErrorCode, StoreUnavailableError } from '../errors.js'
-import { debug, described } from '../tracing.js'
+import { described } from '../tracing.js'
 import type { Device } from './record.js'
 
 /**

@@ -2,12 +2,11 @@ import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BrowserContext, Page } from 'playwright-core'
 import type { AuthX, AuthXOptions } from '../../src/index.js'
 import { until } from '../support/until.js'
-import { newTab, newVisitor } from './support/browser.js'
 import { CREDENTIALS, type PageApp, pageApp } from './support/page-app.js'
 import { serveSite } from './support/site.js'
+import { type Tab, type Visitor, visit } from './support/tab.js'
 
 type Tokens = 'cookies' | 'dual'
 
@@ -20,9 +19,9 @@ const NO_TURNS = "Object.defineProperty(navigator, 'locks', { value: undefined }
 
 interface Scene {
   readonly api: PageApp
-  /** The same application on two ports. Cookies do not know ports: the pages of both share one cookie jar. */
-  readonly origins: readonly [string, string]
-  readonly visitor: BrowserContext
+  readonly visitor: Visitor
+  /** A new tab with the page of the application, which is on two ports. */
+  newTab(port?: 0 | 1): Promise<Tab>
   /** The names of the events that the application got. */
   readonly events: readonly string[]
 }
@@ -30,18 +29,20 @@ interface Scene {
 /** A visitor who has logged in and closed the page; the access token has expired since. */
 async function loggedIn(
   t: TestContext,
+  browser: string,
   tokens: Tokens,
   { script = '', ...options }: AuthXOptions & { script?: string } = {},
 ): Promise<Scene> {
   const api = pageApp(tokens, options)
+  // Cookies do not know ports: the pages of both share one cookie jar.
   const origins = [(await serveSite(t, api.app)).origin, (await serveSite(t, api.app)).origin] as const
-  const visitor = await newVisitor(t)
-  await visitor.addInitScript(`${NO_DEADLINES};${script}`)
-  const tab = await newTab(visitor, origins[0])
+  const visitor = await visit(t, browser)
+  const newTab = (port: 0 | 1 = 0) => visitor.newTab(origins[port], `${NO_DEADLINES};${script}`)
+  const tab = await newTab()
   await tab.evaluate(credentials => client.login(credentials), CREDENTIALS)
   await tab.close()
   api.clock.advance('16m')
-  return { api, origins, visitor, events: eventsOf(api.authx) }
+  return { api, visitor, newTab, events: eventsOf(api.authx) }
 }
 
 function eventsOf(authx: AuthX): string[] {
@@ -50,11 +51,10 @@ function eventsOf(authx: AuthX): string[] {
   return events
 }
 
-const refreshCookieOf = async (visitor: BrowserContext) =>
-  (await visitor.cookies()).find(({ name }) => name === 'refresh_token_cookie')?.value
+const refreshCookieOf = async (visitor: Visitor) => (await visitor.cookies()).refresh_token_cookie
 
 /** A page begins a refresh and is closed when the server has rotated the token. The answer never reaches the browser. */
-async function closeMidRefresh({ api, origins, visitor }: Scene): Promise<void> {
+async function closeMidRefresh({ api, newTab, visitor }: Scene): Promise<void> {
   const gate = new EventEmitter()
   const closed = once(gate, 'closed')
   const handled = api.requests.length
@@ -64,7 +64,7 @@ async function closeMidRefresh({ api, origins, visitor }: Scene): Promise<void> 
     return 'truncate'
   }
   const before = await refreshCookieOf(visitor)
-  const tab = await newTab(visitor, origins[0])
+  const tab = await newTab()
   const lost = tab
     .evaluate(() => statusOf('/protected'))
     .then(
@@ -85,8 +85,8 @@ async function closeMidRefresh({ api, origins, visitor }: Scene): Promise<void> 
 }
 
 /** Opens the page again: the status of its first request, which needs a refresh. */
-async function returns({ origins, visitor }: Scene): Promise<number> {
-  const tab = await newTab(visitor, origins[0])
+async function returns({ newTab }: Scene): Promise<number> {
+  const tab = await newTab()
   const status = await tab.evaluate(() => statusOf('/protected', 'POST'))
   await tab.close()
   return status
@@ -99,12 +99,16 @@ async function goesOn(scene: Scene): Promise<void> {
   assert.equal(await returns(scene), 200)
 }
 
-for (const tokens of ['cookies', 'dual'] as const) {
-  describe(`a page with tokens: '${tokens}'`, () => {
+for (const [browser, tokens] of [
+  ['Chromium', 'cookies'],
+  ['Chromium', 'dual'],
+  ['Firefox', 'cookies'],
+] as const) {
+  describe(`a page in ${browser} with tokens: '${tokens}'`, () => {
     test('that is closed mid-refresh is still logged in an hour and 23 hours later', async t => {
       for (const hours of ['1h', '23h']) {
         for (const sessionCookie of [true, false]) {
-          const scene = await loggedIn(t, tokens, { sessionCookie })
+          const scene = await loggedIn(t, browser, tokens, { sessionCookie })
           await closeMidRefresh(scene)
           scene.api.clock.advance(hours)
           await goesOn(scene)
@@ -114,7 +118,7 @@ for (const tokens of ['cookies', 'dual'] as const) {
     })
 
     test('that is closed mid-refresh three times is still logged in', async t => {
-      const scene = await loggedIn(t, tokens)
+      const scene = await loggedIn(t, browser, tokens)
       for (let n = 0; n < 3; n++) {
         await closeMidRefresh(scene)
         scene.api.clock.advance('1h')
@@ -124,10 +128,10 @@ for (const tokens of ['cookies', 'dual'] as const) {
     })
 
     test('that is closed mid-refresh has to log in 25 hours later', async t => {
-      const scene = await loggedIn(t, tokens)
+      const scene = await loggedIn(t, browser, tokens)
       await closeMidRefresh(scene)
       scene.api.clock.advance('25h')
-      const tab = await newTab(scene.visitor, scene.origins[0])
+      const tab = await scene.newTab()
       assert.equal(await tab.evaluate(() => statusOf('/protected')), 401)
       assert.equal(await tab.evaluate(() => client.loggedIn), false)
       assert.deepEqual(scene.events, ['refreshed', 'reuse'])
@@ -154,7 +158,7 @@ function delayRefreshes(api: PageApp, { together = false } = {}): void {
 }
 
 /** The status of a request by a page's own code, which has no lock and refreshes first. */
-const statusByHand = (tab: Page): Promise<number> =>
+const statusByHand = (tab: Tab): Promise<number> =>
   tab.evaluate(async () => {
     const csrf = /csrf_refresh_token=([^;]*)/.exec(document.cookie)?.[1] ?? ''
     const refreshed = await fetch('/refresh', { method: 'POST', headers: { 'X-CSRF-TOKEN': csrf } })
@@ -163,7 +167,7 @@ const statusByHand = (tab: Page): Promise<number> =>
     return (await fetch('/protected', headers && { headers })).status
   })
 
-const statusByClient = (tab: Page): Promise<number> => tab.evaluate(() => statusOf('/protected'))
+const statusByClient = (tab: Tab): Promise<number> => tab.evaluate(() => statusOf('/protected'))
 
 const TEN = Array.from({ length: 10 }, (_, n) => n)
 const ALL_200 = TEN.map(() => 200)
@@ -178,9 +182,9 @@ const assertNoAlarm = ({ events }: Scene) =>
 for (const tokens of ['cookies', 'dual'] as const) {
   describe(`ten tabs with tokens: '${tokens}'`, () => {
     test('that are restored together all stay logged in', async t => {
-      const scene = await loggedIn(t, tokens)
+      const scene = await loggedIn(t, 'Chromium', tokens)
       delayRefreshes(scene.api)
-      const tabs = TEN.map(() => newTab(scene.visitor, scene.origins[0]))
+      const tabs = TEN.map(() => scene.newTab())
       assert.deepEqual(await Promise.all(tabs.map(async tab => statusByClient(await tab))), ALL_200)
       for (const tab of await Promise.all(tabs)) {
         scene.api.clock.advance('16m')
@@ -190,21 +194,21 @@ for (const tokens of ['cookies', 'dual'] as const) {
     })
 
     test('that refresh at once with one token, without Web Locks and messages, all stay logged in', async t => {
-      const scene = await loggedIn(t, tokens, { script: NO_TURNS })
+      const scene = await loggedIn(t, 'Chromium', tokens, { script: NO_TURNS })
       await staysLoggedIn(scene, statusByClient)
     })
 
     test('that refresh at once with one token, without the client, all stay logged in', async t => {
-      await staysLoggedIn(await loggedIn(t, tokens), statusByHand)
+      await staysLoggedIn(await loggedIn(t, 'Chromium', tokens), statusByHand)
     })
   })
 }
 
 /** All ten tabs refresh with one token, twice, and then one after another. */
-async function staysLoggedIn(scene: Scene, statusBy: (tab: Page) => Promise<number>): Promise<void> {
-  const { api, events, visitor, origins } = scene
+async function staysLoggedIn(scene: Scene, statusBy: (tab: Tab) => Promise<number>): Promise<void> {
+  const { api, events, newTab } = scene
   // Half of them use the other port: Chromium opens at most six connections to one.
-  const tabs = await Promise.all(TEN.map(n => newTab(visitor, n % 2 ? origins[1] : origins[0])))
+  const tabs = await Promise.all(TEN.map(n => newTab(n % 2 ? 1 : 0)))
   for (const round of [1, 2]) {
     delayRefreshes(api, { together: true })
     assert.deepEqual(await Promise.all(tabs.map(statusBy)), ALL_200)

@@ -6,6 +6,7 @@ import { edges, type ImportGraph, type Sources, withoutComments } from './import
  * the router stand last, so that who loads the library loads neither them nor the optional peers that the router needs.
  */
 const LAYERS = [
+  'debug.ts',
   'errors.ts',
   'store.ts',
   'issuer.ts',
@@ -35,6 +36,7 @@ const LAYERS = [
   'remote-issuer',
 ]
 const WITHOUT_KOA = [
+  'debug.ts',
   'errors.ts',
   'store.ts',
   'time',

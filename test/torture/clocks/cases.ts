@@ -26,18 +26,25 @@ export async function histories(pass: Pass, kind: keyof typeof STAGES): Promise<
 /** One in so many. */
 const STEPS_BETWEEN: Readonly<Record<Pass, number>> = { full: 1, short: 13 }
 
-/** Two servers on SQLite, asked at the very moments at which things begin and end. */
-export const boundaries = (pass: Pass) => onSqlite(group => tryBoundaries(group, STEPS_BETWEEN[pass]))
+/** Two servers on one store, asked at the very moments at which things begin and end. */
+export const boundaries = (pass: Pass) => onEach(group => tryBoundaries(group, STEPS_BETWEEN[pass]))
 
-/** Two servers on SQLite whose clocks do not agree. */
-export const clocksApart = (pass: Pass) => onSqlite(group => tryClocksApart(group, STEPS_BETWEEN[pass]))
+/** Two servers on one store whose clocks do not agree. */
+export const clocksApart = (pass: Pass) => onEach(group => tryClocksApart(group, STEPS_BETWEEN[pass]))
 
-async function onSqlite(work: (group: Group) => Promise<void>): Promise<Outcome> {
+/** The same work on each kind of store. */
+async function onEach(work: (group: Group) => Promise<void>): Promise<Outcome> {
   const broken = new Broken()
-  return STAGES.SQLite(async backend => {
-    const group = await Group.open(backend, 2, broken)
-    await work(group)
-    await group.close()
-    return { count: group.count, seen: `${group.passed} requests were let through`, broken: broken.lines }
-  })
+  const passed: string[] = []
+  let count = 0
+  for (const [kind, stage] of Object.entries(STAGES)) {
+    await stage(async backend => {
+      const group = await Group.open(backend, 2, broken)
+      await work(group)
+      await group.close()
+      count += group.count
+      passed.push(`${kind}: ${group.passed}`)
+    })
+  }
+  return { count, seen: `requests let through: ${passed.join('; ')}`, broken: broken.lines }
 }
