@@ -45,7 +45,7 @@ export class AuthXClient {
     return this.state.claims
   }
 
-  /** The state of the login: the same frozen object until something in it changes. */
+  /** The state of the login: the same frozen object until something in it changes, or another login begins. */
   get state(): ClientState {
     return this.#session.now().state
   }

@@ -5,7 +5,7 @@
 import { claimsOf } from './claims.js'
 import type { ClientEvent, ClientEventType } from './events.js'
 
-/** The state of the login. The same frozen object until something in it changes. */
+/** The state of the login. The same frozen object until something in it changes, or another login begins. */
 export interface ClientState {
   /**
    * `'loading'`: not known yet, see `ready`. `'authenticated'`: a user is logged in, as far as the client knows.
@@ -114,16 +114,17 @@ export function afterAnswer(
   const isOther = !isLogin && state.claims !== undefined && loginIn(claims) !== loginIn(state.claims)
   const own = isLogin ? seen.find(value => !since.seen.includes(value)) : accepted
   const id = tokens.csrf_token ?? own ?? live(known)[0] ?? seen[0]
-  const before = isLogin || isOther ? fresh(known) : known
+  const isBegun = isLogin || isOther
+  const before = isBegun ? fresh(known) : known
   return {
     ...before,
-    state: stateOf(known, IN, claims),
+    state: stateOf(isBegun ? START : known, IN, claims),
     id,
     isDoubtful: isLogin && !id && known.isDoubtful,
     ended: ended.filter(value => value !== id),
     // A server without a store does not rotate the refresh token.
     tokens: { ...before.tokens, ...tokens, ...endOf(tokens, now) },
-    told: [isLogin || isOther ? 'login' : 'refresh', event(isOther)],
+    told: [isBegun ? 'login' : 'refresh', event(isOther)],
   }
 }
 
@@ -174,7 +175,7 @@ const fresh = (known: Known): Known => ({
 
 const other = (known: Known, id?: string): Known => ({
   ...fresh(known),
-  state: stateOf(known, IN),
+  state: stateOf(START, IN),
   id,
   isDoubtful: !id,
   told: ['login', event(true)],

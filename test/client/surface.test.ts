@@ -43,6 +43,17 @@ for (const tokens of MODES) {
       assert.deepEqual([states.length, client.state.status, client.state.reason], [before, 'authenticated', undefined])
     })
 
+    test('shows that another login has begun, also if it says the same', async t => {
+      const server = await scene(t, tokens)
+      const client = server.client()
+      await client.login(CREDENTIALS)
+      const states = [client.state]
+      client.subscribe(() => states.push(client.state))
+      await client.login(OTHERS)
+      assert.equal(states.length, 2)
+      assert.notEqual(states[0], states[1])
+    })
+
     test('has a token that is good now for others who send requests', async t => {
       const { server, client } = await loggedIn(t, tokens)
       const { headersFor, getAccessToken } = client
