@@ -74,8 +74,8 @@ export function digestOf({ id, state }: Known): string | undefined {
   return typeof text === 'string' ? text.slice(0, 8) : undefined
 }
 
-/** A login begins. What was told while nobody was logged in is not about it. */
-export const afterCall = (known: Known): Known => (isLoggedIn(known) ? known : { ...known, isDoubtful: false })
+/** The user logs in now. What was told while nobody was logged in is not about this login. */
+export const beforeLogin = (known: Known): Known => (isLoggedIn(known) ? known : { ...known, isDoubtful: false })
 
 /** The cookies were read: these are the CSRF values in them. During a login of this client, new ones are its own. */
 export function afterCookies(known: Known, seen: readonly string[], isLoggingIn: boolean): Known {

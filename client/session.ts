@@ -75,7 +75,7 @@ export function sessionOf(settings: Settings): Session {
     known = next
     const { told, state } = next
     if (!isSame(before)) {
-      timer.begin()
+      timer.loginChanged()
       stop?.abort(otherLogin())
     }
     if (told && told !== before.told) {
@@ -215,7 +215,7 @@ export function sessionOf(settings: Settings): Session {
     login: credentials =>
       turns.take(async () => {
         await cookies.read()
-        set(machine.afterCall(known))
+        set(machine.beforeLogin(known))
         const since = known
         isLoggingIn = true
         try {

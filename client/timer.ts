@@ -17,8 +17,8 @@ export interface Timer {
   set(): void
   /** A refresh has ended. */
   refreshed(): void
-  /** Another login has begun: the timer need not wait because of the refreshes of the one before. */
-  begin(): void
+  /** A login has begun or ended: the timer need not wait because of the refreshes of the one before. */
+  loginChanged(): void
   automate(is: boolean): void
   close(): void
 }
@@ -66,7 +66,7 @@ export function timerOf({ refreshMarginSeconds }: Settings, { known, isRefreshin
       if (!(leftMs(known(), refreshMarginSeconds) > 0)) restsUntil = monotonicMs() + RETRY_MS
       set()
     },
-    begin() {
+    loginChanged() {
       restsUntil = 0
     },
     automate(is) {
