@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import type { Page } from 'playwright-core'
+import type { BrowserContext, Page, Request } from 'playwright-core'
 import { Program } from '../examples/programs.js'
 import { bundleClient } from '../support/bundle.js'
 import { freePort } from '../support/free-port.js'
@@ -36,6 +37,9 @@ async function start(t: TestContext) {
   return { program, port, newDevice }
 }
 
+/** The second user of the page. */
+const GRACE = { username: 'grace', password: 'hopper' }
+
 const showsForm = (tab: Page) => tab.waitForSelector('#login:visible')
 const showsPage = (tab: Page) => tab.waitForSelector('#page:visible')
 const showsNote = (tab: Page, text: string) => tab.waitForSelector(`li:has-text("${text}")`)
@@ -49,6 +53,26 @@ async function add(tab: Page, text: string): Promise<void> {
 const endAllSessions = (tab: Page) =>
   tab.evaluate(`import('koa-authx/client').then(({ AuthXClient }) =>
     new AuthXClient({ tokens: 'cookies' }).fetch('/sessions', { method: 'DELETE' }))`)
+
+/** A login by another client, over the login that the browser has. */
+const logInOver = (tab: Page, credentials: object) =>
+  tab.evaluate(`import('koa-authx/client').then(({ AuthXClient }) =>
+    new AuthXClient({ tokens: 'cookies' }).login(${JSON.stringify(credentials)}))`)
+
+/** A login without a client, so that no tab is told. */
+const postLogin = (tab: Page, credentials: object) =>
+  tab.evaluate(
+    `fetch('/login', { method: 'POST', body: new URLSearchParams(${JSON.stringify(credentials)}) }).then(({ ok }) => ok)`,
+  )
+
+const typed = (tab: Page) => tab.inputValue('[name=text]')
+const notesIn = (tab: Page) => tab.locator('li').allTextContents()
+
+function requestsOf(source: BrowserContext | Page): readonly string[] {
+  const requests: string[] = []
+  source.on('request', (request: Request) => requests.push(`${request.method()} ${new URL(request.url()).pathname}`))
+  return requests
+}
 
 const clickTwice = (tab: Page, selector: string) =>
   tab.locator(selector).evaluate(button => {
@@ -105,8 +129,7 @@ describe('the page of docs/client.md', () => {
     await showsPage(other)
     await endAllSessions(other)
 
-    const requests: string[] = []
-    visitor.on('request', request => requests.push(`${request.method()} ${new URL(request.url()).pathname}`))
+    const requests = requestsOf(visitor)
     await add(here, 'Buy bread')
     await says(here, 'Please log in again')
     await says(there, 'Please log in again')
@@ -138,7 +161,103 @@ describe('the page of docs/client.md', () => {
     await tab.fill('[name=text]', 'a secret')
     await tab.click('text=Log out')
     await showsForm(tab)
-    assert.equal(await tab.inputValue('[name=text]'), '')
+    assert.equal(await typed(tab), '')
+    assert.deepEqual(complaints, [])
+  })
+
+  test('never shows what a user has typed to the next user, and still has it when the same user is back', async t => {
+    const { newDevice } = await start(t)
+    const other = await (await newDevice()).open()
+    const { complaints, open } = await newDevice()
+    const [here, there] = [await open(), await open()]
+    for (const tab of [other, here]) await logIn(tab)
+    for (const tab of [other, here, there]) await showsNote(tab, 'Buy milk')
+
+    await endAllSessions(other)
+    await add(here, 'of Ada')
+    await says(here, 'Please log in again')
+    await logIn(there)
+    await showsNote(here, 'Buy milk')
+    assert.equal(await typed(here), 'of Ada')
+
+    await other.reload()
+    await logIn(other)
+    await showsPage(other)
+    await endAllSessions(other)
+    await here.click('text=Add')
+    await says(here, 'Please log in again')
+    await logIn(here, GRACE)
+    await showsNote(here, 'Call Ada')
+    assert.equal(await typed(here), '')
+    assert.deepEqual(await notesIn(here), ['Call Ada'])
+    assert.deepEqual(complaints, [])
+  })
+
+  test('does the same, with one request, when a user logs in over a login in another tab', async t => {
+    const { newDevice } = await start(t)
+    const { complaints, open } = await newDevice()
+    const [here, there] = [await open(), await open()]
+    await logIn(here)
+    await showsNote(here, 'Buy milk')
+    await here.fill('[name=text]', 'of Ada')
+    const requests = requestsOf(here)
+    for (const [credentials, note, text] of [
+      [CREDENTIALS, 'Buy milk', 'of Ada'],
+      [GRACE, 'Call Ada', ''],
+    ] as const) {
+      const answered = here.waitForResponse('**/notes')
+      await logInOver(there, credentials)
+      await answered
+      await showsNote(here, note)
+      assert.equal(await typed(here), text)
+    }
+    assert.deepEqual(requests, ['GET /notes', 'GET /notes'])
+    assert.deepEqual(complaints, [])
+  })
+
+  test('sends no text of the user before if it has not been told of the next user', async t => {
+    const { newDevice } = await start(t)
+    const { complaints, open } = await newDevice()
+    const [here, there] = [await open(), await open()]
+    await logIn(here)
+    await showsNote(here, 'Buy milk')
+    const requests = requestsOf(here)
+    assert.equal(await postLogin(there, GRACE), true)
+    await add(here, 'of Ada')
+    await showsNote(here, 'Call Ada')
+    assert.equal(await typed(here), '')
+    assert.deepEqual(requests, ['GET /notes'])
+    assert.deepEqual(complaints, [])
+  })
+
+  test('shows no notes of the user before that arrive late', async t => {
+    const { newDevice } = await start(t)
+    const { complaints, open } = await newDevice()
+    const [here, there] = [await open(), await open()]
+    const arrived = new EventEmitter()
+    const [asked, released, handled] = ['asked', 'released', 'handled'].map(name => once(arrived, name))
+    await here.route(
+      '**/notes',
+      async route => {
+        const response = await route.fetch()
+        arrived.emit('asked')
+        await released
+        await route.fulfill({ response })
+        arrived.emit('handled')
+      },
+      { times: 1 },
+    )
+    await logIn(here)
+    await asked
+    await logInOver(there, GRACE)
+    await showsNote(here, 'Call Ada')
+    await here.fill('[name=text]', 'of Grace')
+    arrived.emit('released')
+    await handled
+    // Its answer comes after the late one.
+    await here.click('text=Add')
+    await showsNote(here, 'of Grace')
+    assert.deepEqual(await notesIn(here), ['Call Ada', 'of Grace'])
     assert.deepEqual(complaints, [])
   })
 
@@ -146,8 +265,7 @@ describe('the page of docs/client.md', () => {
     const { newDevice } = await start(t)
     const { visitor, open } = await newDevice()
     const tab = await open()
-    const requests: string[] = []
-    visitor.on('request', request => requests.push(`${request.method()} ${new URL(request.url()).pathname}`))
+    const requests = requestsOf(visitor)
     await tab.fill('[name=username]', CREDENTIALS.username)
     await tab.fill('[name=password]', CREDENTIALS.password)
     await clickTwice(tab, '#login button')
@@ -184,11 +302,37 @@ describe('the page of docs/client.md', () => {
     await tab.click('text=Log out')
     await says(tab, 'The server cannot be reached')
     await showsPage(tab)
-    await serveSite(t, (_, response) => void response.setHeader('Content-Type', 'application/json').end('["Back"]'), {
-      port,
-    })
+    await serveSite(
+      t,
+      (_, response) =>
+        void response.setHeader('Content-Type', 'application/json').end('{"user":"ada","notes":["Back"]}'),
+      { port },
+    )
     await add(tab, 'Buy bread')
     await showsNote(tab, 'Back')
     assert.equal(await tab.textContent('#message'), '')
+  })
+
+  test('says so too if something before the server answers for it, as gateways and development servers do', async t => {
+    const { newDevice, port, program } = await start(t)
+    const { open } = await newDevice()
+    const [here, form] = [await open(), await (await newDevice()).open()]
+    await logIn(here)
+    await showsNote(here, 'Buy milk')
+    await program.end()
+    await serveSite(
+      t,
+      (_, response) => void response.writeHead(502, { 'Content-Type': 'text/plain' }).end('Bad Gateway'),
+      { port },
+    )
+    await add(here, 'Buy bread')
+    await says(here, 'The server cannot be reached')
+    await logIn(form)
+    await says(form, 'The server cannot be reached')
+    await here.evaluate(`document.querySelector('#message').textContent = ''`)
+    await here.click('text=Log out')
+    await says(here, 'The server cannot be reached')
+    assert.equal(await typed(here), 'Buy bread')
+    await showsPage(here)
   })
 })
