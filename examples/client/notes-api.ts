@@ -17,7 +17,8 @@ export async function addNote(text: string): Promise<Note[]> {
 }
 
 async function notesIn(response: Response): Promise<Note[]> {
-  if (!response.ok) throw new Error(`The server answered ${response.status}`)
+  const { ok, status } = response
+  if (!ok) throw Object.assign(new Error(`The server answered ${status}`), { status })
   const { notes } = (await response.json()) as { notes: Note[] }
   return notes
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { describe, type TestContext, test } from 'node:test'
-import type { BrowserContext, Page } from 'playwright-core'
+import type { BrowserContext, Page, Route } from 'playwright-core'
 import { until } from '../support/until.js'
 import { newTab, newVisitor } from './support/browser.js'
 import { type Framework, type NotesAppOptions, notesApp } from './support/notes-app.js'
@@ -33,6 +33,7 @@ async function add(tab: Page, text: string): Promise<void> {
 
 const shows = (tab: Page, screen: string) => tab.waitForSelector(`[data-screen=${screen}]`)
 const showsNote = (tab: Page, text: string) => tab.waitForSelector(`li:has-text("${text}")`)
+const says = (tab: Page, text: string) => tab.waitForSelector(`[role=alert]:has-text("${text}")`)
 const notesOf = (tab: Page) => tab.locator('li').allTextContents()
 const screensOf = (tab: Page) => tab.evaluate(() => screens)
 
@@ -80,7 +81,7 @@ for (const framework of ['react', 'vue', 'svelte'] as const) {
       const { open, complaints } = await visit(t, framework)
       const tab = await open()
       await logIn(tab, { ...CREDENTIALS, password: 'wrong' })
-      await tab.waitForFunction(() => document.querySelector('[role=alert]')?.textContent !== '')
+      await says(tab, 'The credentials are wrong')
       await logIn(tab)
       await shows(tab, 'notes')
       assert.deepEqual(await screensOf(tab), ['login', 'notes'])
@@ -199,6 +200,22 @@ for (const framework of ['react', 'vue', 'svelte'] as const) {
       assert.deepEqual(complaints, [])
     })
 
+    test('says that the server is away, in the form and on the page, if something before it answers for it', async t => {
+      const { open, complaints } = await visit(t, framework)
+      const tab = await open()
+      const away = (route: Route) => route.fulfill({ status: 502, contentType: 'text/plain', body: 'Bad Gateway' })
+      await tab.route('**/login', away, { times: 1 })
+      await logIn(tab)
+      await says(tab, 'The server cannot be reached')
+      await logIn(tab)
+      await shows(tab, 'notes')
+      await tab.route('**/notes', away)
+      await add(tab, 'too early')
+      await says(tab, 'The server cannot be reached')
+      assert.deepEqual(await screensOf(tab), ['login', 'notes'])
+      assert.deepEqual(complaints, [])
+    })
+
     test('keeps the notes while the server is away, says so, and goes on when it is back', async t => {
       const { api, site, open, complaints } = await visit(t, framework)
       const tab = await open()
@@ -208,7 +225,7 @@ for (const framework of ['react', 'vue', 'svelte'] as const) {
       api.clock.advance('16m')
       await site.close()
       await add(tab, 'meanwhile')
-      await tab.waitForFunction(() => document.querySelector('[role=alert]')?.textContent !== '')
+      await says(tab, 'The server cannot be reached')
       assert.deepEqual(await notesOf(tab), ['before'])
       await serveSite(t, api.listener, { port: site.port })
       await add(tab, 'after')

@@ -1,5 +1,6 @@
 import { type SubmitEvent, useEffect, useState } from 'react'
 import { addNote, listNotes, type Note } from '../notes-api.js'
+import { textOf } from '../texts.js'
 import { RequireLogin, useAuth, useClient } from './auth.js'
 
 export function App() {
@@ -20,7 +21,7 @@ function LoginForm() {
     setSending(true)
     client
       .login(Object.fromEntries(new FormData(event.currentTarget)))
-      .catch(error => setProblem(error.message))
+      .catch(error => setProblem(textOf(error)))
       .finally(() => setSending(false))
   }
   return (
@@ -42,7 +43,7 @@ function NotesPage() {
   const [problem, setProblem] = useState('')
   const [isSending, setSending] = useState(false)
   useEffect(() => {
-    listNotes().then(setNotes, error => setProblem(error.message))
+    listNotes().then(setNotes, error => setProblem(textOf(error)))
   }, [])
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
@@ -55,7 +56,7 @@ function NotesPage() {
           setProblem('')
           form.reset()
         },
-        error => setProblem(error.message),
+        error => setProblem(textOf(error)),
       )
       .finally(() => setSending(false))
   }
@@ -72,7 +73,7 @@ function NotesPage() {
           Add
         </button>
       </form>
-      <button type="button" onClick={() => client.logout().catch(error => setProblem(error.message))}>
+      <button type="button" onClick={() => client.logout().catch(error => setProblem(textOf(error)))}>
         Log out
       </button>
       <p role="alert">{problem}</p>
