@@ -230,7 +230,7 @@ describe('the page of docs/client.md', () => {
     assert.deepEqual(complaints, [])
   })
 
-  test('shows no notes of the user before that arrive late', async t => {
+  test('shows nothing before it knows who the user is, and no notes of the user before that arrive late', async t => {
     const { newDevice } = await start(t)
     const { complaints, open } = await newDevice()
     const [here, there] = [await open(), await open()]
@@ -249,6 +249,8 @@ describe('the page of docs/client.md', () => {
     )
     await logIn(here)
     await asked
+    await here.waitForSelector('#logout:visible')
+    assert.equal(await here.isVisible('#page'), false)
     await logInOver(there, GRACE)
     await showsNote(here, 'Call Ada')
     await here.fill('[name=text]', 'of Grace')
