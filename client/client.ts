@@ -104,7 +104,9 @@ export class AuthXClient {
    * refreshes and sends the request again, once, unless its body is a stream. A request with the header of tokens set by
    * the caller, or without cookies (`credentials: 'omit'`) where the token is in one, is sent as it is.
    * @throws AuthXClientError if a refresh is necessary and fails for a temporary reason, for example because the store
-   * is down (503). An error named `AbortError` if somebody else logs in before the request could be sent.
+   * is down (503). An error named `AbortError` if somebody else has logged in while the client waited to send the
+   * request. A request that changes data is also not sent if the client notices only now that somebody else has
+   * logged in, for example by a form of another page: what the user before has typed is not saved as theirs.
    */
   async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     // The global `fetch` accepts null too.
@@ -129,8 +131,9 @@ export class AuthXClient {
   async headersFor(method: string, url: string | URL): Promise<Record<string, string>> {
     const { settings, prepare, secretsFor } = this.#session
     if (settings.urlOf(url).origin !== settings.origin) return {}
-    await prepare()
-    return { ...secretsFor(method.toUpperCase())[0] }
+    const upper = method.toUpperCase()
+    await prepare(upper)
+    return { ...secretsFor(upper)[0] }
   }
 
   /**
@@ -155,7 +158,7 @@ export class AuthXClient {
     return this.#session.listeners.on(type, listener)
   }
 
-  /** Stops listening to other tabs, and stops timers. Listeners still hear of what this client does. */
+  /** Stops timers, and messages to and from other tabs. Listeners still hear of what this client does. */
   close(): void {
     this.#session.close()
   }

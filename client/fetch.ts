@@ -25,7 +25,7 @@ export async function fetchWith(
   // Inherited members count too, as with `fetch`: the options may be a Request.
   const members: Record<string, unknown> = {}
   for (const name in init) members[name] = init[name as keyof RequestInit]
-  await bounded(prepare, 0, signal)
+  await bounded(() => prepare(method), 0, signal)
   // Another tab may only have said that it has refreshed: then once more, but not each time that one says so.
   for (let left = 2; ; ) {
     const since = known()

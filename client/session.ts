@@ -1,6 +1,6 @@
 import { cookiesOf } from './cookies.js'
 import { type Listeners, listenersOf } from './events.js'
-import { AuthXClientError, FINAL, post, refusalIn, type Secrets } from './http.js'
+import { AuthXClientError, FINAL, isSafe, post, refusalIn, type Secrets } from './http.js'
 import * as machine from './machine.js'
 import type { Settings } from './options.js'
 import { attempt, bounded, ignore, monotonicMs, named, page } from './page.js'
@@ -30,9 +30,10 @@ export interface Session {
   logout(isLocal: boolean | undefined): Promise<void>
   /**
    * Makes sure that a request can be sent: with a token, and not with one that is about to end.
-   * @throws the error of a refresh that was necessary and failed for a temporary reason.
+   * @throws the error of a refresh that was necessary and failed for a temporary reason; an error named `AbortError` if
+   * another login was noticed, for a request that changes data also before a refresh: it is of the user before.
    */
-  prepare(): Promise<void>
+  prepare(method?: string): Promise<void>
   /**
    * Refreshes, unless the tokens were already renewed since. Resolves to undefined if another login has begun or this
    * one has ended: then a request must not be sent again. Otherwise: where the tokens were renewed.
@@ -254,10 +255,12 @@ export function sessionOf(settings: Settings): Session {
         // The session may live: what the storage keeps would be a login after a restart.
         if (isLocal) await keep()
       }),
-    async prepare() {
+    async prepare(method = 'GET') {
+      const called = known
       await ready.catch(ignore)
       await cookies.read()
       const since = known
+      if (!isSafe(method) && machine.isLoggedIn(called) && isIn() && !isSame(called)) throw otherLogin()
       const isNeeded = isMissing() || leftMs(since) <= 0
       if (!isIn() || !(isNeeded || isDropped() || leftMs(since, refreshMarginSeconds) < 0)) return
       await renew(since).then(

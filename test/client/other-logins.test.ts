@@ -50,6 +50,19 @@ for (const tokens of ['cookies', 'dual'] as const) {
       })
     }
 
+    test('does not send what the user before has typed, and sends what comes then', async t => {
+      const { server, client } = await loggedIn(t, tokens)
+      await logInByForm(server)
+      await assert.rejects(client.fetch('/protected', { method: 'POST' }), { name: 'AbortError' })
+      assert.equal(server.count('POST /protected'), 0)
+      assert.equal(await subOf(await client.fetch('/protected', { method: 'POST' })), 'grace')
+      await logInByForm(server)
+      await assert.rejects(client.headersFor('post', '/protected'), { name: 'AbortError' })
+      assert.notDeepEqual(await client.headersFor('post', '/protected'), {})
+      await logInByForm(server)
+      assert.equal(await subOf(await client.fetch('/protected')), 'grace')
+    })
+
     test('goes on as that person from the next request on', async t => {
       const { server, client } = await loggedIn(t, tokens)
       await logInByForm(server)
