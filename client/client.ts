@@ -131,9 +131,8 @@ export class AuthXClient {
   async headersFor(method: string, url: string | URL): Promise<Record<string, string>> {
     const { settings, prepare, secretsFor } = this.#session
     if (settings.urlOf(url).origin !== settings.origin) return {}
-    const upper = method.toUpperCase()
-    await prepare(upper)
-    return { ...secretsFor(upper)[0] }
+    await prepare(method)
+    return { ...secretsFor(method)[0] }
   }
 
   /**

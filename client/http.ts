@@ -28,8 +28,8 @@ export const refusalIn = (error: unknown): string | undefined =>
  */
 export const FINAL: RegExp = /^(RevokedToken|ReusedToken|TokenExpired|TokenInvalidSignature|SubjectNotFound)Error$/
 
-/** Whether a method changes nothing (RFC 9110 §9.2.1): the server asks for no CSRF value. */
-export const isSafe = (method: string): boolean => /^(GET|HEAD|OPTIONS|TRACE)$/.test(method)
+/** Whether a method, in upper or lower case, changes nothing (RFC 9110 §9.2.1): the server asks for no CSRF value. */
+export const isSafe = (method: string): boolean => /^(GET|HEAD|OPTIONS|TRACE)$/i.test(method)
 
 /** Headers that contain a token or a CSRF value. */
 export type Secrets = Readonly<Record<string, string>>

@@ -70,13 +70,16 @@ export function sessionOf(settings: Settings): Session {
   const isDropped = () =>
     mode === 'cookies' && known.seen[0] && !cookies.valuesOf('access')[0] && known.tokens !== unseen
   const otherLogin = () => named('AbortError', 'Another login has begun')
+  const stopIfOther = (since: machine.Known) => {
+    if (isIn() && !isSame(since)) throw otherLogin()
+  }
 
   const set = (next: machine.Known) => {
     const before = known
     known = next
     const { told, state } = next
     if (!isSame(before)) {
-      timer.loginChanged()
+      timer.reset()
       stop?.abort(otherLogin())
     }
     if (told && told !== before.told) {
@@ -260,7 +263,7 @@ export function sessionOf(settings: Settings): Session {
       await ready.catch(ignore)
       await cookies.read()
       const since = known
-      if (!isSafe(method) && machine.isLoggedIn(called) && isIn() && !isSame(called)) throw otherLogin()
+      if (!isSafe(method) && machine.isLoggedIn(called)) stopIfOther(called)
       const isNeeded = isMissing() || leftMs(since) <= 0
       if (!isIn() || !(isNeeded || isDropped() || leftMs(since, refreshMarginSeconds) < 0)) return
       await renew(since).then(
@@ -272,7 +275,7 @@ export function sessionOf(settings: Settings): Session {
           if (isNeeded) throw error
         },
       )
-      if (isIn() && !isSame(since)) throw otherLogin()
+      stopIfOther(since)
     },
     renew,
     secretsFor: method => secrets.access(method, known),

@@ -18,7 +18,7 @@ export interface Timer {
   /** A refresh has ended. */
   refreshed(): void
   /** A login has begun or ended: the timer need not wait because of the refreshes of the one before. */
-  loginChanged(): void
+  reset(): void
   automate(is: boolean): void
   close(): void
 }
@@ -66,7 +66,7 @@ export function timerOf({ refreshMarginSeconds }: Settings, { known, isRefreshin
       if (!(leftMs(known(), refreshMarginSeconds) > 0)) restsUntil = monotonicMs() + RETRY_MS
       set()
     },
-    loginChanged() {
+    reset() {
       restsUntil = 0
     },
     automate(is) {
