@@ -4,10 +4,10 @@ import type { Aim } from './row.js'
 /** The rounds of the rows of one run, by the name of the row. */
 export type RoundsOf = (name: string) => readonly Round[] | undefined
 
-/** Whether the median of the rounds of a row meets an aim. @throws Error if it needs a row that was not measured. */
+/** Whether the figure of a row meets an aim. @throws Error if it needs a row that was not measured. */
 export function isMet(aim: Aim, rounds: readonly Round[], roundsOf: RoundsOf): boolean {
-  if ('timesFloor' in aim) return timesFloor(rounds).median <= aim.timesFloor
-  return beyondFloor(rounds).median <= limit(aim, roundsOf)
+  if ('timesFloor' in aim) return timesFloor(rounds).figure <= aim.timesFloor
+  return beyondFloor(rounds).figure <= limit(aim, roundsOf)
 }
 
 /** Microseconds. */
@@ -15,7 +15,7 @@ function limit(aim: Exclude<Aim, { timesFloor: number }>, roundsOf: RoundsOf): n
   if ('atMost' in aim) return aim.atMost
   const others = roundsOf(aim.of)
   if (!others) throw new Error(`the aim needs the row ${aim.of}, which was not measured`)
-  return aim.share * beyondFloor(others).median
+  return aim.share * beyondFloor(others).figure
 }
 
 /** The names of the rows that aims are compared with. */

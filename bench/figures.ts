@@ -17,7 +17,9 @@ export interface Round {
 }
 
 export interface Spread {
-  readonly median: number
+  /** Of the fastest round of the server and the fastest of its floor. Other work on the machine only adds CPU time. */
+  readonly figure: number
+  /** Of the rounds, each by itself: how much they differ is the noise. */
   readonly least: number
   readonly most: number
 }
@@ -30,16 +32,17 @@ export function median(values: readonly number[]): number {
   return middle.reduce((sum, value) => sum + value, 0) / middle.length
 }
 
-export function spreadOf(values: readonly number[]): Spread {
-  return { median: median(values), least: Math.min(...values), most: Math.max(...values) }
+/** Compares the CPU times per request of a server and its floor. */
+function compared(rounds: readonly Round[], compare: (server: number, floor: number) => number): Spread {
+  const values = rounds.map(({ server, floor }) => compare(server.cpu, floor.cpu))
+  const figure = compare(Math.min(...rounds.map(({ server }) => server.cpu)), floorCpu(rounds))
+  return { figure, least: Math.min(...values), most: Math.max(...values) }
 }
 
-/** CPU time per request beyond the floor. Each round is compared by itself: a slow round slows both servers. */
-export const beyondFloor = (rounds: readonly Round[]): Spread =>
-  spreadOf(rounds.map(({ server, floor }) => server.cpu - floor.cpu))
+/** CPU time per request beyond the floor. */
+export const beyondFloor = (rounds: readonly Round[]): Spread => compared(rounds, (server, floor) => server - floor)
 
 /** CPU time per request as a multiple of the floor's. */
-export const timesFloor = (rounds: readonly Round[]): Spread =>
-  spreadOf(rounds.map(({ server, floor }) => server.cpu / floor.cpu))
+export const timesFloor = (rounds: readonly Round[]): Spread => compared(rounds, (server, floor) => server / floor)
 
-export const floorCpu = (rounds: readonly Round[]): number => median(rounds.map(({ floor }) => floor.cpu))
+export const floorCpu = (rounds: readonly Round[]): number => Math.min(...rounds.map(({ floor }) => floor.cpu))

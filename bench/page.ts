@@ -64,7 +64,8 @@ ${command}
 \`\`\`
 
 printed this. A row shows how much CPU time the server process takes for a request beyond its floor. The floor is a server
-that does the same I/O in the same manner, and nothing else. The figure is the median of several rounds, with the least and
-the most of them in parentheses. It is measured at 32 connections. The last columns show the requests per second, and the
+that does the same I/O in the same manner, and nothing else. The figure is that of the fastest round of each of the two, because
+other work on the machine only adds CPU time. In parentheses are the lowest and the highest difference within one round. It is
+measured at 32 connections. The last columns show the requests per second, and the
 median and the 99th percentile of the latency. The status of every response was checked. [README.md](README.md) describes the method.
 `

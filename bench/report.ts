@@ -142,4 +142,4 @@ const milliseconds = (microseconds: number) => (microseconds / 1000).toFixed(2)
 const whole = (value: number) => Math.round(value).toLocaleString('en')
 const kilobytes = (bytes: number) => whole(bytes / 1000)
 const yesOrNo = (yes: boolean) => (yes ? 'yes' : '**no**')
-const spread = ({ median, least, most }: Spread) => `${time(median)} (${time(least)} to ${time(most)})`
+const spread = ({ figure, least, most }: Spread) => `${time(figure)} (${time(least)} to ${time(most)})`

@@ -104,9 +104,9 @@ export class AuthXClient {
    * refreshes and sends the request again, once, unless its body is a stream. A request with the header of tokens set by
    * the caller, or without cookies (`credentials: 'omit'`) where the token is in one, is sent as it is.
    * @throws AuthXClientError if a refresh is necessary and fails for a temporary reason, for example because the store
-   * is down (503). An error named `AbortError` if somebody else has logged in while the client waited to send the
-   * request. A request that changes data is also not sent if the client notices only now that somebody else has
-   * logged in, for example by a form of another page: what the user before has typed is not saved as theirs.
+   * is down (503). An error named `AbortError`, and the request is not sent, if another login begins while the client
+   * waits to send it. Also if the request changes data, and the client notices with this call that another login has
+   * begun, for example by a form of another page: what one user has typed is not saved as another's.
    */
   async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     // The global `fetch` accepts null too.

@@ -31,7 +31,7 @@ export interface Session {
   /**
    * Makes sure that a request can be sent: with a token, and not with one that is about to end.
    * @throws the error of a refresh that was necessary and failed for a temporary reason; an error named `AbortError` if
-   * another login was noticed, for a request that changes data also before a refresh: it is of the user before.
+   * another login has begun during a refresh or, for a method that changes data, is noticed now.
    */
   prepare(method?: string): Promise<void>
   /**

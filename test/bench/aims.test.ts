@@ -10,9 +10,9 @@ const roundsWith = (...beyond: number[]): Round[] => beyond.map(each => ({ serve
 const nothing = () => undefined
 
 describe('an aim of the benchmarks', () => {
-  test('in microseconds is met by the median of the rounds, up to the limit itself', () => {
-    assert.equal(isMet({ atMost: 10 }, roundsWith(30, 10, 9), nothing), true)
-    assert.equal(isMet({ atMost: 10 }, roundsWith(10.1, 10.1, 1), nothing), false)
+  test('in microseconds is met by the fastest round, up to the limit itself', () => {
+    assert.equal(isMet({ atMost: 10 }, roundsWith(30, 10, 90), nothing), true)
+    assert.equal(isMet({ atMost: 10 }, roundsWith(10.1, 30), nothing), false)
   })
 
   test('in multiples of the floor counts the whole request', () => {

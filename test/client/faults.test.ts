@@ -153,6 +153,40 @@ describe('an answer', () => {
       })
 })
 
+test('an object that is no answer to a login is none to a login or a refresh', async t => {
+  for (const tokens of MODES) {
+    const server = await scene(t, tokens)
+    let isCaptive = true
+    const client = server.client({
+      fetch: async (input, init) => (isCaptive ? Response.json({ welcome: true }) : server.jar.fetch(input, init)),
+    })
+    await assert.rejects(client.login(CREDENTIALS), { name: 'AuthXClientError', status: 200 })
+    assert.equal(client.loggedIn, false)
+    isCaptive = false
+    await client.login(CREDENTIALS)
+    isCaptive = true
+    await assert.rejects(client.refresh(), { status: 200 })
+    assert.equal(client.loggedIn, true)
+  }
+})
+
+test("a lock of the application's own that is not granted in time is told to give up, and the login goes on", async t => {
+  const server = await scene(t, 'headers')
+  let hasGivenUp = false
+  const client = server.client({
+    timeouts: { lock: 20 },
+    lock: (_name, _work, { signal }) =>
+      new Promise((_, reject) => {
+        signal?.addEventListener('abort', () => {
+          hasGivenUp = true
+          reject(signal.reason)
+        })
+      }),
+  })
+  await client.login(CREDENTIALS)
+  assert.deepEqual([hasGivenUp, client.loggedIn], [true, true])
+})
+
 describe('an answer of 204', () => {
   const empty = () => new Response(null, { status: 204 })
 

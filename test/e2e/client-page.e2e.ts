@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import type { BrowserContext, Page, Request } from 'playwright-core'
+import type { BrowserContext, Page, Request, Route } from 'playwright-core'
 import { Program } from '../examples/programs.js'
 import { bundleClient } from '../support/bundle.js'
 import { freePort } from '../support/free-port.js'
@@ -336,5 +336,38 @@ describe('the page of docs/client.md', () => {
     await says(here, 'The server cannot be reached')
     assert.equal(await typed(here), 'Buy bread')
     await showsPage(here)
+  })
+
+  test('shows the notes, and what the user has typed, once the server is back, also if it was away at the login', async t => {
+    const { newDevice } = await start(t)
+    const { open } = await newDevice()
+    const tab = await open()
+    const fail = (route: Route) => route.fulfill({ status: 502, body: 'Bad Gateway' })
+    await tab.route('**/notes', fail, { times: 1 })
+    await logIn(tab)
+    await says(tab, 'The server cannot be reached')
+    await tab.click('#retry')
+    await showsNote(tab, 'Buy milk')
+    await tab.fill('[name=text]', 'Buy bread')
+    await tab.route('**/notes', fail, { times: 1 })
+    await tab.click('text=Add')
+    await says(tab, 'The server cannot be reached')
+    await tab.click('#retry')
+    await tab.waitForSelector('#retry', { state: 'hidden' })
+    await showsPage(tab)
+    assert.equal(await typed(tab), 'Buy bread')
+  })
+
+  test('keeps no password that was typed and not sent, once somebody has logged in elsewhere', async t => {
+    const { newDevice } = await start(t)
+    const { open } = await newDevice()
+    const [here, other] = [await open(), await open()]
+    await here.fill('[name=username]', CREDENTIALS.username)
+    await here.fill('[name=password]', CREDENTIALS.password)
+    await logIn(other)
+    await showsPage(here)
+    await other.click('text=Log out')
+    await showsForm(here)
+    assert.equal(await here.inputValue('[name=password]'), '')
   })
 })
