@@ -131,44 +131,39 @@ describe('an answer', () => {
     ['other JSON', () => Response.json(['welcome'])],
     ['nothing, with 200', () => new Response('')],
   ]
-  for (const tokens of MODES)
+  for (const tokens of MODES) {
     for (const [name, page] of PAGES)
       test(`that is ${name} is no answer to a client with tokens: '${tokens}'`, async t => {
-        const server = await scene(t, tokens)
-        let isCaptive = true
-        const client = server.client({
-          fetch: async (input, init) => (isCaptive ? page() : server.jar.fetch(input, init)),
-        })
-        const heard = heardBy(client)
-        await assert.rejects(client.login(CREDENTIALS), { name: 'AuthXClientError', status: 200 })
-        assert.equal(client.loggedIn, false)
-        isCaptive = false
-        await client.login(CREDENTIALS)
-        isCaptive = true
-        await assert.rejects(client.refresh(), { status: 200 })
+        const { client, heard, portal } = await refreshedBehindPortal(t, tokens, page)
         await assert.rejects(client.logout(), { status: 200 })
         assert.deepEqual([client.loggedIn, heard.map(([type]) => type)], [true, ['login']])
-        isCaptive = false
+        portal.isOpen = true
         assert.equal((await client.fetch('/protected', { method: 'POST' })).status, 200)
       })
-})
 
-test('an object that is no answer to a login is none to a login or a refresh', async t => {
-  for (const tokens of MODES) {
-    const server = await scene(t, tokens)
-    let isCaptive = true
-    const client = server.client({
-      fetch: async (input, init) => (isCaptive ? Response.json({ welcome: true }) : server.jar.fetch(input, init)),
+    test(`that is another object is none to a login or a refresh with tokens: '${tokens}'`, async t => {
+      const { client } = await refreshedBehindPortal(t, tokens, () => Response.json({ welcome: true }))
+      assert.equal(client.loggedIn, true)
     })
-    await assert.rejects(client.login(CREDENTIALS), { name: 'AuthXClientError', status: 200 })
-    assert.equal(client.loggedIn, false)
-    isCaptive = false
-    await client.login(CREDENTIALS)
-    isCaptive = true
-    await assert.rejects(client.refresh(), { status: 200 })
-    assert.equal(client.loggedIn, true)
   }
 })
+
+/** Something answers every request with `page`, unless it is open: a login, and a refresh of a later login, are refused. */
+async function refreshedBehindPortal(t: TestContext, tokens: (typeof MODES)[number], page: () => Response) {
+  const server = await scene(t, tokens)
+  const portal = { isOpen: false }
+  const client = server.client({
+    fetch: async (input, init) => (portal.isOpen ? server.jar.fetch(input, init) : page()),
+  })
+  const heard = heardBy(client)
+  await assert.rejects(client.login(CREDENTIALS), { name: 'AuthXClientError', status: 200 })
+  assert.equal(client.loggedIn, false)
+  portal.isOpen = true
+  await client.login(CREDENTIALS)
+  portal.isOpen = false
+  await assert.rejects(client.refresh(), { status: 200 })
+  return { client, heard, portal }
+}
 
 test("a lock of the application's own that is not granted in time is told to give up, and the login goes on", async t => {
   const server = await scene(t, 'headers')
