@@ -1,19 +1,19 @@
-import { beyondFloor, type Round, timesFloor } from './figures.js'
+import { beyondFloor, type Slice, timesFloor } from './figures.js'
 import type { Aim } from './row.js'
 
-/** The rounds of the rows of one run, by the name of the row. */
-export type RoundsOf = (name: string) => readonly Round[] | undefined
+/** The slices of the rows of one run, by the name of the row. */
+export type SlicesOf = (name: string) => readonly Slice[] | undefined
 
 /** Whether the figure of a row meets an aim. @throws Error if it needs a row that was not measured. */
-export function isMet(aim: Aim, rounds: readonly Round[], roundsOf: RoundsOf): boolean {
-  if ('timesFloor' in aim) return timesFloor(rounds).figure <= aim.timesFloor
-  return beyondFloor(rounds).figure <= limit(aim, roundsOf)
+export function isMet(aim: Aim, slices: readonly Slice[], slicesOf: SlicesOf): boolean {
+  if ('timesFloor' in aim) return timesFloor(slices).figure <= aim.timesFloor
+  return beyondFloor(slices).figure <= limit(aim, slicesOf)
 }
 
 /** Microseconds. */
-function limit(aim: Exclude<Aim, { timesFloor: number }>, roundsOf: RoundsOf): number {
+function limit(aim: Exclude<Aim, { timesFloor: number }>, slicesOf: SlicesOf): number {
   if ('atMost' in aim) return aim.atMost
-  const others = roundsOf(aim.of)
+  const others = slicesOf(aim.of)
   if (!others) throw new Error(`the aim needs the row ${aim.of}, which was not measured`)
   return aim.share * beyondFloor(others).figure
 }

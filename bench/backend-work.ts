@@ -51,7 +51,7 @@ export async function backendWork(seconds: number, backends: Backends): Promise<
 async function workFor(row: Row, kind: Kind, seconds: number, backends: Backends) {
   const bench = new Bench(backends)
   try {
-    await bench.warmUp(row, WARM_UP)
+    await bench.loadBoth(row, WARM_UP)
     return await workIn(bench, row, kind, seconds, backends)
   } finally {
     await bench.stop()

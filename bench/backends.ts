@@ -8,8 +8,8 @@ import { pin } from './pinned.js'
 export const KINDS = ['redis', 'postgres'] as const
 export type Kind = (typeof KINDS)[number]
 export const NAMES = { redis: 'Redis', postgres: 'PostgreSQL' } as const
-/** Requests to a server before the work of its backend is measured. */
-export const WARM_UP = 3000
+/** Seconds of load before the work of a backend is measured. */
+export const WARM_UP = 1
 
 /** The servers in which stores keep their records. */
 export interface Backends {

@@ -1,48 +1,52 @@
-/** Figures of several rounds. Rates are requests per second, times are microseconds. */
+/** What a server and its floor cost, both under load at the same time. Times are microseconds. */
+
+/** CPU time per request in the same slice of time. */
+export interface Slice {
+  readonly server: number
+  readonly floor: number
+}
 
 /** What one server did in one run of wrk. */
 export interface Figures {
+  /** Requests per second. */
   readonly rate: number
-  /** CPU time of the server process per request. */
-  readonly cpu: number
   /** Latencies. */
   readonly p50: number
   readonly p99: number
 }
 
-/** A server and its floor, one directly after the other. */
-export interface Round {
-  readonly server: Figures
-  readonly floor: Figures
-}
-
 export interface Spread {
-  /** Of the fastest round of the server and the fastest of its floor. Other work on the machine only adds CPU time. */
+  /** Of the fastest slice of the server and of the floor: other work on the machine only adds CPU time. */
   readonly figure: number
-  /** Of the rounds, each by itself: how much they differ is the noise. */
-  readonly least: number
-  readonly most: number
+  /** Half of the slices, each by itself, are between these two. */
+  readonly low: number
+  readonly high: number
 }
 
 /** The median of an even number of values is the mean of the two in the middle. @throws RangeError without a value. */
 export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.slice(Math.ceil(sorted.length / 2) - 1, Math.floor(sorted.length / 2) + 1)
-  if (middle.length === 0) throw new RangeError('without values there is no median')
-  return middle.reduce((sum, value) => sum + value, 0) / middle.length
+  return (quantile(values, 0.5, Math.floor) + quantile(values, 0.5, Math.ceil)) / 2
 }
 
-/** Compares the CPU times per request of a server and its floor. */
-function compared(rounds: readonly Round[], compare: (server: number, floor: number) => number): Spread {
-  const values = rounds.map(({ server, floor }) => compare(server.cpu, floor.cpu))
-  const figure = compare(Math.min(...rounds.map(({ server }) => server.cpu)), floorCpu(rounds))
-  return { figure, least: Math.min(...values), most: Math.max(...values) }
+function quantile(values: readonly number[], share: number, round: (place: number) => number): number {
+  const value = [...values].sort((a, b) => a - b)[round((values.length - 1) * share)]
+  if (value === undefined) throw new RangeError('without values there is no quantile')
+  return value
+}
+
+function compared(slices: readonly Slice[], compare: (server: number, floor: number) => number): Spread {
+  const values = slices.map(({ server, floor }) => compare(server, floor))
+  return {
+    figure: compare(Math.min(...slices.map(({ server }) => server)), floorCpu(slices)),
+    low: quantile(values, 0.25, Math.floor),
+    high: quantile(values, 0.75, Math.ceil),
+  }
 }
 
 /** CPU time per request beyond the floor. */
-export const beyondFloor = (rounds: readonly Round[]): Spread => compared(rounds, (server, floor) => server - floor)
+export const beyondFloor = (slices: readonly Slice[]): Spread => compared(slices, (server, floor) => server - floor)
 
 /** CPU time per request as a multiple of the floor's. */
-export const timesFloor = (rounds: readonly Round[]): Spread => compared(rounds, (server, floor) => server / floor)
+export const timesFloor = (slices: readonly Slice[]): Spread => compared(slices, (server, floor) => server / floor)
 
-export const floorCpu = (rounds: readonly Round[]): number => Math.min(...rounds.map(({ floor }) => floor.cpu))
+export const floorCpu = (slices: readonly Slice[]): number => Math.min(...slices.map(({ floor }) => floor))

@@ -50,7 +50,7 @@ async function withSessions(kind: Kind, sessions: number, seconds: number, backe
   const row = rowNamed(NAMES[kind])
   const bench = new Bench(backends)
   try {
-    await bench.warmUp(row, WARM_UP)
+    await bench.loadBoth(row, WARM_UP)
     const before = await backendBytes(kind, backends)
     await FILL[kind](sessions, backends)
     const bytes = ((await backendBytes(kind, backends)) - before) / sessions

@@ -1,8 +1,9 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Backends } from './backends.js'
 import { check } from './check.js'
-import type { Figures, Round } from './figures.js'
+import type { Figures, Slice } from './figures.js'
 import { type Amount, type Run, runLoad } from './load.js'
 import type { Row, Side } from './row.js'
 import { hasAim } from './rows/index.js'
@@ -10,14 +11,13 @@ import { ServerProcess } from './server-process.js'
 import { temporaryFolder } from './temporary.js'
 
 export interface Pace {
-  /** Requests that a server gets before it is measured. */
+  /** Seconds of load before a row is measured, until V8 has compiled what is called often. */
   readonly warmUp: number
-  /** Of one run of wrk. */
+  /** Seconds in which the CPU times of a row are measured. */
   readonly seconds: number
-  readonly rounds: number
   /** Of rows that have no aim, and that no aim names. */
-  readonly roundsWithoutAim: number
-  /** Numbers of connections at which only rates and latencies are measured, besides `CONNECTIONS`. */
+  readonly secondsWithoutAim: number
+  /** Numbers of connections at which rates and latencies are measured, for a second each. */
   readonly connections: readonly number[]
 }
 
@@ -26,8 +26,8 @@ export const CONNECTIONS = 32
 
 export interface RowResult {
   readonly row: Row
-  readonly rounds: readonly Round[]
-  /** What the server did at other numbers of connections. */
+  readonly slices: readonly Slice[]
+  /** What the server did at each number of connections, without its floor. */
   readonly at: ReadonlyMap<number, Figures>
 }
 
@@ -43,7 +43,9 @@ interface Prepared {
 
 const SIDES = ['floor', 'server'] as const
 const MOST_TRIES = 4
-const MOST_WARM_UPS = 3
+const SLICE_MS = 100
+/** At the beginning of each run, connections are opened, and less is compiled. */
+const UNSETTLED_SLICES = 5
 
 /** Measures rows, one after another. */
 export async function measure(rows: readonly Row[], pace: Pace, backends: Backends): Promise<RowResult[]> {
@@ -57,21 +59,13 @@ export async function measure(rows: readonly Row[], pace: Pace, backends: Backen
   }
 }
 
-/**
- * Measures a row in rounds, without a pause: a process that has been idle for a while is slow at first. In each round,
- * the server and its floor have their turn, one directly after the other. In the next round the other one is first.
- */
 async function measureRow(bench: Bench, row: Row, pace: Pace): Promise<RowResult> {
-  const amount = { connections: CONNECTIONS, seconds: pace.seconds }
   await bench.check(row)
-  await bench.warmUp(row, pace.warmUp)
-  const rounds: Round[] = []
-  for (let round = 0; round < (hasAim(row) ? pace.rounds : pace.roundsWithoutAim); round++)
-    rounds.push(await bench.round(row, amount, round % 2 === 1))
+  await bench.loadBoth(row, pace.warmUp)
+  const slices = await bench.loadBoth(row, hasAim(row) ? pace.seconds : pace.secondsWithoutAim)
   const at = new Map<number, Figures>()
-  for (const connections of pace.connections)
-    at.set(connections, await bench.run(row, 'server', { ...amount, connections }))
-  return { row, rounds, at }
+  for (const connections of pace.connections) at.set(connections, await bench.run(row, { connections, seconds: 1 }))
+  return { row, slices, at }
 }
 
 /** Servers that have been started, each for all rows that name it. */
@@ -102,23 +96,28 @@ export class Bench {
     }
   }
 
-  async round(row: Row, amount: Amount, serverFirst: boolean): Promise<Round> {
-    const first = serverFirst ? await this.run(row, 'server', amount) : undefined
-    const floor = await this.run(row, 'floor', amount)
-    return { floor, server: first ?? (await this.run(row, 'server', amount)) }
+  /**
+   * Puts the server of a row and its floor under load at the same time, on the same core. So other work on the machine
+   * slows down both alike. Returns what each slice of time shows.
+   */
+  async loadBoth(row: Row, seconds: number): Promise<Slice[]> {
+    const amount = { connections: CONNECTIONS, seconds }
+    for (let tries = 1; tries <= MOST_TRIES; tries++) {
+      const server = await this.#prepare(row, 'server', amount)
+      const floor = await this.#prepare(row, 'floor', amount)
+      const loads = Promise.all([this.load(server), this.load(floor)])
+      const slices = await slicesUntil(loads, server.server, floor.server)
+      if ((await loads).every(Boolean)) return slices
+    }
+    throw tooFewTokens(row)
   }
 
-  /** Sends requests until V8 has compiled what is called often. */
-  async warmUp(row: Row, requests: number): Promise<void> {
-    const amount = { connections: CONNECTIONS, seconds: 1 }
-    for (const side of SIDES)
-      for (let sent = 0, runs = 0; sent < requests && runs < MOST_WARM_UPS; runs++)
-        sent += (await this.run(row, side, amount)).rate
-  }
-
-  /** @throws Error if a response was not the expected one. */
-  run(row: Row, side: Side, amount: Amount): Promise<Figures> {
-    return this.prepared(row, side, amount, prepared => this.send(prepared))
+  /** What the server of a row does, without its floor. @throws Error if a response was not the expected one. */
+  run(row: Row, amount: Amount): Promise<Figures> {
+    return this.prepared(row, 'server', amount, async prepared => {
+      const run = await this.load(prepared)
+      return run && { rate: rateOf(run), p50: run.p50, p99: run.p99 }
+    })
   }
 
   /** Prepares requests for `send`, and more of them while it resolves to `undefined`: there were too few tokens. */
@@ -132,7 +131,7 @@ export class Bench {
       const result = await send(await this.#prepare(row, side, amount))
       if (result !== undefined) return result
     }
-    throw new Error(`${row.name}: ${row[side]} was faster than tokens could be made`)
+    throw tooFewTokens(row)
   }
 
   /** Makes what has to be there before the first request is sent. */
@@ -143,15 +142,6 @@ export class Bench {
   }
 
   /** Resolves to `undefined` if there were too few tokens. There are more the next time. */
-  async send(prepared: Prepared): Promise<Figures | undefined> {
-    const { server } = prepared
-    const before = await server.ask({ do: 'cpu' })
-    const run = await this.load(prepared)
-    const cpu = (await server.ask({ do: 'cpu' })) - before
-    return run && figuresOf(run, cpu)
-  }
-
-  /** Like `send`, but resolves to what wrk counted. */
   async load({ row, side, amount, file, headers, server }: Prepared): Promise<Run | undefined> {
     const run = await runLoad(server.origin, row.request, headers, file, amount)
     const known = this.#rates.get(keyOf(row, side)) ?? 0
@@ -169,7 +159,7 @@ export class Bench {
 
   /** A file with tokens that a server accepts: those that it makes itself, or those of the other side of the row. */
   async #tokens(row: Row, side: Side, count: number): Promise<string> {
-    const file = join(this.#folder, 'tokens')
+    const file = join(this.#folder, side)
     const order = { do: 'tokens', count, kind: row.request.tokens, file } as const
     if ((await (await this.server(row, side)).ask(order)) === 0) await (await this.server(row, 'server')).ask(order)
     return file
@@ -189,12 +179,23 @@ const keyOf = (row: Row, side: Side) => `${row.name} ${side}`
 
 const rateOf = ({ requests, microseconds }: Run) => (requests * 1e6) / microseconds
 
-const figuresOf = (run: Run, cpu: number): Figures => ({
-  rate: rateOf(run),
-  cpu: cpu / run.requests,
-  p50: run.p50,
-  p99: run.p99,
-})
+const tooFewTokens = ({ name }: Row) => new Error(`${name}: requests were faster than tokens could be made`)
+
+/** Asks a server and its floor again and again what a request costs, until `done` settles. */
+async function slicesUntil(done: Promise<unknown>, server: ServerProcess, floor: ServerProcess): Promise<Slice[]> {
+  let isDone = false
+  const end = () => {
+    isDone = true
+  }
+  done.then(end, end)
+  const slices: Slice[] = []
+  while (!isDone) {
+    const [ofServer, ofFloor] = await Promise.all([server, floor].map(each => each.ask({ do: 'cpuPerRequest' })))
+    slices.push({ server: ofServer ?? 0, floor: ofFloor ?? 0 })
+    await sleep(SLICE_MS)
+  }
+  return slices.slice(UNSETTLED_SLICES).filter(slice => slice.server > 0 && slice.floor > 0)
+}
 
 function checkRun(row: Row, side: Side, run: Run): void {
   const { name, status = 200 } = row

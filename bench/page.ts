@@ -27,9 +27,11 @@ export class Results {
 export function page(command: string, groups: readonly Group[], results: Results, machine: string): string {
   const { runs, sockets, busy, stored, work, many, imported, installed } = results
   const sections = [
-    ...groups.map(({ title, text, rows }) => {
+    ...groups.map(({ title, text, rows, missed }) => {
       const measured = rows.filter(({ name }) => runs[0]?.has(name))
-      return section(title, measured, () => `${text}\n\n${report.rowsTable(rows, runs)}`)
+      const isMissed = measured.some(row => !report.isEachMet(row, runs))
+      const below = isMissed && missed ? `\n\n${missed}` : ''
+      return section(title, measured, () => `${text}\n\n${report.rowsTable(rows, runs)}${below}`)
     }),
     section('Watched WebSockets', sockets, () => `${SOCKETS}\n\n${report.socketsTable(sockets)}`),
     section('A busy process', busy.flat(), () => `${BUSY}\n\n${report.busyTable(busy)}`),
@@ -64,8 +66,9 @@ ${command}
 \`\`\`
 
 printed this. A row shows how much CPU time the server process takes for a request beyond its floor. The floor is a server
-that does the same I/O in the same manner, and nothing else. The figure is that of the fastest round of each of the two, because
-other work on the machine only adds CPU time. In parentheses are the lowest and the highest difference within one round. It is
-measured at 32 connections. The last columns show the requests per second, and the
-median and the 99th percentile of the latency. The status of every response was checked. [README.md](README.md) describes the method.
+that does the same I/O in the same manner, and nothing else. Both are under load at the same time, with 32 connections each, on one
+core. The figure is that of the fastest tenth of a second of each of the two, because other work on the machine only adds CPU time. Of
+all tenths of a second, half are between the two figures in parentheses. The last columns show the requests per second of the server
+alone, and the median and the 99th percentile of the latency. The status of every response was checked. [README.md](README.md)
+describes the method.
 `

@@ -1,4 +1,4 @@
-import type { Pace } from './measure.js'
+import { CONNECTIONS, type Pace } from './measure.js'
 
 /** How much is measured. */
 export interface Plan {
@@ -21,7 +21,7 @@ export interface Plan {
 export const FULL: Plan = {
   runs: 2,
   onlyAims: false,
-  pace: { warmUp: 10_000, seconds: 1, rounds: 3, roundsWithoutAim: 2, connections: [1, 256] },
+  pace: { warmUp: 2, seconds: 5, secondsWithoutAim: 3, connections: [1, CONNECTIONS, 256] },
   sockets: { count: 10_000, seconds: 20 },
   loads: [2, 4, 8],
   logins: 20_000,
@@ -32,7 +32,7 @@ export const FULL: Plan = {
 export const QUICK: Plan = {
   runs: 1,
   onlyAims: true,
-  pace: { warmUp: 1, seconds: 1, rounds: 1, roundsWithoutAim: 1, connections: [] },
+  pace: { warmUp: 1, seconds: 2, secondsWithoutAim: 2, connections: [] },
   sockets: { count: 1000, seconds: 5 },
   loads: [2],
   logins: 2000,

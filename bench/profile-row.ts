@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backends } from './backends.js'
-import type { Figures } from './figures.js'
 import { Bench, CONNECTIONS } from './measure.js'
 import { FULL } from './plan.js'
 import { profileText } from './profile.js'
@@ -15,23 +14,25 @@ export async function profileRow(row: Row, backends: Backends, say: (line: strin
   const bench = new Bench(backends)
   try {
     await bench.check(row)
-    await bench.warmUp(row, FULL.pace.warmUp)
+    await bench.loadBoth(row, FULL.pace.warmUp)
     const file = join(import.meta.dirname, 'dist', `${row.server.replace('/', '-')}.cpuprofile`)
-    const { rate, cpu } = await profiled(bench, row, file)
-    say(
-      `${row.name}: ${rate.toFixed(0)} requests per second, ${cpu.toFixed(1)} µs of CPU each, with the profiler; ${file}`,
-    )
+    const cpu = await profiled(bench, row, file)
+    say(`${row.name}: ${cpu.toFixed(1)} µs of CPU for each request, with the profiler; ${file}`)
     console.log(profileText(JSON.parse(readFileSync(file, 'utf8')), LINES))
   } finally {
     await bench.stop()
   }
 }
 
-function profiled(bench: Bench, row: Row, file: string): Promise<Figures> {
+/** Returns the CPU time of each request. */
+function profiled(bench: Bench, row: Row, file: string): Promise<number> {
   return bench.prepared(row, 'server', AMOUNT, async prepared => {
-    await prepared.server.ask({ do: 'startProfile' })
-    const figures = await bench.send(prepared)
-    await prepared.server.ask({ do: 'stopProfile', file })
-    return figures
+    const { server } = prepared
+    await server.ask({ do: 'startProfile' })
+    await server.ask({ do: 'cpuPerRequest' })
+    const run = await bench.load(prepared)
+    const cpu = await server.ask({ do: 'cpuPerRequest' })
+    await server.ask({ do: 'stopProfile', file })
+    return run && cpu
   })
 }

@@ -1,7 +1,7 @@
 import { isMet, textOf } from './aims.js'
 import type { BackendWork } from './backend-work.js'
 import type { BusyResult, Outcome } from './busy.js'
-import { beyondFloor, type Figures, floorCpu, median, type Round, type Spread } from './figures.js'
+import { beyondFloor, type Figures, floorCpu, type Spread } from './figures.js'
 import type { ImportTime, InstalledSize, StoredSize } from './footprint.js'
 import type { ManySessions } from './many-sessions.js'
 import { CONNECTIONS, type RowResult } from './measure.js'
@@ -35,27 +35,21 @@ function rowCells(row: Row, runs: readonly RunResults[]): string[] {
   const first = results[0] as RowResult
   return [
     row.name,
-    ...results.map(result => (result ? spread(beyondFloor(result.rounds)) : '')),
-    time(floorCpu(first.rounds)),
+    ...results.map(result => (result ? spread(beyondFloor(result.slices)) : '')),
+    time(floorCpu(first.slices)),
     (row.aims ?? []).map(textOf).join(', '),
     metCell(row, runs),
     figuresCell(first.at.get(1)),
-    figuresCell(typical(first.rounds)),
+    figuresCell(first.at.get(CONNECTIONS)),
     figuresCell(first.at.get(256)),
   ]
 }
 
-/** An aim is met if every run meets it. */
-function metCell({ name, aims = [] }: Row, runs: readonly RunResults[]): string {
-  const met = aims.flatMap(aim =>
-    runs.map(run => isMet(aim, run.get(name)?.rounds ?? [], other => run.get(other)?.rounds)),
-  )
-  return met.length === 0 ? '' : yesOrNo(met.every(Boolean))
-}
+const metCell = (row: Row, runs: readonly RunResults[]) => (row.aims?.length ? yesOrNo(isEachMet(row, runs)) : '')
 
-function typical(rounds: readonly Round[]): Figures {
-  const of = (figure: keyof Figures) => median(rounds.map(({ server }) => server[figure]))
-  return { rate: of('rate'), cpu: of('cpu'), p50: of('p50'), p99: of('p99') }
+/** Whether every run meets the aims of a row. */
+export function isEachMet({ name, aims = [] }: Row, runs: readonly RunResults[]): boolean {
+  return aims.every(aim => runs.every(run => isMet(aim, run.get(name)?.slices ?? [], other => run.get(other)?.slices)))
 }
 
 function figuresCell(figures: Figures | undefined): string {
@@ -142,4 +136,4 @@ const milliseconds = (microseconds: number) => (microseconds / 1000).toFixed(2)
 const whole = (value: number) => Math.round(value).toLocaleString('en')
 const kilobytes = (bytes: number) => whole(bytes / 1000)
 const yesOrNo = (yes: boolean) => (yes ? 'yes' : '**no**')
-const spread = ({ figure, least, most }: Spread) => `${time(figure)} (${time(least)} to ${time(most)})`
+const spread = ({ figure, low, high }: Spread) => `${time(figure)} (${time(low)} to ${time(high)})`

@@ -46,6 +46,8 @@ export interface Group {
   /** Said above the table. */
   readonly text: string
   readonly rows: readonly Row[]
+  /** Said below the table if a row misses its aim: what its parts cost, and why they are needed. */
+  readonly missed?: string | undefined
 }
 
 /** The server of a row, or its floor. */

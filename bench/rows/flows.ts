@@ -20,7 +20,7 @@ const REFRESH = { request: { use: 'chain', tokens: 'refresh' } } as const
 
 export const flows: Group = {
   title: 'Login, refresh and logout',
-  text: 'The floor makes the same calls of the same store, signs as many tokens, and checks nothing.',
+  text: 'The floor makes the same calls of the same store and as many signatures, and checks nothing but the signature.',
   rows: [
     ...STORES.flatMap(([kind, name]) => [
       flow(`login, ${name}`, kind, '/login', { request: { headers: () => ({}) } }),

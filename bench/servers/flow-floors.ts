@@ -1,8 +1,9 @@
 /**
- * The floors of login, refresh and logout: a route that makes the same calls of the same store, signs two tokens with
- * jsonwebtoken, and sends the same response. It checks nothing, not even the signature of the token in the request.
+ * The floors of login, refresh and logout: a route that makes the same calls of the same store and as many signatures,
+ * and sends the same response. It signs two tokens with jsonwebtoken, and computes the signature of the token in the
+ * request. It checks nothing else.
  */
-import { randomUUID } from 'node:crypto'
+import { createHmac, randomUUID } from 'node:crypto'
 import Router from '@koa/router'
 import jsonwebtoken from 'jsonwebtoken'
 import Koa, { type Context } from 'koa'
@@ -36,10 +37,10 @@ const floor =
       ctx.body = await login(store, newcomer())
     })
     router.post('/refresh', async ctx => {
-      ctx.body = await refresh(store, claimsOf(ctx))
+      ctx.body = await refresh(store, signedClaimsOf(ctx))
     })
     router.post('/logout', async ctx => {
-      await logout(store, claimsOf(ctx))
+      await logout(store, signedClaimsOf(ctx))
       ctx.status = 204
     })
     return {
@@ -75,10 +76,20 @@ async function refresh(store: TokenStore, { sub, sid, gen }: Session) {
   return pair(next)
 }
 
-export async function logout(store: TokenStore, { sid }: Pick<Session, 'sid'>): Promise<void> {
-  const [raw] = await store.get([`session:${sid}`])
+/** The session, and after the response the list of the subject's sessions: two reads and two writes. */
+async function logout(store: TokenStore, session: Session): Promise<void> {
+  const key = `session:${session.sid}`
+  const [raw] = await store.get([key])
   if (raw === undefined || raw === TOMBSTONE) throw new Error('This session has ended')
-  await write(store, `session:${sid}`, raw, TOMBSTONE)
+  await write(store, key, raw, TOMBSTONE)
+  void removeFromList(store, session)
+}
+
+async function removeFromList(store: TokenStore, { sub, sid }: Session): Promise<void> {
+  const key = `sessions:${sub}`
+  const [raw = '[]'] = await store.get([key])
+  const list = JSON.parse(raw) as [sid: string, end: number][]
+  await write(store, key, raw, JSON.stringify(list.filter(([id]) => id !== sid)))
 }
 
 export async function write(store: TokenStore, key: string, before: string | undefined, value: string): Promise<void> {
@@ -113,6 +124,15 @@ function recordOf({ sub, gen, iat, jti }: Session): string {
   const now = Date.now()
   const times = { createdAt: now, rotatedAt: now, lastActiveAt: now, expiresAt: now, endsAt: now, keptUntil: now }
   return JSON.stringify({ sub, gen, ...times, jti, iat, exp: iat + 20 * DAY, device: {}, cutoff: 0 })
+}
+
+/** The claims of the token in the request. @throws Error if its signature is wrong. */
+function signedClaimsOf(ctx: Pick<Context, 'get'>): Session {
+  const token = ctx.get('Authorization').slice('Bearer '.length)
+  const end = token.lastIndexOf('.')
+  const signature = createHmac('sha256', SECRET_KEY).update(token.slice(0, end)).digest('base64url')
+  if (signature !== token.slice(end + 1)) throw new Error('The signature is wrong')
+  return claimsOf(ctx)
 }
 
 /** The claims of the token in the request, whose signature is not checked. */

@@ -30,6 +30,8 @@ export type Order =
   | { readonly do: 'tokens'; readonly count: number; readonly kind: TokenKind; readonly file: string }
   /** Answer: microseconds of CPU that the process has taken so far. */
   | { readonly do: 'cpu' }
+  /** Answer: microseconds of CPU for each request since this was asked last; 0 if there were hardly any. */
+  | { readonly do: 'cpuPerRequest' }
   /** Answer: bytes in use, after a garbage collection. */
   | { readonly do: 'memory' }
   | { readonly do: 'startProfile' }

@@ -6,15 +6,22 @@ import type { AddressInfo } from 'node:net'
 import type { Answer, Order, StartVariant, Variant } from './protocol.js'
 
 const MUCH = 1000
+/** Fewer say little about one. */
+const FEWEST_REQUESTS = 10
 
 const [name = '', settings = ''] = process.argv.slice(2)
 const [file, start = ''] = name.split('/')
 const variants = (await import(`./${file}.js`)) as Record<string, StartVariant>
 const variant = await (variants[start] as StartVariant)(JSON.parse(settings))
+let requests = 0
+let before = { cpu: 0, requests: 0 }
 let profiler = new Session()
 
 global.gc?.()
 if (!variant.server.listening) await once(variant.server, 'listening')
+variant.server.on('request', () => {
+  requests++
+})
 process.on('message', async order => say(await answer(order as Order, variant)))
 process.on('disconnect', () => process.exit())
 say({ value: (variant.server.address() as AddressInfo).port })
@@ -36,6 +43,7 @@ async function carryOut(order: Order, variant: Variant): Promise<number | void> 
   if (order.do === 'tokens') return writeTokens(order, variant)
   if (order.do === 'memory') return usedMemory()
   if (order.do === 'cpu') return cpuTime()
+  if (order.do === 'cpuPerRequest') return cpuPerRequest()
   if (order.do === 'startProfile') return startProfile()
   return stopProfile(order.file)
 }
@@ -58,6 +66,14 @@ function usedMemory(): number {
 function cpuTime(): number {
   const { user, system } = process.cpuUsage()
   return user + system
+}
+
+function cpuPerRequest(): number {
+  const now = { cpu: cpuTime(), requests }
+  const count = now.requests - before.requests
+  const cost = (now.cpu - before.cpu) / count
+  before = now
+  return count < FEWEST_REQUESTS ? 0 : cost
 }
 
 async function startProfile(): Promise<void> {

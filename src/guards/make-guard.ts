@@ -45,33 +45,34 @@ export function makeGuard<State extends { token?: TokenPayload } = { token: Toke
   plan: GuardPlan<State>,
 ): Described<Middleware<State>> {
   const { name, asked = [], requirement = {}, checkConfigured, check } = plan
+  const { internals } = owner
   const guard: Middleware<State> = async (ctx, next) => {
+    const call = ctx as unknown as AuthContext
     try {
       checkConfigured?.()
-      const payload = await requireToken(owner, ctx as unknown as AuthContext, requirement)
+      const payload = await checkedToken(owner, call, requirement)
+      if (!payload && !requirement.optional) throw missing(call, requirement, internals.config)
       setToken(ctx.state, payload)
       if (check && payload) await check(ctx, payload)
     } catch (error) {
-      nameMetadata(owner.internals, error)
-      await announceRefusal(owner, ctx as unknown as AuthContext, requirement, error)
+      nameMetadata(internals, error)
+      await announceRefusal(owner, call, requirement, error)
       throw error
     }
     await next()
   }
   Object.defineProperty(guard, 'name', { value: name })
-  const { loginType } = owner.internals.config
+  const { loginType } = internals.config
   return describeGuard(guard, { name, loginType, asked, protects: !requirement.optional })
 }
 
-async function requireToken(
+function checkedToken(
   { internals, explain }: GuardOwner,
   ctx: AuthContext,
   requirement: GuardRequirement,
 ): Promise<TokenPayload | undefined> {
   const checked = authenticate(internals, ctx, requirement)
-  const payload = await (explain ? checked.catch(error => explain(ctx, requirement, error)) : checked)
-  if (payload || requirement.optional) return payload
-  throw missing(ctx, requirement, internals.config)
+  return explain ? checked.catch(error => explain(ctx, requirement, error)) : checked
 }
 
 function announceRefusal(

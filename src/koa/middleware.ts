@@ -10,11 +10,13 @@ import { type MiddlewareOptions, renderErrors } from './render-errors.js'
 
 const OPTIONS = new Set(['loginPage', 'onError'])
 
+const ACCESS = { type: 'access' } as const
+
 /** Makes the middleware that sets `ctx.state.token` for a valid access token and renders the library's errors. */
 export function middleware(internals: Internals, options: MiddlewareOptions): Middleware<{ token?: TokenPayload }> {
   checkMiddlewareOptions(options)
   const middleware: Middleware<{ token?: TokenPayload }> = async function authx(ctx, next) {
-    const payload = await authenticateOptionally(internals, ctx as unknown as Context)
+    const payload = await authenticate(internals, ctx as unknown as Context, ACCESS).catch(undefinedIfRefused)
     if (payload) ctx.state.token = payload
     await renderErrors(ctx as unknown as Context, next, internals.config, options)
   }
@@ -31,12 +33,7 @@ export function checkMiddlewareOptions(options: MiddlewareOptions): void {
     throw new TypeError('middleware: onError must be a function')
 }
 
-/** Returns `undefined` for an invalid token: public pages ignore it, and guards reject it. */
-async function authenticateOptionally(internals: Internals, ctx: Context): Promise<TokenPayload | undefined> {
-  try {
-    return await authenticate(internals, ctx, { type: 'access' })
-  } catch (error) {
-    if (error instanceof AuthXError) return undefined
-    throw error
-  }
+/** An invalid token counts as none: public pages ignore it, and guards reject it. */
+function undefinedIfRefused(error: unknown): undefined {
+  if (!(error instanceof AuthXError)) throw error
 }

@@ -1,31 +1,30 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { isMet, namesIn, textOf } from '../../bench/aims.js'
-import type { Round } from '../../bench/figures.js'
+import type { Slice } from '../../bench/figures.js'
 import { groups } from '../../bench/rows/index.js'
 import { readPage } from '../support/markdown.js'
 
-const side = (cpu: number) => ({ rate: 1000, cpu, p50: 0, p99: 0 })
-const roundsWith = (...beyond: number[]): Round[] => beyond.map(each => ({ server: side(40 + each), floor: side(40) }))
+const slicesWith = (...beyond: number[]): Slice[] => beyond.map(each => ({ server: 40 + each, floor: 40 }))
 const nothing = () => undefined
 
 describe('an aim of the benchmarks', () => {
-  test('in microseconds is met by the fastest round, up to the limit itself', () => {
-    assert.equal(isMet({ atMost: 10 }, roundsWith(30, 10, 90), nothing), true)
-    assert.equal(isMet({ atMost: 10 }, roundsWith(10.1, 30), nothing), false)
+  test('in microseconds is met by the fastest slice, up to the limit itself', () => {
+    assert.equal(isMet({ atMost: 10 }, slicesWith(30, 10, 90), nothing), true)
+    assert.equal(isMet({ atMost: 10 }, slicesWith(10.1, 30), nothing), false)
   })
 
   test('in multiples of the floor counts the whole request', () => {
-    assert.equal(isMet({ timesFloor: 1.25 }, roundsWith(10), nothing), true)
-    assert.equal(isMet({ timesFloor: 1.25 }, roundsWith(11), nothing), false)
+    assert.equal(isMet({ timesFloor: 1.25 }, slicesWith(10), nothing), true)
+    assert.equal(isMet({ timesFloor: 1.25 }, slicesWith(11), nothing), false)
   })
 
   test('as a share is compared with the other row of the same run', () => {
-    const roundsOf = (name: string) => (name === 'by hand' ? roundsWith(40) : undefined)
+    const slicesOf = (name: string) => (name === 'by hand' ? slicesWith(40) : undefined)
     const aim = { share: 0.5, of: 'by hand' }
-    assert.equal(isMet(aim, roundsWith(20), roundsOf), true)
-    assert.equal(isMet(aim, roundsWith(21), roundsOf), false)
-    assert.throws(() => isMet(aim, roundsWith(20), nothing), /by hand, which was not measured/)
+    assert.equal(isMet(aim, slicesWith(20), slicesOf), true)
+    assert.equal(isMet(aim, slicesWith(21), slicesOf), false)
+    assert.throws(() => isMet(aim, slicesWith(20), nothing), /by hand, which was not measured/)
   })
 
   test('is said in words', () => {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { beyondFloor, floorCpu, median, type Round, timesFloor } from '../../bench/figures.js'
+import { beyondFloor, floorCpu, median, type Slice, timesFloor } from '../../bench/figures.js'
 
-const side = (cpu: number) => ({ rate: 1000, cpu, p50: 0, p99: 0 })
-const round = (server: number, floor: number): Round => ({ server: side(server), floor: side(floor) })
+const slice = (server: number, floor: number): Slice => ({ server, floor })
 
 describe('the figures of benchmarks', () => {
   test('have the value in the middle as their median, whatever their order, or the mean of the two in the middle', () => {
@@ -21,14 +20,19 @@ describe('the figures of benchmarks', () => {
     assert.throws(() => median([]), RangeError)
   })
 
-  test('are those of the fastest round of each side, so that other work on the machine changes nothing', () => {
-    const rounds = [round(50, 40), round(80, 70), round(53, 90)]
-    assert.deepEqual(beyondFloor(rounds), { figure: 10, least: -37, most: 10 })
-    assert.equal(floorCpu(rounds), 40)
-    assert.deepEqual(timesFloor([round(60, 80), round(120, 40)]), { figure: 1.5, least: 0.75, most: 3 })
+  test('are those of the fastest slice of each side, so that other work on the machine changes nothing', () => {
+    const slices = [slice(50, 40), slice(80, 70), slice(53, 90)]
+    assert.deepEqual(beyondFloor(slices), { figure: 10, low: -37, high: 10 })
+    assert.equal(floorCpu(slices), 40)
+    assert.deepEqual(timesFloor([slice(60, 80), slice(120, 40)]), { figure: 1.5, low: 0.75, high: 3 })
+  })
+
+  test('have half of the slices between their quartiles', () => {
+    const { low, high } = beyondFloor([5, 1, 2, 9, 3].map(beyond => slice(40 + beyond, 40)))
+    assert.deepEqual([low, high], [2, 5])
   })
 
   test('can be less than those of the floor', () => {
-    assert.equal(beyondFloor([round(38, 40)]).figure, -2)
+    assert.equal(beyondFloor([slice(38, 40)]).figure, -2)
   })
 })

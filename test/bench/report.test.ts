@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Round } from '../../bench/figures.js'
+import type { Slice } from '../../bench/figures.js'
 import type { RowResult } from '../../bench/measure.js'
 import { busyTable, rowsTable, socketsTable } from '../../bench/report.js'
 import { type Aim, row } from '../../bench/row.js'
 
-const side = (cpu: number) => ({ rate: 12_345, cpu, p50: 1500, p99: 2750 })
-const rounds = (...beyond: number[]): Round[] => beyond.map(each => ({ server: side(40 + each), floor: side(40) }))
+const SENT = { rate: 12_345, p50: 1500, p99: 2750 }
+const slices = (...beyond: number[]): Slice[] => beyond.map(each => ({ server: 40 + each, floor: 40 }))
 
 const rowWith = (name: string, ...aims: Aim[]) => row(name, 'a/server', 'a/floor', { aims })
 
@@ -14,7 +14,14 @@ function run(...results: [ReturnType<typeof row>, ...number[]][]): Map<string, R
   return new Map(
     results.map(([each, ...beyond]) => [
       each.name,
-      { row: each, rounds: rounds(...beyond), at: new Map([[1, side(50)]]) },
+      {
+        row: each,
+        slices: slices(...beyond),
+        at: new Map([
+          [1, SENT],
+          [32, SENT],
+        ]),
+      },
     ]),
   )
 }
