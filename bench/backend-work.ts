@@ -60,7 +60,7 @@ async function workFor(row: Row, kind: Kind, seconds: number, backends: Backends
 
 /** What the backend does for each request of a row. */
 export async function workIn(bench: Bench, row: Row, kind: Kind, seconds: number, backends: Backends) {
-  return bench.prepared(row, 'server', { connections: CONNECTIONS, seconds }, async prepared => {
+  return bench.prepared(row, { connections: CONNECTIONS, seconds }, async prepared => {
     const before = await USED[kind](backends)
     const load = await bench.load(prepared)
     const after = await USED[kind](backends)

@@ -21,7 +21,7 @@ const COMPARED = [
 export function machineText(programs: readonly string[]): string {
   const [cpu] = cpus()
   const pinned = canPin
-    ? 'The server under load has a core of its own; wrk, Redis and PostgreSQL share another.'
+    ? 'The servers under load share a core; wrk, Redis and PostgreSQL share another.'
     : 'Nothing is pinned to a core here.'
   const versions = programs.map(program => firstLine(program, '--version'))
   const tools = [`Node ${process.versions.node}`, firstLine('wrk', '-v'), ...versions]

@@ -63,6 +63,7 @@ async function measureRow(bench: Bench, row: Row, pace: Pace): Promise<RowResult
   await bench.check(row)
   await bench.loadBoth(row, pace.warmUp)
   const slices = await bench.loadBoth(row, hasAim(row) ? pace.seconds : pace.secondsWithoutAim)
+  if (slices.length === 0) throw new Error(`${row.name}: too few requests to measure`)
   const at = new Map<number, Figures>()
   for (const connections of pace.connections) at.set(connections, await bench.run(row, { connections, seconds: 1 }))
   return { row, slices, at }
@@ -114,21 +115,19 @@ export class Bench {
 
   /** What the server of a row does, without its floor. @throws Error if a response was not the expected one. */
   run(row: Row, amount: Amount): Promise<Figures> {
-    return this.prepared(row, 'server', amount, async prepared => {
+    return this.prepared(row, amount, async prepared => {
       const run = await this.load(prepared)
       return run && { rate: rateOf(run), p50: run.p50, p99: run.p99 }
     })
   }
 
-  /** Prepares requests for `send`, and more of them while it resolves to `undefined`: there were too few tokens. */
-  async prepared<T>(
-    row: Row,
-    side: Side,
-    amount: Amount,
-    send: (prepared: Prepared) => Promise<T | undefined>,
-  ): Promise<T> {
+  /**
+   * Prepares requests to the server of a row for `send`, and more of them while it resolves to `undefined`: there were
+   * too few tokens.
+   */
+  async prepared<T>(row: Row, amount: Amount, send: (prepared: Prepared) => Promise<T | undefined>): Promise<T> {
     for (let tries = 1; tries <= MOST_TRIES; tries++) {
-      const result = await send(await this.#prepare(row, side, amount))
+      const result = await send(await this.#prepare(row, 'server', amount))
       if (result !== undefined) return result
     }
     throw tooFewTokens(row)

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { findOnPath } from '../test/support/debian.js'
 
-/** The server that is measured has a core of its own; the load, Redis and PostgreSQL share another. */
+/** The servers that are measured share a core; the load, Redis and PostgreSQL share another. */
 export type Core = 'server' | 'others'
 
 const NUMBERS: Readonly<Record<Core, string>> = { others: '0', server: '1' }

@@ -26,7 +26,7 @@ export async function profileRow(row: Row, backends: Backends, say: (line: strin
 
 /** Returns the CPU time of each request. */
 function profiled(bench: Bench, row: Row, file: string): Promise<number> {
-  return bench.prepared(row, 'server', AMOUNT, async prepared => {
+  return bench.prepared(row, AMOUNT, async prepared => {
     const { server } = prepared
     await server.ask({ do: 'startProfile' })
     await server.ask({ do: 'cpuPerRequest' })

@@ -6,7 +6,7 @@ import { guards, guardsOfOthers } from './guards.js'
 import { refusals } from './refusals.js'
 import { sessions } from './sessions.js'
 
-/** Every row. The rows of a group are measured in turns, so a group does not have too many servers. */
+/** Every row. The rows of a group are measured one after another by servers that stay open, so a group does not have too many servers. */
 export const groups: readonly Group[] = [guards, guardsOfOthers, cookies, refusals, flows, logins, sessions]
 
 const named = new Set(groups.flatMap(({ rows }) => rows.flatMap(({ aims }) => namesIn(aims))))

@@ -1,7 +1,7 @@
 /**
  * The floors of login, refresh and logout: a route that makes the same calls of the same store and as many signatures,
- * and sends the same response. It signs two tokens with jsonwebtoken, and computes the signature of the token in the
- * request. It checks nothing else.
+ * and sends the same response. It signs two tokens with jsonwebtoken, if the library does, and computes the
+ * signature of the token in the request, if there is one. It checks nothing else.
  */
 import { createHmac, randomUUID } from 'node:crypto'
 import Router from '@koa/router'

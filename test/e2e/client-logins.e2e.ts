@@ -113,6 +113,7 @@ for (const browser of Object.keys(VISITORS))
             // It does not end a request with `keepalive`: the cookies of the late answer replace those of the login.
             const subs = [...(await askedUntilOut(other)), ...(await askedUntilOut(one))]
             assert.ok(!subs.includes('ada'), 'a request was answered as to the user before')
+            assert.deepEqual([await subOf(one), await subOf(other)], [undefined, undefined])
             await one.evaluate(credentials => client.login(credentials), OTHERS)
           }
           for (let n = 0; n < 2; n++) {

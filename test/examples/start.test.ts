@@ -211,9 +211,10 @@ describe('npm start', () => {
   })
 })
 
-for (const [kind, startServer] of [
-  ['Redis', startRedis],
-  ['PostgreSQL', startPostgres],
+// Servers of tests keep nothing over a crash.
+for (const [kind, startServer, finding] of [
+  ['Redis', startRedis, 'redis-persistence'],
+  ['PostgreSQL', startPostgres, 'postgres-fsync'],
 ] as const) {
   describe(`npm start on ${kind}`, async () => {
     const backend = await startServer()
@@ -228,6 +229,11 @@ for (const [kind, startServer] of [
       assert.equal(await program.end('SIGINT'), 0)
       await assertKnown((await started(t, folder, env)).client, sessions)
       assert.equal(existsSync(join(folder, '.data/tokens.sqlite')), false)
+    })
+
+    test('says before it listens what is wrong with it', async t => {
+      const { program } = await started(t, await folderFor(t), env)
+      assert.match(program.stdout, new RegExp(`^The store \\(${finding}\\): .*\\n[\\s\\S]*^Listening`, 'm'))
     })
 
     test('starts without it, answers 503 and says why, and goes on when it is there', async t => {
