@@ -103,14 +103,13 @@ export class Bench {
    */
   async loadBoth(row: Row, seconds: number): Promise<Slice[]> {
     const amount = { connections: CONNECTIONS, seconds }
-    for (let tries = 1; tries <= MOST_TRIES; tries++) {
+    return withEnoughTokens(row, async () => {
       const server = await this.#prepare(row, 'server', amount)
       const floor = await this.#prepare(row, 'floor', amount)
       const loads = Promise.all([this.load(server), this.load(floor)])
       const slices = await slicesUntil(loads, server.server, floor.server)
-      if ((await loads).every(Boolean)) return slices
-    }
-    throw tooFewTokens(row)
+      return (await loads).every(Boolean) ? slices : undefined
+    })
   }
 
   /** What the server of a row does, without its floor. @throws Error if a response was not the expected one. */
@@ -126,11 +125,7 @@ export class Bench {
    * too few tokens.
    */
   async prepared<T>(row: Row, amount: Amount, send: (prepared: Prepared) => Promise<T | undefined>): Promise<T> {
-    for (let tries = 1; tries <= MOST_TRIES; tries++) {
-      const result = await send(await this.#prepare(row, 'server', amount))
-      if (result !== undefined) return result
-    }
-    throw tooFewTokens(row)
+    return withEnoughTokens(row, async () => send(await this.#prepare(row, 'server', amount)))
   }
 
   /** Makes what has to be there before the first request is sent. */
@@ -178,7 +173,14 @@ const keyOf = (row: Row, side: Side) => `${row.name} ${side}`
 
 const rateOf = ({ requests, microseconds }: Run) => (requests * 1e6) / microseconds
 
-const tooFewTokens = ({ name }: Row) => new Error(`${name}: requests were faster than tokens could be made`)
+/** Calls `attempt` again while it resolves to `undefined`: there were too few tokens, and the next time there are more. */
+async function withEnoughTokens<T>({ name }: Row, attempt: () => Promise<T | undefined>): Promise<T> {
+  for (let tries = 1; tries <= MOST_TRIES; tries++) {
+    const result = await attempt()
+    if (result !== undefined) return result
+  }
+  throw new Error(`${name}: requests were faster than tokens could be made`)
+}
 
 /** Asks a server and its floor again and again what a request costs, until `done` settles. */
 async function slicesUntil(done: Promise<unknown>, server: ServerProcess, floor: ServerProcess): Promise<Slice[]> {
