@@ -1,10 +1,39 @@
 /** What a server and its floor cost, both under load at the same time. Times are microseconds. */
 
+import type { Usage } from './servers/protocol.js'
+
 /** CPU time per request in the same slice of time. */
 export interface Slice {
   readonly server: number
   readonly floor: number
 }
+
+/** What a server and its floor have done until the same moment. */
+export interface Reading {
+  readonly server: Usage
+  readonly floor: Usage
+}
+
+/** Of fewer requests, which of them were being answered at the ends of a slice would decide what one costs. */
+const FEWEST_REQUESTS = 200
+
+/** Cuts the time between readings into the shortest slices in which both sides have answered enough requests. */
+export function slicesOf(readings: readonly Reading[]): Slice[] {
+  const slices: Slice[] = []
+  let [start] = readings
+  for (const reading of readings) {
+    if (!start || !isEnough(start.server, reading.server) || !isEnough(start.floor, reading.floor)) continue
+    const server = cpuPerRequest(start.server, reading.server)
+    slices.push({ server, floor: cpuPerRequest(start.floor, reading.floor) })
+    start = reading
+  }
+  return slices
+}
+
+const isEnough = (before: Usage, after: Usage) => after.requests - before.requests >= FEWEST_REQUESTS
+
+export const cpuPerRequest = (before: Usage, after: Usage): number =>
+  (after.cpu - before.cpu) / (after.requests - before.requests)
 
 /** What one server did in one run of wrk. */
 export interface Figures {

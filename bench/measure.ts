@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Backends } from './backends.js'
 import { check } from './check.js'
-import type { Figures, Slice } from './figures.js'
+import { type Figures, type Reading, type Slice, slicesOf } from './figures.js'
 import { type Amount, type Run, runLoad } from './load.js'
 import type { Row, Side } from './row.js'
 import { hasAim } from './rows/index.js'
@@ -43,9 +43,9 @@ interface Prepared {
 
 const SIDES = ['floor', 'server'] as const
 const MOST_TRIES = 4
-const SLICE_MS = 100
+const READING_MS = 100
 /** At the beginning of each run, connections are opened, and less is compiled. */
-const UNSETTLED_SLICES = 5
+const UNSETTLED_READINGS = 5
 
 /** Measures rows, one after another. */
 export async function measure(rows: readonly Row[], pace: Pace, backends: Backends): Promise<RowResult[]> {
@@ -107,8 +107,8 @@ export class Bench {
       const server = await this.#prepare(row, 'server', amount)
       const floor = await this.#prepare(row, 'floor', amount)
       const loads = Promise.all([this.load(server), this.load(floor)])
-      const slices = await slicesUntil(loads, server.server, floor.server)
-      return (await loads).every(Boolean) ? slices : undefined
+      const readings = await readingsUntil(loads, server.server, floor.server)
+      return (await loads).every(Boolean) ? slicesOf(readings.slice(UNSETTLED_READINGS)) : undefined
     })
   }
 
@@ -182,20 +182,20 @@ async function withEnoughTokens<T>({ name }: Row, attempt: () => Promise<T | und
   throw new Error(`${name}: requests were faster than tokens could be made`)
 }
 
-/** Asks a server and its floor again and again what a request costs, until `done` settles. */
-async function slicesUntil(done: Promise<unknown>, server: ServerProcess, floor: ServerProcess): Promise<Slice[]> {
+/** Asks a server and its floor again and again what they have done so far, until `done` settles. */
+async function readingsUntil(done: Promise<unknown>, server: ServerProcess, floor: ServerProcess): Promise<Reading[]> {
   let isDone = false
   const end = () => {
     isDone = true
   }
   done.then(end, end)
-  const slices: Slice[] = []
+  const readings: Reading[] = []
   while (!isDone) {
-    const [ofServer, ofFloor] = await Promise.all([server, floor].map(each => each.ask({ do: 'cpuPerRequest' })))
-    slices.push({ server: ofServer ?? 0, floor: ofFloor ?? 0 })
-    await sleep(SLICE_MS)
+    const [ofServer, ofFloor] = await Promise.all([server.ask({ do: 'usage' }), floor.ask({ do: 'usage' })])
+    readings.push({ server: ofServer, floor: ofFloor })
+    await sleep(READING_MS)
   }
-  return slices.slice(UNSETTLED_SLICES).filter(slice => slice.server > 0 && slice.floor > 0)
+  return readings
 }
 
 function checkRun(row: Row, side: Side, run: Run): void {

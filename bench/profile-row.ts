@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backends } from './backends.js'
+import { cpuPerRequest } from './figures.js'
 import { Bench, CONNECTIONS } from './measure.js'
 import { FULL } from './plan.js'
 import { profileText } from './profile.js'
@@ -29,10 +30,10 @@ function profiled(bench: Bench, row: Row, file: string): Promise<number> {
   return bench.prepared(row, AMOUNT, async prepared => {
     const { server } = prepared
     await server.ask({ do: 'startProfile' })
-    await server.ask({ do: 'cpuPerRequest' })
+    const before = await server.ask({ do: 'usage' })
     const run = await bench.load(prepared)
-    const cpu = await server.ask({ do: 'cpuPerRequest' })
+    const after = await server.ask({ do: 'usage' })
     await server.ask({ do: 'stopProfile', file })
-    return run && cpu
+    return run && cpuPerRequest(before, after)
   })
 }

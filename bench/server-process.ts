@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Backends } from './backends.js'
 import { pinned } from './pinned.js'
-import type { Answer, Order, Settings } from './servers/protocol.js'
+import type { Answer, AnswerTo, Order, Settings } from './servers/protocol.js'
 import { temporaryFolder } from './temporary.js'
 
 const SERVE = fileURLToPath(new URL('./dist/serve.js', import.meta.url))
@@ -43,10 +43,10 @@ export class ServerProcess {
     return this.#origin
   }
 
-  ask(order: Order): Promise<number> {
+  ask<O extends Order>(order: O): Promise<AnswerTo<O>> {
     const answer = this.#answer()
     this.#child.send(order)
-    return answer
+    return answer as Promise<AnswerTo<O>>
   }
 
   async stop(): Promise<void> {
@@ -57,7 +57,7 @@ export class ServerProcess {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  async #answer(): Promise<number> {
+  async #answer(): Promise<AnswerTo<Order>> {
     const ended = new AbortController()
     const exit = once(this.#child, 'exit', { signal: ended.signal }).then(([code]) => {
       throw new Error(`the server ${this.name} ended with ${code}`)

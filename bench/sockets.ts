@@ -94,9 +94,10 @@ async function costOf(name: string, { count, seconds }: Plan['sockets'], backend
 }
 
 async function cpuOf(server: ServerProcess, seconds: number): Promise<number> {
-  const before = await server.ask({ do: 'cpu' })
+  const before = await server.ask({ do: 'usage' })
   await sleep(seconds * 1000)
-  return (await server.ask({ do: 'cpu' })) - before
+  const after = await server.ask({ do: 'usage' })
+  return after.cpu - before.cpu
 }
 
 async function tokensOf(server: ServerProcess, count: number): Promise<string[]> {

@@ -28,14 +28,22 @@ export type StartVariant = (settings: Settings) => Variant | Promise<Variant>
 export type Order =
   /** Write tokens into a file, one a line. Answer: how many; 0 if the server makes none. */
   | { readonly do: 'tokens'; readonly count: number; readonly kind: TokenKind; readonly file: string }
-  /** Answer: microseconds of CPU that the process has taken so far. */
-  | { readonly do: 'cpu' }
-  /** Answer: microseconds of CPU for each request since this was asked last; 0 if there were hardly any. */
-  | { readonly do: 'cpuPerRequest' }
+  /** Answer: what the process has done so far. */
+  | { readonly do: 'usage' }
   /** Answer: bytes in use, after a garbage collection. */
   | { readonly do: 'memory' }
   | { readonly do: 'startProfile' }
   /** Write the profile into a file. */
   | { readonly do: 'stopProfile'; readonly file: string }
 
-export type Answer = { readonly value: number } | { readonly error: string }
+/** What a process has done since it started. */
+export interface Usage {
+  /** Microseconds, of all its threads. */
+  readonly cpu: number
+  /** Requests that have been answered. */
+  readonly requests: number
+}
+
+export type AnswerTo<O extends Order> = O extends { readonly do: 'usage' } ? Usage : number
+
+export type Answer = { readonly value: AnswerTo<Order> } | { readonly error: string }

@@ -1,25 +1,23 @@
 /** One server process: `node serve.js authx/redis '{"redisUrl":...}'`. Says its port, then answers orders. */
+import { subscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
 import type { AddressInfo } from 'node:net'
-import type { Answer, Order, StartVariant, Variant } from './protocol.js'
+import type { Answer, AnswerTo, Order, StartVariant, Usage, Variant } from './protocol.js'
 
 const MUCH = 1000
-/** Fewer say little about one. */
-const FEWEST_REQUESTS = 10
 
 const [name = '', settings = ''] = process.argv.slice(2)
 const [file, start = ''] = name.split('/')
 const variants = (await import(`./${file}.js`)) as Record<string, StartVariant>
 const variant = await (variants[start] as StartVariant)(JSON.parse(settings))
 let requests = 0
-let before = { cpu: 0, requests: 0 }
 let profiler = new Session()
 
 global.gc?.()
 if (!variant.server.listening) await once(variant.server, 'listening')
-variant.server.on('request', () => {
+subscribe('http.server.response.finish', () => {
   requests++
 })
 process.on('message', async order => say(await answer(order as Order, variant)))
@@ -39,11 +37,10 @@ async function answer(order: Order, variant: Variant): Promise<Answer> {
 }
 
 // biome-ignore lint/suspicious/noConfusingVoidType: most orders are answered with nothing but that they are done
-async function carryOut(order: Order, variant: Variant): Promise<number | void> {
+async function carryOut(order: Order, variant: Variant): Promise<AnswerTo<Order> | void> {
   if (order.do === 'tokens') return writeTokens(order, variant)
   if (order.do === 'memory') return usedMemory()
-  if (order.do === 'cpu') return cpuTime()
-  if (order.do === 'cpuPerRequest') return cpuPerRequest()
+  if (order.do === 'usage') return usage()
   if (order.do === 'startProfile') return startProfile()
   return stopProfile(order.file)
 }
@@ -63,17 +60,9 @@ function usedMemory(): number {
   return heapUsed + external
 }
 
-function cpuTime(): number {
+function usage(): Usage {
   const { user, system } = process.cpuUsage()
-  return user + system
-}
-
-function cpuPerRequest(): number {
-  const now = { cpu: cpuTime(), requests }
-  const count = now.requests - before.requests
-  const cost = (now.cpu - before.cpu) / count
-  before = now
-  return count < FEWEST_REQUESTS ? 0 : cost
+  return { cpu: user + system, requests }
 }
 
 async function startProfile(): Promise<void> {

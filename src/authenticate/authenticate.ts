@@ -21,14 +21,14 @@ export interface Requirement extends checks.TokenRequirement {
 
 /**
  * Check the token of a request.
- * @returns the payload, or `undefined` if there is no token.
- * @throws AuthXError
+ * @returns the payload, or `undefined` if there is no token. It is a promise only if somebody is asked, such as the store.
+ * @throws AuthXError, or rejects with an AuthXError.
  */
 export function authenticate(
   internals: Internals,
   ctx: AuthContext,
   requirement: Requirement,
-): Promise<TokenPayload | undefined> {
+): TokenPayload | undefined | Promise<TokenPayload | undefined> {
   return checks.checkToken(internals, new RequestSource(internals, ctx, requirement), requirement)
 }
 

@@ -56,30 +56,44 @@ export interface TokenSource {
 /**
  * Check a token. The order is the same everywhere: signature and claims, type, login type, signed by a configured key
  * (option `ownKey`), origin and CSRF value, revocation, freshness. The first failed check throws.
- * @returns the payload; `undefined` if there is no token.
- * @throws AuthXError
+ * @returns the payload; `undefined` if there is no token. It is a promise only if somebody is asked, such as the store.
+ * @throws AuthXError, or rejects with an AuthXError.
  */
 export function checkToken(
   internals: Internals,
   source: TokenSource,
   requirement: TokenRequirement,
-): Promise<TokenPayload | undefined> {
+): Checked | Promise<Checked> {
   if (!isTraced('verify')) return runChecks(internals, source, requirement)
   const trace: VerifyTrace = { type: requirement.type ?? 'access' }
-  return traced('verify', trace, () => runChecks(internals, describedIn(trace, source), requirement))
+  return traced('verify', trace, async () => runChecks(internals, describedIn(trace, source), requirement))
 }
 
-async function runChecks(
+type Checked = TokenPayload | undefined
+
+function runChecks(
   internals: Internals,
   source: TokenSource,
   requirement: TokenRequirement,
-): Promise<TokenPayload | undefined> {
-  const identified = await identify(internals, source, requirement)
-  if (!identified) return undefined
-  await source.checkRevocation(identified)
-  if (requirement.verifyFresh) checkFresh(identified.payload)
-  if (requirement.freshness) checkFreshness(identified.payload, requirement.freshness, internals.config.now())
-  return identified.payload
+): Checked | Promise<Checked> {
+  return after(identify(internals, source, requirement), identified => {
+    if (!identified) return undefined
+    const { payload } = identified
+    const accept = () => acceptFreshness(payload, requirement, internals.config)
+    const unrevoked = source.checkRevocation(identified)
+    return unrevoked ? unrevoked.then(accept) : accept()
+  })
+}
+
+/** Check freshness, the last check. @throws FreshTokenRequiredError */
+function acceptFreshness(
+  payload: TokenPayload,
+  { verifyFresh, freshness }: TokenRequirement,
+  { now }: Config,
+): TokenPayload {
+  if (verifyFresh) checkFresh(payload)
+  if (freshness) checkFreshness(payload, freshness, now())
+  return payload
 }
 
 /**
@@ -125,7 +139,7 @@ function accept(
 }
 
 /** Apply `next`, without a promise if possible: a promise costs more than the check. */
-function after<T, U>(value: T | Promise<T>, next: (value: T) => U): U | Promise<U> {
+function after<T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
   return value instanceof Promise ? value.then(next) : next(value)
 }
 

@@ -45,12 +45,14 @@ export function makeGuard<State extends { token?: TokenPayload } = { token: Toke
   plan: GuardPlan<State>,
 ): Described<Middleware<State>> {
   const { name, asked = [], requirement = {}, checkConfigured, check } = plan
-  const { internals } = owner
+  const { internals, explain } = owner
   const guard: Middleware<State> = async (ctx, next) => {
     const call = ctx as unknown as AuthContext
     try {
       checkConfigured?.()
-      const payload = await checkedToken(owner, call, requirement)
+      const payload = await (explain
+        ? explained(owner, explain, call, requirement)
+        : authenticate(internals, call, requirement))
       if (!payload && !requirement.optional) throw missing(call, requirement, internals.config)
       setToken(ctx.state, payload)
       if (check && payload) await check(ctx, payload)
@@ -66,13 +68,17 @@ export function makeGuard<State extends { token?: TokenPayload } = { token: Toke
   return describeGuard(guard, { name, loginType, asked, protects: !requirement.optional })
 }
 
-function checkedToken(
-  { internals, explain }: GuardOwner,
+async function explained(
+  { internals }: GuardOwner,
+  explain: NonNullable<GuardOwner['explain']>,
   ctx: AuthContext,
   requirement: GuardRequirement,
 ): Promise<TokenPayload | undefined> {
-  const checked = authenticate(internals, ctx, requirement)
-  return explain ? checked.catch(error => explain(ctx, requirement, error)) : checked
+  try {
+    return await authenticate(internals, ctx, requirement)
+  } catch (error) {
+    return explain(ctx, requirement, error)
+  }
 }
 
 function announceRefusal(

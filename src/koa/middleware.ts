@@ -16,8 +16,13 @@ const ACCESS = { type: 'access' } as const
 export function middleware(internals: Internals, options: MiddlewareOptions): Middleware<{ token?: TokenPayload }> {
   checkMiddlewareOptions(options)
   const middleware: Middleware<{ token?: TokenPayload }> = async function authx(ctx, next) {
-    const payload = await authenticate(internals, ctx as unknown as Context, ACCESS).catch(undefinedIfRefused)
-    if (payload) ctx.state.token = payload
+    try {
+      const payload = await authenticate(internals, ctx as unknown as Context, ACCESS)
+      if (payload) ctx.state.token = payload
+    } catch (error) {
+      // An invalid token counts as none: public pages ignore it, and guards reject it.
+      if (!(error instanceof AuthXError)) throw error
+    }
     await renderErrors(ctx as unknown as Context, next, internals.config, options)
   }
   const { loginType } = internals.config
@@ -31,9 +36,4 @@ export function checkMiddlewareOptions(options: MiddlewareOptions): void {
   const { onError } = options
   if (onError !== undefined && typeof onError !== 'function')
     throw new TypeError('middleware: onError must be a function')
-}
-
-/** An invalid token counts as none: public pages ignore it, and guards reject it. */
-function undefinedIfRefused(error: unknown): undefined {
-  if (!(error instanceof AuthXError)) throw error
 }

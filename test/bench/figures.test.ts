@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { beyondFloor, floorCpu, median, type Slice, timesFloor } from '../../bench/figures.js'
+import { beyondFloor, floorCpu, median, type Slice, slicesOf, timesFloor } from '../../bench/figures.js'
 
 const slice = (server: number, floor: number): Slice => ({ server, floor })
 
@@ -30,6 +30,54 @@ describe('the figures of benchmarks', () => {
   test('have half of the slices between their quartiles', () => {
     const { low, high } = beyondFloor([5, 1, 2, 9, 3].map(beyond => slice(40 + beyond, 40)))
     assert.deepEqual([low, high], [2, 5])
+  })
+
+  test('come from slices in which both sides have answered enough requests, so slow rows have longer slices', () => {
+    const usage = (requests: number, each: number) => ({ requests, cpu: requests * each })
+    const reading = (server: number, floor: number) => ({ server: usage(server, 50), floor: usage(floor, 40) })
+    const cases: [readings: [server: number, floor: number][], slices: number][] = [
+      [[], 0],
+      [[[0, 0]], 0],
+      [
+        [
+          [0, 0],
+          [200, 200],
+          [400, 400],
+        ],
+        2,
+      ],
+      [
+        [
+          [5000, 5000],
+          [5199, 9000],
+          [5200, 9000],
+        ],
+        1,
+      ],
+      [
+        [
+          [0, 0],
+          [60, 300],
+          [120, 600],
+          [180, 900],
+          [240, 1200],
+          [300, 1500],
+        ],
+        1,
+      ],
+      [
+        [
+          [0, 0],
+          [900, 199],
+          [1800, 398],
+        ],
+        1,
+      ],
+    ]
+    for (const [readings, slices] of cases) {
+      const expected = Array.from({ length: slices }, () => slice(50, 40))
+      assert.deepEqual(slicesOf(readings.map(each => reading(...each))), expected, JSON.stringify(readings))
+    }
   })
 
   test('can be less than those of the floor', () => {
