@@ -42,7 +42,9 @@ interface Prepared {
 }
 
 const SIDES = ['floor', 'server'] as const
-const MOST_TRIES = 4
+const MOST_TRIES = 6
+/** Requests per second to make tokens for, while nobody knows better. More tokens are made if they run out. */
+const FIRST_RATE = 2000
 const READING_MS = 100
 /** At the beginning of each run, connections are opened, and less is compiled. */
 const UNSETTLED_READINGS = 5
@@ -165,7 +167,7 @@ export class Bench {
     if (use === 'ring') return 256
     // wrk sends one request more, to check whether it is well formed.
     if (use === 'chain') return connections + 1
-    return Math.ceil((this.#rates.get(keyOf(row, side)) ?? 5000) * seconds * 1.5)
+    return Math.ceil((this.#rates.get(keyOf(row, side)) ?? FIRST_RATE) * seconds * 1.5)
   }
 }
 

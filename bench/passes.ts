@@ -27,8 +27,7 @@ export class Passes {
 
   /** `save` gets the results so far, after each part. @throws Error if the word selects nothing. */
   async measure(save: (results: Results) => void): Promise<Results> {
-    const { runs, loads, sockets, logins, imports } = this.#plan
-    const { seconds, sessions } = this.#plan.backends
+    const { runs, loads, sockets, logins, load, imports } = this.#plan
     const backends = this.#backends
     const results = new Results()
     const part = async <T>(name: string, into: T[], work: () => Promise<readonly T[]> | readonly T[]) => {
@@ -44,8 +43,10 @@ export class Passes {
     }
     await part('watched WebSockets', results.sockets, () => measureSockets(sockets, backends))
     await part('bytes for each live session', results.stored, () => sessionBytes(logins, backends))
-    await part('work of the backends', results.work, () => backendWork(seconds, backends))
-    await part('many sessions', results.many, () => manySessions(sessions, seconds, backends))
+    if (load) {
+      await part('work of the backends', results.work, () => backendWork(load.seconds, backends))
+      await part('many sessions', results.many, () => manySessions(load.sessions, load.seconds, backends))
+    }
     await part('import time', results.imported, () => importTimes(imports))
     await part('installed size', results.installed, () => installedSizes())
     if (results.isEmpty) throw this.#nothing()
@@ -78,14 +79,13 @@ export class Passes {
     return row
   }
 
-  /** The second run measures only the rows that have an aim, and those that an aim names. */
+  /** Runs after the first measure only the rows that have an aim, and those that an aim names. */
   async #rows(run: number): Promise<Map<string, RowResult>> {
     const results = new Map<string, RowResult>()
     const pace = run === 1 ? this.#plan.pace : { ...this.#plan.pace, connections: [] }
     for (const { title, rows } of this.#selectedGroups()) {
       const isAll = run === 1 && !(this.#plan.onlyAims && this.#word === '')
       const due = isAll ? rows : rows.filter(hasAim)
-      if (run === 1) await this.#check(rows.filter(row => !due.includes(row)))
       if (due.length === 0) continue
       this.#say(`${title}, run ${run}: ${due.map(({ name }) => name).join('; ')}`)
       for (const result of await measure(due, pace, this.#backends)) results.set(result.row.name, result)

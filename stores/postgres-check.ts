@@ -6,7 +6,7 @@ import { findingsOf, type PostgresSight, type PostgresView, trialFinding } from 
 import { inspection } from './postgres-inspection.js'
 import type { PostgresConnections } from './postgres-pool.js'
 import { noAnswer } from './postgres-reason.js'
-import type { PostgresStatements, Row } from './postgres-sql.js'
+import { checkedKey, type PostgresStatements, type Row } from './postgres-sql.js'
 
 /** What already says that writes fail. */
 const NO_WRITES = ['standby', 'read-only', 'permission', 'other-table'].map(name => `postgres-${name}`)
@@ -31,7 +31,7 @@ export function checkPostgres(
 ): Promise<StoreFinding[]> {
   const deadline = new Deadline(Math.max(CHECK_MS, timeout), noAnswer)
   const inspect = { isWrite: false, sql: () => inspection(statements.name, deadline.milliseconds) }
-  const trial = { isWrite: true, sql: () => statements.trial(`${prefix}check:${randomUUID()}`) }
+  const trial = { isWrite: true, sql: () => statements.trial(checkedKey(`${prefix}check:${randomUUID()}`)) }
   return connections.call(async () => {
     const sent = Date.now()
     const { rows } = await connections.send(inspect, deadline)

@@ -224,7 +224,7 @@ export class PostgresConnections {
   }
 }
 
-/** The text of a message. If it cannot be made, because of a key or a date, the connection goes back to the pool. */
+/** The text of a message. If it cannot be made, because the date has passed, the connection goes back to the pool. */
 function textOf({ sql }: Order, client: PostgresClient, clock: PostgresClock, deadline: Deadline): string {
   try {
     return sql(clock, deadline)

@@ -1,4 +1,4 @@
-import type { Literal } from './postgres-sql.js'
+import type { Key } from './postgres-sql.js'
 import { TickBatch } from './tick-batch.js'
 
 /** The values of keys, by key. A key without a record is missing. */
@@ -6,7 +6,7 @@ export type Values = ReadonlyMap<string, string>
 
 /** Calls that share a statement. */
 interface Batch {
-  readonly keys: Set<Literal>
+  readonly keys: Set<Key>
   readonly values: Promise<Values>
 }
 
@@ -21,17 +21,17 @@ const MOST_KEYS = 200
  * far more than a row. A batch is complete when its turn is over, so all its calls have the same deadline.
  */
 export class GatheredReads {
-  readonly #read: (whenComplete: Promise<readonly Literal[]>) => Promise<Values>
+  readonly #read: (whenComplete: Promise<readonly Key[]>) => Promise<Values>
   readonly #turn = new TickBatch()
   #latest: Batch | undefined
 
   /** `read` gets a promise of the keys, which resolves when the turn is over. */
-  constructor(read: (whenComplete: Promise<readonly Literal[]>) => Promise<Values>) {
+  constructor(read: (whenComplete: Promise<readonly Key[]>) => Promise<Values>) {
     this.#read = read
   }
 
   /** Resolves to the values of `keys`, among others. Rejects as `read` does. */
-  get(keys: readonly Literal[]): Promise<Values> {
+  get(keys: readonly Key[]): Promise<Values> {
     const latest = this.#latest
     const batch = latest && latest.keys.size + keys.length <= MOST_KEYS ? latest : this.#begin()
     for (const key of keys) batch.keys.add(key)
@@ -39,7 +39,7 @@ export class GatheredReads {
   }
 
   #begin(): Batch {
-    const keys = new Set<Literal>()
+    const keys = new Set<Key>()
     const whenComplete = this.#turn.over().then(() => {
       if (this.#latest === batch) this.#latest = undefined
       return [...keys]

@@ -8,13 +8,13 @@ export interface PostgresTable {
   readonly table: string
 }
 
-/** A literal of SQL for a key. Only `literalOf` makes one, so nothing in a key can end it. */
-export type Literal = string & { readonly [isLiteral]: true }
-declare const isLiteral: unique symbol
+/** A key of the table. Only `checkedKey` makes one, so nothing in a key can end the literal that `literalOf` makes. */
+export type Key = string & { readonly [isChecked]: true }
+declare const isChecked: unique symbol
 
 /** A write. `ttl`: milliseconds. `latest`: milliseconds since 1970 by the clock of `server`, as `answerOf` returns it. */
 export interface PostgresWrite {
-  readonly key: string
+  readonly key: Key
   readonly expected: string | undefined
   readonly value: string
   readonly ttl: number
@@ -68,8 +68,8 @@ export class PostgresStatements {
   }
 
   /** Answers `read` or `standby`, the clock, and in each row a key and its value in hexadecimal digits; null without. */
-  read(keys: readonly Literal[]): string {
-    const among = keys.length === 0 ? 'false' : `record.key IN (${keys.join(', ')})`
+  read(keys: readonly Key[]): string {
+    const among = keys.length === 0 ? 'false' : `record.key IN (${keys.map(literalOf).join(', ')})`
     return `${this.#settings}
 SELECT CASE WHEN ${IS_INSIDE} THEN 'inside' WHEN pg_is_in_recovery() THEN 'standby' ELSE 'read' END, ${CLOCK},
   record.key, encode(record.value, 'hex')
@@ -120,7 +120,7 @@ SELECT CASE
    * Writes a record, changes it, reads it and deletes it in one transaction: nobody else sees it, and nothing stays.
    * Answers `tried` and the clock. If a statement does not find the record, an error undoes all.
    */
-  trial(key: string): string {
+  trial(key: Key): string {
     const write = { key, value: 'a', expected: undefined, ttl: 0, latest: 0, server: 0 }
     const bound = "bound AS MATERIALIZED (SELECT clock_timestamp() + interval '1 minute' AS expires)"
     const found = `SELECT ctid FROM ${this.table} WHERE key = ${literalOf(key)}`
@@ -193,14 +193,17 @@ function quoted(name: string): string {
 }
 
 /**
- * Makes the literal for a key. An E string means the same whatever standard_conforming_strings is. Other characters than
- * printable ASCII could end the literal, if the encoding of the connection is not UTF-8.
+ * Checks a key. Other characters than printable ASCII could end a literal, if the encoding of the connection is not
+ * UTF-8.
  * @throws PostgresStoreError for such characters.
  */
-export function literalOf(key: string): Literal {
+export function checkedKey(key: string): Key {
   if (!/^[ -~]*$/.test(key)) throw new PostgresStoreError('PostgreSQL: a key contains other than printable ASCII')
-  return `E'${key.replaceAll('\\', '\\\\').replaceAll("'", "''")}'` as Literal
+  return key as Key
 }
+
+/** An E string means the same whatever standard_conforming_strings is. */
+const literalOf = (key: Key) => `E'${key.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 
 function bytes(value: string): string {
   return `decode('${Buffer.from(value).toString('hex')}', 'hex')`

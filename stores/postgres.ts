@@ -19,7 +19,7 @@ import { type Answer, type Order, PostgresConnections } from './postgres-pool.js
 import { Purger } from './postgres-purge.js'
 import { GatheredReads, type Values } from './postgres-reads.js'
 import { mayNotCreate, noAnswer, PostgresStoreError, READ_ONLY, sqlStateOf } from './postgres-reason.js'
-import { decoded, type Literal, literalOf, PostgresStatements } from './postgres-sql.js'
+import { checkedKey, decoded, type Key, PostgresStatements } from './postgres-sql.js'
 
 export type { PostgresClient, PostgresPool, PostgresPoolOptions, StoreOptions, TimedStoreOptions }
 
@@ -88,19 +88,19 @@ export class PostgresTokenStore implements TokenStore {
 
   async get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     this.#connections.checkOpen()
-    const names = keys.map(key => this.#prefix + key)
-    const literals = names.map(literalOf)
-    const values = await this.#connections.waiting.run(() => this.#reads.get(literals))
+    const names = keys.map(key => checkedKey(this.#prefix + key))
+    const values = await this.#connections.waiting.run(() => this.#reads.get(names))
     return names.map(name => values.get(name))
   }
 
   async compareAndSet(key: string, expected: string | undefined, value: string, expiresAt: Date): Promise<boolean> {
     millisecondsUntil(expiresAt)
+    const name = checkedKey(this.#prefix + key)
     const order = (): Order => ({
       isWrite: true,
       sql: (clock, deadline) =>
         this.#statements.write({
-          key: this.#prefix + key,
+          key: name,
           expected,
           value,
           ttl: millisecondsUntil(expiresAt),
@@ -131,7 +131,7 @@ export class PostgresTokenStore implements TokenStore {
     return this.#connections.close()
   }
 
-  async #read(whenComplete: Promise<readonly Literal[]>): Promise<Values> {
+  async #read(whenComplete: Promise<readonly Key[]>): Promise<Values> {
     const { rows } = await this.#call(async () => {
       const sql = this.#statements.read(await whenComplete)
       return { isWrite: false, sql: () => sql }

@@ -6,9 +6,10 @@
 import { createHmac, randomUUID } from 'node:crypto'
 import Router from '@koa/router'
 import jsonwebtoken from 'jsonwebtoken'
-import Koa, { type Context } from 'koa'
+import type { Context } from 'koa'
 import type { TokenStore } from 'koa-authx'
-import { LOOPBACK, SECRET_KEY } from './common.js'
+import { SECRET_KEY } from './common.js'
+import { serveRoutes } from './koa.js'
 import type { StartVariant, TokenKind, Variant } from './protocol.js'
 import { openStore, type StoreKind, times } from './stores.js'
 
@@ -44,7 +45,7 @@ const floor =
       ctx.status = 204
     })
     return {
-      server: new Koa().use(router.routes()).listen(0, LOOPBACK),
+      server: serveRoutes(router),
       tokens: (count, kind) => times(count, async () => (await login(store, newcomer()))[`${flowKind(kind)}_token`]),
     }
   }

@@ -1,8 +1,7 @@
 import Router from '@koa/router'
-import Koa from 'koa'
 import { AuthX } from 'koa-authx'
-import { LOOPBACK } from './common.js'
 import { flowKind } from './flow-floors.js'
+import { serveRoutes } from './koa.js'
 import type { StartVariant, Variant } from './protocol.js'
 import { onStore, type StoreKind, times } from './stores.js'
 
@@ -25,7 +24,7 @@ const flows =
       ctx.status = 204
     })
     return {
-      server: new Koa().use(router.routes()).listen(0, LOOPBACK),
+      server: serveRoutes(router),
       tokens: (count, kind) =>
         times(count, async () => {
           return (await authx.createTokenPair(`user${logins++}`, { fresh: true }))[`${flowKind(kind)}_token`]

@@ -23,7 +23,13 @@ export function serveKoa(before: readonly Guard[], { sub = () => ANYBODY, everyw
     ctx.body = answerTo(sub(ctx.state))
   }
   router.get('/protected', ...before, handler).post('/protected', ...before, handler)
+  return serveRoutes(router, everywhere)
+}
+
+/** A Koa application with these routes. It does not print errors: the status of every response is checked. */
+export function serveRoutes(router: Router, everywhere: readonly Guard[] = []): Server {
   const app = new Koa()
+  app.silent = true
   for (const each of everywhere) app.use(each)
   return app.use(router.routes()).listen(0, LOOPBACK)
 }

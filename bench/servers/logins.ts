@@ -1,8 +1,7 @@
 import Router from '@koa/router'
-import Koa from 'koa'
 import { AuthX, type TokenStore } from 'koa-authx'
-import { LOOPBACK } from './common.js'
 import { begin, endOf, newSession, pair, type Session, write } from './flow-floors.js'
+import { serveRoutes } from './koa.js'
 import type { Settings, StartVariant } from './protocol.js'
 import { onStore, openStore, type StoreKind } from './stores.js'
 
@@ -17,7 +16,7 @@ function serve(login: (sub: string) => Promise<unknown>, { size }: Settings) {
   router.post('/login', async ctx => {
     ctx.body = await login(`user${count++ % size}`)
   })
-  return { server: new Koa().use(router.routes()).listen(0, LOOPBACK) }
+  return { server: serveRoutes(router) }
 }
 
 const logins =

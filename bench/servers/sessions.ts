@@ -1,8 +1,8 @@
 import Router from '@koa/router'
-import Koa from 'koa'
 import { AuthX, type TokenStore } from 'koa-authx'
-import { ANYBODY, LOOPBACK } from './common.js'
+import { ANYBODY } from './common.js'
 import { write } from './flow-floors.js'
+import { serveRoutes } from './koa.js'
 import type { Settings, StartVariant } from './protocol.js'
 import { onStore, openStore, type StoreKind, times } from './stores.js'
 
@@ -27,7 +27,7 @@ function serve(list: (sub: string) => unknown, revokeAll: (sub: string) => Promi
     await revokeAll(revoked())
     ctx.status = 204
   })
-  return new Koa().use(router.routes()).listen(0, LOOPBACK)
+  return serveRoutes(router)
 }
 
 /** `listSessions` of subjects with `size` sessions each, and `revokeAllSessions` of others. */
