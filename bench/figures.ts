@@ -15,7 +15,7 @@ export interface Reading {
 }
 
 /** Of fewer requests, which of them were being answered at the ends of a slice would decide what one costs. */
-const FEWEST_REQUESTS = 200
+const FEWEST_REQUESTS = 100
 
 /** Cuts the time between readings into the shortest slices in which both sides have answered enough requests. */
 export function slicesOf(readings: readonly Reading[]): Slice[] {

@@ -48,6 +48,7 @@ const FIRST_RATE = 2000
 const READING_MS = 100
 /** At the beginning of each run, connections are opened, and less is compiled. */
 const UNSETTLED_READINGS = 5
+const FEWEST_SLICES = 3
 
 /** Measures rows, one after another. */
 export async function measure(rows: readonly Row[], pace: Pace, backends: Backends): Promise<RowResult[]> {
@@ -64,11 +65,16 @@ export async function measure(rows: readonly Row[], pace: Pace, backends: Backen
 async function measureRow(bench: Bench, row: Row, pace: Pace): Promise<RowResult> {
   await bench.check(row)
   await bench.loadBoth(row, pace.warmUp)
-  const slices = await bench.loadBoth(row, hasAim(row) ? pace.seconds : pace.secondsWithoutAim)
-  if (slices.length === 0) throw new Error(`${row.name}: too few requests to measure`)
+  const slices = await enoughSlices(bench, row, hasAim(row) ? pace.seconds : pace.secondsWithoutAim)
   const at = new Map<number, Figures>()
   for (const connections of pace.connections) at.set(connections, await bench.run(row, { connections, seconds: 1 }))
   return { row, slices, at }
+}
+
+/** Takes more time if the requests are too slow for the time that a row has. */
+async function enoughSlices(bench: Bench, row: Row, seconds: number): Promise<Slice[]> {
+  const slices = await bench.loadBoth(row, seconds)
+  return slices.length < FEWEST_SLICES ? enoughSlices(bench, row, 2 * seconds) : slices
 }
 
 /** Servers that have been started, each for all rows that name it. */
