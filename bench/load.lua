@@ -2,9 +2,8 @@
 --   same   one request again and again, with the headers that wrk was given
 --   ring   the tokens in turn, and again from the first
 --   once   each token once
---   chain  each token once; each answer holds another
 local tokens, position, threads = {}, 0, {}
-ranOut, broken = 0, 0
+ranOut = 0
 
 local function send(token)
   return wrk.format(nil, nil, { ['Authorization'] = 'Bearer ' .. token })
@@ -26,19 +25,6 @@ function take.once()
   return send(tokens[position])
 end
 
-function take.chain()
-  return send(table.remove(tokens) or '')
-end
-
-local function keep(status, _, body)
-  local token = body:match('"refresh_token":"([^"]+)"')
-  if status == 200 and token then
-    tokens[#tokens + 1] = token
-  else
-    broken = broken + 1
-  end
-end
-
 function setup(thread)
   threads[#threads + 1] = thread
 end
@@ -48,15 +34,14 @@ function init(args)
   if args[2] == 'same' then return end
   for line in io.lines(args[3]) do tokens[#tokens + 1] = line end
   request = take[args[2]]
-  if args[2] == 'chain' then response = keep end
 end
 
 -- The last line of the output is for the program that has started wrk.
 function done(summary, latency)
   local errors = summary.errors
   local lost = errors.connect + errors.read + errors.write + errors.timeout
-  local line = '\n{"requests":%d,"microseconds":%d,"refused":%d,"lost":%d,"broken":%d,"ranOut":%d,"p50":%d,"p99":%d}\n'
-  local broken, ranOut = threads[1]:get('broken'), threads[1]:get('ranOut')
+  local line = '\n{"requests":%d,"microseconds":%d,"refused":%d,"lost":%d,"ranOut":%d,"p50":%d,"p99":%d}\n'
+  local ranOut = threads[1]:get('ranOut')
   local p50, p99 = latency:percentile(50), latency:percentile(99)
-  io.write(line:format(summary.requests, summary.duration, errors.status, lost, broken, ranOut, p50, p99))
+  io.write(line:format(summary.requests, summary.duration, errors.status, lost, ranOut, p50, p99))
 end

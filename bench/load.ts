@@ -17,8 +17,6 @@ export interface Run {
   readonly refused: number
   /** Requests without a response. */
   readonly lost: number
-  /** Responses of a chain without a token. */
-  readonly broken: number
   /** 1 if there were too few tokens for requests that use one up. */
   readonly ranOut: 0 | 1
   /** Latencies, in microseconds. */

@@ -7,9 +7,9 @@ export interface RowRequest {
   readonly tokens: TokenKind
   /**
    * `same`: one request, with headers made of one token. The others send bearer tokens: in turn (`ring`), each once
-   * (`once`), or the one from the last response (`chain`).
+   * (`once`).
    */
-  readonly use: 'same' | 'ring' | 'once' | 'chain'
+  readonly use: 'same' | 'ring' | 'once'
   /** For `same`: the headers. */
   readonly headers: (token: string) => Readonly<Record<string, string>>
 }

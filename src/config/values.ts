@@ -167,8 +167,8 @@ export function unknownOptions(names: readonly string[]): string {
  * @throws TypeError naming every unknown option.
  */
 export function checkNames(options: object, names: ReadonlySet<string>, what: string): void {
-  const takes = [...names].join(', ')
-  if (!isObject(options)) throw new TypeError(`${what}: the options must be an object with ${takes}`)
+  const takes = () => [...names].join(', ')
+  if (!isObject(options)) throw new TypeError(`${what}: the options must be an object with ${takes()}`)
   const unknown = Object.keys(options).filter(name => !names.has(name))
-  if (unknown.length > 0) throw new TypeError(`${what}: ${unknownOptions(unknown)}; it takes ${takes}`)
+  if (unknown.length > 0) throw new TypeError(`${what}: ${unknownOptions(unknown)}; it takes ${takes()}`)
 }

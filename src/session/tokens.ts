@@ -130,8 +130,7 @@ export function draftPair(
   { sid, forCookies, claims }: PairPurpose,
 ): Draft {
   const { config } = issuer
-  const { fresh, amr, renewable, device = {}, context, persistent, ...others } = options
-  const { accessExpiry = config.accessTokenExpires, refreshExpiry = config.refreshTokenExpires, ...common } = others
+  const { fresh, amr, renewable, device = {}, context, persistent, accessExpiry, refreshExpiry, ...common } = options
   checkDevice(device)
   checkPersistent(persistent, config)
   checkAmr(amr)
@@ -143,12 +142,18 @@ export function draftPair(
   const endOf = (option: string, expiry: Duration | Date) =>
     new Date(Math.min(timeOf(option, expiry, now) * 1000, expiresAt))
 
-  const accessEnd = endOf('accessExpiry', accessExpiry)
-  const refreshEnd = endOf('refreshExpiry', refreshExpiry)
+  const accessEnd = endOf('accessExpiry', accessExpiry === undefined ? config.accessTokenExpires : accessExpiry)
+  const refreshEnd = endOf('refreshExpiry', refreshExpiry === undefined ? config.refreshTokenExpires : refreshExpiry)
   const refresh = newClaims('refresh', sub, { ...common, expiry: refreshEnd }, config, member, now)
-  const renews = forCookies && options.accessExpiry === undefined && mayRenew(refresh, config)
-  const ofAccess = { ...common, ...claims, expiry: accessEnd, renewable: renewable === undefined ? renews : renewable }
-  const access = newClaims('access', sub, fresh === undefined ? ofAccess : { ...ofAccess, fresh }, config, member, now)
+  const renews = forCookies && accessExpiry === undefined && mayRenew(refresh, config)
+  const ofAccess = {
+    ...common,
+    ...claims,
+    expiry: accessEnd,
+    renewable: renewable === undefined ? renews : renewable,
+    fresh,
+  }
+  const access = newClaims('access', sub, ofAccess, config, member, now)
   const { jti, iat, exp } = refresh
   const times = {
     createdAt: now,
