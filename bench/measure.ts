@@ -11,12 +11,12 @@ import { ServerProcess } from './server-process.js'
 import { temporaryFolder } from './temporary.js'
 
 export interface Pace {
-  /** Seconds of load before a row is measured, until V8 has compiled what is called often. */
+  /** Seconds of load before a row is measured for the first time, until V8 has compiled what is called often. */
   readonly warmUp: number
-  /** Seconds in which the CPU times of a row are measured. */
+  /** Seconds in which the CPU times of a row are measured, in each round. */
   readonly seconds: number
-  /** Of rows that have no aim, and that no aim names. */
-  readonly secondsWithoutAim: number
+  /** How often the rows with an aim are measured one after another. The other rows are in the first round only. */
+  readonly rounds: number
   /** Numbers of connections at which rates and latencies are measured, for a second each. */
   readonly connections: readonly number[]
 }
@@ -26,7 +26,7 @@ export const CONNECTIONS = 32
 
 export interface RowResult {
   readonly row: Row
-  readonly slices: readonly Slice[]
+  readonly slices: Slice[]
   /** What the server did at each number of connections, without its floor. */
   readonly at: ReadonlyMap<number, Figures>
 }
@@ -49,13 +49,17 @@ const READING_MS = 100
 /** At the beginning of each run, connections are opened, and less is compiled. */
 const UNSETTLED_READINGS = 5
 const FEWEST_SLICES = 3
+/** Times the seconds of the plan. */
+const LONGEST = 4
 
-/** Measures rows, one after another. */
+/** Measures rows, one after another, in several rounds: a machine can be slow for longer than a row is measured. */
 export async function measure(rows: readonly Row[], pace: Pace, backends: Backends): Promise<RowResult[]> {
   const bench = new Bench(backends)
   try {
     const results: RowResult[] = []
     for (const row of rows) results.push(await measureRow(bench, row, pace))
+    for (let round = 2; round <= pace.rounds; round++)
+      for (const { row, slices } of results) if (hasAim(row)) slices.push(...(await nextRound(bench, row, pace)))
     return results
   } finally {
     await bench.stop()
@@ -65,16 +69,25 @@ export async function measure(rows: readonly Row[], pace: Pace, backends: Backen
 async function measureRow(bench: Bench, row: Row, pace: Pace): Promise<RowResult> {
   await bench.check(row)
   await bench.loadBoth(row, pace.warmUp)
-  const slices = await enoughSlices(bench, row, hasAim(row) ? pace.seconds : pace.secondsWithoutAim)
+  const slices = await enoughSlices(bench, row, pace.seconds)
   const at = new Map<number, Figures>()
   for (const connections of pace.connections) at.set(connections, await bench.run(row, { connections, seconds: 1 }))
   return { row, slices, at }
 }
 
-/** Takes more time if the requests are too slow for the time that a row has. */
+async function nextRound(bench: Bench, row: Row, { warmUp, seconds }: Pace): Promise<Slice[]> {
+  await bench.loadBoth(row, warmUp / 2)
+  return bench.loadBoth(row, seconds)
+}
+
+/** Takes more time if the requests are too slow. @throws Error if that does not help. */
 async function enoughSlices(bench: Bench, row: Row, seconds: number): Promise<Slice[]> {
-  const slices = await bench.loadBoth(row, seconds)
-  return slices.length < FEWEST_SLICES ? enoughSlices(bench, row, 2 * seconds) : slices
+  const slices: Slice[] = []
+  for (let times = 1; times <= LONGEST && slices.length < FEWEST_SLICES; times *= 2) {
+    slices.push(...(await bench.loadBoth(row, times * seconds)))
+  }
+  if (slices.length === 0) throw new Error(`${row.name}: too few requests to measure`)
+  return slices
 }
 
 /** Servers that have been started, each for all rows that name it. */

@@ -27,7 +27,8 @@ export class Passes {
 
   /** `save` gets the results so far, after each part. @throws Error if the word selects nothing. */
   async measure(save: (results: Results) => void): Promise<Results> {
-    const { runs, loads, sockets, logins, load, imports } = this.#plan
+    const { runs, loads, sockets, logins, imports } = this.#plan
+    const { seconds, sessions } = this.#plan.backends
     const backends = this.#backends
     const results = new Results()
     const part = async <T>(name: string, into: T[], work: () => Promise<readonly T[]> | readonly T[]) => {
@@ -43,9 +44,9 @@ export class Passes {
     }
     await part('watched WebSockets', results.sockets, () => measureSockets(sockets, backends))
     await part('bytes for each live session', results.stored, () => sessionBytes(logins, backends))
-    if (load) {
-      await part('work of the backends', results.work, () => backendWork(load.seconds, backends))
-      await part('many sessions', results.many, () => manySessions(load.sessions, load.seconds, backends))
+    if (this.#isAll) {
+      await part('work of the backends', results.work, () => backendWork(seconds, backends))
+      await part('many sessions', results.many, () => manySessions(sessions, seconds, backends))
     }
     await part('import time', results.imported, () => importTimes(imports))
     await part('installed size', results.installed, () => installedSizes())
@@ -84,8 +85,7 @@ export class Passes {
     const results = new Map<string, RowResult>()
     const pace = run === 1 ? this.#plan.pace : { ...this.#plan.pace, connections: [] }
     for (const { title, rows } of this.#selectedGroups()) {
-      const isAll = run === 1 && !(this.#plan.onlyAims && this.#word === '')
-      const due = isAll ? rows : rows.filter(hasAim)
+      const due = run === 1 && this.#isAll ? rows : rows.filter(hasAim)
       if (due.length === 0) continue
       this.#say(`${title}, run ${run}: ${due.map(({ name }) => name).join('; ')}`)
       for (const result of await measure(due, pace, this.#backends)) results.set(result.row.name, result)
@@ -100,6 +100,11 @@ export class Passes {
     const names = new Set(selected.flatMap(({ name, aims }) => [name, ...namesIn(aims)]))
     const chosen = groups.map(({ title, rows }) => ({ title, rows: rows.filter(({ name }) => names.has(name)) }))
     return chosen.filter(({ rows }) => rows.length > 0)
+  }
+
+  /** Whether also what has no aim is measured. */
+  get #isAll(): boolean {
+    return !this.#plan.onlyAims || this.#word !== ''
   }
 
   #selects(name: string): boolean {

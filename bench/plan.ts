@@ -4,7 +4,7 @@ import { CONNECTIONS, type Pace } from './measure.js'
 export interface Plan {
   /** How often the rows that have an aim are measured, from the start of the servers on. The others: once. */
   readonly runs: number
-  /** Whether rows without an aim are left out, unless a word selects them. */
+  /** Whether rows without an aim and the work of the backends are left out, unless a word selects them. */
   readonly onlyAims: boolean
   readonly pace: Pace
   readonly sockets: { readonly count: number; readonly seconds: number }
@@ -12,8 +12,8 @@ export interface Plan {
   readonly loads: readonly number[]
   /** Logins that fill the stores, to measure their size. */
   readonly logins: number
-  /** Numbers of sessions with which the backends are measured, and seconds of each measurement. Default: they are not. */
-  readonly load?: { readonly sessions: readonly number[]; readonly seconds: number }
+  /** Numbers of sessions with which the backends are measured, and seconds of each measurement. */
+  readonly backends: { readonly sessions: readonly number[]; readonly seconds: number }
   /** How often each import is measured. */
   readonly imports: number
 }
@@ -21,20 +21,21 @@ export interface Plan {
 export const FULL: Plan = {
   runs: 2,
   onlyAims: false,
-  pace: { warmUp: 2, seconds: 5, secondsWithoutAim: 3, connections: [1, CONNECTIONS, 256] },
-  sockets: { count: 10_000, seconds: 20 },
+  pace: { warmUp: 2, seconds: 2, rounds: 3, connections: [1, CONNECTIONS, 256] },
+  sockets: { count: 10_000, seconds: 10 },
   loads: [2, 4, 8],
   logins: 20_000,
-  load: { sessions: [10_000, 1_000_000], seconds: 3 },
-  imports: 9,
+  backends: { sessions: [10_000, 1_000_000], seconds: 3 },
+  imports: 5,
 }
 
 export const QUICK: Plan = {
   runs: 1,
   onlyAims: true,
-  pace: { warmUp: 1, seconds: 2, secondsWithoutAim: 2, connections: [] },
+  pace: { warmUp: 1, seconds: 2, rounds: 1, connections: [] },
   sockets: { count: 1000, seconds: 2 },
   loads: [2],
   logins: 1000,
+  backends: { sessions: [10_000], seconds: 1 },
   imports: 2,
 }

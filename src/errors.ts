@@ -99,22 +99,23 @@ function challenge(error?: string, more: Readonly<Record<string, string | undefi
   return { 'WWW-Authenticate': parts.join(', ') }
 }
 
-const NO_TOKEN = challenge()
-const INVALID_TOKEN = challenge('invalid_token')
+// Made once: an error copies its headers, so that nothing changes them for another.
+const BARE = Object.freeze(challenge())
+const INVALID_TOKEN = Object.freeze(challenge('invalid_token'))
 
 const invalidToken = (code: ErrorCode): ErrorTraits => ({ status: 401, code, headers: INVALID_TOKEN })
 
 /** 401: the request contains no token of the required type. The challenge has no error code (RFC 6750 §3.1). */
 export class MissingTokenError extends AuthXError {
   constructor(options?: ErrorOptions) {
-    super('No token was sent with this request', { status: 401, code: 'ERR_TOKEN_MISSING', headers: NO_TOKEN }, options)
+    super('No token was sent with this request', { status: 401, code: 'ERR_TOKEN_MISSING', headers: BARE }, options)
   }
 }
 
 /** 401: the name or the password is wrong. The response has a challenge, as RFC 9110 §15.5.2 requires for every 401. */
 export class InvalidCredentialsError extends AuthXError {
   constructor(options?: ErrorOptions) {
-    super('The credentials are wrong', { status: 401, code: 'ERR_CREDENTIALS', headers: NO_TOKEN }, options)
+    super('The credentials are wrong', { status: 401, code: 'ERR_CREDENTIALS', headers: BARE }, options)
   }
 }
 

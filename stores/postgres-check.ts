@@ -31,7 +31,8 @@ export function checkPostgres(
 ): Promise<StoreFinding[]> {
   const deadline = new Deadline(Math.max(CHECK_MS, timeout), noAnswer)
   const inspect = { isWrite: false, sql: () => inspection(statements.name, deadline.milliseconds) }
-  const trial = { isWrite: true, sql: () => statements.trial(checkedKey(`${prefix}check:${randomUUID()}`)) }
+  const key = checkedKey(`${prefix}check:${randomUUID()}`)
+  const trial = { isWrite: true, sql: () => statements.trial(key) }
   return connections.call(async () => {
     const sent = Date.now()
     const { rows } = await connections.send(inspect, deadline)

@@ -16,6 +16,7 @@ import {
 } from './postgres-reason.js'
 import { answerOf, isUndone, type Row } from './postgres-sql.js'
 import { WaitingCalls } from './postgres-waiting.js'
+import { WriteSlots } from './postgres-write-slots.js'
 
 /** One message to the server. */
 export interface Order {
@@ -50,6 +51,7 @@ export class PostgresConnections {
   readonly #own: OwnPool | undefined
   readonly #pool: PostgresPool
   readonly #names: TableNames
+  readonly #writes: WriteSlots
   readonly #clocks = new WeakMap<PostgresClient, PostgresClock>()
   readonly #calls = new Set<Promise<unknown>>()
   /** All connections that are in use. */
@@ -63,6 +65,7 @@ export class PostgresConnections {
     this.#own = isPool(connect) ? undefined : new OwnPool(connect)
     this.#pool = this.#own?.pool ?? (connect as PostgresPool)
     this.#names = names
+    this.#writes = new WriteSlots(this.#max)
     listen(this.#pool)
   }
 
@@ -90,8 +93,15 @@ export class PostgresConnections {
 
   /** Sends a message and waits for the answer, until the deadline. `close` ends what is not inside `call`. */
   async send(order: Order, deadline: Deadline): Promise<Answer> {
-    if (order.isWrite) this.#checkStuckWrites()
-    return this.#ask(await this.#take(deadline), order, deadline)
+    const giveBack = order.isWrite ? await this.#mayWrite(deadline) : undefined
+    let client: PostgresClient
+    try {
+      client = await this.#take(deadline)
+    } catch (error) {
+      giveBack?.()
+      throw error
+    }
+    return this.#ask(client, order, deadline, giveBack)
   }
 
   /**
@@ -111,10 +121,20 @@ export class PostgresConnections {
     unlisten(this.#pool)
   }
 
+  /** Waits until a write may use a connection. Returns the function to call when the write no longer uses it. */
+  #mayWrite(deadline: Deadline): Promise<() => void> {
+    this.#checkStuckWrites()
+    return this.#writes.take(deadline, () => this.#noConnection(deadline.milliseconds))
+  }
+
+  /** The maximum number of connections of the pool. */
+  get #max(): number {
+    return this.#pool.options?.max ?? 10
+  }
+
   /** Refuses more writes if some have no answer, so that reads get a connection. */
   #checkStuckWrites(): void {
-    const { max = 10 } = this.#pool.options ?? {}
-    const most = Math.max(1, Math.min(MOST_STUCK_WRITES, Math.floor(max / 2)))
+    const most = Math.max(1, Math.min(MOST_STUCK_WRITES, Math.floor(this.#max / 2)))
     const count = [...this.#silent].filter(lease => lease.isWrite).length
     if (count < most) return
     const words = `writes have no answer (${count}): the server is frozen, or waits for a synchronous standby`
@@ -167,11 +187,12 @@ export class PostgresConnections {
     return outOfReach(`no connection of the pool was free within ${milliseconds} ms (${used}${whose})`)
   }
 
-  #ask(client: PostgresClient, order: Order, deadline: Deadline): Promise<Answer> {
+  #ask(client: PostgresClient, order: Order, deadline: Deadline, giveBack?: () => void): Promise<Answer> {
     const clock = this.#clockOf(client)
-    const sql = textOf(order, client, clock, deadline)
     const lease = new Lease(client, order.isWrite)
     this.#leases.add(lease.whenOver(() => this.#leases.delete(lease)))
+    if (giveBack) lease.whenOver(giveBack)
+    const sql = textOf(order, lease, clock, deadline)
     // The call may have waited for the connection before. The server has its own time.
     const ownTime = new Deadline(deadline.milliseconds)
     return new Promise((resolve, reject) => {
@@ -225,11 +246,11 @@ export class PostgresConnections {
 }
 
 /** The text of a message. If it cannot be made, because the date has passed, the connection goes back to the pool. */
-function textOf({ sql }: Order, client: PostgresClient, clock: PostgresClock, deadline: Deadline): string {
+function textOf({ sql }: Order, lease: Lease, clock: PostgresClock, deadline: Deadline): string {
   try {
     return sql(clock, deadline)
   } catch (error) {
-    client.release()
+    lease.end(false)
     throw error
   }
 }

@@ -25,10 +25,7 @@ time are the rules for sessions: records are parsed and checked, judged by the s
 written; the list of sessions is kept. The rest are the claims of two tokens, the places where a token can be, and a deadline for each call
 of the store. The most expensive function takes 4 %. After a refresh, the record also holds what a repeated request gets within the grace
 period, so it is longer than that of the floor: Redis receives and sends 4 kB for a refresh. The floor has none of this, so the aim cannot
-be met without leaving out checks.
-
-A tenth of a second has only 10 to 60 requests of the slow rows, such as those on PostgreSQL, so their fastest tenth is partly chance: the
-figures in parentheses say more.`
+be met without leaving out checks.`
 
 export const flows: Group = {
   title: 'Login, refresh and logout',

@@ -26,7 +26,10 @@ export function serveKoa(before: readonly Guard[], { sub = () => ANYBODY, everyw
   return serveRoutes(router, everywhere)
 }
 
-/** A Koa application with these routes. It does not print errors: the status of every response is checked. */
+/**
+ * A Koa application with these routes. It does not print errors: if tokens run out, some are sent again, and the run is
+ * repeated with more. The status of every response is checked.
+ */
 export function serveRoutes(router: Router, everywhere: readonly Guard[] = []): Server {
   const app = new Koa()
   app.silent = true

@@ -21,14 +21,14 @@ export interface Requirement extends checks.TokenRequirement {
 
 /**
  * Check the token of a request.
- * @returns the payload, or `undefined` if there is no token. It is a promise only if somebody is asked, such as the store.
+ * @returns what `checkToken` returns.
  * @throws AuthXError, or rejects with an AuthXError.
  */
 export function authenticate(
   internals: Internals,
   ctx: AuthContext,
   requirement: Requirement,
-): TokenPayload | undefined | Promise<TokenPayload | undefined> {
+): checks.Checked | Promise<checks.Checked> {
   return checks.checkToken(internals, new RequestSource(internals, ctx, requirement), requirement)
 }
 

@@ -53,10 +53,14 @@ export interface TokenSource {
   checkRevocation(identified: Identified): Promise<unknown> | undefined
 }
 
+/** What the check of a token results in: its payload; `undefined` if there is no token. */
+export type Checked = TokenPayload | undefined
+
 /**
  * Check a token. The order is the same everywhere: signature and claims, type, login type, signed by a configured key
  * (option `ownKey`), origin and CSRF value, revocation, freshness. The first failed check throws.
- * @returns the payload; `undefined` if there is no token. It is a promise only if somebody is asked, such as the store.
+ * @returns the payload; `undefined` if there is no token. Without a promise if nobody is asked (a store, a blocklist,
+ * `getKey`), the request has no ambiguous cookies, and nobody reads traces: a promise costs more than the checks.
  * @throws AuthXError, or rejects with an AuthXError.
  */
 export function checkToken(
@@ -69,8 +73,6 @@ export function checkToken(
   return traced('verify', trace, async () => runChecks(internals, describedIn(trace, source), requirement))
 }
 
-type Checked = TokenPayload | undefined
-
 function runChecks(
   internals: Internals,
   source: TokenSource,
@@ -78,16 +80,15 @@ function runChecks(
 ): Checked | Promise<Checked> {
   return after(identify(internals, source, requirement), identified => {
     if (!identified) return undefined
-    const { payload } = identified
-    const accept = () => acceptFreshness(payload, requirement, internals.config)
     const unrevoked = source.checkRevocation(identified)
-    return unrevoked ? unrevoked.then(accept) : accept()
+    if (!unrevoked) return freshPayload(identified, requirement, internals.config)
+    return unrevoked.then(() => freshPayload(identified, requirement, internals.config))
   })
 }
 
-/** Check freshness, the last check. @throws FreshTokenRequiredError */
-function acceptFreshness(
-  payload: TokenPayload,
+/** Runs the last check. @throws FreshTokenRequiredError */
+function freshPayload(
+  { payload }: Identified,
   { verifyFresh, freshness }: TokenRequirement,
   { now }: Config,
 ): TokenPayload {

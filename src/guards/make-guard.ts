@@ -2,6 +2,7 @@ import type { Middleware } from 'koa'
 import { authenticate, locateRequired, missing, type Requirement } from '../authenticate/authenticate.js'
 import type { AuthContext, Internals } from '../authenticate/internals.js'
 import { emitRefused, nameMetadata } from '../authenticate/refusal.js'
+import type { Checked } from '../authenticate/token-checks.js'
 import type { PolicyDecider } from '../authorization/policy/rule.js'
 import type { TokenPayload } from '../token/payload.js'
 import { type Described, describeGuard } from './guard-info.js'
@@ -45,14 +46,12 @@ export function makeGuard<State extends { token?: TokenPayload } = { token: Toke
   plan: GuardPlan<State>,
 ): Described<Middleware<State>> {
   const { name, asked = [], requirement = {}, checkConfigured, check } = plan
-  const { internals, explain } = owner
+  const { internals } = owner
   const guard: Middleware<State> = async (ctx, next) => {
     const call = ctx as unknown as AuthContext
     try {
       checkConfigured?.()
-      const payload = await (explain
-        ? explained(owner, explain, call, requirement)
-        : authenticate(internals, call, requirement))
+      const payload = await checkedToken(owner, call, requirement)
       if (!payload && !requirement.optional) throw missing(call, requirement, internals.config)
       setToken(ctx.state, payload)
       if (check && payload) await check(ctx, payload)
@@ -68,17 +67,15 @@ export function makeGuard<State extends { token?: TokenPayload } = { token: Toke
   return describeGuard(guard, { name, loginType, asked, protects: !requirement.optional })
 }
 
-async function explained(
-  { internals }: GuardOwner,
-  explain: NonNullable<GuardOwner['explain']>,
+/** Runs the token checks. Only an AuthManager, which replaces their errors, makes a promise of them. */
+function checkedToken(
+  { internals, explain }: GuardOwner,
   ctx: AuthContext,
   requirement: GuardRequirement,
-): Promise<TokenPayload | undefined> {
-  try {
-    return await authenticate(internals, ctx, requirement)
-  } catch (error) {
-    return explain(ctx, requirement, error)
-  }
+): Checked | Promise<Checked> {
+  if (!explain) return authenticate(internals, ctx, requirement)
+  const check = async () => authenticate(internals, ctx, requirement)
+  return check().catch(error => explain(ctx, requirement, error))
 }
 
 function announceRefusal(

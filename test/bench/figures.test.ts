@@ -80,6 +80,15 @@ describe('the figures of benchmarks', () => {
     }
   })
 
+  test('count only what a slice itself has cost', () => {
+    const reading = (requests: number, server: number, floor: number) => ({
+      server: { requests, cpu: server },
+      floor: { requests, cpu: floor },
+    })
+    const readings = [reading(0, 9000, 7000), reading(100, 15_000, 11_000), reading(300, 25_000, 18_000)]
+    assert.deepEqual(slicesOf(readings), [slice(60, 40), slice(50, 35)])
+  })
+
   test('can be less than those of the floor', () => {
     assert.equal(beyondFloor([slice(38, 40)]).figure, -2)
   })

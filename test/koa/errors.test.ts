@@ -94,6 +94,12 @@ describe('every error over HTTP', () => {
       assert.match(String(new Error('after it').stack), /\n {4}at /)
     })
 
+    test(`${name} has headers of its own: changing them changes no later error`, () => {
+      const before = { ...one().headers }
+      one().headers['WWW-Authenticate'] = 'changed'
+      assert.deepEqual(one().headers, before)
+    })
+
     test(`${name} is what Koa and http-errors expect of an error`, () => {
       const error = one()
       assert.ok(error instanceof AuthXError && error instanceof Error)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as endOfTurn, setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { type StoreOutage, testTokenStore } from '../../src/testing/index.js'
 import { PostgresTokenStore } from '../../stores/postgres.js'
@@ -179,6 +179,43 @@ describe('PostgresTokenStore and a server that waits for a synchronous standby',
   }
 })
 
+describe('PostgresTokenStore and many writes that wait for a synchronous standby', () => {
+  for (const [max, forWrites] of [
+    [10, 8],
+    [2, 1],
+  ] as const) {
+    test(`with a pool of ${max}, writes that begin together leave a connection to reads`, async t => {
+      const server = await own(t)
+      const store = open(t, { connectionString: server.url, max }, 1000)
+      await until(() => store.compareAndSet('key', undefined, 'a', soon()))
+      await server.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+      await server.query('SELECT pg_reload_conf()')
+      await until(async () => {
+        const [names] = await server.query("SELECT current_setting('synchronous_standby_names') AS now")
+        assert.equal(names?.now, 'nobody')
+      })
+      const write = (_: unknown, n: number) => store.compareAndSet(`key ${n}`, undefined, 'a', soon())
+      const writes = Promise.allSettled(Array.from({ length: 3 * max }, write))
+      let isOver = false
+      writes.then(() => {
+        isOver = true
+      })
+      let stuck = 0
+      while (!isOver) {
+        assert.deepEqual(await store.get(['key']), ['a'])
+        const waiting = await server.query("SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+        stuck = Math.max(stuck, waiting.length)
+      }
+      assert.equal(stuck, forWrites)
+      const reasons = (await writes).flatMap(each => (each.status === 'rejected' ? [each.reason.message] : []))
+      for (const reason of reasons) assert.match(reason, /no answer within 1000 ms|no connection of the pool/)
+      await server.query('ALTER SYSTEM RESET synchronous_standby_names')
+      await server.query('SELECT pg_reload_conf()')
+      await heals(store)
+    })
+  }
+})
+
 describe('PostgresTokenStore and locks', () => {
   test('a lock on the table makes calls end in time and name it, and nothing is left waiting on the server', async t => {
     const { store, table, locker } = await withLocker(t)
@@ -286,27 +323,40 @@ describe('PostgresTokenStore and connections', () => {
     assert.deepEqual(await store.get(['one more', 'waits 0', 'waits 4999']), [undefined, 'a', 'a'])
   })
 
-  test('calls that were given up count as long as they wait in the pool, and are not written when it has room', async t => {
+  test('reads that were given up count as long as they wait in the pool', async t => {
     const pool = poolOf(t, { max: 1 })
     const store = open(t, pool)
     await heals(store)
     const client = await pool.connect()
-    const calls = Array.from({ length: 10_000 }, (_, n) =>
-      assert.rejects(
-        store.compareAndSet(`gives up ${n}`, undefined, 'a', soon()),
-        /no connection of the pool was free/,
-      ),
-    )
+    const calls: Promise<void>[] = []
+    // Reads of one turn of the event loop share a connection.
+    for (; calls.length < 10_000; await endOfTurn())
+      calls.push(assert.rejects(store.get(['key']), /no connection of the pool was free/))
     await Promise.all(calls)
     const more = [store.get(['heals']), store.compareAndSet('one more', undefined, 'a', soon())]
     const refused = more.map(call => assert.rejects(call, /too many calls wait/))
     client.release()
     await Promise.all(refused)
     await heals(store)
+  })
+
+  test('writes that were given up leave the queue, and are not written when the pool has room', async t => {
+    const pool = poolOf(t, { max: 1 })
+    const store = open(t, pool)
+    await heals(store)
+    const client = await pool.connect()
+    const write = (_: unknown, n: number) => store.compareAndSet(`gives up ${n}`, undefined, 'a', soon())
+    const writes = Array.from({ length: 10_000 }, write)
+    const givenUp = await Promise.allSettled(writes)
+    const [more] = await Promise.allSettled([store.get(['key'])])
+    client.release()
+    for (const each of [...givenUp, more])
+      assert.match(String(each.status === 'rejected' && each.reason), /no connection of the pool was free/)
+    await heals(store)
     assert.deepEqual(await store.get(['gives up 0', 'gives up 9999']), [undefined, undefined])
   })
 
-  test('a write that cannot be made, because of its date or its key, gives its connection back', async t => {
+  test('a write that cannot be made, because its date has passed, gives its connection back', async t => {
     const pool = poolOf(t, { max: 1 })
     const store = open(t, pool, 60_000)
     await heals(store)
@@ -316,9 +366,17 @@ describe('PostgresTokenStore and connections', () => {
     await until(() => Date.now() > date.getTime())
     taken.release()
     await late
-    await assert.rejects(store.compareAndSet('é', undefined, 'a', soon()), /printable ASCII/)
     assert.deepEqual([pool.totalCount, pool.idleCount], [1, 1])
     await heals(store)
+  })
+
+  test('a key that cannot be written is refused at once, while the only connection is in use', async t => {
+    const pool = poolOf(t, { max: 1 })
+    const store = open(t, pool, 60_000)
+    const taken = await pool.connect()
+    await assert.rejects(store.compareAndSet('é', undefined, 'a', soon()), /printable ASCII/)
+    await assert.rejects(store.get(['é']), /printable ASCII/)
+    taken.release()
   })
 
   test('an attempt to connect that gets no answer is given up, and the next calls are answered', async t => {
