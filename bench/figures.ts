@@ -14,8 +14,8 @@ export interface Reading {
   readonly floor: Usage
 }
 
-/** Of fewer requests, which of them were being answered at the ends of a slice would decide what one costs. */
-const FEWEST_REQUESTS = 100
+/** With fewer requests, those in progress at the ends of a slice would distort the cost of one. */
+const FEWEST_REQUESTS = 320
 
 /** Cuts the time between readings into the shortest slices in which both sides have answered enough requests. */
 export function slicesOf(readings: readonly Reading[]): Slice[] {
@@ -47,7 +47,7 @@ export interface Figures {
 export interface Spread {
   /** Of the fastest slice of the server and of the floor: other work on the machine only adds CPU time. */
   readonly figure: number
-  /** Half of the slices, each by itself, are between these two. */
+  /** The quartiles of the slices, each by itself, or the slices beyond them. */
   readonly low: number
   readonly high: number
 }

@@ -6,7 +6,6 @@ import { check } from './check.js'
 import { type Figures, type Reading, type Slice, slicesOf } from './figures.js'
 import { type Amount, type Run, runLoad } from './load.js'
 import type { Row, Side } from './row.js'
-import { hasAim } from './rows/index.js'
 import { ServerProcess } from './server-process.js'
 import { temporaryFolder } from './temporary.js'
 
@@ -15,7 +14,7 @@ export interface Pace {
   readonly warmUp: number
   /** Seconds in which the CPU times of a row are measured, in each round. */
   readonly seconds: number
-  /** How often the rows with an aim are measured one after another. The other rows are in the first round only. */
+  /** How often all rows of a table are measured, one after another. */
   readonly rounds: number
   /** Numbers of connections at which rates and latencies are measured, for a second each. */
   readonly connections: readonly number[]
@@ -49,7 +48,7 @@ const READING_MS = 100
 /** At the beginning of each run, connections are opened, and less is compiled. */
 const UNSETTLED_READINGS = 5
 const FEWEST_SLICES = 3
-/** Times the seconds of the plan. */
+/** The longest measurement of a row in the first round, as a multiple of the seconds of the plan. */
 const LONGEST = 4
 
 /** Measures rows, one after another, in several rounds: a machine can be slow for longer than a row is measured. */
@@ -59,7 +58,7 @@ export async function measure(rows: readonly Row[], pace: Pace, backends: Backen
     const results: RowResult[] = []
     for (const row of rows) results.push(await measureRow(bench, row, pace))
     for (let round = 2; round <= pace.rounds; round++)
-      for (const { row, slices } of results) if (hasAim(row)) slices.push(...(await nextRound(bench, row, pace)))
+      for (const { row, slices } of results) slices.push(...(await nextRound(bench, row, pace)))
     return results
   } finally {
     await bench.stop()
@@ -76,7 +75,7 @@ async function measureRow(bench: Bench, row: Row, pace: Pace): Promise<RowResult
 }
 
 async function nextRound(bench: Bench, row: Row, { warmUp, seconds }: Pace): Promise<Slice[]> {
-  await bench.loadBoth(row, warmUp / 2)
+  await bench.loadBoth(row, Math.ceil(warmUp / 2))
   return bench.loadBoth(row, seconds)
 }
 

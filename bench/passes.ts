@@ -80,7 +80,7 @@ export class Passes {
     return row
   }
 
-  /** Runs after the first measure only the rows that have an aim, and those that an aim names. */
+  /** The first run measures all rows. Later runs measure only those that have an aim, and those that an aim names. */
   async #rows(run: number): Promise<Map<string, RowResult>> {
     const results = new Map<string, RowResult>()
     const pace = run === 1 ? this.#plan.pace : { ...this.#plan.pace, connections: [] }

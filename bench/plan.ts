@@ -21,7 +21,7 @@ export interface Plan {
 export const FULL: Plan = {
   runs: 2,
   onlyAims: false,
-  pace: { warmUp: 2, seconds: 2, rounds: 3, connections: [1, CONNECTIONS, 256] },
+  pace: { warmUp: 2, seconds: 2, rounds: 2, connections: [1, CONNECTIONS, 256] },
   sockets: { count: 10_000, seconds: 10 },
   loads: [2, 4, 8],
   logins: 20_000,

@@ -41,3 +41,8 @@ export function isPool(value: unknown): value is PostgresPool {
   const { connect, query, totalCount } = (value ?? {}) as Record<string, unknown>
   return typeof connect === 'function' && typeof query === 'function' && typeof totalCount === 'number'
 }
+
+/** The maximum number of connections of a pool. The default of pg is 10. */
+export function maxOf(pool: PostgresPool): number {
+  return pool.options?.max ?? 10
+}

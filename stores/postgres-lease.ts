@@ -11,13 +11,13 @@ const TYPES = { getTypeParser: () => asText as never }
 
 /** A connection that is taken from the pool and given back once. */
 export class Lease {
+  readonly client: PostgresClient
   readonly isWrite: boolean
-  readonly #client: PostgresClient
   #isOver = false
   readonly #whenOver: (() => void)[] = []
 
   constructor(client: PostgresClient, isWrite: boolean) {
-    this.#client = client
+    this.client = client
     this.isWrite = isWrite
     client.on('error', ignore)
   }
@@ -31,9 +31,12 @@ export class Lease {
   end(destroy: boolean): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#client.release(destroy)
-    this.#client.off('error', ignore)
-    for (const run of this.#whenOver) run()
+    try {
+      this.client.release(destroy)
+    } finally {
+      this.client.off('error', ignore)
+      for (const run of this.#whenOver) run()
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { Deadline } from '../src/time/deadline.js'
 import { closedError } from './options.js'
-import { isPool, type PostgresClient, type PostgresPool } from './postgres-client.js'
+import { isPool, maxOf, type PostgresClient, type PostgresPool } from './postgres-client.js'
 import { PostgresClock } from './postgres-clock.js'
 import { connectTo, Lease, listen, pause, query, unlisten } from './postgres-lease.js'
 import { OwnPool, type PostgresPoolOptions } from './postgres-own-pool.js'
@@ -16,7 +16,7 @@ import {
 } from './postgres-reason.js'
 import { answerOf, isUndone, type Row } from './postgres-sql.js'
 import { WaitingCalls } from './postgres-waiting.js'
-import { WriteSlots } from './postgres-write-slots.js'
+import { type WriteSlots, writeSlotsOf } from './postgres-write-slots.js'
 
 /** One message to the server. */
 export interface Order {
@@ -39,7 +39,7 @@ const PATIENCE_MS = 1000
  * would fill `max_connections`.
  */
 const PATIENCE_WITH_WRITES_MS = 10_000
-/** The maximum number of connections that such writes may occupy: reads need the others. */
+/** While so many writes have no answer, further ones are refused at once. */
 const MOST_STUCK_WRITES = 4
 
 const TOO_MANY_CONNECTIONS = '53300'
@@ -51,7 +51,7 @@ export class PostgresConnections {
   readonly #own: OwnPool | undefined
   readonly #pool: PostgresPool
   readonly #names: TableNames
-  readonly #writes: WriteSlots
+  readonly #slots: WriteSlots
   readonly #clocks = new WeakMap<PostgresClient, PostgresClock>()
   readonly #calls = new Set<Promise<unknown>>()
   /** All connections that are in use. */
@@ -65,12 +65,16 @@ export class PostgresConnections {
     this.#own = isPool(connect) ? undefined : new OwnPool(connect)
     this.#pool = this.#own?.pool ?? (connect as PostgresPool)
     this.#names = names
-    this.#writes = new WriteSlots(this.#max)
+    this.#slots = writeSlotsOf(this.#pool)
     listen(this.#pool)
   }
 
   /** Whether no call waits until another one gives its connection back. */
   get hasRoom(): boolean {
+    return this.#hasConnections && this.#slots.hasRoom
+  }
+
+  get #hasConnections(): boolean {
     return this.#pool.waitingCount === 0
   }
 
@@ -93,15 +97,8 @@ export class PostgresConnections {
 
   /** Sends a message and waits for the answer, until the deadline. `close` ends what is not inside `call`. */
   async send(order: Order, deadline: Deadline): Promise<Answer> {
-    const giveBack = order.isWrite ? await this.#mayWrite(deadline) : undefined
-    let client: PostgresClient
-    try {
-      client = await this.#take(deadline)
-    } catch (error) {
-      giveBack?.()
-      throw error
-    }
-    return this.#ask(client, order, deadline, giveBack)
+    const lease = order.isWrite ? await this.#leaseForWrite(deadline) : await this.#lease(deadline, false)
+    return this.#ask(lease, order, deadline)
   }
 
   /**
@@ -121,20 +118,28 @@ export class PostgresConnections {
     unlisten(this.#pool)
   }
 
-  /** Waits until a write may use a connection. Returns the function to call when the write no longer uses it. */
-  #mayWrite(deadline: Deadline): Promise<() => void> {
+  /** Takes a connection for a write: waits if there are as many writes as there may be. */
+  async #leaseForWrite(deadline: Deadline): Promise<Lease> {
     this.#checkStuckWrites()
-    return this.#writes.take(deadline, () => this.#noConnection(deadline.milliseconds))
+    await this.#slots.take(deadline, () => this.#noSlot(deadline.milliseconds))
+    try {
+      const lease = await this.#lease(deadline, true)
+      return lease.whenOver(() => this.#slots.giveBack())
+    } catch (error) {
+      this.#slots.giveBack()
+      throw error
+    }
   }
 
-  /** The maximum number of connections of the pool. */
-  get #max(): number {
-    return this.#pool.options?.max ?? 10
+  async #lease(deadline: Deadline, isWrite: boolean): Promise<Lease> {
+    const lease = new Lease(await this.#take(deadline), isWrite)
+    this.#leases.add(lease)
+    return lease.whenOver(() => this.#leases.delete(lease))
   }
 
-  /** Refuses more writes if some have no answer, so that reads get a connection. */
+  /** Refuses a write if others have no answer: it would only wait, too. */
   #checkStuckWrites(): void {
-    const most = Math.max(1, Math.min(MOST_STUCK_WRITES, Math.floor(this.#max / 2)))
+    const most = Math.max(1, Math.min(MOST_STUCK_WRITES, Math.floor(maxOf(this.#pool) / 2)))
     const count = [...this.#silent].filter(lease => lease.isWrite).length
     if (count < most) return
     const words = `writes have no answer (${count}): the server is frozen, or waits for a synchronous standby`
@@ -187,11 +192,18 @@ export class PostgresConnections {
     return outOfReach(`no connection of the pool was free within ${milliseconds} ms (${used}${whose})`)
   }
 
-  #ask(client: PostgresClient, order: Order, deadline: Deadline, giveBack?: () => void): Promise<Answer> {
-    const clock = this.#clockOf(client)
-    const lease = new Lease(client, order.isWrite)
-    this.#leases.add(lease.whenOver(() => this.#leases.delete(lease)))
-    if (giveBack) lease.whenOver(giveBack)
+  /** Why a write waited too long for others: they wait for connections, or for the server. */
+  #noSlot(milliseconds: number): Error {
+    if (!this.#hasConnections) return this.#noConnection(milliseconds)
+    const share = `${this.#slots.count} of ${maxOf(this.#pool)} connections are for writes`
+    const words = `earlier writes had no answer within ${milliseconds} ms (${share})`
+    return new PostgresStoreError(
+      `PostgreSQL: ${words}: the server is slow, or waits for a synchronous standby (synchronous_standby_names)`,
+    )
+  }
+
+  #ask(lease: Lease, order: Order, deadline: Deadline): Promise<Answer> {
+    const clock = this.#clockOf(lease.client)
     const sql = textOf(order, lease, clock, deadline)
     // The call may have waited for the connection before. The server has its own time.
     const ownTime = new Deadline(deadline.milliseconds)
@@ -201,7 +213,7 @@ export class PostgresConnections {
         this.#awaitSilent(lease, ownTime)
       })
       const sent = performance.now()
-      query(client, sql).then(
+      query(lease.client, sql).then(
         rows => {
           wait.end()
           try {

@@ -202,7 +202,7 @@ export function checkedKey(key: string): Key {
   return key as Key
 }
 
-/** An E string means the same whatever standard_conforming_strings is. */
+/** Makes the SQL literal of a key: an E string, which means the same whatever standard_conforming_strings is. */
 const literalOf = (key: Key) => `E'${key.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 
 function bytes(value: string): string {

@@ -1,35 +1,52 @@
 import type { Deadline } from '../src/time/deadline.js'
+import { maxOf, type PostgresPool } from './postgres-client.js'
 
-/** Of a pool, this share is kept for reads. */
+/** At least this share of the connections of a pool is kept for reads. */
 const SHARE_OF_READS = 0.25
+
+const slotsOfPools = new WeakMap<PostgresPool, WriteSlots>()
+
+/** Returns the slots of a pool, which all stores at this pool share. */
+export function writeSlotsOf(pool: PostgresPool): WriteSlots {
+  const slots = slotsOfPools.get(pool) ?? new WriteSlots(maxOf(pool))
+  slotsOfPools.set(pool, slots)
+  return slots
+}
 
 /**
  * Lets only some of the connections of a pool be used by writes at the same time. A commit can wait for a synchronous
  * standby that is away, and reads need a connection then.
  */
 export class WriteSlots {
+  /** How many writes can use a connection at the same time. */
+  readonly count: number
   #free: number
-  readonly #waiting = new Set<(giveBack: () => void) => void>()
+  readonly #waiting = new Set<() => void>()
 
   /** @param max the number of connections of the pool. With only one, reads and writes share it. */
   constructor(max: number) {
-    this.#free = Math.max(1, max - Math.max(1, Math.floor(max * SHARE_OF_READS)))
+    this.count = Math.max(1, max - Math.ceil(max * SHARE_OF_READS))
+    this.#free = this.count
+  }
+
+  /** Whether no write waits for a slot. */
+  get hasRoom(): boolean {
+    return this.#waiting.size === 0
   }
 
   /**
-   * Waits for a slot.
-   * @returns the function that gives it back. Only its first call counts.
-   * @throws what `tooLate` returns, if the deadline passes.
+   * Waits for a slot. Call `giveBack` once afterwards.
+   * @throws what `tooLate` returns, if the deadline passes: then there is no slot to give back.
    */
-  take(deadline: Deadline, tooLate: () => Error): Promise<() => void> {
+  take(deadline: Deadline, tooLate: () => Error): Promise<void> {
     if (this.#free > 0) {
       this.#free--
-      return Promise.resolve(this.#slot())
+      return Promise.resolve()
     }
     return new Promise((resolve, reject) => {
-      const receive = (giveBack: () => void) => {
+      const receive = () => {
         wait.end()
-        resolve(giveBack)
+        resolve()
       }
       const wait = deadline.wait(() => {
         this.#waiting.delete(receive)
@@ -39,18 +56,14 @@ export class WriteSlots {
     })
   }
 
-  #slot(): () => void {
-    let isTaken = true
-    return () => {
-      if (!isTaken) return
-      isTaken = false
-      const [next] = this.#waiting
-      if (!next) {
-        this.#free++
-        return
-      }
-      this.#waiting.delete(next)
-      next(this.#slot())
+  /** Hands the slot to the call that has waited longest. */
+  giveBack(): void {
+    const [next] = this.#waiting
+    if (!next) {
+      this.#free++
+      return
     }
+    this.#waiting.delete(next)
+    next()
   }
 }

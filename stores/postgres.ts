@@ -186,7 +186,7 @@ export class PostgresTokenStore implements TokenStore {
   }
 
   async #createNow(): Promise<void> {
-    const order = { isWrite: false, sql: () => this.#statements.create() }
+    const order = { isWrite: true, sql: () => this.#statements.create() }
     try {
       await this.#connections.send(order, new Deadline(CREATE_MS, noAnswer))
     } catch (error) {
@@ -212,7 +212,7 @@ export class PostgresTokenStore implements TokenStore {
       this.#leftOut++
       return false
     }
-    const order = { isWrite: false, sql: () => this.#statements.purge(PURGE_BATCH) }
+    const order = { isWrite: true, sql: () => this.#statements.purge(PURGE_BATCH) }
     try {
       const { rows } = await this.#connections.send(order, new Deadline(PURGE_MS, noAnswer))
       const isMore = Number(rows[0]?.[3]) === PURGE_BATCH

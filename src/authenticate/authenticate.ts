@@ -21,7 +21,7 @@ export interface Requirement extends checks.TokenRequirement {
 
 /**
  * Check the token of a request.
- * @returns what `checkToken` returns.
+ * @returns the payload; `undefined` if there is no token. A promise only if there is something to wait for.
  * @throws AuthXError, or rejects with an AuthXError.
  */
 export function authenticate(

@@ -12,7 +12,7 @@ interface CacheEntry {
   revocation?: { answer: Promise<unknown> | undefined }
 }
 
-/** The payload. It is a promise only with `getKey`. */
+/** The payload. It is a promise only with `getKey`, or for a token of an issuer. */
 type Verified = TokenPayload | Promise<TokenPayload>
 type FoundKey = Promise<VerificationKey | undefined>
 

@@ -58,9 +58,10 @@ export type Checked = TokenPayload | undefined
 
 /**
  * Check a token. The order is the same everywhere: signature and claims, type, login type, signed by a configured key
- * (option `ownKey`), origin and CSRF value, revocation, freshness. The first failed check throws.
- * @returns the payload; `undefined` if there is no token. Without a promise if nobody is asked (a store, a blocklist,
- * `getKey`), the request has no ambiguous cookies, and nobody reads traces: a promise costs more than the checks.
+ * (option `ownKey`), origin and CSRF value, revocation, freshness. The first failed check decides.
+ * @returns the payload; `undefined` if there is no token. A promise only if there is something to wait for: the store,
+ * the blocklist, `getKey` or an issuer, the choice between several cookies, or somebody who reads traces. A promise
+ * costs more than the checks.
  * @throws AuthXError, or rejects with an AuthXError.
  */
 export function checkToken(
@@ -86,7 +87,7 @@ function runChecks(
   })
 }
 
-/** Runs the last check. @throws FreshTokenRequiredError */
+/** Checks freshness. @throws FreshTokenRequiredError */
 function freshPayload(
   { payload }: Identified,
   { verifyFresh, freshness }: TokenRequirement,
@@ -99,7 +100,7 @@ function freshPayload(
 
 /**
  * Run the checks from signature to CSRF value, which need neither the store nor the blocklist. Returns a promise only
- * with `getKey` or with several candidates.
+ * with `getKey`, for a token of an issuer, or with several candidates.
  * @throws AuthXError, or rejects with an AuthXError.
  */
 export function identify(

@@ -67,7 +67,7 @@ export function makeGuard<State extends { token?: TokenPayload } = { token: Toke
   return describeGuard(guard, { name, loginType, asked, protects: !requirement.optional })
 }
 
-/** Runs the token checks. Only an AuthManager, which replaces their errors, makes a promise of them. */
+/** Runs the token checks. An AuthManager replaces their errors. */
 function checkedToken(
   { internals, explain }: GuardOwner,
   ctx: AuthContext,

@@ -181,39 +181,61 @@ describe('PostgresTokenStore and a server that waits for a synchronous standby',
 
 describe('PostgresTokenStore and many writes that wait for a synchronous standby', () => {
   for (const [max, forWrites] of [
-    [10, 8],
+    [10, 7],
     [2, 1],
   ] as const) {
-    test(`with a pool of ${max}, writes that begin together leave a connection to reads`, async t => {
+    test(`with a pool of ${max}, writes of two stores that begin together leave connections to reads`, async t => {
       const server = await own(t)
-      const store = open(t, { connectionString: server.url, max }, 1000)
-      await until(() => store.compareAndSet('key', undefined, 'a', soon()))
-      await server.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-      await server.query('SELECT pg_reload_conf()')
-      await until(async () => {
-        const [names] = await server.query("SELECT current_setting('synchronous_standby_names') AS now")
-        assert.equal(names?.now, 'nobody')
+      const pool = new pg.Pool({ connectionString: server.url, max })
+      t.after(() => pool.end())
+      const stores = ['one:', 'two:'].map(prefix => {
+        const store = new PostgresTokenStore(pool, { prefix, timeout: 1000 })
+        t.after(() => store.close())
+        return store
       })
-      const write = (_: unknown, n: number) => store.compareAndSet(`key ${n}`, undefined, 'a', soon())
-      const writes = Promise.allSettled(Array.from({ length: 3 * max }, write))
+      for (const store of stores) await until(() => store.compareAndSet('key', undefined, 'a', soon()))
+      await waitForNobody(server)
+      const write = (store: PostgresTokenStore, n: number) => store.compareAndSet(`key ${n}`, undefined, 'a', soon())
+      const writes = Promise.allSettled(
+        stores.flatMap(store => Array.from({ length: 2 * max }, (_, n) => write(store, n))),
+      )
       let isOver = false
       writes.then(() => {
         isOver = true
       })
       let stuck = 0
       while (!isOver) {
-        assert.deepEqual(await store.get(['key']), ['a'])
-        const waiting = await server.query("SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
-        stuck = Math.max(stuck, waiting.length)
+        for (const store of stores) assert.deepEqual(await store.get(['key']), ['a'])
+        stuck = Math.max(stuck, await countStuck(server))
       }
       assert.equal(stuck, forWrites)
-      const reasons = (await writes).flatMap(each => (each.status === 'rejected' ? [each.reason.message] : []))
-      for (const reason of reasons) assert.match(reason, /no answer within 1000 ms|no connection of the pool/)
-      await server.query('ALTER SYSTEM RESET synchronous_standby_names')
-      await server.query('SELECT pg_reload_conf()')
-      await heals(store)
+      const reasons = (await writes).map(each => (each.status === 'rejected' ? each.reason.message : 'written'))
+      const inSlots = reasons.filter(reason => /gave no answer within 1000 ms/.test(reason))
+      const waited = reasons.filter(reason => /connections are for writes\).*synchronous_standby_names/.test(reason))
+      assert.deepEqual([inSlots.length, waited.length], [forWrites, 4 * max - forWrites], reasons.join('\n'))
+      await waitForNone(server)
+      for (const store of stores) await heals(store)
     })
   }
+
+  test('a purge that waits for it counts as a write, and leaves a connection to reads', async t => {
+    const server = await own(t)
+    const store = open(t, { connectionString: server.url, max: 2 }, 1000)
+    await until(() => store.compareAndSet('key', undefined, 'a', soon()))
+    await server.query("INSERT INTO koa_authx VALUES ('app:old', 'a', now() - interval '1 hour')")
+    await waitForNobody(server)
+    await until(async () => assert.equal(await countStuck(server), 1), 30_000)
+    const write = assert.rejects(store.compareAndSet('key', 'a', 'b', soon()), /synchronous_standby_names/)
+    let isOver = false
+    const end = () => {
+      isOver = true
+    }
+    write.then(end, end)
+    while (!isOver) assert.deepEqual(await store.get(['key']), ['a'])
+    await write
+    await waitForNone(server)
+    await heals(store)
+  })
 })
 
 describe('PostgresTokenStore and locks', () => {
@@ -496,6 +518,27 @@ async function own(t: TestContext, settings?: Record<string, string>): Promise<P
   const server = await startPostgres(settings && { settings })
   t.after(() => server.stop())
   return server
+}
+
+/** Lets commits wait for a standby that there is not. */
+async function waitForNobody(server: PostgresServer): Promise<void> {
+  await server.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+  await server.query('SELECT pg_reload_conf()')
+  await until(async () => {
+    const [names] = await server.query("SELECT current_setting('synchronous_standby_names') AS now")
+    assert.equal(names?.now, 'nobody')
+  })
+}
+
+async function waitForNone(server: PostgresServer): Promise<void> {
+  await server.query('ALTER SYSTEM RESET synchronous_standby_names')
+  await server.query('SELECT pg_reload_conf()')
+}
+
+/** How many commits wait for a standby. */
+async function countStuck(server: PostgresServer): Promise<number> {
+  const [row] = await server.query("SELECT count(*)::int AS count FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+  return Number(row?.count)
 }
 
 async function clientOf(t: TestContext, url = shared.url): Promise<pg.Client> {
