@@ -111,6 +111,7 @@ export class Bench {
 
   /** Checks that the server and its floor answer as they should. */
   async check(row: Row): Promise<void> {
+    await Promise.all(SIDES.map(side => this.server(row, side)))
     for (const side of SIDES) {
       const [token = ''] = readTokens(await this.#tokens(row, side, 1))
       await check(row, side, (await this.server(row, side)).origin, token)
@@ -166,7 +167,7 @@ export class Bench {
   }
 
   async stop(): Promise<void> {
-    for (const server of this.#servers.values()) await server.then(each => each.stop())
+    await Promise.all([...this.#servers.values()].map(async server => (await server).stop()))
     rmSync(this.#folder, { recursive: true, force: true })
     await this.#backends.clear()
   }

@@ -69,6 +69,6 @@ printed this. A row shows how much CPU time the server process takes for a reque
 that does the same I/O in the same manner, and nothing else. Both are under load at the same time, with 32 connections each, on one
 core. The time is cut into slices of a tenth of a second, or longer if requests are slow. The figure is that of the fastest slice of
 each of the two, because other work on the machine only adds CPU time. At least half of the slices are between the two figures in
-parentheses. The last columns show the requests per second of the server alone, and the median and the 99th percentile of the latency. The status of
-every response was checked. [README.md](README.md) describes the method.
+parentheses. The last columns show the requests per second of the server alone, and the median and the 99th percentile of the latency.
+The status of every response was checked. [README.md](README.md) describes the method.
 `

@@ -42,14 +42,14 @@ export class Passes {
       save(results)
       await part(`a busy process, run ${run}`, results.busy, async () => [await measureBusy(loads, backends)])
     }
-    await part('watched WebSockets', results.sockets, () => measureSockets(sockets, backends))
-    await part('bytes for each live session', results.stored, () => sessionBytes(logins, backends))
     if (this.#isAll) {
+      await part('watched WebSockets', results.sockets, () => measureSockets(sockets, backends))
+      await part('bytes for each live session', results.stored, () => sessionBytes(logins, backends))
       await part('work of the backends', results.work, () => backendWork(seconds, backends))
       await part('many sessions', results.many, () => manySessions(sessions, seconds, backends))
+      await part('import time', results.imported, () => importTimes(imports))
+      await part('installed size', results.installed, () => installedSizes())
     }
-    await part('import time', results.imported, () => importTimes(imports))
-    await part('installed size', results.installed, () => installedSizes())
     if (results.isEmpty) throw this.#nothing()
     return results
   }

@@ -4,7 +4,7 @@ import { CONNECTIONS, type Pace } from './measure.js'
 export interface Plan {
   /** How often the rows that have an aim are measured, from the start of the servers on. The others: once. */
   readonly runs: number
-  /** Whether rows without an aim and the work of the backends are left out, unless a word selects them. */
+  /** Whether what has no aim is left out, unless a word selects it. */
   readonly onlyAims: boolean
   readonly pace: Pace
   readonly sockets: { readonly count: number; readonly seconds: number }

@@ -2,7 +2,7 @@
  * Measures what the library costs, in the form that users get: built, over real HTTP.
  *
  *     npm run bench                            everything; writes bench/RESULTS.md
- *     npm run bench -- --quick                 in five minutes, without what has no aim; prints
+ *     npm run bench -- --quick                 only what has an aim, in less time; prints
  *     npm run bench -- --only redis            the rows whose name or title contains the word; prints
  *     npm run bench -- --check                 measures nothing: checks that every server answers as it should
  *     npm run bench -- --profile 'login, Redis'   where this row spends its time

@@ -28,12 +28,12 @@ const refusedByOther = (name: string, server: string, floor: string, request: Pa
 const UNAUTHORIZED = 'refusal-floors/unauthorized'
 
 /** Measured with `--profile`, and in one process without HTTP. */
-const MISSED = `Run 2 was disturbed: its figures are up to twice those of run 1, also by hand. In run 1, the forged token misses its aim by 6 µs, and the
-cookie without CSRF token by 0.2 µs. A refusal is an exception that passes through the promises of Koa. In one process without HTTP, a
-request with a valid token takes 4.5 µs, one without a token 5 µs, and one with a forged token 16 µs. Of the 11 µs between them, the HMAC
-takes 2 to 3 µs, the error with its challenge 1.5 µs, and throwing it twice 5 µs: \`middleware()\` looks for a token that public pages may
-use, and the guard refuses. An expired token and a cookie without CSRF token are refused by two exceptions too. Without the HMAC, nobody
-would know that a token is forged.`
+const MISSED = `The forged token misses its aim by 6 and 11 µs, and the cookie without CSRF token by 3 µs in one run. A refusal is an exception that passes
+through the promises of Koa. In one process without HTTP, a request with a valid token takes 4 µs, one without a token 4.5 µs, and one with
+a forged token 12 µs. Of the 8 µs between them, the HMAC takes 2 to 3 µs. The rest is the error with its challenge, and throwing it twice:
+\`middleware()\` looks for a token that public pages may use, and the guard refuses. Over HTTP all of this takes about twice as long. A cookie
+without CSRF token is refused by two exceptions too. Without the HMAC, nobody would know that a token is forged. By hand, a forged token
+takes more than twice as long.`
 
 export const refusals: Group = {
   title: 'Refusals',
