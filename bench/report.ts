@@ -17,7 +17,7 @@ export function rowsTable(rows: readonly Row[], runs: readonly RunResults[]): st
   const heads = [
     'row',
     ...runs.map((_, n) => `µs beyond its floor, run ${n + 1}`),
-    'floor, µs',
+    'floor, run 1, µs',
     'aim',
     'met',
     '1 connection',

@@ -22,8 +22,10 @@ export class Lease {
     client.on('error', ignore)
   }
 
+  /** Runs `run` when the lease is over; at once if it is. */
   whenOver(run: () => void): this {
-    this.#whenOver.push(run)
+    if (this.#isOver) run()
+    else this.#whenOver.push(run)
     return this
   }
 

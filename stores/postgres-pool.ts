@@ -71,11 +71,7 @@ export class PostgresConnections {
 
   /** Whether no call waits until another one gives its connection back. */
   get hasRoom(): boolean {
-    return this.#hasConnections && this.#slots.hasRoom
-  }
-
-  get #hasConnections(): boolean {
-    return this.#pool.waitingCount === 0
+    return this.#pool.waitingCount === 0 && this.#slots.hasRoom
   }
 
   /** @throws Error if the store is closed. */
@@ -131,8 +127,13 @@ export class PostgresConnections {
     }
   }
 
+  /** Takes a connection. @throws Error if the store has been closed meanwhile. */
   async #lease(deadline: Deadline, isWrite: boolean): Promise<Lease> {
     const lease = new Lease(await this.#take(deadline), isWrite)
+    if (this.#isClosed) {
+      lease.end(true)
+      throw closedError('PostgresTokenStore')
+    }
     this.#leases.add(lease)
     return lease.whenOver(() => this.#leases.delete(lease))
   }
@@ -151,6 +152,7 @@ export class PostgresConnections {
    */
   async #take(deadline: Deadline): Promise<PostgresClient> {
     for (;;) {
+      if (this.#isClosed) throw closedError('PostgresTokenStore')
       try {
         return await this.#takeNow(deadline)
       } catch (error) {
@@ -186,19 +188,24 @@ export class PostgresConnections {
   }
 
   #noConnection(milliseconds: number): Error {
-    const { totalCount, idleCount, waitingCount } = this.#pool
-    const used = `in use or being opened: ${totalCount - idleCount}, waiting calls: ${waitingCount}`
     const whose = this.#own ? '' : '; does the application keep them?'
-    return outOfReach(`no connection of the pool was free within ${milliseconds} ms (${used}${whose})`)
+    return outOfReach(`no connection of the pool was free within ${milliseconds} ms (${this.#use}${whose})`)
   }
 
-  /** Why a write waited too long for others: they wait for connections, or for the server. */
+  /** How the pool is used, in words. */
+  get #use(): string {
+    const { totalCount, idleCount, waitingCount } = this.#pool
+    return `in use or being opened: ${totalCount - idleCount}, waiting calls: ${waitingCount}`
+  }
+
+  /** A write has waited for others that were not done in time. Why they were not, nobody can know here. */
   #noSlot(milliseconds: number): Error {
-    if (!this.#hasConnections) return this.#noConnection(milliseconds)
-    const share = `${this.#slots.count} of ${maxOf(this.#pool)} connections are for writes`
-    const words = `earlier writes had no answer within ${milliseconds} ms (${share})`
+    const share = `${this.#slots.count} of ${maxOf(this.#pool)} connections are for writes; ${this.#use}`
+    const reasons =
+      'is the server slow or out of reach, does a lock or a synchronous standby (synchronous_standby_names) hold them up'
+    const words = `earlier writes were not done within ${milliseconds} ms (${share}): ${reasons}`
     return new PostgresStoreError(
-      `PostgreSQL: ${words}: the server is slow, or waits for a synchronous standby (synchronous_standby_names)`,
+      `PostgreSQL: ${words}${this.#own ? '' : ', or does the application keep connections'}?`,
     )
   }
 

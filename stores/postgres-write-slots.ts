@@ -1,8 +1,8 @@
 import type { Deadline } from '../src/time/deadline.js'
 import { maxOf, type PostgresPool } from './postgres-client.js'
 
-/** At least this share of the connections of a pool is kept for reads. */
-const SHARE_OF_READS = 0.25
+/** Writes use at most this share of the connections of a pool. */
+const SHARE_OF_WRITES = 0.75
 
 const slotsOfPools = new WeakMap<PostgresPool, WriteSlots>()
 
@@ -25,7 +25,7 @@ export class WriteSlots {
 
   /** @param max the number of connections of the pool. With only one, reads and writes share it. */
   constructor(max: number) {
-    this.count = Math.max(1, max - Math.ceil(max * SHARE_OF_READS))
+    this.count = Math.max(1, Math.floor(max * SHARE_OF_WRITES))
     this.#free = this.count
   }
 

@@ -186,7 +186,8 @@ export class PostgresTokenStore implements TokenStore {
   }
 
   async #createNow(): Promise<void> {
-    const order = { isWrite: true, sql: () => this.#statements.create() }
+    // If it counted as a write, all writes that need the table would be ahead of it.
+    const order = { isWrite: false, sql: () => this.#statements.create() }
     try {
       await this.#connections.send(order, new Deadline(CREATE_MS, noAnswer))
     } catch (error) {

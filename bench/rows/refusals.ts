@@ -29,11 +29,11 @@ const UNAUTHORIZED = 'refusal-floors/unauthorized'
 
 /** Measured with `--profile`, and in one process without HTTP. */
 const MISSED = `The forged token misses its aim by 6 and 11 µs, and the cookie without CSRF token by 3 µs in one run. A refusal is an exception that passes
-through the promises of Koa. In one process without HTTP, a request with a valid token takes 4 µs, one without a token 4.5 µs, and one with
-a forged token 12 µs. Of the 8 µs between them, the HMAC takes 2 to 3 µs. The rest is the error with its challenge, and throwing it twice:
-\`middleware()\` looks for a token that public pages may use, and the guard refuses. Over HTTP all of this takes about twice as long. A cookie
-without CSRF token is refused by two exceptions too. Without the HMAC, nobody would know that a token is forged. By hand, a forged token
-takes more than twice as long.`
+through the promises of Koa. In one process without HTTP, a request with a valid token takes 4 µs, and one with a forged token 12 µs. Of the
+8 µs between these two, the HMAC takes 2 to 3 µs. The rest is the error with its challenge, and throwing it twice: \`middleware()\` looks for
+a token that public pages may use, and the guard refuses. Over HTTP all of this takes two to three times as long, because caches are colder.
+A cookie without CSRF token is refused by two exceptions too. Without the HMAC, nobody would know that a token is forged. By hand, a forged
+token takes more than twice as long.`
 
 export const refusals: Group = {
   title: 'Refusals',

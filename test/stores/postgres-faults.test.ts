@@ -211,7 +211,9 @@ describe('PostgresTokenStore and many writes that wait for a synchronous standby
       assert.equal(stuck, forWrites)
       const reasons = (await writes).map(each => (each.status === 'rejected' ? each.reason.message : 'written'))
       const inSlots = reasons.filter(reason => /gave no answer within 1000 ms/.test(reason))
-      const waited = reasons.filter(reason => /connections are for writes\).*synchronous_standby_names/.test(reason))
+      const waited = reasons.filter(reason =>
+        /earlier writes were not done within 1000 ms.*synchronous_standby_names/.test(reason),
+      )
       assert.deepEqual([inSlots.length, waited.length], [forWrites, 4 * max - forWrites], reasons.join('\n'))
       await waitForNone(server)
       for (const store of stores) await heals(store)
@@ -372,8 +374,11 @@ describe('PostgresTokenStore and connections', () => {
     const givenUp = await Promise.allSettled(writes)
     const [more] = await Promise.allSettled([store.get(['key'])])
     client.release()
-    for (const each of [...givenUp, more])
-      assert.match(String(each.status === 'rejected' && each.reason), /no connection of the pool was free/)
+    const reasons = [...givenUp, more].map(each => String(each.status === 'rejected' && each.reason))
+    const inPool = reasons.filter(reason => /no connection of the pool was free/.test(reason))
+    const behind = reasons.filter(reason => /earlier writes were not done.*application keep connections/.test(reason))
+    assert.equal(inPool.length + behind.length, 10_001)
+    assert.ok(inPool.length > 0 && behind.length > 0)
     await heals(store)
     assert.deepEqual(await store.get(['gives up 0', 'gives up 9999']), [undefined, undefined])
   })
@@ -390,6 +395,28 @@ describe('PostgresTokenStore and connections', () => {
     await late
     assert.deepEqual([pool.totalCount, pool.idleCount], [1, 1])
     await heals(store)
+  })
+
+  test('a store that is closed while its purge waits leaves the connections to other stores at the pool', async t => {
+    const pool = poolOf(t, { max: 1 })
+    const store = new PostgresTokenStore(pool, { table: 'closing', timeout: 60_000 })
+    await store.compareAndSet('key', undefined, 'a', soon())
+    const locker = await clientOf(t)
+    await locker.query('BEGIN; LOCK TABLE closing')
+    const call = store.get(['key'])
+    await until(() => pool.waitingCount === 1, 30_000)
+    const closed = store.close()
+    await locker.query('ROLLBACK')
+    assert.deepEqual(await call, ['a'])
+    await closed
+    await heals(open(t, pool))
+  })
+
+  test('a pool without a limit is used for writes and reads', async t => {
+    const store = open(t, poolOf(t, { max: Number.POSITIVE_INFINITY }))
+    const write = (_: unknown, n: number) => store.compareAndSet(`no limit ${n}`, undefined, 'a', soon())
+    assert.deepEqual(await Promise.all(Array.from({ length: 5 }, write)), Array(5).fill(true))
+    assert.deepEqual(await store.get(['no limit 4']), ['a'])
   })
 
   test('a key that cannot be written is refused at once, while the only connection is in use', async t => {
